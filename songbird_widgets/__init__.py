@@ -1,3 +1,67 @@
-"""Songbird sessions in Jupyter: upload whylogs profiles, pick up to three, see them side by side."""
+"""Songbird sessions in Jupyter: upload whylogs profiles, pick up to three, see them side by side.
+
+Importing the package costs next to nothing: each public name is loaded from its room when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .client import AsyncSongbird, Songbird, SongbirdError
+    from .profiles import Profile, ProfileError, read_profile
+    from .session import ObservatoryLink, Session, SessionProfile
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AsyncSongbird",
+    "ObservatoryLink",
+    "Profile",
+    "ProfileError",
+    "Session",
+    "SessionProfile",
+    "Songbird",
+    "SongbirdError",
+    "__version__",
+    "read_profile",
+]
+
+_ROOMS = {
+    "AsyncSongbird": "client",
+    "ObservatoryLink": "session",
+    "Profile": "profiles",
+    "ProfileError": "profiles",
+    "Session": "session",
+    "SessionProfile": "session",
+    "Songbird": "client",
+    "SongbirdError": "client",
+    "read_profile": "profiles",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Tell Jupyter Server which module holds the extension."""
+    return [{"module": "songbird_widgets.jupyter.extension"}]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register ``%songbird``; called by ``%load_ext songbird_widgets``."""
+    from .jupyter.magics import register  # noqa: PLC0415 - IPython is only needed here
+
+    register(shell)
