@@ -1,0 +1,549 @@
+"""The container of a profile: headers, columns and components, read lazily by column.
+
+Layout of version 1: ``WHY1``, a delimited segment header, a delimited profile header, then the chunks, one or
+more a column. The headers are read at once, a column when it is asked for; no column can make the reader look
+at bytes of another.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import protobuf
+from .errors import ProfileError
+from .protobuf import DELIMITED, FIXED64, VARINT
+from .sketches import FrequentItemsSketch, HllSketch, KllSketch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MAGIC = b"WHY1"
+_INT64_END = (1 << 63) - 1
+_COLUMN_CHUNK = 2
+# Numbers of the component messages' fields.
+_N, _D, _FREQUENT_ITEMS, _HLL, _KLL = 2, 3, 4, 5, 6
+_MAX_TIMESTAMP = 253_402_300_799_999  # the last ms of the year 9999: what a datetime can hold
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows of a column: all, null, NaN (which are counted among the nulls, too), infinite, and true."""
+
+    n: int = 0
+    null: int = 0
+    nan: int = 0
+    inf: int = 0
+    true: int = 0
+
+
+@dataclass(frozen=True)
+class Types:
+    """Values of a column that are not null, by type."""
+
+    integral: int = 0
+    fractional: int = 0
+    boolean: int = 0
+    string: int = 0
+    object: int = 0
+    tensor: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a profile, as whylogs counted it.
+
+    Attributes
+    ----------
+    name : str
+    counts : Counts
+    types : Types
+    ints_min, ints_max : int or None
+        Smallest and largest integer; None when there was none, or whylogs did not keep them.
+    mean : float or None
+        As stored: 0.0 for no numbers, ``inf`` after an infinity. None when the column has no distribution.
+    variance : float or None
+        Sample variance (n - 1); 0.0 for fewer than two numbers, NaN after an infinity.
+    kll : KllSketch or None
+        The distribution of the numbers (booleans count as 0 and 1).
+    cardinality : HllSketch or None
+        How many distinct values.
+    frequent_items : FrequentItemsSketch or None
+        The values seen most often; whylogs keeps none for columns of floats.
+    conditions : mapping of str to int
+        Rows that met each named condition; ``total`` is the number of rows that were tried.
+    others : mapping of str to Column
+        Parts of compound metrics, each like a column of its own: ``"unicode_range/emoticon"``.
+    """
+
+    name: str
+    counts: Counts = field(default_factory=Counts)
+    types: Types = field(default_factory=Types)
+    ints_min: int | None = None
+    ints_max: int | None = None
+    mean: float | None = None
+    m2: float | None = None
+    kll: KllSketch | None = None
+    cardinality: HllSketch | None = None
+    frequent_items: FrequentItemsSketch | None = None
+    conditions: Mapping[str, int] = field(default_factory=dict)
+    others: Mapping[str, Column] = field(default_factory=dict)
+
+    @property
+    def variance(self) -> float | None:
+        """Sample variance of the numbers."""
+        if self.m2 is None or self.kll is None:
+            return None
+        if self.kll.n <= 1:
+            return 0.0
+        return self.m2 / (self.kll.n - 1)
+
+    @property
+    def stddev(self) -> float | None:
+        """Sample standard deviation of the numbers."""
+        variance = self.variance
+        if variance is None:
+            return None
+        return math.sqrt(variance) if variance >= 0 else math.nan
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A profile: what is known about one data set.
+
+    Attributes
+    ----------
+    dataset_timestamp, creation_timestamp : int
+        Milliseconds since 1970, UTC.
+    version : str
+        The whylogs version that wrote it; empty when it did not say.
+    tags, metadata : mapping of str to str
+    segments : tuple of (str, str)
+        Tags of the segment that this profile covers; empty for a whole data set.
+    column_names : tuple of str
+        Sorted.
+    size : int
+        Bytes of the file.
+    """
+
+    dataset_timestamp: int
+    creation_timestamp: int
+    version: str
+    tags: Mapping[str, str]
+    metadata: Mapping[str, str]
+    segments: tuple[tuple[str, str], ...]
+    column_names: tuple[str, ...]
+    size: int
+    paths: tuple[str, ...] = field(repr=False)
+    _read: Callable[[str], Column] = field(repr=False)
+
+    def column(self, name: str) -> Column:
+        """Read one column.
+
+        Nothing is kept: a caller that needs a column twice keeps it.
+
+        Raises
+        ------
+        KeyError
+            The profile has no column of that name.
+        ProfileError
+            The column's bytes are damaged.
+        """
+        return self._read(name)
+
+    def parent_of(self, name: str) -> str | None:
+        """Name of the column that this one was split from, or None.
+
+        Before a guest upload whylogs makes every part of a compound metric a column of its own, named
+        ``column.part``.
+        """
+        parts = {path.partition("/")[2].partition(":")[0] for path in self.paths if ":" in path}
+        parts |= {path.partition(":")[0].replace("/", ".") for path in self.paths if ":" in path}
+        known = set(self.column_names)
+        for dot, letter in enumerate(name):
+            if letter == "." and name[:dot] in known and name[dot + 1 :] in parts:
+                return name[:dot]
+        return None
+
+
+def read_profile(data: bytes | memoryview) -> Profile:
+    """Read a profile's headers; its columns are read when asked for.
+
+    Parameters
+    ----------
+    data : bytes or memoryview
+        The whole file.
+
+    Raises
+    ------
+    ProfileError
+        It is no profile (the message says what it looks like), is cut off, is of version 0, or is corrupt.
+    """
+    data = bytes(data)
+    if not data.startswith(MAGIC):
+        raise ProfileError(_looks_like(data))
+    end = len(data)
+    first, last = protobuf.delimited(data, len(MAGIC), end)
+    segments = _segments(data, first, last)
+    first, chunks = protobuf.delimited(data, last, end)
+    if first == chunks:
+        raise ProfileError("The file is corrupt: its profile header is empty.", offset=last)
+    return _profile(data, first, chunks, segments)
+
+
+_BEGINS = "A whylogs profile begins with WHY1."
+
+
+def _looks_like(data: bytes) -> str:
+    """Say what a file is that is no profile."""
+    if MAGIC.startswith(data):
+        return (
+            f"The file is truncated: it has only {len(data)} bytes."
+            if data
+            else "The file is empty (0 bytes)."
+        )
+    for mark, what in _KNOWN_FILES:
+        if data.startswith(mark):
+            return f"This is {what}, not a profile. {_BEGINS}"
+    if _is_version_0(data):
+        return (
+            "This is a profile of whylogs 0 (version 0 of the format), which cannot be read here; "
+            "read it with whylogs and write it again without use_v0."
+        )
+    start = data[:1024].lstrip().lower()
+    for mark, what in _KNOWN_TEXTS:
+        if start.startswith(mark):
+            return f"This is {what}"
+    # A character may be cut in two at the end of the part that is looked at.
+    words = data[:1024].decode(errors="replace").rstrip("\ufffd")
+    if all(letter.isprintable() or letter in "\r\n\t" for letter in words) and "\ufffd" not in words:
+        return f"This looks like text, not a profile. {_BEGINS}"
+    return f"This is not a whylogs profile. {_BEGINS}"
+
+
+_ZIP = "a zip archive (to take the profiles in it, add the archive itself)"
+_KNOWN_FILES = (
+    (b"PK\x03\x04", _ZIP),
+    (b"PK\x05\x06", _ZIP),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a PNG image"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\x93NUMPY", "a numpy array"),
+    (b"\x80\x04\x95", "a Python pickle"),
+    (b"\x80\x05\x95", "a Python pickle"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+)
+_HTML = "an HTML page, not a profile: perhaps a sign-in or error page was saved instead of the file."
+_XML = "XML, not a profile: perhaps an object store's error was saved instead of the file."
+_JSON = f"JSON, not a profile. {_BEGINS}"
+_KNOWN_TEXTS = (
+    (b"<!doctype html", _HTML),
+    (b"<html", _HTML),
+    (b"<?xml", _XML),
+    (b"<error", _XML),
+    (b"{", _JSON),
+    (b"[", _JSON),
+)
+
+
+def _is_version_0(data: bytes) -> bool:
+    """Whether this is one delimited message that begins with properties that name a schema version."""
+    try:
+        first, last = protobuf.delimited(data, 0, len(data))
+        if last != len(data):
+            return False
+        number, wire, start, stop = next(protobuf.fields(data, first, last))
+        if (number, wire) != (1, DELIMITED):
+            return False
+        found = {(inner, kind) for inner, kind, _, _ in protobuf.fields(data, start, stop)}
+    except (ProfileError, StopIteration):
+        return False
+    return {(1, VARINT), (4, VARINT)} <= found
+
+
+def _segments(data: bytes, first: int, last: int) -> tuple[tuple[str, str], ...]:
+    tags: list[tuple[str, str]] = []
+    for number, wire, start, stop in protobuf.fields(data, first, last):
+        if (number, wire) == (4, DELIMITED):
+            tags += [
+                _pair(data, begin, end)
+                for inner, kind, begin, end in protobuf.fields(data, start, stop)
+                if (inner, kind) == (1, DELIMITED)
+            ]
+    return tuple(tags)
+
+
+def _pair(data: bytes, first: int, last: int) -> tuple[str, str]:
+    """Read a message of two strings: a map entry or a segment tag."""
+    key = value = ""
+    for number, wire, start, stop in protobuf.fields(data, first, last):
+        if (number, wire) == (1, DELIMITED):
+            key = protobuf.text(data, start, stop)
+        elif (number, wire) == (2, DELIMITED):
+            value = protobuf.text(data, start, stop)
+    return key, value
+
+
+@dataclass
+class _Properties:
+    created: int = 0
+    dataset: int = 0
+    tags: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def read(self, data: bytes, first: int, last: int) -> None:
+        for number, wire, start, stop in protobuf.fields(data, first, last):
+            if (number, wire) == (4, VARINT):
+                self.created = _timestamp(start, first)
+            elif (number, wire) == (5, VARINT):
+                self.dataset = _timestamp(start, first)
+            elif number in {6, 7} and wire == DELIMITED:
+                key, value = _pair(data, start, stop)
+                target = self.tags if number == 6 else self.metadata  # noqa: PLR2004 - the field of tags
+                target[key] = value
+
+
+def _timestamp(value: int, offset: int) -> int:
+    value = protobuf.signed(value)
+    if abs(value) > _MAX_TIMESTAMP:
+        raise ProfileError("The file is corrupt: its timestamp is no date.", offset=offset)
+    return value
+
+
+def _profile(data: bytes, first: int, chunks: int, segments: tuple[tuple[str, str], ...]) -> Profile:
+    properties = _Properties()
+    offsets: dict[str, list[int]] = {}
+    paths: dict[int, str] = {}
+    for number, wire, start, stop in protobuf.fields(data, first, chunks):
+        if wire != DELIMITED:
+            continue
+        if number == 1:
+            properties.read(data, start, stop)
+        elif number == 2:  # noqa: PLR2004 - column_offsets
+            name, places = _column_offsets(data, start, stop)
+            offsets[name] = places
+        elif number == 5:  # noqa: PLR2004 - indexed_metric_paths
+            index, path = _path(data, start, stop)
+            paths[index] = path
+    reader = _ColumnReader(data, chunks, offsets, paths)
+    return Profile(
+        dataset_timestamp=properties.dataset,
+        creation_timestamp=properties.created,
+        version=properties.metadata.get("whylogs.version", ""),
+        tags=properties.tags,
+        metadata=properties.metadata,
+        segments=segments,
+        column_names=tuple(sorted(offsets)),
+        size=len(data),
+        paths=tuple(paths.values()),
+        _read=reader.read,
+    )
+
+
+def _column_offsets(data: bytes, first: int, last: int) -> tuple[str, list[int]]:
+    name = ""
+    places: list[int] = []
+    for number, wire, start, stop in protobuf.fields(data, first, last):
+        if (number, wire) == (1, DELIMITED):
+            name = protobuf.text(data, start, stop)
+        elif (number, wire) == (2, DELIMITED):
+            places = []
+            for inner, kind, value, end in protobuf.fields(data, start, stop):
+                if inner != 1:
+                    continue
+                if kind == VARINT:
+                    places.append(value)
+                elif kind == DELIMITED:  # packed
+                    while value < end:
+                        place, value = protobuf.varint(data, value, end)  # noqa: PLW2901 - a cursor
+                        places.append(place)
+    return name, places
+
+
+def _path(data: bytes, first: int, last: int) -> tuple[int, str]:
+    index, path = 0, ""
+    for number, wire, start, stop in protobuf.fields(data, first, last):
+        if (number, wire) == (1, VARINT):
+            index = start
+        elif (number, wire) == (2, DELIMITED):
+            path = protobuf.text(data, start, stop)
+    return index, path
+
+
+# A component's value as the container holds it: a number, or a sketch's bytes.
+_Component = int | float | KllSketch | HllSketch | FrequentItemsSketch
+_SKETCHES: dict[int, type[KllSketch | HllSketch | FrequentItemsSketch]] = {
+    _FREQUENT_ITEMS: FrequentItemsSketch,
+    _HLL: HllSketch,
+    _KLL: KllSketch,
+}
+
+
+class _ColumnReader:
+    """Finds and reads the chunks of a column.
+
+    No two chunks may share a byte, so that all columns together cost no more than one walk through the file,
+    whatever the offsets claim.
+    """
+
+    def __init__(
+        self, data: bytes, chunks: int, offsets: dict[str, list[int]], paths: dict[int, str]
+    ) -> None:
+        self.data = data
+        self.chunks = chunks
+        self.offsets = offsets
+        self.paths = paths
+        self.starts = sorted(place for places in offsets.values() for place in places)
+        area = len(data) - chunks
+        for index, place in enumerate(self.starts):
+            if place >= area:
+                raise ProfileError(
+                    "The file is truncated: a column should begin beyond its end.", offset=len(data)
+                )
+            if index and place == self.starts[index - 1]:
+                raise ProfileError(
+                    "The file is corrupt: two columns begin at one place.", offset=chunks + place
+                )
+
+    def read(self, name: str) -> Column:
+        components: dict[str, _Component] = {}
+        try:
+            for place in self.offsets[name]:
+                self._read_chunk(place, components)
+        except ProfileError as error:
+            raise ProfileError(error.reason, offset=error.offset, column=name) from error
+        return build_column(name, components)
+
+    def _read_chunk(self, place: int, components: dict[str, _Component]) -> None:
+        data = self.data
+        following = bisect_right(self.starts, place)
+        end = self.chunks + self.starts[following] if following < len(self.starts) else len(data)
+        start, stop = protobuf.delimited(data, self.chunks + place, end)
+        kind = length = 0
+        for number, wire, value, _ in protobuf.fields(data, start, stop):
+            if (number, wire) == (1, VARINT):
+                kind = value
+            elif (number, wire) == (3, VARINT):
+                length = value
+        if kind != _COLUMN_CHUNK:
+            raise ProfileError("The file is corrupt: no column begins where the header says.", offset=start)
+        if stop + length > end:
+            raise ProfileError(
+                f"The file is truncated or corrupt: a column of {length} bytes begins here, "
+                f"but only {end - stop} follow.",
+                offset=stop,
+            )
+        for number, wire, first, last in protobuf.fields(data, stop, stop + length):
+            if (number, wire) == (1, DELIMITED):
+                self._read_component(first, last, components)
+
+    def _read_component(self, first: int, last: int, components: dict[str, _Component]) -> None:
+        data = self.data
+        index = start = stop = 0
+        for number, wire, value, end in protobuf.fields(data, first, last):
+            if number == 1 and wire == VARINT:
+                index = value
+            elif number == 2 and wire == DELIMITED:  # noqa: PLR2004 - a map entry's value
+                start, stop = value, end
+        path = self.paths.get(index)
+        if path is None:
+            raise ProfileError("The file is corrupt: a metric in it has no name.", offset=first)
+        for number, wire, value, end in protobuf.fields(data, start, stop):
+            if number == _N and wire == VARINT:
+                components[path] = protobuf.signed(value)
+            elif number == _D and wire == FIXED64:
+                components[path] = protobuf.double(data, value)
+            elif number in _SKETCHES and wire == DELIMITED:
+                content = _sketch_bytes(data, value, end)
+                try:
+                    components[path] = _SKETCHES[number].read(content)
+                except ProfileError as error:
+                    raise ProfileError(error.reason, offset=value) from error
+
+
+def _sketch_bytes(data: bytes, first: int, last: int) -> bytes:
+    content = b""
+    for number, wire, start, stop in protobuf.fields(data, first, last):
+        if (number, wire) == (1, DELIMITED):
+            content = data[start:stop]
+    return content
+
+
+def build_column(name: str, components: Mapping[str, _Component]) -> Column:
+    """Put the components of one column, by path, into their places."""
+    conditions: dict[str, int] = {}
+    parts: dict[str, dict[str, _Component]] = {}
+    plain: dict[str, _Component] = {}
+    for path, component in components.items():
+        metric, _, rest = path.partition("/")
+        part, colon, inner = rest.rpartition(":")
+        if colon:
+            parts.setdefault(f"{metric}/{part}", {})[inner] = component
+        elif metric == "condition_count":
+            conditions[rest] = _integer(component, name)
+        else:
+            plain[path] = component
+    smallest, largest = _bounds(plain, name)
+    kll = plain.get("distribution/kll")
+    hll = plain.get("cardinality/hll")
+    items = plain.get("frequent_items/frequent_strings")
+    return Column(
+        name=name,
+        counts=Counts(*(_integer(plain.get(path, 0), name) for path in _COUNTS)),
+        types=Types(*(_integer(plain.get(path, 0), name) for path in _TYPES)),
+        ints_min=smallest,
+        ints_max=largest,
+        mean=_number(plain.get("distribution/mean")),
+        m2=_number(plain.get("distribution/m2")),
+        kll=kll if isinstance(kll, KllSketch) else None,
+        cardinality=hll if isinstance(hll, HllSketch) else None,
+        frequent_items=items if isinstance(items, FrequentItemsSketch) else None,
+        conditions=conditions,
+        others={part: build_column(part, inner) for part, inner in parts.items()} if parts else {},
+    )
+
+
+_COUNTS = ("counts/n", "counts/null", "counts/nan", "counts/inf", "counts/true")
+_TYPES = (
+    "types/integral",
+    "types/fractional",
+    "types/boolean",
+    "types/string",
+    "types/object",
+    "types/tensor",
+)
+
+
+def _integer(component: _Component, column: str) -> int:
+    """Read a count; whylogs writes some of them as doubles (2000.0)."""
+    if isinstance(component, int) and component >= 0:
+        return component
+    if isinstance(component, float) and 0 <= component < _INT64_END:  # false for NaN
+        return int(component)
+    raise ProfileError("The file is corrupt: a count in it is not one.", column=column)
+
+
+def _number(component: _Component | None) -> float | None:
+    return float(component) if isinstance(component, (int, float)) else None
+
+
+def _bounds(plain: Mapping[str, _Component], column: str) -> tuple[int | None, int | None]:
+    """Read the integers' bounds; whylogs begins with max < min and leaves it so when no integer came."""
+    found = []
+    for path in ("ints/min", "ints/max"):
+        value = plain.get(path)
+        if value is None:
+            return None, None
+        if isinstance(value, float) and math.isfinite(value):
+            value = int(value)
+        if not isinstance(value, int):
+            raise ProfileError("The file is corrupt: an integer bound in it is no integer.", column=column)
+        found.append(value)
+    smallest, largest = found
+    return (smallest, largest) if smallest <= largest else (None, None)

@@ -1,0 +1,110 @@
+"""Several profiles of one batch period, shown as one."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from typing import TYPE_CHECKING
+
+from .container import Column, Counts, Profile, Types
+from .sketches import FrequentItemsSketch, HllSketch, KllSketch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+def merge_profiles(profiles: Sequence[Profile]) -> Profile:
+    """Join profiles, lazily by column.
+
+    Counts, types and conditions add up, moments combine by the parallel variance formula, sketches by their
+    union. The timestamps are the earliest, tags and metadata the first that say something, size the sum.
+
+    Parameters
+    ----------
+    profiles : sequence of Profile
+        One or more, in the order in which they were logged.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
+    if not profiles:
+        raise ValueError("There is no profile to merge.")
+    first = profiles[0]
+    if len(profiles) == 1:
+        return first
+    names = [frozenset(profile.column_names) for profile in profiles]
+
+    def read(name: str) -> Column:
+        columns = [
+            profile.column(name) for profile, known in zip(profiles, names, strict=True) if name in known
+        ]
+        if not columns:
+            raise KeyError(name)
+        return merge_columns(columns)
+
+    return Profile(
+        dataset_timestamp=min(profile.dataset_timestamp for profile in profiles),
+        creation_timestamp=min(profile.creation_timestamp for profile in profiles),
+        version=first.version,
+        tags={key: value for profile in reversed(profiles) for key, value in profile.tags.items()},
+        metadata={key: value for profile in reversed(profiles) for key, value in profile.metadata.items()},
+        segments=first.segments if all(profile.segments == first.segments for profile in profiles) else (),
+        column_names=tuple(sorted(frozenset().union(*names))),
+        size=sum(profile.size for profile in profiles),
+        paths=tuple(dict.fromkeys(path for profile in profiles for path in profile.paths)),
+        _read=read,
+    )
+
+
+def merge_columns(columns: Sequence[Column]) -> Column:
+    """Join columns of one name; one column is its own merger."""
+    first = columns[0]
+    if len(columns) == 1:
+        return first
+    mean, m2 = _moments(columns)
+    klls = [column.kll for column in columns if column.kll is not None]
+    hlls = [column.cardinality for column in columns if column.cardinality is not None]
+    items = [column.frequent_items for column in columns if column.frequent_items is not None]
+    smallest = [column.ints_min for column in columns if column.ints_min is not None]
+    largest = [column.ints_max for column in columns if column.ints_max is not None]
+    conditions = dict.fromkeys(name for column in columns for name in column.conditions)
+    others = dict.fromkeys(name for column in columns for name in column.others)
+    return Column(
+        name=first.name,
+        counts=Counts(*_added(astuple(column.counts) for column in columns)),
+        types=Types(*_added(astuple(column.types) for column in columns)),
+        ints_min=min(smallest, default=None),
+        ints_max=max(largest, default=None),
+        mean=mean,
+        m2=m2,
+        kll=KllSketch.union(klls) if klls else None,
+        cardinality=HllSketch.union(hlls) if hlls else None,
+        frequent_items=FrequentItemsSketch.union(items) if items else None,
+        conditions={name: sum(column.conditions.get(name, 0) for column in columns) for name in conditions},
+        others={
+            name: merge_columns([column.others[name] for column in columns if name in column.others])
+            for name in others
+        },
+    )
+
+
+def _added(rows: Iterable[tuple[int, ...]]) -> Iterable[int]:
+    return map(sum, zip(*rows, strict=True))
+
+
+def _moments(columns: Sequence[Column]) -> tuple[float | None, float | None]:
+    """Combine means and sums of squared deviations (Chan, Golub, LeVeque 1979, eq. 2.1)."""
+    n, mean, m2 = 0, 0.0, 0.0
+    known = False
+    for column in columns:
+        if column.kll is None or column.mean is None or column.m2 is None:
+            continue
+        known = True
+        both = n + column.kll.n
+        if both:
+            apart = column.mean - mean
+            m2 = m2 + column.m2 + apart * apart * n * column.kll.n / both
+            mean = n / both * mean + column.kll.n / both * column.mean
+        n = both
+    return (mean, m2) if known else (None, None)

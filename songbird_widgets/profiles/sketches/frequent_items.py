@@ -1,0 +1,167 @@
+"""Frequent strings: the values seen most often (Anderson et al., arXiv:1705.07001)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from struct import Struct
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import corrupt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .kll import Ints
+
+_U32 = Struct("<I")
+
+_ITEMS_FAMILY = 10
+_ITEMS_EMPTY = 1 | 4  # written by different versions of the library
+_ITEMS_WEIGHTS_AT = 32
+_ITEMS_HEAD = Struct("<QQ")  # total weight, offset; from byte 16
+
+
+@dataclass(frozen=True)
+class FrequentItem:
+    """One value and how often it was seen.
+
+    Attributes
+    ----------
+    value : str
+        As whylogs wrote it: numbers as text, floats with six decimals, strings cut at 128 characters.
+    estimate, lower, upper : int
+        Occurrences; the truth lies between the bounds, and the estimate is the upper one.
+    """
+
+    value: str
+    estimate: int
+    lower: int
+    upper: int
+
+
+class FrequentItemsSketch:
+    """The values seen most often.
+
+    Attributes
+    ----------
+    total : int
+        Length of the stream.
+    offset : int
+        How much an item's count may be off, and the most that any item not listed was seen. 0: nothing was
+        ever dropped, the items are all there are and their counts exact.
+    values : tuple of str
+        The retained values, heaviest first.
+    weights : ndarray of int64
+        Their lower bounds, descending.
+    """
+
+    __slots__ = ("__dict__", "offset", "total", "values", "weights")
+
+    def __init__(self, values: Sequence[str], weights: Ints, *, offset: int, total: int) -> None:
+        order = np.argsort(-weights, kind="stable")
+        self.values = tuple(map(values.__getitem__, order.tolist()))
+        self.weights = weights[order]
+        self.offset = offset
+        self.total = total
+
+    @classmethod
+    def read(cls, data: bytes) -> FrequentItemsSketch:
+        """Read the bytes of one ``frequent_strings_sketch``; raises `ProfileError`."""
+        if len(data) < 8 or data[2] != _ITEMS_FAMILY:  # noqa: PLR2004 - the shortest preamble
+            raise corrupt("what should be a frequent items sketch is none")
+        if data[5] & _ITEMS_EMPTY:
+            return cls([], np.empty(0, np.int64), offset=0, total=0)
+        if len(data) < _ITEMS_WEIGHTS_AT:
+            raise corrupt("a frequent items sketch is cut off")
+        count = _U32.unpack_from(data, 8)[0]
+        total, offset = _ITEMS_HEAD.unpack_from(data, 16)
+        start = _ITEMS_WEIGHTS_AT + 8 * count
+        if len(data) < start + 4 * count:
+            raise corrupt("a frequent items sketch is cut off")
+        weights = np.frombuffer(data, "<i8", count, _ITEMS_WEIGHTS_AT)
+        if total > _INT64_MAX or offset > total or (count and (weights.min() <= 0 or weights.max() > total)):
+            raise corrupt("a frequent items sketch has impossible counts")
+        return cls(_strings(data[start:], count), weights, offset=offset, total=total)
+
+    @classmethod
+    def union(cls, sketches: Sequence[FrequentItemsSketch]) -> FrequentItemsSketch:
+        """Add up sketches without dropping items again.
+
+        Each item's lower bounds add up, and so do the offsets; so the bounds hold, and are never wider than
+        those of a merged sketch, which drops items once more when it is full.
+        """
+        joined: dict[str, int] = {}
+        for sketch in sketches:
+            for value, weight in zip(sketch.values, sketch.weights.tolist(), strict=True):
+                joined[value] = joined.get(value, 0) + weight
+        return cls(
+            list(joined),
+            np.fromiter(joined.values(), np.int64, len(joined)),
+            offset=sum(sketch.offset for sketch in sketches),
+            total=sum(sketch.total for sketch in sketches),
+        )
+
+    @property
+    def lossless(self) -> bool:
+        """Whether the items are all that were ever seen, with exact counts."""
+        return self.offset == 0
+
+    @cached_property
+    def items(self) -> tuple[FrequentItem, ...]:
+        """All retained items, heaviest first; some may not be frequent at all (see `certain`)."""
+        offset = self.offset
+        return tuple(
+            FrequentItem(value, weight + offset, weight, weight + offset)
+            for value, weight in zip(self.values, self.weights.tolist(), strict=True)
+        )
+
+    @property
+    def certain(self) -> tuple[FrequentItem, ...]:
+        """The items surely seen more often than any value not listed: lower bound above the offset."""
+        return self.items[: int(np.count_nonzero(self.weights > self.offset))]
+
+
+_INT64_MAX = (1 << 63) - 1
+
+
+def _strings(data: bytes, count: int) -> list[str]:
+    """Read `count` strings, each a u32 length and UTF-8."""
+    values = _short_strings(data.decode("ascii"), data, count) if data.isascii() else None
+    if values is not None:
+        return values
+    values = []
+    position = 0
+    for _ in range(count):
+        start = position + 4
+        if start > len(data):
+            raise corrupt("a frequent items sketch is cut off")
+        position = start + int(_U32.unpack_from(data, position)[0])
+        if position > len(data):
+            raise corrupt("a frequent items sketch is cut off")
+        try:
+            values.append(data[start:position].decode())
+        except UnicodeDecodeError:
+            raise corrupt("a frequent item is not UTF-8") from None
+    return values
+
+
+def _short_strings(everything: str, data: bytes, count: int) -> list[str] | None:
+    """Read ASCII strings shorter than 128 characters, with one decoding for all of them.
+
+    None when the bytes are something else, which the slower way then reads or refuses.
+    """
+    values: list[str] = []
+    position = 0
+    try:
+        for _ in range(count):
+            if data[position + 1] or data[position + 2] or data[position + 3]:
+                return None
+            start = position + 4
+            position = start + data[position]
+            values.append(everything[start:position])
+    except IndexError:
+        return None
+    return values if position <= len(data) else None

@@ -1,0 +1,276 @@
+"""What a page says about a column: statistics, type, discreteness, insights, and a histogram."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .container import Column
+    from .sketches import Floats, KllSketch
+
+QUANTILE_RANKS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+
+_DOMINANT = 0.7
+_MAJORITY = 0.5
+_DISCRETE_SHARE = 0.15
+_IMBALANCED_SHARE = 0.5
+_MANY_NULLS = 0.1
+
+
+@dataclass(frozen=True)
+class Insight:
+    """Something about a column that is worth a look.
+
+    Attributes
+    ----------
+    kind : {"mixed_types", "imbalanced", "nulls"}
+    text : str
+        One sentence. It may quote a value of the data: text, never markup.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class ColumnStatistics:
+    """A column in figures. None means that the profile does not say, never zero.
+
+    Attributes
+    ----------
+    count : int
+        Rows, nulls included.
+    null_count : int
+    null_fraction : float or None
+        None without rows.
+    mean, stddev, minimum, maximum, median : float or None
+        Of the numbers; None without numbers, mean and stddev also when an infinity spoilt them. Bounds of
+        integers are exact ints.
+    quantiles : mapping of float to float
+        By the ranks of `QUANTILE_RANKS`; empty without numbers.
+    unique_estimate, unique_lower, unique_upper : float or None
+        Distinct values and their bounds at two deviations.
+    inferred_type : str
+        ``integral``, ``fractional``, ``boolean``, ``string``, ``object``, ``tensor`` or ``unknown``.
+    type_counts : mapping of str to int
+        Values that are not null, by type.
+    type_fraction : float or None
+        Share of the inferred type among them; None without values.
+    is_discrete : bool
+        Whether frequent items say more than a histogram.
+    insights : tuple of Insight
+    """
+
+    count: int
+    null_count: int
+    null_fraction: float | None
+    mean: float | None
+    stddev: float | None
+    minimum: float | None
+    maximum: float | None
+    median: float | None
+    quantiles: Mapping[float, float]
+    unique_estimate: float | None
+    unique_lower: float | None
+    unique_upper: float | None
+    inferred_type: str
+    type_counts: Mapping[str, int]
+    type_fraction: float | None
+    is_discrete: bool
+    insights: tuple[Insight, ...]
+
+
+def column_statistics(column: Column) -> ColumnStatistics:
+    """Sum up one column."""
+    kll = column.kll if column.kll is not None and column.kll.n else None
+    quantiles = dict(zip(QUANTILE_RANKS, kll.quantiles(QUANTILE_RANKS).tolist(), strict=True)) if kll else {}
+    types = asdict(column.types)
+    kind = inferred_type(types)
+    values = sum(types.values())
+    unique = column.cardinality
+    low, high = unique.bounds(2) if unique is not None else (None, None)
+    minimum, maximum = _extremes(column, kll)
+    return ColumnStatistics(
+        count=column.counts.n,
+        null_count=column.counts.null,
+        null_fraction=column.counts.null / column.counts.n if column.counts.n else None,
+        mean=_finite(column.mean) if kll else None,
+        stddev=_finite(column.stddev) if kll else None,
+        minimum=minimum,
+        maximum=maximum,
+        median=quantiles.get(0.5),
+        quantiles=quantiles,
+        unique_estimate=unique.estimate if unique is not None else None,
+        unique_lower=low,
+        unique_upper=high,
+        inferred_type=kind,
+        type_counts=types,
+        type_fraction=_share(types, kind, values),
+        is_discrete=_is_discrete(kind, column.counts.n, unique.estimate if unique is not None else None),
+        insights=tuple(_insights(column, types)),
+    )
+
+
+def inferred_type(types: Mapping[str, int]) -> str:
+    """Name the type of a column.
+
+    The commonest type if it has more than 70 % of the values; else string, if strings outnumber numbers; else
+    the commonest if it has at least half; else fractional, if numbers of both kinds have at least half; else
+    unknown.
+    """
+    values = sum(types.values())
+    if not values:
+        return "unknown"
+    name, most = max(types.items(), key=lambda item: item[1])
+    numbers = types["integral"] + types["fractional"]
+    if most / values > _DOMINANT:
+        return name
+    if types["string"] > numbers:
+        return "string"
+    if most / values >= _MAJORITY:
+        return name
+    return "fractional" if numbers / values >= _MAJORITY else "unknown"
+
+
+def _share(types: Mapping[str, int], kind: str, values: int) -> float | None:
+    if not values:
+        return None
+    return types.get(kind, 0) / values
+
+
+def _is_discrete(kind: str, n: int, unique: float | None) -> bool:
+    if kind == "fractional":
+        return False
+    if kind in {"string", "unknown"} or unique is None:
+        return True
+    return unique < n and (unique + 1) / n <= _DISCRETE_SHARE
+
+
+def _extremes(column: Column, kll: KllSketch | None) -> tuple[float | None, float | None]:
+    minimum, maximum = (kll.min, kll.max) if kll else (None, None)
+    # Doubles cannot hold every integer beyond 2**53: where the integers' own bound is that number, it is the
+    # exact one.
+    if column.ints_min is not None and (minimum is None or float(column.ints_min) == minimum):
+        minimum = column.ints_min
+    if column.ints_max is not None and (maximum is None or float(column.ints_max) == maximum):
+        maximum = column.ints_max
+    return minimum, maximum
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _insights(column: Column, types: Mapping[str, int]) -> list[Insight]:
+    found = []
+    mixed = sorted(((count, name) for name, count in types.items() if count), reverse=True)
+    if len(mixed) > 1:
+        parts = ", ".join(f"{count:,} {name}" for count, name in mixed)
+        found.append(Insight("mixed_types", f"Mixed data types: {parts}."))
+    items = column.frequent_items
+    if items is not None and len(items.values) and items.total:
+        share = int(items.weights[0]) / items.total  # the lower bound: surely at least so often
+        if share >= _IMBALANCED_SHARE:
+            value = items.values[0]
+            shown = value if len(value) <= _SHOWN_VALUE else value[:_SHOWN_VALUE] + "…"
+            found.append(Insight("imbalanced", f"Imbalanced: “{shown}” is {_percent(share)} of the values."))
+    if column.counts.n and column.counts.null / column.counts.n >= _MANY_NULLS:
+        share = column.counts.null / column.counts.n
+        found.append(
+            Insight(
+                "nulls",
+                f"Null values: {column.counts.null:,} of {column.counts.n:,} rows ({_percent(share)}).",
+            )
+        )
+    return found
+
+
+_SHOWN_VALUE = 60
+
+
+def _percent(share: float) -> str:
+    """Write a share as a percentage; nothing that is not all is called 100 %."""
+    if share == 1:
+        return "100 %"
+    return f"{min(share * 100, 99.9):.1f} %"
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Several columns on one axis.
+
+    Attributes
+    ----------
+    edges : ndarray of float
+        One more than there are bins, ascending. Bin i runs from ``edges[i]`` (inclusive) to ``edges[i + 1]``
+        (exclusive; the last one inclusive). Empty when no column has a finite number.
+    counts : tuple of (ndarray of float or None)
+        Numbers of each column by bin, as the sketch estimates them; None for a column without numbers.
+    fractions : tuple of (ndarray of float or None)
+        The same over all numbers of that column, infinities included.
+    """
+
+    edges: Floats
+    counts: tuple[Floats | None, ...]
+    fractions: tuple[Floats | None, ...]
+
+
+def histogram(columns: Sequence[Column | None], bins: int = 30) -> Histogram:
+    """Count columns into equal bins between their joint minimum and maximum.
+
+    Infinities belong into no bin of finite width and are left out. Columns that hold one and the same number
+    share one bin of width 1 around it.
+
+    Parameters
+    ----------
+    columns : sequence of (Column or None)
+        None for a profile that lacks the column.
+    bins : int
+        How many bins.
+    """
+    sketches = [column.kll if column is not None and column.kll is not None else None for column in columns]
+    edges = _edges([span for sketch in sketches if sketch is not None for span in _finite_span(sketch)], bins)
+    counts = tuple(None if sketch is None or not sketch.n else _binned(sketch, edges) for sketch in sketches)
+    fractions = tuple(
+        None if count is None or sketch is None else count / sketch.n
+        for count, sketch in zip(counts, sketches, strict=True)
+    )
+    return Histogram(edges, counts, fractions)
+
+
+def _finite_span(sketch: KllSketch) -> tuple[float, ...]:
+    """Smallest and largest finite number; beside an infinity, of those that the sketch retained."""
+    ends = [sketch.min, sketch.max]
+    if not all(map(math.isfinite, ends)):
+        finite = sketch.items[np.isfinite(sketch.items)]
+        ends += [float(finite[0]), float(finite[-1])] if len(finite) else []
+    return tuple(end for end in ends if math.isfinite(end))
+
+
+def _edges(ends: list[float], bins: int) -> Floats:
+    if not ends:
+        return np.empty(0)
+    low, high = min(ends), max(ends)
+    if low == high:
+        return np.array([low - 0.5, high + 0.5]) if abs(low) < _WHOLE_STEPS else np.array([low, low])
+    steps = np.linspace(0.0, 1.0, bins + 1)
+    edges = low * (1 - steps) + high * steps  # the span itself may be too large for a double
+    edges[0], edges[-1] = low, high
+    return np.maximum.accumulate(edges)
+
+
+_WHOLE_STEPS = 2.0**52
+
+
+def _binned(sketch: KllSketch, edges: Floats) -> Floats:
+    if not len(edges):
+        return np.empty(0)
+    places = np.searchsorted(sketch.items, edges, side="left")
+    places[-1] = np.searchsorted(sketch.items, edges[-1], side="right")
+    return np.diff(sketch.cumulative[places]).astype(np.float64)
