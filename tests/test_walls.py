@@ -27,6 +27,8 @@ MAY_IMPORT = {
 EXCEPTIONS = {
     # the last default of the endpoint is the local service
     ("client/configuration.py", "jupyter.local_service"),
+    # whoever starts the service and the service itself read the same two small files
+    ("jupyter/local_service.py", "service.identity"),
     # %songbird is a Session spoken to in a cell
     ("jupyter/magics.py", "session"),
 }

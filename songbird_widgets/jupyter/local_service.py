@@ -1,0 +1,329 @@
+"""Find or start the one detached service of this user.
+
+Whoever needs the service (a kernel, the command line, the server extension) calls `ensure`. The service is a process
+of its own that outlives them all and ends itself when nobody has used it for a while. What tells where it runs is a
+record on disk, and what makes the record true is an answer that only this user's service can give: it signs a
+random number with a key that lies beside the record. The endpoint's secret is never sent to whoever happens to
+listen at the port.
+
+``SONGBIRD_DATA_DIR`` overrides where the record, the database and the profiles lie.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import http.client
+import json
+import os
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from songbird_widgets import __version__
+from songbird_widgets.service.identity import (
+    INSTANCE_LOCK,
+    LOG_FILE,
+    Identity,
+    LocalServiceError,
+    Record,
+    default_data_dir,
+    make_private_dir,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "LocalService",
+    "LocalServiceError",
+    "data_directory",
+    "ensure",
+    "find",
+    "organization_key",
+    "stop",
+]
+
+#: Seconds without a request after which the service ends itself.
+IDLE_SECONDS = 4 * 3600.0
+
+_START_LOCK = "start.lock"
+_START_SECONDS = 30.0
+_STOP_SECONDS = 15.0
+_ANSWER_SECONDS = 3.0
+_POLL_SECONDS = 0.005
+#: An older service is replaced only when nobody has used it for so many seconds.
+_QUIET_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class LocalService:
+    """The running service.
+
+    Attributes
+    ----------
+    endpoint : str
+        What clients and WHYLABS_API_ENDPOINT take. It holds this user's secret, so the repr leaves it out.
+    origin : str
+        ``http://127.0.0.1:PORT``, without the secret.
+    pid, port : int
+        Its process and port.
+    data_dir : Path
+        Where its sessions and profiles lie.
+    organization_id : str
+        The local organization; its key is `organization_key`.
+    """
+
+    endpoint: str = field(repr=False)
+    origin: str
+    pid: int
+    port: int
+    data_dir: Path
+    organization_id: str
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a service that is ours says of itself."""
+
+    service: LocalService
+    identity: Identity
+    version: str
+    unused_seconds: int
+
+
+def data_directory() -> Path:
+    """Where this user's sessions, profiles and records lie; made, for its owner alone, if it is missing.
+
+    Raises
+    ------
+    LocalServiceError
+        When it cannot be made, or belongs to another user.
+    """
+    directory = default_data_dir()
+    make_private_dir(directory)
+    return directory
+
+
+def find() -> LocalService | None:
+    """The service, if it runs and answers.
+
+    Raises
+    ------
+    LocalServiceError
+        When the data directory cannot be used.
+    """
+    answer = _find(data_directory())
+    return answer.service if answer else None
+
+
+def ensure() -> LocalService:
+    """The service, started if it does not run.
+
+    Raises
+    ------
+    LocalServiceError
+        When it cannot be started; the message says why.
+    """
+    directory = data_directory()
+    answer = _find(directory)
+    if answer is not None and not _is_outdated(answer):
+        return answer.service
+    with _only_starter(directory):
+        answer = _find(directory)
+        if answer is not None and _is_outdated(answer):
+            _end(answer)
+            answer = None
+        return (answer or _start(directory)).service
+
+
+def stop() -> bool:
+    """End the service; its sessions and profiles stay.
+
+    Returns
+    -------
+    bool
+        Whether one was running.
+
+    Raises
+    ------
+    LocalServiceError
+        When one runs and does not answer, or does not end.
+    """
+    directory = data_directory()
+    with _only_starter(directory):
+        answer = _find(directory)
+        if answer is not None:
+            _end(answer)
+            return True
+        if _runs(directory):
+            record = Record.read(directory)
+            process = (
+                f"process {record.pid}" if record else f"the process that holds {directory / INSTANCE_LOCK}"
+            )
+            raise LocalServiceError(f"The local service runs but does not answer. End {process} by hand.")
+        return False
+
+
+def organization_key() -> str:
+    """The API key of this user's local organization, made when the service first starts.
+
+    Raises
+    ------
+    LocalServiceError
+        When there is none yet and the service cannot be started.
+    """
+    directory = data_directory()
+    identity = Identity.read(directory)
+    if identity is None:
+        ensure()
+        identity = Identity.read(directory)
+    if identity is None:
+        raise LocalServiceError(
+            f"The local service runs, but its identity is gone from {directory}. Restart it."
+        )
+    return identity.organization_key
+
+
+@contextlib.contextmanager
+def _only_starter(directory: Path) -> Any:
+    """Hold the lock under which services are started and stopped, so that of many starters one starts."""
+    try:
+        with FileLock(directory / _START_LOCK, timeout=2 * _START_SECONDS):
+            yield
+    except Timeout:
+        raise LocalServiceError(
+            f"Another program has been starting the local service for a long time. See {directory / LOG_FILE}."
+        ) from None
+
+
+def _runs(directory: Path) -> bool:
+    """Whether some process serves this directory: it holds a lock that ends with it."""
+    lock = FileLock(directory / INSTANCE_LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _find(directory: Path) -> _Answer | None:
+    record = Record.read(directory)
+    identity = Identity.read(directory) if record else None
+    if record is None or identity is None:
+        return None
+    nonce = secrets.token_hex(16)
+    try:
+        said = _exchange(record.port, "GET", f"/health?nonce={nonce}")
+        pid, proof = said["pid"], said["proof"]
+        # Were anything believed before the proof, a stranger at the port could pose as the service.
+        if not hmac.compare_digest(proof, identity.proof("health", nonce, record.port, pid)):
+            return None
+        version, unused = str(said["version"]), int(said["unusedSeconds"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return None
+    origin = f"http://127.0.0.1:{record.port}"
+    service = LocalService(
+        endpoint=f"{origin}/k/{identity.secret}",
+        origin=origin,
+        pid=pid,
+        port=record.port,
+        data_dir=directory,
+        organization_id=identity.organization_id,
+    )
+    return _Answer(service, identity, version, unused)
+
+
+def _exchange(port: int, method: str, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """One request to loopback, past any proxy."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
+    try:
+        connection.request(method, path, headers=headers or {})
+        response = connection.getresponse()
+        said = json.loads(response.read(10_000))
+    finally:
+        connection.close()
+    if response.status != http.client.OK or not isinstance(said, dict):
+        raise ValueError("this is not the answer of the service")
+    return said
+
+
+def _is_outdated(answer: _Answer) -> bool:
+    return answer.unused_seconds >= _QUIET_SECONDS and _numbers(answer.version) < _numbers(__version__)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
+
+
+def _start(directory: Path) -> _Answer:
+    if not sys.executable:
+        raise LocalServiceError(
+            "This Python does not know its own path, so it cannot start the local service."
+        )
+    before = Record.read(directory)
+    command = [sys.executable, "-m", "songbird_widgets.service", "--data-dir", str(directory)]
+    detached: dict[str, Any] = {"start_new_session": True}  # else an interrupted kernel would take it along
+    if sys.platform == "win32":
+        detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    log = os.open(directory / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        begin = os.fstat(log).st_size
+        process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+            [*command, "--idle-seconds", str(IDLE_SECONDS)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=directory,  # a directory that the user may want to unmount or delete must not be held
+            **detached,
+        )
+    finally:
+        os.close(log)
+    # Reaps the process when it ends before this one does.
+    threading.Thread(target=process.wait, name="songbird-service-reaper", daemon=True).start()
+    end = time.monotonic() + _START_SECONDS
+    while time.monotonic() < end:
+        if Record.read(directory) not in (None, before):
+            answer = _find(directory)
+            if answer is not None:
+                return answer
+        # One that found another service running over this directory ends; that other one may be about to answer.
+        if process.poll() is not None and not _runs(directory):
+            break
+        time.sleep(_POLL_SECONDS)
+    raise LocalServiceError(f"The local service did not start. {_last_words(directory, begin)}")
+
+
+def _last_words(directory: Path, begin: int) -> str:
+    """The end of what the service said to its log since `begin`, for the person whose service did not start."""
+    path = directory / LOG_FILE
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(begin)
+        lines = [
+            line.strip() for line in file.read(20_000).decode("utf-8", "replace").splitlines() if line.strip()
+        ]
+        if lines:
+            return f"It said: {lines[-1][:500]} (more in {path})"
+    return f"Its log, {path}, does not say why."
+
+
+def _end(answer: _Answer) -> None:
+    service, nonce = answer.service, secrets.token_hex(16)
+    proof = answer.identity.proof("stop", nonce, service.port, service.pid)
+    try:
+        _exchange(
+            service.port, "POST", f"/stop?nonce={nonce}", {"X-Songbird-Proof": proof, "Content-Length": "0"}
+        )
+        with FileLock(service.data_dir / INSTANCE_LOCK, timeout=_STOP_SECONDS):
+            return
+    except (OSError, http.client.HTTPException, ValueError) as error:  # filelock's Timeout is an OSError
+        raise LocalServiceError(
+            f"The local service (process {service.pid}) was asked to end and did not. End that process by hand."
+        ) from error

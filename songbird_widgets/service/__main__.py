@@ -1,0 +1,37 @@
+"""The process of the local service: ``python -m songbird_widgets.service --data-dir DIR``.
+
+`songbird_widgets.jupyter.local_service` starts it; people start ``songbird-widgets serve``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging.handlers
+import sys
+from pathlib import Path
+
+from .app import log_to, serve
+from .identity import LOG_FILE, LocalServiceError
+
+
+def main() -> int:
+    """Serve in this process, with the log in the data directory."""
+    parser = argparse.ArgumentParser(prog="python -m songbird_widgets.service")
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--idle-seconds", type=float, required=True)
+    arguments = parser.parse_args()
+    log_to(
+        logging.handlers.RotatingFileHandler(
+            arguments.data_dir / LOG_FILE, maxBytes=1_000_000, backupCount=1, encoding="utf-8"
+        )
+    )
+    try:
+        serve(arguments.data_dir, idle_seconds=arguments.idle_seconds)
+    except LocalServiceError as error:
+        print(error, file=sys.stderr)  # noqa: T201 (whoever started this reads it there)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,423 @@
+"""The service as a whole: its routes and settings, and the process that answers them.
+
+`make_app` builds the tornado application over a data directory; `serve` serves it on loopback until it is told
+to stop. ``songbird-widgets serve`` does so in the foreground through `run`, and the local service, which
+`songbird_widgets.jupyter.local_service` starts as ``python -m songbird_widgets.service``, detached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import hmac
+import importlib
+import logging
+import os
+import re
+import secrets
+import signal
+import socket
+import sys
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from filelock import FileLock, Timeout
+from tornado import web
+from tornado.httpserver import HTTPServer
+from tornado.web import url
+
+from songbird_widgets import __version__
+
+from . import sessions, uploads
+from .blobs import Blobs
+from .errors import BadRequest, Forbidden, Internal, ServiceError
+from .handler import Handler, Refusal, UnknownAddress, log_access, logger
+from .identity import (
+    INSTANCE_LOCK,
+    Identity,
+    LocalServiceError,
+    Record,
+    default_data_dir,
+    make_private_dir,
+)
+from .metadata import Metadata
+from .uploads import UploadSigner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tornado.httputil import HTTPServerRequest
+
+HOST = "127.0.0.1"
+_OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
+_API_PATHS = ("/v0/", "/uploads/", "/health", "/stop")
+_NONCE = re.compile(r"[0-9a-f]{32}")
+_GRACE_SECONDS = 10.0
+_PRELOAD_SECONDS = 1.0
+#: Requests with a body larger than this are refused, unless their handler reads the body piece by piece.
+_BODY_LIMIT = 1 << 20
+
+
+class Application(web.Application):
+    """The tornado application, which guards every address and knows when it was last used.
+
+    Parameters
+    ----------
+    handlers : list
+        Tornado URL rules.
+    secret : str
+        What follows ``/k/`` in the endpoint.
+    **settings
+        Tornado's and the service's own settings.
+
+    Attributes
+    ----------
+    last_seen, last_used : float
+        `time.monotonic` of the last request, and of the last that was no health check.
+    active : WeakSet
+        Requests being answered.
+    """
+
+    def __init__(self, handlers: list[Any], *, secret: str, **settings: Any) -> None:
+        super().__init__(handlers, **settings)
+        self._secret = secret.encode()
+        self.last_seen = self.last_used = time.monotonic()
+        self.active: weakref.WeakSet[HTTPServerRequest] = weakref.WeakSet()
+        self._has_observatory = False
+
+    def add_observatory(self) -> None:
+        """Add the pages to the addresses, once.
+
+        They come last because numpy, Jinja2 and what else they import would double the time to the first answer.
+        """
+        if not self._has_observatory:
+            from . import observatory  # noqa: PLC0415 (for the reason above)
+
+            self.add_handlers(".*", observatory.routes())
+            self._has_observatory = True
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> web._HandlerDelegate:
+        """Check the Host header, take the secret off the path, and find who answers."""
+        self.last_seen = time.monotonic()
+        if request.path != "/health":
+            self.last_used = self.last_seen
+        self.active.add(request)
+        try:
+            self._admit(request)
+        except ServiceError as error:
+            return self.get_handler_delegate(request, Refusal, {"error": error})
+        if not request.path.startswith(_API_PATHS):
+            try:
+                self.add_observatory()
+            except ImportError:  # a broken installation; uploads go on
+                logger.exception("the observatory cannot be loaded")
+                error = Internal("The observatory cannot be loaded; the service's log says why.")
+                return self.get_handler_delegate(request, Refusal, {"error": error})
+        return super().find_handler(request, **kwargs)
+
+    def log_request(self, handler: web.RequestHandler) -> None:
+        """Log an answered request, without what is secret in it."""
+        self.active.discard(handler.request)
+        super().log_request(handler)
+
+    def _admit(self, request: HTTPServerRequest) -> None:
+        # A page of another site whose name was made to point at 127.0.0.1 would be of one origin with this service.
+        try:
+            name = urlsplit(f"//{request.host}").hostname
+        except ValueError:
+            name = None
+        if name not in _OWN_NAMES:
+            raise Forbidden("This service answers to the names 127.0.0.1 and localhost only.")
+        if request.path.startswith("/k/"):
+            secret, slash, path = request.path[3:].partition("/")
+            if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret):
+                raise Forbidden(
+                    "The secret in this endpoint is not this service's. `songbird-widgets status` prints the right one."
+                )
+            request.path = slash + path
+
+
+class Health(Handler):
+    """``GET /health?nonce=``: proves to this user's programs that this is this user's service."""
+
+    operation = "health"
+
+    def get(self) -> None:
+        nonce = self.get_query_argument("nonce", "")
+        if not _NONCE.fullmatch(nonce):
+            raise BadRequest("nonce must be 32 hexadecimal digits.", "nonce")
+        application, identity, port = self.application, self.settings["identity"], self.settings["port"]
+        assert isinstance(application, Application)  # noqa: S101 (tells mypy which)
+        self.answer(
+            {
+                "service": "songbird-widgets",
+                "version": __version__,
+                "pid": os.getpid(),
+                "unusedSeconds": int(time.monotonic() - application.last_used),
+                "proof": identity.proof("health", nonce, port, os.getpid()),
+            }
+        )
+
+
+class Stop(Handler):
+    """``POST /stop?nonce=``: ends the service gracefully for who can prove to be this user."""
+
+    operation = "stop"
+
+    def post(self) -> None:
+        nonce, proof = self.get_query_argument("nonce", ""), self.request.headers.get("X-Songbird-Proof", "")
+        expected = self.settings["identity"].proof("stop", nonce, self.settings["port"], os.getpid())
+        if not _NONCE.fullmatch(nonce) or not hmac.compare_digest(
+            expected.encode(), proof.encode("utf-8", "replace")
+        ):
+            raise Forbidden("Only this user's programs may stop the service: `songbird-widgets stop`.")
+        self.answer({})
+        self.settings["stop"]()
+
+
+def make_app(
+    data_dir: Path,
+    *,
+    secret: str,
+    signing_key: str | None = None,
+    organization: tuple[str, str] | None = None,
+) -> Application:
+    """The application over a data directory, ready to be served.
+
+    Parameters
+    ----------
+    data_dir : Path
+        An existing directory for the database and the profiles. One process at a time.
+    secret : str
+        Sessions can be created under ``/k/<secret>`` only.
+    signing_key : str, optional
+        Signs upload URLs and sign-in cookies; by default a new one, so that they end with the process.
+    organization : tuple of str, optional
+        Id and API key of the local organization.
+
+    Returns
+    -------
+    Application
+        Its settings hold ``metadata`` (`Metadata`), ``blobs`` (`Blobs`) and ``executor``; `close_app` closes them.
+
+    Raises
+    ------
+    SchemaError
+        When the database there cannot be used.
+    """
+    signing_key = signing_key or secrets.token_hex(32)
+    metadata = Metadata(data_dir)
+    if organization is not None:
+        metadata.add_organization(*organization)
+    blobs = Blobs(data_dir / "blobs")
+    blobs.sweep()
+    return Application(
+        [*sessions.routes(), *uploads.routes()],
+        secret=secret,
+        metadata=metadata,
+        blobs=blobs,
+        executor=ThreadPoolExecutor(max_workers=8, thread_name_prefix="songbird"),
+        upload_signer=UploadSigner(signing_key),
+        cookie_secret=hmac.new(signing_key.encode(), b"cookies", "sha256").hexdigest(),
+        default_handler_class=UnknownAddress,
+        log_function=log_access,
+        compiled_template_cache=True,
+    )
+
+
+def close_app(app: Application) -> None:
+    """Finish the work that was begun and close the database."""
+    app.settings["executor"].shutdown(wait=True)
+    app.settings["metadata"].close()
+
+
+def run(data_dir: Path | None = None, port: int | None = None) -> int:
+    """Serve in the foreground: print the endpoint, then the log, until Ctrl-C or `songbird-widgets stop`.
+
+    Parameters
+    ----------
+    data_dir, port : Path and int, optional
+        As `serve` takes them.
+
+    Returns
+    -------
+    int
+        The exit status; when it is 1, the reason was printed.
+    """
+    log_to(logging.StreamHandler())
+    try:
+        serve(data_dir, port, announce=_print_endpoint)
+    except LocalServiceError as error:
+        print(f"songbird-widgets: {error}", file=sys.stderr)  # noqa: T201 (a command line speaks by printing)
+        return 1
+    return 0
+
+
+def _print_endpoint(address: str) -> None:
+    sys.stdout.write(f"The Songbird service answers at {address}\n")
+    sys.stdout.flush()
+
+
+def serve(
+    data_dir: Path | None = None,
+    port: int | None = None,
+    *,
+    idle_seconds: float | None = None,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve on loopback until SIGTERM, SIGINT, a stop request, or idleness.
+
+    Parameters
+    ----------
+    data_dir : Path, optional
+        By default the one of this user's local service; it is made if missing.
+    port : int, optional
+        By default the port that this data directory had before, or any free one.
+    idle_seconds : float, optional
+        End after so many seconds without a request; by default never.
+    announce : callable, optional
+        Called once with the endpoint, which holds the secret, when requests are answered.
+
+    Raises
+    ------
+    LocalServiceError
+        When it cannot be started; its message is for people.
+    """
+    os.umask(0o077)  # what is written here is this user's alone
+    data_dir = (data_dir or default_data_dir()).absolute()
+    make_private_dir(data_dir)
+    lock = FileLock(data_dir / INSTANCE_LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        record = Record.read(data_dir)
+        where = f" (process {record.pid}, http://{HOST}:{record.port})" if record else ""
+        raise LocalServiceError(
+            f"A service already runs over {data_dir}{where}. Use that one, or end it with `songbird-widgets stop`."
+        ) from None
+    try:
+        asyncio.run(_serve(data_dir, port, idle_seconds, announce))
+    finally:
+        lock.release()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name != "nt":  # there it would let two services share a port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(128)
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def _open_listener(port: int | None, usual: int | None) -> socket.socket:
+    """The port that was asked for, or else the usual one, or else any."""
+    try:
+        return _listen(port if port is not None else usual or 0)
+    except OSError as error:
+        if port is not None:
+            raise LocalServiceError(
+                f"Port {port} cannot be used: {error.strerror}. Choose another one with --port."
+            ) from error
+        return _listen(0)
+
+
+async def _serve(
+    data_dir: Path, port: int | None, idle_seconds: float | None, announce: Callable[[str], None] | None
+) -> None:
+    identity = Identity.read(data_dir)
+    listener = _open_listener(port, identity.port if identity else None)
+    record = Record(pid=os.getpid(), port=listener.getsockname()[1], started=time.time_ns())
+    with contextlib.closing(listener):
+        if identity is None:
+            identity = Identity.new(record.port)
+            identity.write(data_dir)
+        app = make_app(
+            data_dir,
+            secret=identity.secret,
+            signing_key=identity.signing_key,
+            organization=(identity.organization_id, identity.organization_key),
+        )
+        stop = asyncio.Event()
+        app.settings.update(identity=identity, port=record.port, stop=stop.set)
+        app.add_handlers(".*", [url("/health", Health), url("/stop", Stop)])
+        server = HTTPServer(app, max_body_size=_BODY_LIMIT)
+        try:
+            server.add_socket(listener)
+            _stop_on_signals(stop)
+            record.write(data_dir)
+            logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
+            if announce is not None:
+                announce(endpoint(identity, record))
+            preload = asyncio.create_task(_preload(app))
+            await _wait(app, stop, idle_seconds)
+            preload.cancel()
+        finally:
+            # First the record goes, so that nobody is sent here any more; then what was begun is finished.
+            record.remove(data_dir)
+            server.stop()
+            await _finish(app)
+            await server.close_all_connections()
+            close_app(app)
+            logger.info("ended")
+
+
+def endpoint(identity: Identity, record: Record) -> str:
+    """The address for clients, with the secret: what goes into WHYLABS_API_ENDPOINT."""
+    return f"http://{HOST}:{record.port}/k/{identity.secret}"
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+async def _wait(app: Application, stop: asyncio.Event, idle_seconds: float | None) -> None:
+    if idle_seconds is None:
+        await stop.wait()
+        return
+    while not stop.is_set():
+        left = app.last_seen + idle_seconds - time.monotonic()
+        if left <= 0 and not app.active:
+            logger.info("unused for %.0f seconds", idle_seconds)
+            return
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.wait(), max(left, 0.1))
+
+
+async def _preload(app: Application) -> None:
+    """Have the pages ready before the first one is asked for, and after the first uploads were taken."""
+    await asyncio.sleep(_PRELOAD_SECONDS)
+    await asyncio.get_running_loop().run_in_executor(
+        app.settings["executor"], importlib.import_module, "songbird_widgets.service.observatory"
+    )
+    app.add_observatory()
+
+
+async def _finish(app: Application) -> None:
+    gc.collect()  # requests whose connection broke are held by nothing but cycles
+    end = time.monotonic() + _GRACE_SECONDS
+    while app.active and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+
+
+def log_to(handler: logging.Handler) -> None:
+    """Send the service's log to `handler`; of other libraries only what is wrong."""
+    logging.basicConfig(
+        level=logging.WARNING, handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logger.setLevel(logging.INFO)

@@ -1,0 +1,135 @@
+"""Profile bytes in a directory, each under the SHA-256 of its content.
+
+A blob is written to a temporary file, synced, renamed, and its directory synced, before anyone is told about
+it: a kill at any moment leaves either the whole blob or none. Equal profiles share one blob, and a blob never
+changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class Blobs:
+    """A directory of blobs.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it is missing. One process writes to it at a time.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._incoming = directory / "incoming"
+        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written; only for the start of the one writer."""
+        for leftover in self._incoming.iterdir():
+            leftover.unlink(missing_ok=True)
+
+    def path(self, key: str) -> Path:
+        """Where the blob of a key lies, whether or not it exists.
+
+        Raises
+        ------
+        ValueError
+            When `key` is no blob's key.
+        """
+        if not _KEY.fullmatch(key):
+            raise ValueError("A blob's key is 64 hexadecimal digits.")
+        return self._directory / key[:2] / key
+
+    def read(self, key: str) -> bytes:
+        """The bytes of a blob.
+
+        Raises
+        ------
+        FileNotFoundError
+            When it was never written, or someone removed it.
+        """
+        return self.path(key).read_bytes()
+
+    def write(self, data: bytes) -> str:
+        """Keep `data` for good.
+
+        Returns
+        -------
+        str
+            Its key, the SHA-256 of its content in hexadecimal.
+        """
+        with self.incoming() as blob:
+            blob.write(data)
+            return blob.keep()
+
+    def incoming(self) -> IncomingBlob:
+        """A blob that arrives piece by piece."""
+        return IncomingBlob(self, self._incoming)
+
+
+class IncomingBlob:
+    """A blob on its way: `write` its pieces, then `keep` it or `discard` it.
+
+    Leaving the context discards what was not kept.
+    """
+
+    def __init__(self, blobs: Blobs, directory: Path) -> None:
+        handle, name = tempfile.mkstemp(dir=directory)
+        self._blobs = blobs
+        self._path = Path(name)
+        self._file = cast("BinaryIO", os.fdopen(handle, "wb"))
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.discard()
+
+    def write(self, data: bytes) -> None:
+        """Add the next piece."""
+        self._file.write(data)
+        self._hash.update(data)
+        self.size += len(data)
+
+    def keep(self) -> str:
+        """Make the blob permanent and return its key."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        key = self._hash.hexdigest()
+        target = self._blobs.path(key)
+        if not target.parent.exists():
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            _sync_directory(target.parent.parent)
+        self._path.replace(target)
+        _sync_directory(target.parent)
+        return key
+
+    def discard(self) -> None:
+        """Forget the blob, unless it was kept."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def _sync_directory(path: Path) -> None:
+    """Make a rename in `path` outlast a power cut. Windows has no such call, and its rename is journalled."""
+    if os.name == "nt":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,99 @@
+"""Errors as the Songbird contract shapes them: ``message``, ``requestId``, ``type`` and sometimes ``parameter``."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """An answer other than success.
+
+    Parameters
+    ----------
+    message : str
+        For the person who reads it: what happened, to what, and what to do. Holds no secret.
+    parameter : str, optional
+        The argument that was wrong, by its name on the wire.
+    """
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "Internal"
+
+    def __init__(self, message: str, parameter: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.parameter = parameter
+
+    def body(self, request_id: str) -> dict[str, str]:
+        """The JSON object that says this on the wire."""
+        body = {"message": self.message, "requestId": request_id, "type": self.type}
+        if self.parameter is not None:
+            body["parameter"] = self.parameter
+        return body
+
+
+class BadRequest(ServiceError):  # noqa: N818 (named as the contract's statuses are)
+    """400: an argument is missing or wrong."""
+
+    status = 400
+    type = "InvalidArgument"
+
+
+class Unauthorized(ServiceError):  # noqa: N818
+    """401: no API key, or none that this service knows."""
+
+    status = 401
+    type = "Unauthorized"
+
+
+class Forbidden(ServiceError):  # noqa: N818
+    """403: the key, the signature or the address does not allow this."""
+
+    status = 403
+    type = "Forbidden"
+
+
+class NotFound(ServiceError):  # noqa: N818
+    """404: there is no such thing."""
+
+    status = 404
+    type = "ResourceNotFound"
+
+
+class MethodNotAllowed(ServiceError):  # noqa: N818
+    """405: the address exists and does not answer this method."""
+
+    status = 405
+    type = "MethodNotAllowed"
+
+
+class Conflict(ServiceError):  # noqa: N818
+    """409: it exists already."""
+
+    status = 409
+    type = "ResourceExists"
+
+
+class Gone(ServiceError):  # noqa: N818
+    """410: it was here and is gone for good."""
+
+    status = 410
+    type = "ResourceGone"
+
+
+class LengthRequired(ServiceError):  # noqa: N818
+    """411: a body came without a Content-Length."""
+
+    status = 411
+    type = "LengthRequired"
+
+
+class TooLarge(ServiceError):  # noqa: N818
+    """413: the body is larger than the service takes."""
+
+    status = 413
+    type = "PayloadTooLarge"
+
+
+class Internal(ServiceError):  # noqa: N818
+    """500: a mistake of the service itself."""

@@ -1,0 +1,241 @@
+"""What all request handlers of the service share: request ids, the error shape, and work off the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import logging
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
+
+import msgspec
+from tornado import web
+
+from .errors import BadRequest, Internal, LengthRequired, MethodNotAllowed, NotFound, ServiceError, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import ThreadPoolExecutor
+    from types import TracebackType
+
+    from tornado.http1connection import HTTP1Connection
+
+    from .blobs import Blobs
+    from .metadata import Metadata
+
+T = TypeVar("T")
+
+logger = logging.getLogger("songbird_widgets.service")
+
+#: A body that is refused is still read up to this many bytes, because closing at once would reset the connection
+#: and take the answer with it.
+_DRAIN_LIMIT = 1 << 30
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_AT_FIELD = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
+
+
+class Handler(web.RequestHandler):
+    """A handler that answers as the contract wants. Subclasses raise `ServiceError` for every refusal."""
+
+    #: What the access log calls this handler. Paths and queries carry secrets and are never logged.
+    operation: ClassVar[str] = ""
+
+    @property
+    def metadata(self) -> Metadata:
+        """The service's database."""
+        return cast("Metadata", self.settings["metadata"])
+
+    @property
+    def blobs(self) -> Blobs:
+        """The service's profile bytes."""
+        return cast("Blobs", self.settings["blobs"])
+
+    @property
+    def request_id(self) -> str:
+        """The caller's ``X-Request-Id`` where it is a sensible one, else one of our own."""
+        known = getattr(self, "_request_id", None)
+        if known is None:
+            given = self.request.headers.get("X-Request-Id", "")
+            known = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+            self._request_id = known
+        return cast("str", known)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port that the request came to, for the links in its answer."""
+        return f"{self.request.protocol}://{self.request.host}"
+
+    async def work(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Run what blocks (database, blobs, decoding) on the executor."""
+        executor = cast("ThreadPoolExecutor", self.settings["executor"])
+        call = functools.partial(function, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(executor, call)
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        self.set_header("X-Request-Id", self.request_id)
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        self.set_header("Cross-Origin-Resource-Policy", "same-origin")
+        self.set_header("Cache-Control", "no-store")
+
+    def answer(self, message: object) -> None:
+        """Finish with a JSON message."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode(message))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = self.service_error(status_code, kwargs.get("exc_info"))
+        self.set_status(error.status)
+        self.answer(error.body(self.request_id))
+
+    @staticmethod
+    def service_error(
+        status_code: int, exc_info: tuple[type[BaseException], BaseException, TracebackType] | None
+    ) -> ServiceError:
+        """The contract's error for whatever went wrong; what it does not foresee is an internal error."""
+        raised = exc_info[1] if exc_info else None
+        if isinstance(raised, ServiceError):
+            return raised
+        if status_code == 404:  # noqa: PLR2004 (HTTP statuses)
+            return NotFound("There is nothing at this address.")
+        if status_code == 405:  # noqa: PLR2004
+            return MethodNotAllowed("This address does not answer this method.")
+        if 400 <= status_code < 500:  # noqa: PLR2004
+            return BadRequest("The request is malformed.")
+        if isinstance(raised, OSError) and raised.errno == errno.ENOSPC:
+            return Internal("The service's disk is full. Free some space and try again.")
+        return Internal("The service failed at this; its log has the details under this request id.")
+
+    def log_exception(
+        self,
+        typ: type[BaseException] | None,
+        value: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        # Tornado's own would log the request with its path and query, and those carry secrets.
+        if typ is None or value is None or isinstance(value, (ServiceError, web.HTTPError)):
+            return
+        logger.error("%s failed, request %s", self.operation, self.request_id, exc_info=(typ, value, tb))
+
+
+@web.stream_request_body
+class BodyHandler(Handler):
+    """A handler with a body of bounded size, refused in the contract's shape.
+
+    A refusal is kept until the whole body was read (and thrown away), so that the client gets to see it.
+    """
+
+    limit: ClassVar[int]
+    length_required: ClassVar[bool] = False
+    refusal: ServiceError | None = None
+
+    async def prepare(self) -> None:
+        length = self.request.headers.get("Content-Length")
+        declared = int(length) if length is not None and length.isdecimal() else None
+        cast("HTTP1Connection", self.request.connection).set_max_body_size(_DRAIN_LIMIT)
+        try:
+            if declared is not None and declared > self.limit:
+                self.refuse_size()
+            if declared is None and self.length_required:
+                raise LengthRequired("Send the profile with a Content-Length, not chunked.")
+            await self.admit()
+        except ServiceError as error:
+            self.refusal = error
+            if declared is not None and declared > _DRAIN_LIMIT:
+                raise
+
+    async def admit(self) -> None:
+        """Refuse early, before the body is read, by raising a `ServiceError`."""
+
+    def refuse_size(self) -> NoReturn:
+        """Raise the 413 of this handler."""
+        raise TooLarge(f"The body is larger than the {self.limit >> 20} MiB that this service takes.")
+
+
+class JsonHandler(BodyHandler):
+    """A handler whose body is one JSON message."""
+
+    limit = 1 << 20
+
+    def initialize(self) -> None:
+        self._body = bytearray()
+
+    def data_received(self, chunk: bytes) -> None:
+        if self.refusal is None:
+            self._body += chunk
+            if len(self._body) > self.limit:
+                self._body.clear()
+                self.refusal = TooLarge(f"The body is larger than the {self.limit >> 20} MiB allowed.")
+
+    def message(self, type_: type[T]) -> T:
+        """The body as a typed message.
+
+        Raises
+        ------
+        ServiceError
+            The refusal decided before, or a `BadRequest` that names the field that is wrong.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        try:
+            return msgspec.json.decode(bytes(self._body), type=type_)
+        except msgspec.ValidationError as error:
+            raise _explained(str(error)) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise BadRequest("The body is not the JSON message that this operation takes.") from None
+
+
+def _explained(text: str) -> BadRequest:
+    """A `BadRequest` from msgspec's account of what is wrong, which quotes types and field names but no values."""
+    path = ""
+    at = _AT_FIELD.search(text)
+    if at:
+        path, text = at["path"], text[: at.start()]
+    missing = _MISSING_FIELD.search(text)
+    if missing:
+        path = f"{path}.{missing['name']}" if path else missing["name"]
+        return BadRequest(f"{path} is missing.", path)
+    if not path:
+        return BadRequest(f"The body is not the JSON message that this operation takes: {text}.")
+    return BadRequest(f"{path} is wrong: {text[0].lower()}{text[1:]}.", path)
+
+
+class Refusal(Handler):
+    """Answers with an error decided before any handler was chosen."""
+
+    operation = "refused"
+
+    def initialize(self, error: ServiceError) -> None:
+        self._error = error
+
+    def prepare(self) -> None:
+        raise self._error
+
+
+class UnknownAddress(Handler):
+    """Answers every address that is not the service's."""
+
+    operation = "unknown"
+
+    def prepare(self) -> None:
+        raise NotFound("There is nothing at this address.")
+
+
+def log_access(handler: web.RequestHandler) -> None:
+    """One line a request: operation, status, time and request id; no path, no query, no address."""
+    operation = getattr(handler, "operation", "") or type(handler).__name__
+    logger.info(
+        "%s %s %d %.1f ms %s",
+        handler.request.method if handler.request.method in web.RequestHandler.SUPPORTED_METHODS else "?",
+        operation,
+        handler.get_status(),
+        1000 * (time.time() - handler.request._start_time),  # noqa: SLF001 (request_time() is only right at the end)
+        handler._headers.get("X-Request-Id", ""),  # noqa: SLF001 (tornado offers no reading of answered headers)
+    )

@@ -1,0 +1,213 @@
+"""What a service keeps about itself in its data directory: who it is, and where it runs just now.
+
+Two small JSON files, readable by their owner only:
+
+``identity.json``
+    Made once and kept: the secret of the endpoint's path, the signing key, the port, the local organization and
+    its key. A restarted service is the same service again, so earlier links and endpoints stay valid.
+``service.json``
+    The record of the running process. It is a hint and nothing more: whoever reads it must ask the address in it
+    for a proof (see `Identity.proof`) before believing it.
+
+Only the standard library is imported here, because kernels read these files too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import tempfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+IDENTITY_FILE = "identity.json"
+RECORD_FILE = "service.json"
+INSTANCE_LOCK = "service.lock"
+LOG_FILE = "service.log"
+
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class LocalServiceError(RuntimeError):
+    """The service cannot be used or started here; the message says why, and what to do."""
+
+
+def random_text(length: int) -> str:
+    """Letters and digits from the system's randomness.
+
+    Parameters
+    ----------
+    length : int
+        Number of characters; each carries log2(62) = 5.95 bits, so 22 of them carry more than 128.
+    """
+    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+
+
+def default_data_dir() -> Path:
+    """The data directory of this user: ``SONGBIRD_DATA_DIR``, else ``songbird`` in Jupyter's own."""
+    given = os.environ.get("SONGBIRD_DATA_DIR")
+    if given:
+        return Path(given).expanduser().absolute()
+    from jupyter_core.paths import jupyter_data_dir  # noqa: PLC0415 (the service itself is told its directory)
+
+    return Path(jupyter_data_dir()) / "songbird"
+
+
+def make_private_dir(path: Path) -> None:
+    """Make a directory that its owner alone may enter.
+
+    Raises
+    ------
+    LocalServiceError
+        When it cannot be made, or belongs to another user.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = path.stat()
+    except OSError as error:
+        raise LocalServiceError(
+            f"The service's data directory {path} cannot be made: {error.strerror or error}. "
+            "Set SONGBIRD_DATA_DIR to a directory that you may write to."
+        ) from error
+    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+        raise LocalServiceError(
+            f"The service's data directory {path} belongs to another user (uid {status.st_uid}). "
+            "Set SONGBIRD_DATA_DIR to a directory of your own."
+        )
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file in one step, readable by its owner only; a crash leaves the old file or the new one."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+_IDENTITY_TYPES: dict[str, type[str | int]] = {
+    "secret": str,
+    "signing_key": str,
+    "port": int,
+    "organization_id": str,
+    "organization_key": str,
+}
+
+
+def _checked(value: Any, type_: type[str | int]) -> Any:
+    if type(value) is not type_ or not value:
+        raise TypeError("a value is missing or of the wrong type")
+    return value
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this service is. Its repr shows nothing secret.
+
+    Attributes
+    ----------
+    secret : str
+        The part of the endpoint's path without which no session can be created.
+    signing_key : str
+        Signs upload URLs, sign-in cookies and health proofs; never leaves the data directory.
+    port : int
+        The port to listen on again after a restart.
+    organization_id : str
+        The local organization, into which this user claims sessions.
+    organization_key : str
+        Its API key.
+    """
+
+    secret: str = field(repr=False)
+    signing_key: str = field(repr=False)
+    port: int
+    organization_id: str
+    organization_key: str = field(repr=False)
+
+    @classmethod
+    def new(cls, port: int) -> Identity:
+        """A fresh identity with a secret, a signing key and a local organization of its own."""
+        organization = f"org-{random_text(6)}"
+        return cls(
+            secret=random_text(32),
+            signing_key=random_text(43),
+            port=port,
+            organization_id=organization,
+            organization_key=f"{random_text(10)}.{random_text(50)}:{organization}",
+        )
+
+    @classmethod
+    def read(cls, data_dir: Path) -> Identity | None:
+        """The identity kept in `data_dir`, or None when none was made yet.
+
+        Raises
+        ------
+        LocalServiceError
+            When the file is there and cannot be used. It is not replaced silently: with it go the endpoint, the
+            links and the organization's key.
+        """
+        path = data_dir / IDENTITY_FILE
+        try:
+            values = json.loads(path.read_bytes())
+            return cls(**{name: _checked(values[name], type_) for name, type_ in _IDENTITY_TYPES.items()})
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise LocalServiceError(
+                f"{path} cannot be read ({type(error).__name__}). Restore it from a backup, or move it away to "
+                "have a new one made: the old endpoint, its links and the local organization's key end then."
+            ) from None
+
+    def write(self, data_dir: Path) -> None:
+        """Keep this identity in `data_dir`."""
+        write_private(data_dir / IDENTITY_FILE, json.dumps(asdict(self), indent=1))
+
+    def proof(self, action: Literal["health", "stop"], nonce: str, port: int, pid: int) -> str:
+        """What only this user's programs can say about `nonce`: the service to be believed, others to stop it.
+
+        The port is part of it, so that a stranger that listens where the service used to cannot pass the
+        question on to the service at another port.
+        """
+        text = f"{action}\n{nonce}\n{port}\n{pid}"
+        return hmac.new(self.signing_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where the service runs: process id, port, and when it started (ns since the epoch), as pids come again."""
+
+    pid: int
+    port: int
+    started: int
+
+    @classmethod
+    def read(cls, data_dir: Path) -> Record | None:
+        """The record in `data_dir`, or None when there is none or it makes no sense."""
+        try:
+            values = json.loads((data_dir / RECORD_FILE).read_bytes())
+            record = cls(pid=values["pid"], port=values["port"], started=values["started"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        whole = all(type(value) is int for value in (record.pid, record.port, record.started))
+        return record if whole and 0 < record.port < 65536 else None  # noqa: PLR2004 (the range of ports)
+
+    def write(self, data_dir: Path) -> None:
+        """Write this record into `data_dir`."""
+        write_private(data_dir / RECORD_FILE, json.dumps(asdict(self), indent=1))
+
+    def remove(self, data_dir: Path) -> None:
+        """Remove this record, and no other process's."""
+        if Record.read(data_dir) == self:
+            with contextlib.suppress(OSError):
+                (data_dir / RECORD_FILE).unlink()

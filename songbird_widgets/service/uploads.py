@@ -1,0 +1,138 @@
+"""Signed upload URLs and the PUT that answers them.
+
+The service takes any bytes, as an object store would: whylogs does not look at the PUT's answer, so a refusal would go
+unseen, while the observatory shows a broken profile for what it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
+
+from tornado.web import url
+
+from .errors import Forbidden
+from .handler import BodyHandler
+
+if TYPE_CHECKING:
+    from tornado.web import URLSpec
+
+    from .blobs import Blobs, IncomingBlob
+    from .metadata import Metadata
+
+#: How long an upload URL is good for, in seconds: what object stores' presigned URLs usually have.
+LIFETIME = 15 * 60
+
+#: Bytes gathered in memory before they go to disk; most profiles are smaller and cost one trip to the executor.
+_BUFFER = 1 << 20
+
+
+class UploadSigner:
+    """Makes and checks upload URLs.
+
+    Parameters
+    ----------
+    key : str
+        The service's signing key.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._key = key.encode()
+
+    def url(self, origin: str, profile_id: str) -> str:
+        """An address at `origin` that takes the bytes of a profile for `LIFETIME` seconds."""
+        expires = int(time.time()) + LIFETIME
+        query = urlencode({"expires": expires, "signature": self._signature(profile_id, str(expires))})
+        return f"{origin}/uploads/{profile_id}?{query}"
+
+    def check(self, profile_id: str, expires: str, signature: str) -> None:
+        """Refuse a URL that was not made here, was changed, or has expired.
+
+        Raises
+        ------
+        Forbidden
+            With the reason.
+        """
+        expected = self._signature(profile_id, expires)
+        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
+            raise Forbidden(
+                "The signature of this upload URL is wrong. Use the URL exactly as it was given out."
+            )
+        if int(expires) < time.time():  # what was signed is a number
+            raise Forbidden(
+                "This upload URL has expired. Ask for a new upload slot and PUT the profile there."
+            )
+
+    def _signature(self, profile_id: str, expires: str) -> str:
+        text = f"PUT\n{profile_id}\n{expires}".encode("utf-8", "replace")
+        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+
+
+class Upload(BodyHandler):
+    """``PUT /uploads/{profile_id}``: answered once the bytes are on disk and known to the database."""
+
+    operation = "upload"
+    limit = 256 << 20
+    length_required = True
+
+    def initialize(self) -> None:
+        self._buffer = bytearray()
+        self._blob: IncomingBlob | None = None
+        self._keeping = False
+
+    async def admit(self) -> None:
+        profile_id = self.path_args[0]
+        signer = cast("UploadSigner", self.settings["upload_signer"])
+        signer.check(
+            profile_id, self.get_query_argument("expires", ""), self.get_query_argument("signature", "")
+        )
+        await self.work(self.metadata.check_slot, profile_id)
+
+    async def data_received(self, chunk: bytes) -> None:
+        if self.refusal is not None:
+            return
+        self._buffer += chunk
+        if len(self._buffer) < _BUFFER:
+            return
+        data, self._buffer = self._buffer, bytearray()
+        try:
+            if self._blob is None:
+                self._blob = await self.work(self.blobs.incoming)
+            await self.work(self._blob.write, data)
+        except OSError as error:
+            # Tornado would drop the connection without a word.
+            self.log_exception(type(error), error, error.__traceback__)
+            self.refusal = self.service_error(500, (type(error), error, error.__traceback__))
+
+    async def put(self, profile_id: str) -> None:
+        if self.refusal is not None:
+            await self._discard()
+            raise self.refusal
+        self._keeping = True
+        await self.work(_keep, self.blobs, self.metadata, self._blob, bytes(self._buffer), profile_id)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if not self._keeping and self._blob is not None:
+            self.settings["executor"].submit(self._blob.discard)
+
+    async def _discard(self) -> None:
+        if self._blob is not None:
+            await self.work(self._blob.discard)
+
+
+def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytes, profile_id: str) -> None:
+    """Make the bytes permanent, and only then tell the database."""
+    with blob or blobs.incoming() as kept:
+        kept.write(rest)
+        key = kept.keep()
+        size = kept.size
+    metadata.confirm(profile_id, size=size, sha256=key, blob=key)
+
+
+def routes() -> list[URLSpec]:
+    """The addresses of uploads."""
+    return [url("/uploads/([A-Za-z0-9-]+)", Upload)]
