@@ -1,0 +1,270 @@
+"""The relay: passes what a browser needs of the local service through its Jupyter, and nothing else.
+
+Only GET and HEAD of the observatory's pages, exports and static files go through, never the API. What Jupyter's
+login uses stays in Jupyter: the service sees neither its cookies nor its tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado.httpclient import HTTPError, HTTPRequest
+from tornado.httputil import parse_response_start_line
+from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.web import authenticated
+
+from . import local_service
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+MARK = "X-Songbird-Relay"
+"""Header by which a relay is known."""
+
+# What a page needs to be asked for; everything else of a request (cookies, Authorization, proxies' notes) stays here.
+_FORWARDED = ("Accept", "Accept-Encoding", "Accept-Language", "If-Modified-Since", "If-None-Match")
+_RETURNED = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-security-policy",
+        "content-type",
+        "cross-origin-opener-policy",
+        "cross-origin-resource-policy",
+        "etag",
+        "last-modified",
+        "permissions-policy",
+        "referrer-policy",
+        "vary",
+        "x-content-type-options",
+        "x-frame-options",
+        "x-request-id",
+    }
+)
+# The pages live on Jupyter's origin here: one that came without a policy of its own may do nothing at all.
+_STRICTEST = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+_CONNECT_SECONDS = 5.0
+_REQUEST_SECONDS = 120.0
+_LARGEST = 1 << 40  # the service knows its limits; the answer is passed on piece by piece
+_BAD_GATEWAY = 502
+_UNAVAILABLE = 503
+
+
+class Upstream:
+    """The local service as the relay sees it: where it is, and its organization's key.
+
+    Parameters
+    ----------
+    organization : bool
+        Whether requests without a session's token are made in the name of the local organization.
+    """
+
+    def __init__(self, *, organization: bool) -> None:
+        self.organization = organization
+        self.client = SimpleAsyncHTTPClient(force_instance=True, max_clients=32, max_body_size=_LARGEST)
+        self._origin: str | None = None
+        self._key: str | None = None
+        self._finding = asyncio.Lock()
+
+    async def origin(self) -> str:
+        """Return the service's address, starting it if need be."""
+        async with self._finding:
+            if self._origin is None:
+                self._origin = (await _beside_loop(local_service.ensure)).origin
+            return self._origin
+
+    async def key(self) -> str:
+        """Return the API key of the local organization."""
+        if self._key is None:
+            self._key = await _beside_loop(local_service.organization_key)
+        return self._key
+
+    def lost(self, origin: str) -> None:
+        """Forget an address where nobody answered."""
+        if self._origin == origin:
+            self._origin = None
+
+
+class RelayHandler(JupyterHandler):
+    """GET and HEAD of one path of the local service."""
+
+    auth_resource: ClassVar[str] = "songbird"
+
+    def initialize(self, upstream: Upstream) -> None:
+        """Take what the route gives."""
+        self.upstream = upstream
+        self._status_line: str | None = None
+
+    @authenticated
+    @authorized
+    async def get(self, path: str) -> None:
+        """Pass the request on and the answer back."""
+        del path  # decoded; what is passed on is the address as it was sent
+        target, query = self._target()
+        with_token = _has_session_token(query)
+        if not self.upstream.organization and not with_token and not target.startswith("static/"):
+            self._refuse(
+                404,
+                "There is nothing here",
+                "Open a profile page by the link that a session gives: it carries its token.",
+            )
+            return
+        try:
+            origin = await self.upstream.origin()
+            try:
+                await self._pass_on(origin, target, query, with_token=with_token)
+            except ConnectionRefusedError:
+                # It ends itself when idle; whoever follows a link wants it back.
+                self.upstream.lost(origin)
+                await self._pass_on(await self.upstream.origin(), target, query, with_token=with_token)
+        except local_service.LocalServiceError as error:
+            self._refuse(_UNAVAILABLE, "The local Songbird service cannot be started", str(error))
+        except (HTTPError, OSError):
+            self.upstream.lost(origin)
+            self._refuse(
+                _BAD_GATEWAY,
+                "The local Songbird service did not answer",
+                "Try again in a moment. If it stays like this, run: songbird-widgets stop",
+            )
+
+    head = get
+
+    def compute_etag(self) -> None:
+        """Leave the tag of an answer to the service."""
+
+    def _target(self) -> tuple[str, str]:
+        """Return path and query to ask the service for, as they were sent but without Jupyter's token."""
+        raw = urlsplit("http://relay" + str(self.request.uri).partition("#")[0])
+        _, _, target = raw.path.partition("/songbird/")
+        pieces = [piece for piece in raw.query.split("&") if unquote_plus(piece.partition("=")[0]) != "token"]
+        return target, "&".join(piece for piece in pieces if piece)
+
+    async def _pass_on(self, origin: str, target: str, query: str, *, with_token: bool) -> None:
+        headers = {name: self.request.headers[name] for name in _FORWARDED if name in self.request.headers}
+        if self.upstream.organization and not with_token and not target.startswith("static/"):
+            headers["X-API-Key"] = await self.upstream.key()
+        request = HTTPRequest(
+            f"{origin}/{target}" + (f"?{query}" if query else ""),
+            method=str(self.request.method),
+            headers=headers,
+            connect_timeout=_CONNECT_SECONDS,
+            request_timeout=_REQUEST_SECONDS,
+            follow_redirects=False,
+            decompress_response=False,
+            header_callback=self._take_header,
+            # Awaited by the client: it reads on when the browser has taken what there is.
+            streaming_callback=self._take_piece,
+        )
+        await self.upstream.client.fetch(request, raise_error=False)
+        if self._status_line is None:
+            raise HTTPError(_BAD_GATEWAY)
+        await self.flush()
+        await self.finish()
+
+    def _take_header(self, line: str) -> None:
+        line = line.rstrip("\r\n")
+        if self._status_line is None:
+            self._status_line = line
+            start = parse_response_start_line(line)
+            self.set_status(start.code, start.reason)
+            self.clear_header("Content-Type")
+            self.set_header("Content-Security-Policy", _STRICTEST)
+            self.set_header("X-Content-Type-Options", "nosniff")
+            return
+        name, _, value = line.partition(":")
+        name, value = name.strip().lower(), value.strip()
+        if name == "location":
+            self.set_header("Location", self._rebased(value))
+        elif name in _RETURNED:
+            self.set_header(name.title(), value)
+
+    def _rebased(self, location: str) -> str:
+        """Return where a redirect of the service leads as the browser reaches it."""
+        parts = urlsplit(location)
+        if not parts.netloc and not parts.path.startswith("/"):
+            return location
+        query = f"?{parts.query}" if parts.query else ""
+        return url_path_join(self.base_url, "songbird", parts.path) + query
+
+    def _take_piece(self, piece: bytes) -> Future[None]:
+        self.write(piece)
+        return self.flush()
+
+    def _refuse(self, status: int, title: str, text: str) -> None:
+        """Answer with a page of our own."""
+        if self._headers_written:
+            # Half an answer must not look like a whole one.
+            self.request.connection.stream.close()  # type: ignore[union-attr]
+            return
+        self.clear()
+        self.set_status(status)
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", _STRICTEST)
+        self.set_header("Referrer-Policy", "no-referrer")
+        self.set_header("Cache-Control", "no-store")
+        self.finish(_PAGE.format(title=escape(title), text=escape(text)))
+
+
+class RootHandler(JupyterHandler):
+    """Says that there is a relay: how a kernel with a cleaned environment finds out."""
+
+    auth_resource: ClassVar[str] = "songbird"
+
+    @authenticated
+    @authorized
+    def get(self) -> None:
+        """Answer with a header and nothing else."""
+        self.set_status(204)
+        self.set_header(MARK, "1")
+        self.finish()
+
+
+def handlers(base_url: str, *, organization: bool) -> list[tuple[str, type[JupyterHandler], dict[str, Any]]]:
+    """Return the routes of the relay.
+
+    Parameters
+    ----------
+    base_url : str
+        Path under which the server lives.
+    organization : bool
+        Whether whoever is let in by the server is the local organization: its pages are relayed then, and profile
+        pages also without a session's token.
+
+    Returns
+    -------
+    list of tuple
+        Pattern, handler and its arguments, for `tornado.web.Application.add_handlers`.
+    """
+    upstream = Upstream(organization=organization)
+    root = re.escape(url_path_join(base_url, "songbird"))
+    return [
+        (rf"{root}/?", RootHandler, {}),
+        (rf"{root}/((?:resources|static|organizations)(?:/.*)?)", RelayHandler, {"upstream": upstream}),
+    ]
+
+
+def _has_session_token(query: str) -> bool:
+    return any(name == "sessionToken" and value.strip() for name, value in parse_qsl(query))
+
+
+async def _beside_loop(call: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, call)
+
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;margin:3rem auto;max-width:40rem;padding:0 1rem}}</style>
+<h1>{title}</h1><p>{text}</p></html>
+"""

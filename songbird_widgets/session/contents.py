@@ -1,0 +1,134 @@
+"""Where the bytes of an added profile are, and that they are still the same when they are sent."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..client.errors import ValidationError
+from ..client.operations import timestamp
+from .errors import SessionError
+from .state import Kind, SessionProfile, shown, shown_time
+
+if TYPE_CHECKING:
+    from ..client.models import SessionProfile as ListedProfile
+    from ..profiles import ProfileSource
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes to send: in memory, or in a file that must not have changed since it was read."""
+
+    data: bytes | Path
+    segment_tags: tuple[tuple[str, str], ...] = ()
+    stamp: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, source: ProfileSource) -> Content:
+        """Return where the bytes of a source are."""
+        data = source.content
+        stamp = _stamp(data) if isinstance(data, Path) else None
+        return cls(data, tuple((tag.key, tag.value) for tag in source.segment_tags), stamp)
+
+    def check(self, sha256: str) -> None:
+        """Make sure that the bytes are the ones that were added.
+
+        Raises
+        ------
+        SessionError
+            If the file has gone or has changed.
+        """
+        if isinstance(self.data, bytes):
+            return
+        try:
+            # The same size and time of change: not worth reading a large file twice.
+            if self.stamp is not None and _stamp(self.data) == self.stamp:
+                return
+            changed = _digest(self.data) != sha256
+        except OSError as error:
+            raise SessionError(
+                f"The file {shown(str(self.data))} can no longer be read ({error.strerror or error}). Add it again."
+            ) from None
+        if changed:
+            raise SessionError(
+                f"The file {shown(str(self.data))} has changed since it was added. Add it again."
+            )
+
+
+def added(source: ProfileSource) -> SessionProfile:
+    """Return a source as a profile of a session.
+
+    Raises
+    ------
+    ValidationError
+        If it has a time or an alias that no endpoint would take.
+    """
+    if source.problem is not None:
+        raise ValidationError(source.problem)
+    when = source.dataset_timestamp
+    if when is not None:
+        timestamp(when)
+    return SessionProfile(
+        key=key_of(source.kind, source.alias, when, source.sha256),
+        kind=source.kind,
+        label=label_of(source.kind, source.alias, when, source.name),
+        alias=source.alias,
+        dataset_timestamp=when,
+        size=source.size,
+        columns=source.columns,
+        rows=source.rows,
+        name=shown(source.name),
+        sha256=source.sha256,
+    )
+
+
+def listed(profile: ListedProfile) -> SessionProfile:
+    """Return a profile that an endpoint lists as a profile of a session."""
+    return SessionProfile(
+        key=key_of(profile.kind, profile.alias, profile.dataset_timestamp, profile.sha256),
+        kind=profile.kind,
+        label=label_of(profile.kind, profile.alias, profile.dataset_timestamp, profile.id),
+        state="uploaded",
+        alias=profile.alias,
+        dataset_timestamp=profile.dataset_timestamp,
+        profile_id=profile.id,
+        sent=profile.size,
+        size=profile.size,
+        name=shown(profile.id),
+        sha256=profile.sha256,
+        upload_timestamp=profile.upload_timestamp,
+    )
+
+
+def key_of(kind: Kind, alias: str | None, when: int | None, sha256: str) -> str:
+    """Return the key of a profile: equal in every kernel for the same bytes under the same name."""
+    name = str(when) if kind == "batch" else alias or ""
+    digest = hashlib.sha256("\0".join((kind, name, sha256)).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:16]
+
+
+def label_of(kind: Kind, alias: str | None, when: int | None, name: str) -> str:
+    """Return what people are shown of a profile."""
+    if kind == "batch" and when is not None:
+        return shown_time(when)
+    return shown(alias or name)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,144 @@
+"""A session where it is displayed: its panel, else a table, else a line; and an upload's progress in a cell."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from html import escape
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .links import anchor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .session import Session
+    from .state import SessionProfile, UploadStatus
+
+_ROWS = 100
+
+
+def bundle(session: Session) -> dict[str, Any]:
+    """Return what Jupyter displays: the panel where widgets can be shown, and HTML and text beside it."""
+    static = {"text/plain": as_text(session), "text/html": as_html(session)}
+    if not in_kernel():
+        return static
+    try:
+        # The one call up the house: a session knows that panels exist, and nothing of how they are made.
+        panels = importlib.import_module("songbird_widgets.panels")
+        return static | panels.display_bundle(session)
+    except ImportError:
+        return static
+
+
+def as_text(session: Session) -> str:
+    """Return a session as a few lines of text."""
+    lines = [repr(session)]
+    selected = {profile.slot for profile in session.selection}
+    for profile in session.profiles[:_ROWS]:
+        mark = "*" if profile.slot in selected else " "
+        lines.append(f" {mark} {profile.kind:<9}  {profile.label:<24}  {_state(profile)}")
+    if len(session.profiles) > _ROWS:
+        lines.append(f"   and {len(session.profiles) - _ROWS} more")
+    return "\n".join(lines)
+
+
+def as_html(session: Session) -> str:
+    """Return a session as a static table; every foreign text is escaped."""
+    selected = {profile.slot for profile in session.selection}
+    rows = "".join(
+        f"<tr><td>{'✓' if profile.slot in selected else ''}</td><td>{escape(profile.kind)}</td>"
+        f"<td>{escape(profile.label)}</td><td>{escape(_state(profile))}</td></tr>"
+        for profile in session.profiles[:_ROWS]
+    )
+    more = len(session.profiles) - _ROWS
+    parts = [f"<p>{escape(_line(session))}</p>"]
+    if rows:
+        head = "".join(f'<th scope="col">{name}</th>' for name in ("Selected", "Kind", "Profile", "State"))
+        parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+    if more > 0:
+        parts.append(f"<p>and {more} more</p>")
+    link = session.current_link
+    if link is not None:
+        parts.append(f"<p>{anchor(link.href, link.text)}</p>")
+    return f'<div class="songbird-static">{"".join(parts)}</div>'
+
+
+def _line(session: Session) -> str:
+    return f"Songbird session {session.short_id or '(new)'}, {session.state}, at {session.endpoint_label}"
+
+
+def _state(profile: SessionProfile) -> str:
+    return f"{profile.state}: {profile.problem}" if profile.problem else profile.state
+
+
+class Progress(Protocol):
+    """Where the progress of an upload is shown while a cell waits for it."""
+
+    def update(self, status: UploadStatus) -> None:
+        """Show how far it is."""
+
+    def end(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
+        """Show how it ended, and what failed with its reason."""
+
+
+def progress() -> Progress:
+    """Return the display that fits: the cell's output in a notebook, else a line on standard error."""
+    return _CellProgress() if in_kernel() else _LineProgress()
+
+
+class _CellProgress:
+    def __init__(self) -> None:
+        from IPython.display import DisplayHandle  # noqa: PLC0415 - scripts need no IPython
+
+        self._handle = DisplayHandle()
+        self._shown = False
+
+    def update(self, status: UploadStatus) -> None:
+        self._show(status, ())
+
+    def end(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
+        self._show(status, failed)
+
+    def _show(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
+        reasons = [f"{profile.label}: {profile.problem}" for profile in failed]
+        listed = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
+        share = status.bytes_sent / status.bytes_total if status.bytes_total else 1.0
+        data = {
+            "text/plain": "\n".join([status.text, *reasons]),
+            # The words say what the bar shows: a bar alone is silent for screen readers.
+            "text/html": f'<div role="status"><progress aria-hidden="true" max="1" value="{share:.3f}"></progress> '
+            f"{escape(status.text)}{f'<ul>{listed}</ul>' if listed else ''}</div>",
+        }
+        (self._handle.update if self._shown else self._handle.display)(data, raw=True)
+        self._shown = True
+
+
+class _LineProgress:
+    def __init__(self) -> None:
+        # Not for files and pipes: a line that is rewritten ten times a second would fill them.
+        self._live = sys.stderr is not None and sys.stderr.isatty()
+        self._width = 0
+
+    def update(self, status: UploadStatus) -> None:
+        if self._live:
+            print(f"\r{status.text:<{self._width}}", end="", file=sys.stderr, flush=True)  # noqa: T201
+            self._width = len(status.text)
+
+    def end(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
+        if sys.stderr is None:
+            return
+        self.update(status)
+        print(file=sys.stderr) if self._live else print(status.text, file=sys.stderr)  # noqa: T201
+        for profile in failed:
+            print(f"  {profile.label}: {profile.problem}", file=sys.stderr)  # noqa: T201
+
+
+def in_kernel() -> bool:
+    """Tell whether this is a Jupyter kernel, whose front end can show HTML and widgets."""
+    # IPython is asked only if someone has loaded it: a plain script has no kernel.
+    ipython = sys.modules.get("IPython")
+    if ipython is None:
+        return False
+    shell = ipython.get_ipython()
+    return getattr(shell, "kernel", None) is not None

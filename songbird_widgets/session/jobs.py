@@ -1,0 +1,101 @@
+"""Work beside the cell: the only place where a session starts threads.
+
+A widget's trait that changes on such a thread reaches the browser even while a cell computes; tasks on the
+kernel's event loop would wait for the cell. Kernels of the 7.0 series look the current cell up in a context
+variable, so each job runs in a copy of the context that asked for it.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections import deque
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+TICK = 0.1
+"""Seconds between two reports of progress."""
+
+
+class Lane:
+    """Jobs done one after the other, on a thread that ends when there is nothing left to do.
+
+    Parameters
+    ----------
+    name : str
+        Name of the thread.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: deque[_Job] = deque()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def submit(self, call: Callable[[], T]) -> Future[T]:
+        """Do `call` after what was submitted before."""
+        job = _Job(call)
+        with self._lock:
+            self._jobs.append(job)
+            if self._thread is None:
+                # A daemon: an interpreter that wants to end is not held up, and the ledger knows what is left.
+                self._thread = threading.Thread(target=self._drain, name=self._name, daemon=True)
+                self._thread.start()
+        return job.future
+
+    def mine(self) -> bool:
+        """Tell whether the caller is a job of this lane."""
+        return threading.current_thread() is self._thread
+
+    def clear(self) -> None:
+        """Drop the jobs that have not begun."""
+        with self._lock:
+            waiting = list(self._jobs)
+            self._jobs.clear()
+        for job in waiting:
+            job.future.cancel()
+
+    def _drain(self) -> None:
+        while True:
+            with self._lock:
+                if not self._jobs:
+                    self._thread = None
+                    return
+                job = self._jobs.popleft()
+            job.run()
+
+
+def beside(call: Callable[[], T], tick: Callable[[], None]) -> T:
+    """Do `call` on a thread of its own, and `tick` on this one ten times a second until it is done."""
+    job = _Job(call)
+    threading.Thread(target=job.run, name="songbird-work", daemon=True).start()
+    follow(job.future, tick)
+    return job.future.result()
+
+
+def follow(future: Future[T], tick: Callable[[], None]) -> None:
+    """Do `tick` ten times a second until `future` is done."""
+    while not wait([future], timeout=TICK).done:
+        tick()
+
+
+class _Job(Generic[T]):
+    def __init__(self, call: Callable[[], T]) -> None:
+        self.future: Future[T] = Future()
+        self._call = call
+        self._context = contextvars.copy_context()
+
+    def run(self) -> None:
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            result = self._context.run(self._call)
+        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the job
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
