@@ -9,6 +9,7 @@ from .container import Column, Counts, Profile, Types, read_profile
 from .errors import ProfileError
 from .merge import merge_profiles
 from .sketches import FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
+from .sources import ProfileSource, SourceError, find_sources, to_milliseconds
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 
 __all__ = [
@@ -24,9 +25,13 @@ __all__ = [
     "KllSketch",
     "Profile",
     "ProfileError",
+    "ProfileSource",
+    "SourceError",
     "Types",
     "column_statistics",
+    "find_sources",
     "histogram",
     "merge_profiles",
     "read_profile",
+    "to_milliseconds",
 ]
