@@ -1,0 +1,137 @@
+"""The command line, run as a shell runs it, against a service of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from songbird_widgets.jupyter import local_service
+
+PROFILES = Path(__file__).parents[1] / "examples" / "profiles"
+COMMAND = [sys.executable, "-W", "error", "-m", "songbird_widgets"]
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """Run `songbird-widgets …` with a home of its own; end its service afterwards."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
+    for name in ("SONGBIRD_ENDPOINT", "SONGBIRD_API_KEY", "WHYLABS_API_ENDPOINT", "WHYLABS_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments, **changed):
+        environment = {**os.environ, **changed}
+        return subprocess.run(
+            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=60, env=environment, check=False
+        )
+
+    yield run
+    local_service.stop()
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode("utf-8")
+
+
+@pytest.mark.parametrize("command", ["", "demo", "serve", "status", "stop", "upload"])
+def test_help_is_there_for_every_command(shell, command):
+    done = shell(*command.split(), "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: songbird-widgets {command}".rstrip())
+
+
+def test_no_command_is_a_wrong_command_line(shell):
+    done = shell()
+    assert done.returncode == 2
+    assert "COMMAND" in done.stderr
+
+
+def test_upload_starts_the_service_and_prints_a_link_that_answers(shell):
+    done = shell(
+        "upload",
+        "--reference", f"july={PROFILES / 'reference-july.bin'}",
+        PROFILES / "batch-2013-07-08.bin",
+        PROFILES / "batch-2013-07-09.bin",
+        "--select", "july", "2013-07-08",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (link,) = done.stdout.split()
+    figures = json.loads(get(link.replace("/profiles?", "/profiles.json?")))
+    assert [profile["label"] for profile in figures["profiles"]] == ["july", "2013-07-08"]
+
+
+def test_upload_selects_the_first_three_when_nothing_is_said(shell):
+    batches = sorted(PROFILES.glob("batch-*.bin"))[:4]
+    done = shell("upload", *batches)
+    assert done.returncode == 0, done.stderr
+    assert len(re.findall("[?&]profile=", done.stdout)) == 3
+
+
+def test_a_bad_file_is_named_and_the_others_are_uploaded(shell, tmp_path):
+    bad = tmp_path / "notes.txt"
+    bad.write_text("not a profile")
+    done = shell("upload", bad, PROFILES / "batch-2013-07-08.bin")
+    assert done.returncode == 1
+    assert "notes.txt" in done.stderr
+    assert "sessionToken" in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["upload"], "at least one profile"),
+        (["upload", "missing.bin"], "missing.bin"),
+        (["upload", PROFILES / "batch-2013-07-08.bin", "--select", "nobody"], "nobody"),
+        (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "http://127.0.0.1:9"], "127.0.0.1:9"),
+        (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "nonsense"], "nonsense"),
+        (["upload", PROFILES / "batch-2013-07-08.bin", "--session", "session-unknown"], "session"),
+    ],
+)
+def test_what_goes_wrong_is_said_without_a_traceback(shell, arguments, said):
+    done = shell(*arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_and_stop_say_what_is(shell):
+    done = shell("status")
+    assert done.returncode == 1
+    assert "not running" in done.stderr
+    assert shell("stop").stdout == "The local service was not running.\n"
+
+    assert shell("upload", PROFILES / "batch-2013-07-08.bin").returncode == 0
+    facts = json.loads(shell("status", "--json").stdout)
+    assert set(facts) == {"endpoint", "pid", "data_dir"}
+    os.kill(facts["pid"], 0)
+    assert "key" not in shell("status").stdout
+    shown = shell("status", "--show-key").stdout
+    assert re.search(r"^key +\w{10}\.\S+$", shown, re.MULTILINE)
+
+    assert shell("stop").stdout == "The local service has ended.\n"
+    assert shell("status").returncode == 1
+
+
+def test_serve_prints_an_endpoint_that_works_as_it_is(shell, tmp_path):
+    with subprocess.Popen(
+        [*COMMAND, "serve", "--data-dir", str(tmp_path / "served")], stdout=subprocess.PIPE, text=True
+    ) as server:
+        try:
+            endpoint = re.search(r"http://\S+", server.stdout.readline())[0]
+            done = shell("upload", PROFILES / "batch-2013-07-08.bin", WHYLABS_API_ENDPOINT=endpoint)
+            assert done.returncode == 0, done.stderr
+            assert "<table" in get(done.stdout.strip())
+            assert local_service.find() is None
+        finally:
+            server.send_signal(signal.SIGINT)
+        assert server.wait(timeout=10) == 0
