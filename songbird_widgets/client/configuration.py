@@ -1,0 +1,176 @@
+"""Where a client talks to and with what: arguments first, then the environment, then this user's local service."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError
+from .retry import Retry
+from .secrecy import origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ENDPOINT_VARIABLES = ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT")
+_KEY_VARIABLES = ("SONGBIRD_API_KEY", "WHYLABS_API_KEY")
+_PUBLIC_KEY_ID = re.compile(r"([A-Za-z0-9]{10})\.")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OWN_HEADERS = frozenset({"x-api-key", "host", "content-length", "transfer-encoding", "x-request-id"})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every request of a client has in common; `endpoint` and `api_key` are secrets and not shown."""
+
+    endpoint: str = field(repr=False)
+    api_key: str | None = field(repr=False)
+    timeout: float
+    retry: Retry
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: what may be shown of the endpoint."""
+        return origin_of(self.endpoint)
+
+    @property
+    def key_label(self) -> str:
+        """What may be shown of the API key: its public id."""
+        match = _PUBLIC_KEY_ID.match(self.api_key or "")
+        return "none" if self.api_key is None else f"{match[1]}.…" if match else "…"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return everything that must be blanked out of what a server says."""
+        path = self.endpoint[len(_split(self.endpoint)[0]) :]
+        return tuple(s for s in (self.api_key, path, *path.split("/"), *(v for _, v in self.headers)) if s)
+
+    def changed(
+        self,
+        timeout: float | None = None,
+        retries: int | Retry | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """Return the same settings with some of them changed; headers are added to those that are there."""
+        return replace(
+            self,
+            timeout=self.timeout if timeout is None else _seconds(timeout),
+            retry=self.retry if retries is None else _retry(retries),
+            headers=(*self.headers, *_headers(headers)),
+        )
+
+
+def configure(
+    endpoint: str | None,
+    api_key: str | None,
+    timeout: float,
+    retries: int | Retry,
+    headers: Mapping[str, str] | None,
+) -> Settings:
+    """Find out where to talk to and check all of it; the local service is started only if nothing names an endpoint.
+
+    Raises
+    ------
+    ConfigurationError
+        Which setting is unusable, and where it came from; never with the value of a secret.
+    """
+    endpoint, source = _first(endpoint, "the argument endpoint", _ENDPOINT_VARIABLES)
+    api_key, key_source = _first(api_key, "the argument api_key", _KEY_VARIABLES)
+    if api_key is not None:
+        api_key = checked_key(api_key, key_source)
+    if endpoint is None:
+        endpoint, source = _local_endpoint(), "the local service"
+    return Settings(
+        endpoint=_checked_endpoint(endpoint, source),
+        api_key=api_key,
+        timeout=_seconds(timeout),
+        retry=_retry(retries),
+        headers=_headers(headers),
+    )
+
+
+def named_endpoint(endpoint: str | None) -> str | None:
+    """Return the endpoint that the argument or the environment names; None means the local service."""
+    return _first(endpoint, "the argument endpoint", _ENDPOINT_VARIABLES)[0]
+
+
+def checked_key(api_key: str, source: str = "the argument api_key") -> str:
+    """Return an API key as it can be sent in a header, without white space around it."""
+    if not isinstance(api_key, str) or not api_key.strip():
+        raise ConfigurationError(f"The API key from {source} is empty or no text.")
+    api_key = api_key.strip()
+    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise ConfigurationError(
+            f"The API key from {source} holds characters that no key has.", advice="Copy it once more, alone."
+        )
+    return api_key
+
+
+def _first(value: str | None, argument: str, variables: tuple[str, ...]) -> tuple[str | None, str]:
+    if value is not None:
+        return value, argument
+    for name in variables:
+        if os.environ.get(name, "").strip():
+            return os.environ[name], name
+    return None, ""
+
+
+def _local_endpoint() -> str:
+    # The one place where the client knows of a room beside it, and only when nobody named an endpoint.
+    local_service = importlib.import_module("songbird_widgets.jupyter.local_service")
+    return str(local_service.ensure().endpoint)
+
+
+def _split(endpoint: str) -> tuple[str, str]:
+    match = re.match(r"https?://[^/?#]*", endpoint, re.IGNORECASE)
+    return (match[0], endpoint[match.end() :]) if match else ("", endpoint)
+
+
+def _checked_endpoint(endpoint: str, source: str) -> str:
+    wanted = ConfigurationError(
+        f"The endpoint from {source} is not an address that can be used.",
+        advice="It looks like https://songbird.example.com, without user name, query or fragment.",
+    )
+    if not isinstance(endpoint, str):
+        raise wanted
+    endpoint = endpoint.strip().rstrip("/")
+    if not endpoint.isascii() or not endpoint.isprintable() or any(c in endpoint for c in ' ?#@\\"<>'):
+        raise wanted
+    try:
+        parts = urlsplit(endpoint)
+        usable = bool(parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1))
+    except ValueError:
+        usable = False
+    if not usable:
+        raise wanted
+    return endpoint
+
+
+def _seconds(timeout: float) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
+        raise ConfigurationError("The timeout must be a number of seconds above 0.")
+    return float(timeout)
+
+
+def _retry(retries: int | Retry) -> Retry:
+    if isinstance(retries, Retry):
+        return retries
+    if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+        raise ConfigurationError("retries must be a number of repetitions, 0 or more, or a Retry.")
+    return Retry(attempts=retries + 1)
+
+
+def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    for name, value in (headers or {}).items():
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise ConfigurationError("A header's name holds characters that no header's name has.")
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigurationError(f"The header {name} is set by the client itself.")
+        if not isinstance(value, str) or not value.isascii() or not (value.isprintable() or not value):
+            raise ConfigurationError(f"The header {name} holds characters that cannot be sent.")
+    return tuple((headers or {}).items())

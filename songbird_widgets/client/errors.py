@@ -1,0 +1,138 @@
+"""Everything that can go wrong with a Songbird endpoint, as one small tree of exceptions.
+
+``str(error)`` is written for the person reading: what happened, to what, and what to do now. No error holds an API key,
+a whole session id, a presigned URL or the path of an endpoint, nor a chained exception that does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SongbirdError(Exception):
+    """Anything that went wrong.
+
+    Parameters
+    ----------
+    message
+        What happened, and to what.
+    status
+        The HTTP status, if there was an answer.
+    request_id
+        The id under which the endpoint's operator finds this request.
+    operation
+        The operation's name, for example ``create_session``, or ``upload`` for the bytes of a profile.
+    advice
+        What to do now.
+    ambiguous
+        True if the endpoint may have done what was asked although no proper answer came.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        request_id: str | None = None,
+        operation: str | None = None,
+        advice: str | None = None,
+        ambiguous: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.request_id = request_id
+        self.operation = operation
+        self.advice = advice
+        self.ambiguous = ambiguous
+
+    def __str__(self) -> str:
+        text = self.message if self.advice is None else f"{self.message} {self.advice}"
+        return text if self.request_id is None else f"{text} (request id {self.request_id})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        fields = {k: v for k, v in self.__dict__.items() if not k.startswith("__")}  # without notes
+        return _restored, (type(self), fields)
+
+
+def _restored(kind: type[SongbirdError], fields: dict[str, Any]) -> SongbirdError:
+    return kind(**fields)
+
+
+class ConfigurationError(SongbirdError):
+    """The client was given something that it cannot work with, or is used where it cannot be."""
+
+
+class ValidationError(SongbirdError, ValueError):
+    """A value that no endpoint would take, found before anything was sent."""
+
+
+class Cancelled(SongbirdError):
+    """Stopped because the caller asked for it."""
+
+
+class EndpointUnreachable(SongbirdError):
+    """No connection, or one that broke before the whole answer was there."""
+
+
+class EndpointTimeout(SongbirdError):
+    """The answer did not come in time."""
+
+
+class ResponseError(SongbirdError):
+    """An answer came, but not one of the contract's: HTML, nothing, a field missing, an unexpected status."""
+
+
+class BadRequest(SongbirdError):
+    """400: the endpoint does not accept an argument."""
+
+
+class AuthenticationError(SongbirdError):
+    """401 or 403: the API key, or this address, is refused."""
+
+
+class NotFound(SongbirdError):
+    """404: no such session, profile or operation."""
+
+
+class Conflict(SongbirdError):
+    """409: it exists already."""
+
+
+class SessionExpired(SongbirdError):
+    """410: the session was claimed or has expired."""
+
+
+class PayloadTooLarge(SongbirdError):
+    """413: more than the endpoint takes."""
+
+
+class RateLimited(SongbirdError):
+    """429: too many requests, even after waiting."""
+
+
+class ServerError(SongbirdError):
+    """5xx: the endpoint itself failed."""
+
+
+class UploadRefused(SongbirdError):
+    """The storage did not take a profile's bytes."""
+
+
+def error_for_status(status: int) -> type[SongbirdError]:
+    """Return the class of error that an HTTP status of the API stands for."""
+    if 500 <= status <= 599:  # noqa: PLR2004 - the range of server errors in HTTP
+        return ServerError
+    return _BY_STATUS.get(status, ResponseError)
+
+
+_BY_STATUS: dict[int, type[SongbirdError]] = {
+    400: BadRequest,
+    401: AuthenticationError,
+    403: AuthenticationError,
+    404: NotFound,
+    409: Conflict,
+    410: SessionExpired,
+    413: PayloadTooLarge,
+    429: RateLimited,
+}

@@ -1,0 +1,242 @@
+"""The messages of the sessions API, as Python sees them; on the wire their fields are camelCase.
+
+The service answers with the same ones. Unknown fields are ignored on decoding, as the contract asks. Fields that
+carry a session id or a signed URL are shortened in reprs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Generic, Literal, TypeVar
+
+import msgspec
+
+from .secrecy import origin_of, plain, short_id
+
+T = TypeVar("T")
+
+
+def _shown(name: str, value: Any) -> str:
+    if name == "session_id" and isinstance(value, str):
+        return repr(short_id(value))
+    if name.endswith("_url") and isinstance(value, str):
+        return repr(origin_of(value) + "/…")
+    if name.endswith("_urls"):
+        return f"[{len(value)} URLs]"
+    return repr(plain(value)) if isinstance(value, str) else repr(value)
+
+
+class Message(msgspec.Struct, frozen=True, rename="camel"):
+    """What all messages have in common: immutable, camelCase on the wire, reprs without secrets."""
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({fields})"
+
+    def __rich_repr__(self) -> Iterator[str]:  # msgspec gives every struct one that shows all values
+        for name in self.__struct_fields__:
+            yield f"{name}={_shown(name, getattr(self, name))}"
+
+
+class Request(Message, Generic[T], frozen=True):
+    """A message that asks for an operation; `T` is the message that answers it."""
+
+
+# The shared messages: bodies of requests, and parts of answers.
+
+
+class SegmentTag(Message, frozen=True):
+    """One key and value that tell a segment of a dataset from the others."""
+
+    key: str
+    value: str
+
+
+def _no_tags() -> tuple[SegmentTag, ...]:
+    return ()  # by a function, because msgspec would leave a plain default out of the encoded body
+
+
+def _none() -> tuple[Any, ...]:
+    return ()
+
+
+class LogAsyncRequest(Message, frozen=True, omit_defaults=True):
+    """A dataset profile (a batch) about to be uploaded; `dataset_timestamp` in ms since 1970, UTC."""
+
+    dataset_timestamp: int
+    segment_tags: tuple[SegmentTag, ...] = msgspec.field(default_factory=_no_tags)
+    region: str | None = None
+
+
+class LogReferenceRequest(Message, frozen=True, omit_defaults=True):
+    """A reference profile about to be uploaded; `dataset_timestamp` in ms since 1970, UTC."""
+
+    alias: str | None = None
+    dataset_timestamp: int | None = None
+    region: str | None = None
+
+
+class BatchLogReferenceRequest(Message, frozen=True):
+    """Several reference profiles about to be uploaded."""
+
+    references: tuple[LogReferenceRequest, ...]
+
+
+class GetProfileObservatoryLinkRequest(Message, frozen=True):
+    """Which profiles to show side by side: timestamps of batches in ms, ids of references."""
+
+    batch_profile_timestamps: tuple[int, ...] = msgspec.field(default_factory=_none)
+    reference_profile_ids: tuple[str, ...] = msgspec.field(default_factory=_none)
+
+
+class SessionMetadata(Message, frozen=True):
+    """What is known about a session."""
+
+    session_id: str
+    org_id: str
+    model_id: str
+    user_id: str
+
+
+class SessionProfile(Message, frozen=True, omit_defaults=True):
+    """One uploaded profile in the listing of a session; times in ms since 1970, size in bytes."""
+
+    id: str
+    kind: Literal["batch", "reference"]
+    upload_timestamp: int
+    size: int
+    sha256: str
+    alias: str | None = None
+    dataset_timestamp: int | None = None
+
+
+class ErrorResponse(Message, frozen=True, omit_defaults=True):
+    """How a Songbird endpoint words a refusal."""
+
+    message: str
+    request_id: str | None = None
+    type: str | None = None
+    parameter: str | None = None
+
+
+# What the operations answer.
+
+
+class CreateSessionResponse(Message, frozen=True):
+    """The new session's id: a bearer, to be kept like a password."""
+
+    id: str
+
+    def __repr__(self) -> str:
+        return f"CreateSessionResponse(id={short_id(self.id)!r})"
+
+    def __rich_repr__(self) -> Iterator[str]:
+        yield f"id={short_id(self.id)!r}"
+
+
+class GetSessionResponse(Message, frozen=True):
+    """A session's metadata."""
+
+    session: SessionMetadata
+
+
+class CreateDatasetProfileUploadResponse(Message, frozen=True, omit_defaults=True):
+    """A slot for a batch: its id, and the presigned URL that takes the bytes for about 15 minutes."""
+
+    id: str
+    dataset_id: str
+    observatory_url: str
+    upload_url: str
+    upload_timestamp: int | None = None
+
+
+class LogSessionReferenceResponse(Message, frozen=True, omit_defaults=True):
+    """A slot for a reference profile: its id, and the presigned URL that takes the bytes for about 15 minutes."""
+
+    id: str
+    model_id: str
+    observatory_url: str
+    upload_url: str
+    alias: str | None = None
+    upload_timestamp: int | None = None
+
+
+class BatchLogSessionReferenceResponse(Message, frozen=True):
+    """Slots for several reference profiles, and the link that shows them."""
+
+    references: tuple[LogSessionReferenceResponse, ...]
+    observatory_url: str
+
+
+class ClaimGuestSessionResponse(Message, frozen=True):
+    """The session's profiles belong to the organization now; the session itself has expired."""
+
+
+class GetProfileObservatoryLinkResponse(Message, frozen=True):
+    """The link that shows the selected profiles side by side, and one for each alone."""
+
+    observatory_url: str
+    individual_observatory_urls: tuple[str, ...]
+
+
+class ListSessionProfilesResponse(Message, frozen=True):
+    """The uploaded profiles of a session, oldest upload first."""
+
+    dataset_id: str
+    profiles: tuple[SessionProfile, ...]
+
+
+# What asks for the operations.
+
+
+class CreateSessionRequest(Request[CreateSessionResponse], frozen=True):
+    """Open a guest session for a user id of one's own choosing."""
+
+    user_id: str
+
+
+class GetSessionRequest(Request[GetSessionResponse], frozen=True):
+    """Ask for a session's metadata; needs an API key."""
+
+    session_id: str
+
+
+class CreateDatasetProfileUploadRequest(Request[CreateDatasetProfileUploadResponse], frozen=True):
+    """Ask for a slot for a batch."""
+
+    log_async_request: LogAsyncRequest
+    session_id: str
+
+
+class CreateReferenceProfileUploadRequest(Request[LogSessionReferenceResponse], frozen=True):
+    """Ask for a slot for a reference profile."""
+
+    log_reference_request: LogReferenceRequest
+    session_id: str
+
+
+class BatchCreateReferenceProfileUploadRequest(Request[BatchLogSessionReferenceResponse], frozen=True):
+    """Ask for slots for several reference profiles."""
+
+    batch_log_reference_request: BatchLogReferenceRequest
+    session_id: str
+
+
+class ClaimGuestSessionRequest(Request[ClaimGuestSessionResponse], frozen=True):
+    """Move a session's profiles into an organization for good; needs an API key."""
+
+    org_id: str
+    session_id: str
+
+
+class GetSessionProfileObservatoryLinkRequest(Request[GetProfileObservatoryLinkResponse], frozen=True):
+    """Ask for the link that shows one to three profiles side by side."""
+
+    get_profile_observatory_link_request: GetProfileObservatoryLinkRequest
+    session_id: str
+
+
+class ListSessionProfilesRequest(Request[ListSessionProfilesResponse], frozen=True):
+    """Ask what a session holds: an addition of songbird-widgets' own service."""
+
+    session_id: str
