@@ -1,0 +1,116 @@
+"""Who may see which dataset: guests by the session token in their link, members by their organization's key."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import Gone, NotFound
+from . import formatting, problems
+from .problems import PageProblem
+
+if TYPE_CHECKING:
+    from ..metadata import Metadata
+
+COOKIE = "songbird_organization"
+"""Holds the signed id of the organization whose key was given; never the key."""
+
+COOKIE_DAYS = 0.5
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Someone who may look at an organization's datasets.
+
+    Parameters
+    ----------
+    org_id
+        The organization, which for a guest is the session's own.
+    dataset_id
+        The only dataset that may be seen; None for members, who may see all.
+    """
+
+    org_id: str
+    dataset_id: str | None = None
+
+    @property
+    def guest(self) -> bool:
+        """Whether a session token opened the page."""
+        return self.dataset_id is not None
+
+    @property
+    def shown(self) -> str:
+        """Whose profiles these are, for people."""
+        return "guest session" if self.guest else formatting.clipped(self.org_id)
+
+
+def guest(metadata: Metadata, token: str) -> Viewer:
+    """Return who a session token makes one.
+
+    Raises
+    ------
+    PageProblem
+        When it opens nothing: unknown, expired or claimed.
+    """
+    try:
+        session = metadata.session(token)
+    except (NotFound, Gone) as error:
+        raise PageProblem(problems.of_session(error), sign_in=isinstance(error, Gone)) from None
+    return Viewer(session.org_id, session.dataset_id)
+
+
+def member(metadata: Metadata, key: str | None, cookie: bytes | None) -> Viewer:
+    """Return who an API key or the cookie of an earlier sign-in makes one.
+
+    Parameters
+    ----------
+    key
+        The ``X-API-Key`` header, if there is one: it then decides alone.
+    cookie
+        The verified content of the cookie, if there is one.
+
+    Raises
+    ------
+    PageProblem
+        When neither opens anything.
+    """
+    if key is not None:
+        org_id = metadata.organization_for_key(key)
+        if org_id is None:
+            raise PageProblem(problems.WRONG_KEY, sign_in=True)
+        return Viewer(org_id)
+    if cookie:
+        return Viewer(cookie.decode())
+    raise PageProblem(problems.NO_ACCESS, sign_in=True)
+
+
+def check_dataset(metadata: Metadata, viewer: Viewer, dataset_id: str) -> None:
+    """Refuse a dataset that is not the viewer's.
+
+    Raises
+    ------
+    PageProblem
+        When there is no such dataset, or it belongs to others: the same answer for both.
+    """
+    known = {viewer.dataset_id} if viewer.guest else {row.id for row in metadata.datasets(viewer.org_id)}
+    if dataset_id not in known:
+        raise PageProblem(
+            problems.not_found(
+                "There is no such dataset",
+                f"Nothing here is called {formatting.clipped(dataset_id, 60)}.",
+                "Open the link as it was given, or start from the organization's page.",
+            )
+        )
+
+
+def check_organization(viewer: Viewer, org_id: str) -> None:
+    """Refuse the page of an organization that is not the viewer's, as if the key were unknown.
+
+    Raises
+    ------
+    PageProblem
+        When it is another's.
+    """
+    if not hmac.compare_digest(viewer.org_id.encode(), org_id.encode()):
+        raise PageProblem(problems.WRONG_KEY, sign_in=True)

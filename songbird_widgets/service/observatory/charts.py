@@ -1,0 +1,152 @@
+"""Charts as inline SVG: one ``<path>`` a profile and chart, drawn on shared axes.
+
+One path a histogram instead of one rectangle a bar keeps a page of 1,000 columns at a quarter of the size and
+half of the time to paint. All styling is by class, so that light, dark and print need no other markup and the
+Content-Security-Policy can forbid inline styles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from . import formatting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+SPARK_WIDTH = 480
+SPARK_HEIGHT = 96
+"""Sparkline units: twice the pixels they are shown at, so that whole numbers are half pixels."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One profile's part of a chart.
+
+    Parameters
+    ----------
+    place
+        The profile's place on the page, 1 to 3: its colour, line and letter.
+    heights
+        A height per bin or item, in the unit of the chart's axis (fractions or counts).
+    """
+
+    place: int
+    heights: Floats
+
+
+def histogram_spark(edges: Floats, series: Sequence[Series]) -> Markup:
+    """Draw histograms of up to three profiles over the same bins into one sparkline.
+
+    Parameters
+    ----------
+    edges
+        Bin edges, ascending, one more than there are bins.
+    series
+        Fractions per bin.
+    """
+    top = max((float(one.heights.max()) for one in series if one.heights.size), default=0.0)
+    paths = "".join(
+        f'<path class="s{one.place}" d="{steps(one.heights, top, SPARK_WIDTH, SPARK_HEIGHT)}"/>'
+        for one in series
+    )
+    return _svg("hist", histogram_summary(edges, series), paths)
+
+
+def items_spark(names: Sequence[str], series: Sequence[Series]) -> Markup:
+    """Draw frequent items of up to three profiles as groups of bars, the same item at the same place."""
+    top = max((float(one.heights.max()) for one in series if one.heights.size), default=0.0)
+    paths = "".join(
+        f'<path class="b{one.place}" d="{bars(one.heights, top, index, len(series))}"/>'
+        for index, one in enumerate(series)
+    )
+    return _svg("items", items_summary(names, series), paths)
+
+
+def histogram_summary(edges: Floats, series: Sequence[Series]) -> str:
+    """Say in words what a histogram shows."""
+    low, high = formatting.numbers([float(edges[0]), float(edges[-1])])
+    said = [f"Histogram from {low} to {high}, {edges.size - 1} bins."]
+    for one in series:
+        total = float(one.heights.sum())
+        if not total:
+            continue
+        peak = int(one.heights.argmax())
+        begin, end = formatting.numbers([float(edges[peak]), float(edges[peak + 1])])
+        share = formatting.percent(float(one.heights[peak]) / total)
+        said.append(f"P{one.place} is highest from {begin} to {end}: {share}.")
+    return " ".join(said)
+
+
+def items_summary(names: Sequence[str], series: Sequence[Series]) -> str:
+    """Say in words what a chart of frequent items shows."""
+    said = [f"Frequent items: {', '.join(formatting.clipped(name, 24) for name in names)}."]
+    for one in series:
+        if one.heights.size and one.heights.max() > 0:
+            most = int(one.heights.argmax())
+            share = formatting.percent(float(one.heights[most]))
+            said.append(f"P{one.place} has most of {formatting.clipped(names[most], 24)}: {share}.")
+    return " ".join(said)
+
+
+def heights(names: Sequence[str], shares: Mapping[str, float]) -> Floats:
+    """Return the share of each item of `names`, nothing for an item that a profile does not have."""
+    return np.array([shares.get(name, 0.0) for name in names])
+
+
+def steps(heights: Floats, top: float, width: int, height: int) -> str:
+    """Return the outline of a histogram as path data, from the lower left to the lower right."""
+    if not top:
+        return f"M0 {height}h{width}"
+    levels = _levels(heights, top, height)
+    stops = [round(width * index / len(levels)) for index in range(len(levels) + 1)]
+    written = [f"M0 {height}"]
+    at = height
+    begin = 0
+    for index, level in enumerate(levels):
+        if level != at:
+            if stops[index] != begin:
+                written.append(f"h{stops[index] - begin}")
+                begin = stops[index]
+            written.append(f"v{level - at}")
+            at = level
+    written.append(f"h{width - begin}")
+    if at != height:
+        written.append(f"v{height - at}")
+    return "".join(written)
+
+
+def bars(heights: Floats, top: float, index: int, of: int) -> str:
+    """Return the bars of the profile number `index` of `of`, one a group, as path data."""
+    if not heights.size or not top:
+        return ""
+    slot = min(SPARK_WIDTH / heights.size, SPARK_WIDTH / 4)
+    width = max(round(slot * 0.84 / of) - 1, 2)
+    written = []
+    for group, level in enumerate(_levels(heights, top, SPARK_HEIGHT)):
+        tall = SPARK_HEIGHT - level
+        if tall:
+            left = round(slot * (group + 0.08) + slot * 0.84 * index / of)
+            written.append(f"M{left} {SPARK_HEIGHT}v{-tall}h{width}v{tall}z")
+    return "".join(written)
+
+
+def _levels(heights: Floats, top: float, height: int) -> list[int]:
+    """Heights as y coordinates; what is there at all is at least two units tall."""
+    scaled = (heights / top * (height - 2)).tolist()
+    return [height - max(round(tall), 2) if tall > 0 else height for tall in scaled]
+
+
+def _svg(kind: str, summary: str, inner: str) -> Markup:
+    return Markup(  # noqa: S704 - the summary is escaped, the rest is made of numbers
+        f'<svg class="spark {kind}" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" '
+        f'aria-label="{escape(summary)}">{inner}</svg>'
+    )

@@ -1,0 +1,165 @@
+"""Numbers, times and sizes as people read them: never 0.00 for 0.004, and 0 is a value like others."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NONE = "–"
+"""Stands where there is no value."""
+
+_DIGITS = 4
+_MOST_DIGITS = 8
+_LARGE = 1e15
+_SMALL = 1e-4
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_DAY_MS = 86_400_000
+
+
+def number(value: float | None) -> str:
+    """Write one number with four significant digits, whole numbers in full."""
+    return numbers([value])[0]
+
+
+def numbers(values: Sequence[float | None]) -> list[str]:
+    """Write numbers that stand under each other, with the same decimals, as many as tell them apart.
+
+    Parameters
+    ----------
+    values
+        Comparable values; None is written as a dash, infinities as ∞.
+    """
+    plain = [value for value in values if value is not None and math.isfinite(value) and not _extreme(value)]
+    decimals = _decimals(plain)
+    return [_write(value, decimals) for value in values]
+
+
+def _extreme(value: float) -> bool:
+    return value != 0 and not _SMALL <= abs(value) < _LARGE
+
+
+def _decimals(values: Sequence[float]) -> int:
+    """Decimals for `values`: four digits of the largest, more where values would look alike, none to spare."""
+    fractional = [value for value in values if value != int(value)]
+    if not fractional:
+        return 0
+    exponent = max(math.floor(math.log10(abs(value))) for value in fractional)
+    decimals = max(_DIGITS - 1 - exponent, 0)
+    smallest = min(math.floor(math.log10(abs(value))) for value in fractional)
+    # Two digits of the smallest, too, unless it would make the largest unreadable.
+    wanted = max(decimals, 1 - smallest)
+    if exponent + wanted < _MOST_DIGITS:
+        decimals = wanted
+    distinct = len(set(values))
+    while len({round(value, decimals) for value in values}) < distinct and exponent + decimals < _MOST_DIGITS:
+        decimals += 1
+    return max(_needed(value, decimals) for value in values)
+
+
+def _needed(value: float, decimals: int) -> int:
+    _, _, digits = f"{abs(value):.{decimals}f}".partition(".")
+    return len(digits.rstrip("0"))
+
+
+def _write(value: float | None, decimals: int) -> str:
+    if value is None or math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    if value == 0:
+        return "0"
+    if _extreme(value):
+        return _scientific(value)
+    written = f"{abs(value):,.{decimals}f}"
+    if float(written.replace(",", "")) == 0:
+        return number(value)
+    return f"−{written}" if value < 0 else written
+
+
+def _scientific(value: float) -> str:
+    mantissa, _, exponent = f"{abs(value):.{_DIGITS - 1}e}".partition("e")
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    return f"{'−' if value < 0 else ''}{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def count(value: int | None) -> str:
+    """Write a count in full, thousands apart."""
+    return NONE if value is None else f"{value:,}"
+
+
+def percent(fraction: float | None) -> str:
+    """Write a fraction as a percentage: 0 % only for nothing, 100 % only for all.
+
+    Parameters
+    ----------
+    fraction
+        Between 0 and 1.
+    """
+    if fraction is None or not math.isfinite(fraction):
+        return NONE
+    if fraction in {0, 1}:
+        return f"{fraction * 100:.0f} %"
+    shown = fraction * 100
+    if shown > 99:  # noqa: PLR2004 - near the top it is the distance to 100 % that says something
+        missing = 100 - shown
+        decimals = min(max(-math.floor(math.log10(missing)), 1), 6) if missing > 0 else 6
+        if missing < 10**-6:
+            return ">99.999999 %"
+        written = f"{min(shown, 100 - 10**-decimals):.{decimals}f}"
+        return f"{written.rstrip('0') if decimals > 1 else written} %"
+    if shown < 1e-6:  # noqa: PLR2004 - one in a hundred million
+        return f"{_scientific(shown)} %"
+    decimals = 1 if shown >= 1 else 1 - math.floor(math.log10(shown))
+    written = f"{shown:.{decimals}f}"
+    return f"{written.rstrip('0').rstrip('.') if '.' in written and shown < 1 else written} %"
+
+
+def exact(value: float | None) -> str:
+    """Write a number as it is stored, for tooltips and data."""
+    if value is None:
+        return ""
+    return str(int(value)) if float(value).is_integer() and abs(value) < _LARGE else repr(float(value))
+
+
+def timestamp(ms: int | None) -> str:
+    """Write epoch milliseconds as a date, with the time (UTC) unless it is midnight."""
+    if ms is None:
+        return NONE
+    try:
+        moment = _EPOCH + timedelta(milliseconds=ms)
+    except OverflowError:
+        return f"{ms} ms"
+    if ms % _DAY_MS == 0:
+        return moment.strftime("%Y-%m-%d")
+    return moment.strftime("%Y-%m-%d %H:%M UTC")
+
+
+def day(ms: int | None) -> str:
+    """Write the UTC day that epoch milliseconds fall on."""
+    return timestamp(None if ms is None else ms - ms % _DAY_MS)
+
+
+def size(n_bytes: int | None) -> str:
+    """Write a number of bytes."""
+    if n_bytes is None:
+        return NONE
+    value = float(n_bytes)
+    for unit in ("B", "KB", "MB"):
+        if value < 1000:  # noqa: PLR2004 - SI units
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"  # noqa: PLR2004
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def clipped(text: str, most: int = 80) -> str:
+    """Return `text` visibly: control and direction characters replaced, the middle of a long one left out."""
+    if len(text) > most:
+        kept = (most - 1) // 2
+        text = f"{text[: most - 1 - kept]}…{text[-kept:]}"
+    shown = "".join(char if char.isprintable() else "␣" if char.isspace() else "�" for char in text)
+    return shown or "(empty)"

@@ -1,0 +1,331 @@
+"""The observatory over HTTP: who asks, for what, in which form."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+from tornado import web
+from tornado.web import url
+
+from ..handler import Handler
+from . import access, exports, query
+from .comparison import Library
+from .loading import Shelf
+from .pages import STATIC, Observatory, page_status, render
+from .problems import PageProblem, Problem, bad_request
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tornado.routing import URLSpec
+
+    from .access import Viewer
+    from .query import PageQuery
+
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "form-action 'self'",
+        "base-uri 'none'",
+        # A notebook's panel previews the page: from the same origin behind the relay, else from this machine.
+        "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*",
+    )
+)
+_NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
+_COMPRESS_FROM = 4096
+_LONGEST_KEY = 512
+_making = threading.Lock()
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+CSV = "text/csv; charset=utf-8"
+
+
+class PageHandler(Handler):
+    """What the observatory's handlers share: access, answers in the asked form, problems as pages."""
+
+    #: The relative URL from a page to the observatory's root.
+    root: ClassVar[str] = "../../"
+
+    def set_default_headers(self) -> None:
+        super().set_default_headers()
+        self.set_header("Content-Security-Policy", _POLICY)
+
+    @property
+    def observatory(self) -> Observatory:
+        """The one maker of pages of this application, with its caches."""
+        with _making:
+            made = cast("Observatory | None", self.settings.get("observatory"))
+            if made is None:
+                made = Observatory(self.metadata, Library(Shelf(self.metadata, self.blobs)))
+                self.settings["observatory"] = made
+        return made
+
+    def viewer(self, token: str) -> Viewer:
+        """Return who is asking; blocks on the database.
+
+        Raises
+        ------
+        PageProblem
+            When nothing that came with the request opens anything.
+        """
+        if token:
+            return access.guest(self.metadata, token)
+        key = self.request.headers.get("X-API-Key")
+        return access.member(self.metadata, key, self.organization_cookie)
+
+    @property
+    def organization_cookie(self) -> bytes | None:
+        """The organization that the cookie of an earlier sign-in names."""
+        return self.get_signed_cookie(access.COOKIE, max_age_days=access.COOKIE_DAYS)
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether problems should be answered as JSON."""
+        return self.request.path.endswith((".json", ".csv", ".bin"))
+
+    async def send(self, body: str | bytes, content_type: str) -> None:
+        """Answer, compressed where that is worth it and understood."""
+        data = body.encode("utf-8", "replace") if isinstance(body, str) else body
+        self.set_header("Content-Type", content_type)
+        self.set_header("Vary", "Accept-Encoding, Cookie, X-API-Key")
+        if len(data) >= _COMPRESS_FROM and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            data = await self.work(gzip.compress, data, 5)
+            self.set_header("Content-Encoding", "gzip")
+        await self.finish(data)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        exc_info = kwargs.get("exc_info")
+        raised = exc_info[1] if exc_info else None
+        if isinstance(raised, PageProblem):
+            self.say(raised.problem, sign_in=raised.sign_in)
+            return
+        if self.wants_json:
+            super().write_error(status_code, **kwargs)
+            return
+        error = self.service_error(status_code, exc_info)
+        self.say(
+            Problem(error.status, error.type, "This did not work", error.message, "Try again, or go back."),
+            request_id=self.request_id,
+        )
+
+    def say(
+        self, problem: Problem, *, sign_in: bool = False, request_id: str = "", wrong_key: bool = False
+    ) -> None:
+        """Finish with a problem, as a page or as JSON."""
+        self.set_status(problem.status)
+        if self.wants_json:
+            body = {"message": problem.message, "requestId": self.request_id, "type": problem.type}
+            self.set_header("Content-Type", JSON)
+            self.finish(msgspec.json.encode(body))
+            return
+        self.set_header("Content-Type", HTML)
+        theme = query.parse(_decoded(self.request.query_arguments)).theme
+        self.finish(
+            render(
+                "problem.html",
+                self.root,
+                problem=problem,
+                sign_in=sign_in,
+                next=self.next_page,
+                request_id=request_id,
+                wrong_key=wrong_key,
+                theme=theme,
+            )
+        )
+
+    @property
+    def next_page(self) -> str:
+        """This page relative to the observatory's root, without a session token, for after a sign-in."""
+        found = _NEXT.search(self.request.path)
+        return found[0] if found else ""
+
+    def log_exception(
+        self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        if not isinstance(value, PageProblem):
+            super().log_exception(typ, value, tb)
+
+
+class Profiles(PageHandler):
+    """``/resources/{dataset}/profiles``: one to three profiles side by side, or the choice of them."""
+
+    operation = "observatory"
+
+    async def get(self, dataset: str, form: str | None) -> None:
+        """Answer with the page, or its data as ``.json`` or ``.csv``."""
+        asked = query.parse(_decoded(self.request.query_arguments))
+        status, body, content_type = await self.work(self._make, unquote(dataset), form or "", asked)
+        self.set_status(status)
+        await self.send(body, content_type)
+
+    head = get
+
+    def _make(self, dataset: str, form: str, asked: PageQuery) -> tuple[int, str | bytes, str]:
+        viewer = self.viewer(asked.token)
+        access.check_dataset(self.metadata, viewer, dataset)
+        if not asked.profiles:
+            if form:
+                raise PageProblem(
+                    bad_request(
+                        "No profile was named",
+                        "The link has no profile parameter.",
+                        "Add one to three: profile=<reference id, or batch timestamp in ms>.",
+                    )
+                )
+            return 200, self.observatory.session_page(viewer, dataset, asked), HTML
+        if not form:
+            status, html = self.observatory.profiles_page(viewer, dataset, asked)
+            return status, html, HTML
+        comparison = self.observatory.compare(viewer, dataset, asked)
+        status = page_status(comparison)
+        problem = comparison.sides[0].problem
+        if not comparison.shown and problem:
+            raise PageProblem(problem)
+        if form == ".json":
+            return status, msgspec.json.encode(exports.as_json(dataset, comparison, asked)), JSON
+        return status, exports.as_csv(comparison, asked), CSV
+
+
+class Organization(PageHandler):
+    """``/organizations/{org}``: what was claimed for an organization."""
+
+    operation = "organization"
+    root = "../"
+
+    async def get(self, org: str) -> None:
+        """Answer with the organization's datasets and profiles."""
+        await self.send(await self.work(self._make, unquote(org)), HTML)
+
+    head = get
+
+    def _make(self, org: str) -> str:
+        viewer = self.viewer("")
+        access.check_organization(viewer, org)
+        signed_in = self.organization_cookie is not None and "X-API-Key" not in self.request.headers
+        return self.observatory.organization_page(org, signed_in=signed_in)
+
+
+class SignIn(PageHandler):
+    """``POST /sign-in``: a key for a cookie."""
+
+    operation = "sign-in"
+    root = ""
+
+    def check_origin(self) -> None:
+        """Refuse forms of other sites.
+
+        Raises
+        ------
+        PageProblem
+            When the browser says that the form is another site's.
+        """
+        origin = self.request.headers.get("Origin")
+        cross = self.request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
+        # With Referrer-Policy no-referrer browsers send the opaque origin "null" with a form of this very page.
+        foreign = origin not in {None, "null"} and urlsplit(origin).netloc != self.request.host
+        if cross or foreign:
+            raise PageProblem(
+                Problem(
+                    403,
+                    "Forbidden",
+                    "This form is not ours",
+                    "It came from another site.",
+                    "Sign in from here.",
+                )
+            )
+
+    async def post(self) -> None:
+        """Set the cookie and go where the person wanted to; every wrong key gets the same answer."""
+        self.check_origin()
+        key = self.get_body_argument("key", "").strip()
+        next_page = self.get_body_argument("next", "")
+        org_id = (
+            await self.work(self.metadata.organization_for_key, key) if 0 < len(key) <= _LONGEST_KEY else None
+        )
+        if org_id is None:
+            self._next = next_page
+            self.say(WRONG_KEY_TYPED, sign_in=True, wrong_key=True)
+            return
+        self.set_signed_cookie(
+            access.COOKIE,
+            org_id,
+            expires_days=None,
+            path="",  # the browser then takes this URL's directory, the one prefix that is right behind any proxy
+            httponly=True,
+            samesite="Strict",
+            secure=self.request.protocol == "https",
+        )
+        target = next_page if _NEXT.fullmatch(next_page) else f"organizations/{org_id}"
+        self.redirect(target, status=303)
+
+    @property
+    def next_page(self) -> str:
+        """Where the person wanted to go before."""
+        return getattr(self, "_next", "")
+
+
+class SignOut(SignIn):
+    """``POST /sign-out``: forget the cookie."""
+
+    operation = "sign-out"
+
+    async def post(self) -> None:
+        """Clear the cookie and say so."""
+        self.check_origin()
+        self.clear_cookie(access.COOKIE, path="")
+        self.say(
+            Problem(
+                200,
+                "",
+                "You are signed out",
+                "This browser has forgotten the organization.",
+                "Sign in again below.",
+            ),
+            sign_in=True,
+        )
+
+
+class Static(Handler, web.StaticFileHandler):
+    """The observatory's own style sheet and script."""
+
+    operation = "static"
+
+    def set_extra_headers(self, path: str) -> None:  # noqa: ARG002 (tornado's hook)
+        # URLs in pages carry the file's hash: what they name never changes.
+        versioned = "v" in self.request.query_arguments
+        self.set_header("Cache-Control", "public, max-age=31536000, immutable" if versioned else "no-cache")
+
+
+WRONG_KEY_TYPED = Problem(
+    401,
+    "Unauthorized",
+    "You are not signed in",
+    "No organization was opened.",
+    "Try again with the organization's API key.",
+)
+
+
+def _decoded(arguments: dict[str, list[bytes]]) -> dict[str, list[str]]:
+    return {
+        name: [value.decode("utf-8", "replace") for value in values] for name, values in arguments.items()
+    }
+
+
+def routes() -> list[URLSpec]:
+    """Return the observatory's routes; their URLs are all relative, so that they can be mounted under any prefix."""
+    return [
+        url(r"/resources/([^/]+)/profiles(\.json|\.csv)?", Profiles),
+        url(r"/organizations/([^/]+)", Organization),
+        url(r"/sign-in", SignIn),
+        url(r"/sign-out", SignOut),
+        url(r"/static/([a-z]+\.(?:css|js|svg))", Static, {"path": str(STATIC)}),
+    ]

@@ -1,0 +1,236 @@
+"""From the parameters of a URL to opened profiles: which files they name, merged by day, with what is wrong with each.
+
+Everything here blocks (database, disk, decoding) and runs on the service's executor.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from songbird_widgets.profiles import ProfileError, merge_profiles, read_profile
+
+from . import formatting, problems
+from .cache import Cache
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from songbird_widgets.profiles import Column, Profile
+
+    from ..blobs import Blobs
+    from ..metadata import Metadata, ProfileRow
+    from .problems import Problem
+
+DAY_MS = 86_400_000
+
+MOST_OPEN_BYTES = 64_000_000
+"""Bytes of profiles kept open; three 1,000-column profiles are 42 MB."""
+
+MOST_OUTLINE_NAMES = 200_000
+"""Column names kept, over all outlines."""
+
+_BATCH = re.compile(r"-?[0-9]{1,16}")
+_ROWS_FROM = 16
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What is known of a profile without its bytes.
+
+    Parameters
+    ----------
+    names
+        Column names, in no order.
+    rows
+        The most values that one of the first columns counts; None for a profile without columns.
+    dataset_timestamp, creation_timestamp
+        Milliseconds, UTC.
+    segment
+        Tags of the segment it was cut to, as (key, value).
+    """
+
+    names: frozenset[str]
+    rows: int | None
+    dataset_timestamp: int | None
+    creation_timestamp: int | None
+    segment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the profiles that a page was asked for.
+
+    Parameters
+    ----------
+    place
+        1 to 3: P1 is the first in the URL and the baseline.
+    value
+        The ``profile`` parameter's value.
+    kind
+        ``batch`` or ``reference``.
+    label
+        What people call it: its alias, or its day.
+    uploads
+        The files it is made of; several for a batch day that was uploaded in parts.
+    outline
+        What it holds, unless there is a problem.
+    problem
+        Why it cannot be shown.
+    """
+
+    place: int
+    value: str
+    kind: str
+    label: str
+    uploads: tuple[ProfileRow, ...] = ()
+    outline: Outline | None = None
+    problem: Problem | None = None
+
+    @property
+    def letter(self) -> str:
+        """P1, P2 or P3."""
+        return f"P{self.place}"
+
+    @property
+    def fingerprint(self) -> tuple[str, ...]:
+        """What its content depends on: the hashes of its files."""
+        return tuple(row.sha256 or "" for row in self.uploads)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Its column names; none when it cannot be shown."""
+        return self.outline.names if self.outline else frozenset()
+
+
+@dataclass
+class Shelf:
+    """Opened profiles of a service, with a bounded memory.
+
+    Parameters
+    ----------
+    metadata, blobs
+        Where profiles are known and kept.
+    """
+
+    metadata: Metadata
+    blobs: Blobs
+    _open: Cache[Profile] = field(
+        default_factory=lambda: Cache(MOST_OPEN_BYTES, lambda profile: profile.size + 1000)
+    )
+    _outlines: Cache[Outline] = field(
+        default_factory=lambda: Cache(MOST_OUTLINE_NAMES, lambda outline: len(outline.names) + 10)
+    )
+
+    def sides(self, org_id: str, dataset_id: str, values: Sequence[str]) -> tuple[Side, ...]:
+        """Find the profiles that the ``profile`` parameters name, in their order."""
+        return tuple(
+            self._side(org_id, dataset_id, value, place) for place, value in enumerate(values, start=1)
+        )
+
+    def opened(self, side: Side) -> Profile:
+        """Return a side's profile, merged if it has several files.
+
+        Raises
+        ------
+        ProfileError
+            When one of its files is no readable profile.
+        FileNotFoundError
+            When one of its files is gone from the store.
+        """
+        return self._open.through(side.fingerprint, lambda: self._read(side))
+
+    def column(self, side: Side, name: str) -> Column | None:
+        """Return one decoded column of a side, or None when it has no such column."""
+        return self.opened(side).column(name) if name in side.names else None
+
+    def _read(self, side: Side) -> Profile:
+        opened = [read_profile(self.blobs.read(row.blob)) for row in side.uploads if row.blob]
+        return opened[0] if len(opened) == 1 else merge_profiles(opened)
+
+    def _side(self, org_id: str, dataset_id: str, value: str, place: int) -> Side:
+        if _BATCH.fullmatch(value):
+            start = int(value) - int(value) % DAY_MS
+            label = formatting.day(start)
+            rows = self.metadata.batches(org_id, dataset_id, start)
+            uploads = tuple(row for row in rows if row.state == "uploaded")
+            if not uploads:
+                return Side(place, value, "batch", label, problem=_no_batch(label, announced=bool(rows)))
+            return self._outlined(Side(place, value, "batch", label, uploads))
+        row = self.metadata.reference(org_id, dataset_id, value)
+        if row is None:
+            return Side(place, value, "reference", value, problem=_no_reference(value))
+        label = row.alias or row.id
+        if row.state != "uploaded":
+            return Side(place, value, "reference", label, problem=_never_uploaded(label))
+        return self._outlined(Side(place, value, "reference", label, (row,)))
+
+    def _outlined(self, side: Side) -> Side:
+        try:
+            outline = self._outlines.through(side.fingerprint, lambda: outline_of(self.opened(side)))
+        except ProfileError as error:
+            return replace(side, problem=_unreadable(error))
+        except FileNotFoundError:
+            return replace(side, problem=_LOST)
+        return replace(side, outline=outline)
+
+
+def outline_of(profile: Profile) -> Outline:
+    """Take down what a page says of a profile as a whole."""
+    first = sorted(profile.column_names)[:_ROWS_FROM]
+    rows = max((profile.column(name).counts.n for name in first), default=None)
+    return Outline(
+        names=frozenset(profile.column_names),
+        rows=rows,
+        dataset_timestamp=profile.dataset_timestamp,
+        creation_timestamp=profile.creation_timestamp,
+        segment=tuple((str(key), str(value)) for key, value in profile.segments),
+    )
+
+
+def _no_batch(label: str, *, announced: bool) -> Problem:
+    if announced:
+        return problems.not_found(
+            "This batch never arrived",
+            f"An upload for {label} was announced, and its file never came.",
+            "Upload it again: session.upload() sends what is missing.",
+        )
+    return problems.not_found(
+        "There is no such batch",
+        f"Nothing was uploaded for {label} (UTC).",
+        "Choose another profile, or upload this day's.",
+    )
+
+
+def _no_reference(value: str) -> Problem:
+    return problems.not_found(
+        "There is no such profile",
+        f"No reference profile here has the id {formatting.clipped(value, 60)}.",
+        "Choose another profile, or take the link again from where it was made.",
+    )
+
+
+def _never_uploaded(label: str) -> Problem:
+    return problems.not_found(
+        "This profile never arrived",
+        f"The reference profile {formatting.clipped(label, 60)} was announced, and its file never came.",
+        "Upload it again: session.upload() sends what is missing.",
+    )
+
+
+def _unreadable(error: ProfileError) -> Problem:
+    return problems.unreadable(
+        "This file cannot be read",
+        formatting.clipped(str(error), 400),
+        "Write the profile again with whylogs 1.x and upload that; the file itself is kept and can be downloaded.",
+    )
+
+
+_LOST = problems.Problem(
+    500,
+    "Internal",
+    "This file is missing from the store",
+    "The profile was uploaded, and its file is no longer where the service put it.",
+    "Upload it again, or restore the service's data directory.",
+)

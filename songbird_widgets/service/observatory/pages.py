@@ -1,0 +1,345 @@
+"""Pages as HTML: what the templates are given, and the templates' environment."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from . import formatting
+from .comparison import Comparison, Library
+from .problems import PageProblem, bad_request
+from .query import MOST_PROFILES, PageQuery
+from .table import RowMaker, make_table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..metadata import DatasetRow, Metadata, ProfileRow
+    from .access import Viewer
+    from .loading import Side
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+
+MOST_CHOICES = 200
+"""Profiles of a kind that a chooser offers; the session's own page lists all of them."""
+
+_KINDS = {"reference": "Reference profiles", "batch": "Batch profiles"}
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters["clip"] = formatting.clipped
+    return environment
+
+
+@lru_cache(maxsize=32)
+def _stamp(name: str) -> str:
+    """Tell versions of a static file apart, so that browsers may keep each for long."""
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+
+
+def render(template: str, root: str, **context: Any) -> str:
+    """Render a template.
+
+    Parameters
+    ----------
+    template
+        File name.
+    root
+        The relative URL of the observatory's root as seen from the page, such as ``../../``.
+    context
+        What the template shows.
+    """
+    context.setdefault("theme", "")
+    context.setdefault("home", root)
+    return (
+        _templates()
+        .get_template(template)
+        .render(root=root, static=lambda name: f"{root}static/{name}?v={_stamp(name)}", **context)
+    )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A profile to choose: its URL value, what people call it, and what tells it from its like."""
+
+    value: str
+    label: str
+    detail: str
+    kind: str
+    timestamp: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Profiles of one kind."""
+
+    label: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The profiles of a dataset by kind, references by name, batches newest first."""
+
+    groups: tuple[Group, ...]
+
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to choose."""
+        return bool(self.groups)
+
+    def first(self) -> Choices:
+        """Return as many as a chooser offers."""
+        return Choices(tuple(Group(group.label, group.choices[:MOST_CHOICES]) for group in self.groups))
+
+
+def choices_of(rows: Sequence[ProfileRow]) -> Choices:
+    """Group a dataset's uploads: a day's batches are one choice."""
+    references = [
+        Choice(
+            row.id,
+            formatting.clipped(row.alias or row.id, 60),
+            _uploaded([row]),
+            "reference",
+            row.upload_timestamp or 0,
+        )
+        for row in rows
+        if row.kind == "reference"
+    ]
+    days: dict[int, list[ProfileRow]] = {}
+    for row in rows:
+        if row.kind == "batch" and row.dataset_timestamp is not None:
+            days.setdefault(row.dataset_timestamp - row.dataset_timestamp % DAY_MS, []).append(row)
+    batches = [
+        Choice(str(day), formatting.day(day), _uploaded(uploads), "batch", day)
+        for day, uploads in days.items()
+    ]
+    references.sort(key=lambda choice: (choice.label.casefold(), -choice.timestamp))
+    batches.sort(key=lambda choice: -choice.timestamp)
+    return Choices(
+        tuple(
+            Group(f"{_KINDS[kind]} ({len(members):,})", tuple(members))
+            for kind, members in (("reference", _distinct(references)), ("batch", batches))
+            if members
+        )
+    )
+
+
+DAY_MS = 86_400_000
+
+
+def _distinct(references: list[Choice]) -> list[Choice]:
+    """Tell references of the same alias apart by their ids."""
+    seen: dict[str, int] = {}
+    for choice in references:
+        seen[choice.label] = seen.get(choice.label, 0) + 1
+    return [
+        choice
+        if seen[choice.label] == 1
+        else Choice(
+            choice.value, f"{choice.label} ({choice.value})", choice.detail, choice.kind, choice.timestamp
+        )
+        for choice in references
+    ]
+
+
+def _uploaded(rows: Sequence[ProfileRow]) -> str:
+    sizes = formatting.size(sum(row.size or 0 for row in rows))
+    return f"{len(rows)} uploads, {sizes}" if len(rows) > 1 else sizes
+
+
+@dataclass(frozen=True)
+class SideCard:
+    """A profile as its card shows it, with the links that move it."""
+
+    place: int
+    value: str
+    label_shown: str
+    describe: str
+    problem: Any
+    query_before: list[tuple[str, str]]
+    query_after: list[tuple[str, str]]
+    baseline_url: str
+    remove_url: str
+
+
+@dataclass
+class Observatory:
+    """Makes the pages of a service.
+
+    Parameters
+    ----------
+    metadata
+        The service's database.
+    library
+        Its opened profiles and their statistics.
+    """
+
+    metadata: Metadata
+    library: Library
+    rows: RowMaker = field(default_factory=RowMaker)
+
+    def compare(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> Comparison:
+        """Open the profiles that a URL names.
+
+        Raises
+        ------
+        PageProblem
+            When there are more than three, or none of them can be shown.
+        """
+        if len(query.profiles) > MOST_PROFILES:
+            raise PageProblem(
+                bad_request(
+                    "At most three profiles fit side by side",
+                    f"This link names {len(query.profiles)}.",
+                    "Leave out the profile parameters beyond the third, or choose again from the session's page.",
+                )
+            )
+        sides = self.library.shelf.sides(viewer.org_id, dataset_id, query.profiles)
+        return Comparison(self.library, sides)
+
+    def profiles_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
+        """Return status and HTML of the page of one to three profiles."""
+        comparison = self.compare(viewer, dataset_id, query)
+        choices = choices_of(self.metadata.profiles(viewer.org_id, dataset_id))
+        cards = [_card(side, query) for side in comparison.sides]
+        labels = [card.label_shown for card in cards]
+        page = {
+            "query": query,
+            "dataset": dataset_id,
+            "dataset_shown": formatting.clipped(dataset_id),
+            "whose": viewer.shown,
+            "title": " · ".join(labels),
+            "heading": _heading(labels),
+            "sides": cards,
+            "choices": choices.first(),
+            "used": frozenset(query.profiles),
+            "can_add": len(cards) < MOST_PROFILES and choices.any,
+            "notices": [],
+            "table": make_table(comparison, query, self.rows) if comparison.shown else None,
+        }
+        home = query.url(
+            profiles=(), column=None, search="", show=(), types=(), offset=0, sort="name", descending=False
+        )
+        return page_status(comparison), render(
+            "profiles.html", "../../", page=page, theme=query.theme, home=home
+        )
+
+    def session_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> str:
+        """Return the HTML of a dataset's own page, with nothing chosen."""
+        choices = choices_of(self.metadata.profiles(viewer.org_id, dataset_id))
+        page = {
+            "query": query,
+            "dataset": dataset_id,
+            "dataset_shown": formatting.clipped(dataset_id),
+            "counted": viewer.shown,
+            "groups": choices.groups,
+            "used": frozenset(query.profiles),
+            "notices": [],
+            "timeline": "",
+        }
+        return render("session.html", "../../", page=page, theme=query.theme, home=query.url())
+
+    def organization_page(self, org_id: str, *, signed_in: bool) -> str:
+        """Return the HTML of an organization's page: its datasets and their profiles, newest first."""
+        datasets = [self._dataset(org_id, row) for row in reversed(self.metadata.datasets(org_id))]
+        datasets = [dataset for dataset in datasets if dataset["profiles"]]
+        total = sum(len(dataset["profiles"]) for dataset in datasets)
+        page = {
+            "organization": formatting.clipped(org_id),
+            "counted": f"{len(datasets)} dataset{'' if len(datasets) == 1 else 's'}, "
+            f"{total} profile{'' if total == 1 else 's'}",
+            "datasets": datasets,
+            "signed_in": signed_in,
+        }
+        return render("organization.html", "../", page=page, home="")
+
+    def _dataset(self, org_id: str, row: DatasetRow) -> dict[str, Any]:
+        base = f"../resources/{quote(row.id, safe='')}/"
+        newest = sorted(self.metadata.profiles(org_id, row.id), key=lambda one: -(one.upload_timestamp or 0))
+        profiles = []
+        seen: set[str] = set()
+        for one in newest:
+            value = (
+                one.id if one.kind == "reference" else str((one.dataset_timestamp or 0) // DAY_MS * DAY_MS)
+            )
+            if value in seen:
+                continue
+            seen.add(value)
+            label = (one.alias or one.id) if one.kind == "reference" else formatting.day(int(value))
+            profiles.append(
+                {
+                    "label": formatting.clipped(label),
+                    "kind": one.kind,
+                    "uploaded": formatting.timestamp(one.upload_timestamp),
+                    "size": formatting.size(one.size),
+                    "url": base + PageQuery(profiles=(value,)).url(),
+                }
+            )
+        return {"name": formatting.clipped(row.id), "url": f"{base}profiles", "profiles": profiles}
+
+
+def page_status(comparison: Comparison) -> int:
+    """Return 200 if any profile can be shown, else the status of the first one's problem."""
+    if comparison.shown:
+        return 200
+    problem = comparison.sides[0].problem
+    return problem.status if problem else 200
+
+
+def _card(side: Side, query: PageQuery) -> SideCard:
+    others = [value for value in query.profiles if value != side.value]
+    before = [("profile", value) for value in query.profiles[: side.place - 1]]
+    after = [("profile", value) for value in query.profiles[side.place :]]
+    rest = query.hidden("profile", "offset")
+    return SideCard(
+        place=side.place,
+        value=side.value,
+        label_shown=formatting.clipped(side.label, 60),
+        describe=_describe(side),
+        problem=side.problem,
+        query_before=before,
+        query_after=after + rest,
+        baseline_url=query.url(profiles=(side.value, *others)) if side.place > 1 else "",
+        remove_url=query.url(profiles=tuple(others)),
+    )
+
+
+def _describe(side: Side) -> str:
+    outline = side.outline
+    if outline is None:
+        return ""
+    said = ["Batch" if side.kind == "batch" else "Reference"]
+    if len(side.uploads) > 1:
+        said[0] += f" of {len(side.uploads)} uploads, merged"
+    if outline.rows is not None:
+        said.append(f"{outline.rows:,} row{'' if outline.rows == 1 else 's'}")
+    said.append(f"{len(outline.names):,} column{'' if len(outline.names) == 1 else 's'}")
+    if side.kind == "reference" and outline.dataset_timestamp:
+        said.append(formatting.day(outline.dataset_timestamp))
+    if outline.segment:
+        tags = ", ".join(f"{key} = {value}" for key, value in outline.segment)
+        said.append(f"segment {formatting.clipped(tags, 80)}")
+    return " · ".join(said)
+
+
+def _heading(labels: Sequence[str]) -> str:
+    if len(labels) == 1:
+        return labels[0]
+    return f"{labels[0]} compared with {' and '.join(labels[1:])}"

@@ -1,0 +1,223 @@
+"""What a page was asked for: its URL parameters as a value, and URLs made from such values.
+
+Every control of a page is a plain link or a GET form, so that the page works with scripts off and whatever is
+seen can be bookmarked and sent. All URLs are relative: the page lives under prefixes it does not know
+(``/user/alice/songbird/``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+MOST_PROFILES = 3
+"""Profiles a page can show side by side."""
+
+PAGE_SIZE = 50
+"""Columns a page, unless ``limit`` says otherwise."""
+
+MOST_ROWS = 500
+"""The largest ``limit`` a page answers to; exports of everything are not limited."""
+
+BINS = (30, 60, 90)
+"""Bin counts that the histogram of a column can be drawn with."""
+
+SORTS = (
+    "name",
+    "count",
+    "mean",
+    "median",
+    "min",
+    "max",
+    "stddev",
+    "nulls",
+    "unique",
+    "discrete",
+    "type",
+    "type-count",
+    "drift",
+)
+"""What columns can be sorted by (``sort=``); ``order=desc`` reverses."""
+
+FILTERS = ("drifted", "missing", "only-in-one", "type-changed", "insights", "discrete", "non-discrete")
+"""What columns can be narrowed to (``show=``, repeatable: all of them must hold)."""
+
+TYPES = ("integral", "fractional", "boolean", "string", "object", "tensor", "unknown")
+"""Inferred types that ``type=`` (repeatable: any of them) narrows to."""
+
+THEMES = ("light", "dark")
+
+_LONGEST_TEXT = 500
+_MOST_HIGHLIGHTS = 200
+
+
+@dataclass(frozen=True)
+class PageQuery:
+    """The parameters of an observatory page.
+
+    Parameters
+    ----------
+    profiles
+        Batch timestamps (ms, UTC) or reference ids as in the URL, P1 first; not yet limited to three.
+    token
+        The guest session's id; empty when the organization's key or cookie authorises.
+    search
+        Text that column names contain, ignoring case.
+    highlights
+        Column names that alone are shown (``feature-highlight`` of old links).
+    sort, descending
+        One of `SORTS`, and whether reversed.
+    limit, offset
+        The page of columns.
+    show, types
+        Filters, of `FILTERS` and `TYPES`.
+    column
+        The one column that the page is about, if any.
+    bins, counts, log
+        How that column's histogram is drawn: bin count, counts instead of percent, logarithmic height.
+    theme
+        ``light`` or ``dark`` to override what the browser prefers; else empty.
+    """
+
+    profiles: tuple[str, ...] = ()
+    token: str = ""
+    search: str = ""
+    highlights: tuple[str, ...] = ()
+    sort: str = "name"
+    descending: bool = False
+    limit: int = PAGE_SIZE
+    offset: int = 0
+    show: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    column: str | None = None
+    bins: int = BINS[0]
+    counts: bool = False
+    log: bool = False
+    theme: str = ""
+
+    def __repr__(self) -> str:
+        """Show which profiles, never the session token."""
+        return f"PageQuery(profiles={self.profiles!r}, column={self.column!r})"
+
+    @property
+    def searching(self) -> bool:
+        """Whether search or filters hide some columns."""
+        return bool(self.search or self.highlights or self.show or self.types)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Name the parameters that differ from their defaults, as (name, value) in URL order."""
+        sorted_otherwise = self.sort != "name" or self.descending
+        parameters: list[tuple[str, Sequence[str]]] = [
+            ("profile", self.profiles),
+            ("sessionToken", [self.token] if self.token else ()),
+            ("column", () if self.column is None else [self.column]),
+            ("q", [self.search] if self.search else ()),
+            ("feature-highlight", self.highlights),
+            ("show", self.show),
+            ("type", self.types),
+            ("sort", [self.sort] if sorted_otherwise else ()),
+            ("order", ["desc"] if self.descending else ()),
+            ("limit", [str(self.limit)] if self.limit != PAGE_SIZE else ()),
+            ("offset", [str(self.offset)] if self.offset else ()),
+            ("bins", [str(self.bins)] if self.bins != BINS[0] else ()),
+            ("y", ["count"] if self.counts else ()),
+            ("scale", ["log"] if self.log else ()),
+            ("theme", [self.theme] if self.theme else ()),
+        ]
+        return [(name, value) for name, values in parameters for value in values]
+
+    def but(self, **changes: Any) -> PageQuery:
+        """Return the query with `changes`; whatever changes the rows leads back to their first page."""
+        if "offset" not in changes and changes.keys() & _CHANGES_ROWS:
+            changes["offset"] = 0
+        return replace(self, **changes)
+
+    def url(self, ending: str = "", /, **changes: Any) -> str:
+        """Return the relative URL of this page with `changes`.
+
+        Parameters
+        ----------
+        ending
+            ``""`` for the page, ``".json"``, ``".csv"`` … for the same as data.
+        """
+        query = urlencode(self.but(**changes).pairs(), quote_via=quote)
+        return f"profiles{ending}?{query}" if query else f"profiles{ending}"
+
+    def hidden(self, *without: str, **changes: Any) -> list[tuple[str, str]]:
+        """Name what a GET form must carry along hidden, but for the parameters it asks for itself."""
+        return [(name, value) for name, value in self.but(**changes).pairs() if name not in without]
+
+    def toggled(self, filter_name: str) -> str:
+        """Return the URL with the filter `filter_name` switched over."""
+        if filter_name in self.show:
+            return self.url(show=tuple(name for name in self.show if name != filter_name))
+        return self.url(show=(*self.show, filter_name))
+
+    def sorted_by(self, name: str) -> str:
+        """Return the URL sorted by `name`: the telling end first, the other way round at the second call."""
+        telling_end_is_large = name != "name"
+        if self.sort == name:
+            return self.url(sort=name, descending=not self.descending)
+        return self.url(sort=name, descending=telling_end_is_large)
+
+
+_CHANGES_ROWS = {field.name for field in fields(PageQuery)} - {
+    "column",
+    "bins",
+    "counts",
+    "log",
+    "theme",
+    "offset",
+    "token",
+}
+
+
+def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
+    """Read a page's URL parameters.
+
+    Unknown parameters and values that mean nothing are passed over, as in any hand-edited link: the page then shows
+    its default. A profile named twice is shown once.
+
+    Parameters
+    ----------
+    arguments
+        Decoded values by parameter name.
+    """
+
+    def first(name: str) -> str:
+        values = arguments.get(name, ())
+        return values[0][:_LONGEST_TEXT] if values else ""
+
+    def known(name: str, allowed: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(value for value in arguments.get(name, ()) if value in allowed))
+
+    sort = first("sort")
+    columns = arguments.get("column", ())
+    bins = _number(first("bins"), BINS[0])
+    return PageQuery(
+        profiles=tuple(dict.fromkeys(value for value in arguments.get("profile", ()) if value)),
+        token=first("sessionToken"),
+        search=first("q").strip(),
+        highlights=tuple(dict.fromkeys(arguments.get("feature-highlight", ())))[:_MOST_HIGHLIGHTS],
+        sort=sort if sort in SORTS else "name",
+        descending=first("order") == "desc",
+        limit=min(max(_number(first("limit"), PAGE_SIZE), 1), MOST_ROWS),
+        offset=max(_number(first("offset"), 0), 0),
+        show=known("show", FILTERS),
+        types=known("type", TYPES),
+        # A column's name may be empty or long: it is looked up, not interpreted.
+        column=columns[0] if columns else None,
+        bins=bins if bins in BINS else BINS[0],
+        counts=first("y") == "count",
+        log=first("scale") == "log",
+        theme=first("theme") if first("theme") in THEMES else "",
+    )
+
+
+def _number(text: str, default: int) -> int:
+    # int() would take other scripts' digits, "1_000" and numbers of any length.
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else default  # noqa: PLR2004 - 32 bits

@@ -1,0 +1,177 @@
+"""The real service over HTTP, with real profiles in it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from songbird_widgets.service.app import close_app, make_app
+
+ROOT = Path(__file__).parents[2]
+FLIGHTS = ROOT / "examples" / "profiles"
+ODDITIES = ROOT / "tests" / "profiles" / "data"
+DAY_MS = 86_400_000
+JULY_8 = 1373241600000
+
+
+def find_profile(name: str) -> bytes:
+    for folder in (FLIGHTS, ODDITIES):
+        if (folder / name).exists():
+            return (folder / name).read_bytes()
+    raise FileNotFoundError(name)
+
+
+@dataclass
+class Guest:
+    """A guest session with profiles, spoken to by the wire contract alone."""
+
+    base: str
+    secret: str
+    http: httpx.Client
+    id: str = ""
+    profiles: dict[str, str] = field(default_factory=dict)
+
+    def open(self) -> Guest:
+        answer = self.http.post(f"{self.base}/k/{self.secret}/v0/sessions", json={"userId": "someone"})
+        self.id = answer.raise_for_status().json()["id"]
+        return self
+
+    def reference(self, alias: str, data: bytes | None) -> str:
+        answer = self.http.post(f"{self.base}/v0/sessions/{self.id}/reference", json={"alias": alias})
+        slot = answer.raise_for_status().json()
+        if data is not None:
+            self.http.put(slot["uploadUrl"], content=data).raise_for_status()
+        self.profiles[alias] = slot["id"]
+        return slot["id"]
+
+    def batch(self, timestamp: int, data: bytes | None) -> str:
+        body = {"datasetTimestamp": timestamp, "segmentTags": []}
+        slot = (
+            self.http.post(f"{self.base}/v0/sessions/{self.id}/upload", json=body).raise_for_status().json()
+        )
+        if data is not None:
+            self.http.put(slot["uploadUrl"], content=data).raise_for_status()
+        return str(timestamp // DAY_MS * DAY_MS)
+
+    def url(self, *profiles: str, form: str = "", **parameters: Any) -> str:
+        query = httpx.QueryParams(
+            [("profile", one) for one in profiles] + [("sessionToken", self.id)] + _pairs(parameters)
+        )
+        return f"{self.base}/resources/model-1/profiles{form}?{query}"
+
+    def page(self, *profiles: str, form: str = "", **parameters: Any) -> httpx.Response:
+        return self.http.get(self.url(*profiles, form=form, **parameters))
+
+    def json(self, *profiles: str, **parameters: Any) -> dict[str, Any]:
+        return self.page(*profiles, form=".json", **parameters).raise_for_status().json()
+
+
+def _pairs(parameters: dict[str, Any]) -> list[tuple[str, Any]]:
+    pairs = []
+    for name, value in parameters.items():
+        pairs += [(name, one) for one in value] if isinstance(value, list | tuple) else [(name, value)]
+    return pairs
+
+
+@dataclass
+class Service:
+    base: str
+    secret: str
+    organization: tuple[str, str]
+    http: httpx.Client
+
+    def guest(self) -> Guest:
+        return Guest(self.base, self.secret, self.http).open()
+
+
+def serve(directory: Path) -> tuple[Service, Any]:
+    """Run the application on a thread with its own loop; returns it and what ends it."""
+    secret, organization = "s" * 32, ("org-local", "tenletters.therestofit:org-local")
+    started = threading.Event()
+    running: dict[str, Any] = {}
+
+    async def main() -> None:
+        app = make_app(directory, secret=secret, signing_key="k" * 43, organization=organization)
+        server = HTTPServer(app)
+        sockets = bind_sockets(0, "127.0.0.1")
+        server.add_sockets(sockets)
+        stop = asyncio.Event()
+        running.update(port=sockets[0].getsockname()[1], loop=asyncio.get_running_loop(), stop=stop, app=app)
+        started.set()
+        await stop.wait()
+        server.stop()
+        await server.close_all_connections()
+        close_app(app)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    assert started.wait(20)
+    http = httpx.Client(timeout=30, trust_env=False)
+    service = Service(f"http://127.0.0.1:{running['port']}", secret, organization, http)
+
+    def end() -> None:
+        http.close()
+        running["loop"].call_soon_threadsafe(running["stop"].set)
+        thread.join(20)
+
+    return service, end
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory):
+    running, end = serve(tmp_path_factory.mktemp("observatory"))
+    yield running
+    end()
+
+
+@pytest.fixture(scope="session")
+def flights(service):
+    """A session with the flight profiles: two references and a batch a day."""
+    guest = service.guest()
+    guest.reference("july", find_profile("reference-july.bin"))
+    guest.reference("first-quarter", find_profile("reference-first-quarter.bin"))
+    for day in range(8, 15):
+        guest.batch(JULY_8 + (day - 8) * DAY_MS, find_profile(f"batch-2013-07-{day:02}.bin"))
+    return guest
+
+
+@pytest.fixture
+def guest(service):
+    """An empty session."""
+    return service.guest()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; it is part of what CI must have."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    path = os.environ.get("SONGBIRD_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is missing: install it, or set SONGBIRD_CHROMIUM to its path.")
+        pytest.skip("Chromium is not installed, so pages cannot be looked at in a browser.")
+    with playwright.sync_playwright() as running:
+        opened = running.chromium.launch(
+            executable_path=path,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+            ],
+        )
+        yield opened
+        opened.close()
