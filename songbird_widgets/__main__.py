@@ -187,3 +187,7 @@ def _reference(text: str) -> tuple[str | None, str]:
     """Split ``[ALIAS=]FILE``; a file whose own name holds a "=" needs no alias to be found."""
     alias, sign, path = text.partition("=")
     return (alias, path) if sign and alias and not Path(text).exists() else (None, text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

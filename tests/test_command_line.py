@@ -93,7 +93,7 @@ def test_a_bad_file_is_named_and_the_others_are_uploaded(shell, tmp_path):
         (["upload", "missing.bin"], "missing.bin"),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--select", "nobody"], "nobody"),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "http://127.0.0.1:9"], "127.0.0.1:9"),
-        (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "nonsense"], "nonsense"),
+        (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "nonsense"], "endpoint"),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--session", "session-unknown"], "session"),
     ],
 )
