@@ -1,0 +1,45 @@
+"""The session line: which endpoint, which session, how it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .base import Panel, module, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_WORDS = {
+    "new": "not begun yet: the first upload creates it",
+    "open": "open",
+    "claimed": "claimed: its profiles belong to the organization now",
+    "expired": "expired: make a new one with Session()",
+    "unreachable": "the endpoint does not answer",
+}
+
+
+class SessionPanel(Panel):
+    """Endpoint (without secrets), the shortened id and the state of a Session, in words, and its last notice.
+
+    Parameters
+    ----------
+    session : Session
+        The session to show.
+    """
+
+    _esm = module("session_panel.js")
+    _watched = ("state", "endpoint_label", "short_id", "notice", "busy")
+
+    def _facts(self) -> dict[str, Any]:
+        notice = self.session.notice
+        return {
+            "endpoint": sentence(self.session.endpoint_label, 300),
+            "id": self.session.short_id,
+            "state": self.session.state,
+            "words": _WORDS[self.session.state],
+            "busy": self.session.busy,
+            "notice": None if notice is None else {"level": notice.level, "text": sentence(notice.text)},
+        }
+
+    def _do_refresh(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        self._later(self.session.refresh)

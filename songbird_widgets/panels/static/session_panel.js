@@ -1,0 +1,52 @@
+/** The first line of a message, and the rest for those who ask. */
+function folded(text) {
+  const [first, ...rest] = text.split("\n");
+  if (!rest.length) return h("span", { dir: "auto" }, first);
+  return h("details", {}, h("summary", { dir: "auto" }, first), h("div", { dir: "auto" }, rest.join("\n")));
+}
+
+function render({ model, el }) {
+  const panel = mount({ model, el }, "session", "Songbird session");
+  const state = h("span", { class: "sb-state", role: "status" });
+  const id = h("span", { class: "sb-id" });
+  const endpoint = h("span", { class: "sb-endpoint", dir: "ltr" });
+  const refresh = button(
+    "",
+    { class: "sb-plain", "aria-label": "Ask the endpoint again", title: "Ask the endpoint again" },
+    () => model.send({ do: "refresh" }),
+    "refresh",
+  );
+  const notice = h("div", { class: "sb-notice" });
+  panel.body.append(
+    h(
+      "div",
+      { class: "sb-line" },
+      h("span", { class: "sb-dot", "aria-hidden": "true" }),
+      h("strong", { class: "sb-title" }, "Songbird session"),
+      id,
+      state,
+      endpoint,
+      refresh,
+    ),
+    notice,
+  );
+  panel.follow("facts", () => {
+    const facts = model.get("facts");
+    panel.root.dataset.state = facts.state;
+    id.textContent = facts.id ?? "";
+    id.hidden = !facts.id;
+    if (state.textContent !== facts.words) state.textContent = facts.words;
+    endpoint.textContent = facts.endpoint;
+    endpoint.title = facts.endpoint;
+    refresh.disabled = facts.busy;
+    fill(notice, JSON.stringify(facts.notice), () =>
+      facts.notice?.text && [facts.notice.level === "info" ? null : icon("warning"), folded(facts.notice.text)],
+    );
+    notice.hidden = !facts.notice?.text;
+    notice.dataset.level = facts.notice?.level ?? "";
+    notice.setAttribute("role", facts.notice?.level === "error" ? "alert" : "status");
+  });
+  return panel.cleanup;
+}
+
+export default { render };

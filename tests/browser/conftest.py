@@ -1,0 +1,278 @@
+"""Real Chromium and front ends: one browser a run, one server a front end, a fresh context a test."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ORACLE = Path(__file__).parents[1] / "profiles" / "data"
+START_SECONDS = 60.0
+WAIT_MS = 30_000
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+# Notebook 7 throws this on an empty notebook too; it is not ours.
+FOREIGN_PAGE_ERRORS = ("reading 'schema'",)
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """A running server of one front end."""
+
+    name: str
+    url: str
+    token: str
+    root: Path
+    environment: dict[str, str]
+
+    def ask(self, path: str, method: str = "GET"):
+        """Speak to the Jupyter server's own API, as its user."""
+        request = urllib.request.Request(  # noqa: S310 - our own loopback server
+            self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own loopback server
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def end_kernels(self):
+        if self.name == "voila":
+            return  # Voilà ends a visitor's kernel itself
+        for session in self.ask("api/sessions"):
+            self.ask(f"api/sessions/{session['id']}", "DELETE")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        reason = "no Chromium on PATH; install it with `apt-get install chromium`"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """Everything that Jupyter, IPython and Songbird keep for a user, in a directory of its own."""
+    home = tmp_path_factory.mktemp("home")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JUPYTER", "SONGBIRD", "WHYLABS"))
+    }
+    environment = {
+        **kept,
+        "HOME": str(home),
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "SONGBIRD_DATA_DIR": str(home / "songbird"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet), "utf-8")
+    yield environment
+    # The local service outlives kernels on purpose; it must not outlive the tests.
+    subprocess.run(
+        [sys.executable, "-m", "songbird_widgets", "stop"],
+        env=environment,
+        check=False,
+        capture_output=True,
+        timeout=30,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serve(name, environment, directory, *, base_url="/"):
+    """Start one front end on a copy of the examples and wait until it answers."""
+    root = directory / "examples"
+    shutil.copytree(EXAMPLES, root)
+    port, token = free_port(), secrets.token_hex(16)
+    url = f"http://127.0.0.1:{port}{base_url}"
+    if name == "voila":
+        command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(root), "--no-browser"]
+        command += [f"--Voila.port={port}", "--Voila.ip=127.0.0.1", f"--Voila.base_url={base_url}"]
+        command += ["--VoilaConfiguration.file_allowlist=.*"]
+        ready = url
+    else:
+        module = {"lab": "jupyterlab", "notebook": "notebook"}[name]
+        command = [sys.executable, "-m", module, "--no-browser", "--expose-app-in-browser", "--allow-root"]
+        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
+        command += [f"--ServerApp.root_dir={root}", f"--ServerApp.base_url={base_url}"]
+        command += [f"--IdentityProvider.token={token}"]
+        ready = f"{url}api/status?token={token}"
+    log = directory / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=root,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                urllib.request.urlopen(ready, timeout=5).close()  # noqa: S310 - our own loopback server
+                break
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(
+                        f"{name} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}"
+                    )
+                time.sleep(0.1)
+        yield FrontEnd(name, url, token, root, environment)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+@pytest.fixture(scope="session")
+def front_ends(environment, tmp_path_factory):
+    """Start each front end once, when it is first asked for by name (and base URL)."""
+    running: dict[tuple[str, str], FrontEnd] = {}
+    with ExitStack() as stack:
+
+        def start(name, base_url="/"):
+            if (name, base_url) not in running:
+                directory = tmp_path_factory.mktemp(name)
+                running[name, base_url] = stack.enter_context(
+                    serve(name, environment, directory, base_url=base_url)
+                )
+            return running[name, base_url]
+
+        yield start
+
+
+class Desk:
+    """One fresh browser context, and what a person does in it."""
+
+    def __init__(self, page, front_end):
+        self.page = page
+        self.front_end = front_end
+        self.errors: list[str] = []
+        page.set_default_timeout(WAIT_MS)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, notebook):
+        """Open a notebook of the examples directory; Voilà runs it at once."""
+        place = {"lab": "lab/tree/", "notebook": "notebooks/", "voila": "voila/render/"}[self.front_end.name]
+        self.page.goto(f"{self.front_end.url}{place}{notebook}?token={self.front_end.token}")
+        if self.front_end.name != "voila":
+            self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
+            self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+
+    def run_all(self):
+        """Run every cell; Voilà has done it already."""
+        if self.front_end.name == "voila":
+            return
+        # The kernel must be there before the command is enabled.
+        self.page.wait_for_function(
+            """() => {
+              const shell = window.jupyterapp.shell;
+              const context = shell.currentWidget?.context?.sessionContext;
+              return context?.session?.kernel?.status === 'idle'
+                || ['idle', 'busy'].includes(context?.session?.kernel?.status);
+            }"""
+        )
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+    def panel(self, kind="picker"):
+        """The first panel of a kind: session, add, picker, upload, link or claim."""
+        return self.page.locator(f".songbird-{kind}").first
+
+    def use_theme(self, *, dark):
+        name = "JupyterLab Dark" if dark else "JupyterLab Light"
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name
+        )
+        self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(not dark).lower()}'")
+
+    def write(self, name, *cells):
+        """Write a notebook of code cells beside the examples, to be opened by its name."""
+        document = {
+            "cells": [
+                {
+                    "cell_type": "code",
+                    "id": f"cell-{i}",
+                    "metadata": {},
+                    "outputs": [],
+                    "execution_count": None,
+                    "source": cell,
+                }
+                for i, cell in enumerate(cells)
+            ],
+            "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        }
+        (self.front_end.root / name).write_text(json.dumps(document), "utf-8")
+
+
+@pytest.fixture
+def desk(browser, front_ends):
+    """A function that seats a person at a front end: ``desk("lab", base_url="/user/ada/", width=380)``."""
+    seated = []
+
+    def seat(name, *, base_url="/", width=1280, height=900):
+        front_end = front_ends(name, base_url)
+        context = browser.new_context(viewport={"width": width, "height": height})
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        someone = Desk(context.new_page(), front_end)
+        seated.append(someone)
+        return someone
+
+    yield seat
+    errors = []
+    for someone in seated:
+        errors += [e for e in someone.errors if not any(known in e for known in FOREIGN_PAGE_ERRORS)]
+        someone.page.context.close()
+        someone.front_end.end_kernels()
+    assert not errors, f"the page threw: {errors}"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def patience():
+    expect.set_options(timeout=WAIT_MS)
