@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from . import protobuf
@@ -399,6 +399,9 @@ class _ColumnReader:
         self.chunks = chunks
         self.offsets = offsets
         self.paths = paths
+        self.counters: dict[bytes, tuple[str, _Component]] = {}
+        # Most profiles hold nothing but simple metrics; then a column needs no sorting out.
+        self.simple = not any(":" in path or path.startswith(_CONDITION) for path in paths.values())
         self.starts = sorted(place for places in offsets.values() for place in places)
         area = len(data) - chunks
         for index, place in enumerate(self.starts):
@@ -418,7 +421,7 @@ class _ColumnReader:
                 self._read_chunk(place, components)
         except ProfileError as error:
             raise ProfileError(error.reason, offset=error.offset, column=name) from error
-        return build_column(name, components)
+        return _simple_column(name, components) if self.simple else _column(name, components)
 
     def _read_chunk(self, place: int, components: dict[str, _Component]) -> None:
         data = self.data
@@ -440,11 +443,25 @@ class _ColumnReader:
                 offset=stop,
             )
         for number, wire, first, last in protobuf.fields(data, stop, stop + length):
-            if (number, wire) == (1, DELIMITED):
-                self._read_component(first, last, components)
+            if number == 1 and wire == DELIMITED:
+                if last - first <= _LONGEST_COUNTER:
+                    self._read_counter(data[first:last], first, components)
+                else:
+                    self._read_component(data, first, last, components)
 
-    def _read_component(self, first: int, last: int, components: dict[str, _Component]) -> None:
-        data = self.data
+    def _read_counter(self, entry: bytes, offset: int, components: dict[str, _Component]) -> None:
+        known = self.counters.get(entry)
+        if known is None:
+            try:
+                path = self._read_component(entry, 0, len(entry), components)
+            except ProfileError as error:
+                raise ProfileError(error.reason, offset=offset) from error
+            if path in components and len(self.counters) < _MOST_COUNTERS:
+                self.counters[entry] = path, components[path]
+        else:
+            components[known[0]] = known[1]
+
+    def _read_component(self, data: bytes, first: int, last: int, components: dict[str, _Component]) -> str:
         index = start = stop = 0
         for number, wire, value, end in protobuf.fields(data, first, last):
             if number == 1 and wire == VARINT:
@@ -465,6 +482,12 @@ class _ColumnReader:
                     components[path] = _SKETCHES[number].read(content)
                 except ProfileError as error:
                     raise ProfileError(error.reason, offset=value) from error
+        return path
+
+
+# Columns of one profile say the same counts over and over (rows, zeros): those entries are read once.
+_LONGEST_COUNTER = 24
+_MOST_COUNTERS = 4096
 
 
 def _sketch_bytes(data: bytes, first: int, last: int) -> bytes:
@@ -475,28 +498,35 @@ def _sketch_bytes(data: bytes, first: int, last: int) -> bytes:
     return content
 
 
-def build_column(name: str, components: Mapping[str, _Component]) -> Column:
+_CONDITION = "condition_count/"
+
+
+def _column(name: str, components: Mapping[str, _Component]) -> Column:
     """Put the components of one column, by path, into their places."""
     conditions: dict[str, int] = {}
     parts: dict[str, dict[str, _Component]] = {}
     plain: dict[str, _Component] = {}
     for path, component in components.items():
-        metric, _, rest = path.partition("/")
-        part, colon, inner = rest.rpartition(":")
-        if colon:
-            parts.setdefault(f"{metric}/{part}", {})[inner] = component
-        elif metric == "condition_count":
-            conditions[rest] = _integer(component, name)
+        if path.startswith(_CONDITION):
+            conditions[path.removeprefix(_CONDITION)] = _integer(component, name)
+        elif ":" in path:  # metric/part:metric/component
+            part, _, inner = path.rpartition(":")
+            parts.setdefault(part, {})[inner] = component
         else:
             plain[path] = component
+    others = {part: _simple_column(part, inner) for part, inner in parts.items()}
+    return replace(_simple_column(name, plain), conditions=conditions, others=others)
+
+
+def _simple_column(name: str, plain: Mapping[str, _Component]) -> Column:
     smallest, largest = _bounds(plain, name)
     kll = plain.get("distribution/kll")
     hll = plain.get("cardinality/hll")
     items = plain.get("frequent_items/frequent_strings")
     return Column(
         name=name,
-        counts=Counts(*(_integer(plain.get(path, 0), name) for path in _COUNTS)),
-        types=Types(*(_integer(plain.get(path, 0), name) for path in _TYPES)),
+        counts=Counts(*_integers(plain, _COUNTS, name)),
+        types=Types(*_integers(plain, _TYPES, name)),
         ints_min=smallest,
         ints_max=largest,
         mean=_number(plain.get("distribution/mean")),
@@ -504,8 +534,6 @@ def build_column(name: str, components: Mapping[str, _Component]) -> Column:
         kll=kll if isinstance(kll, KllSketch) else None,
         cardinality=hll if isinstance(hll, HllSketch) else None,
         frequent_items=items if isinstance(items, FrequentItemsSketch) else None,
-        conditions=conditions,
-        others={part: build_column(part, inner) for part, inner in parts.items()} if parts else {},
     )
 
 
@@ -518,6 +546,11 @@ _TYPES = (
     "types/object",
     "types/tensor",
 )
+
+
+def _integers(plain: Mapping[str, _Component], paths: tuple[str, ...], column: str) -> list[int]:
+    values = [plain.get(path, 0) for path in paths]
+    return [value if type(value) is int and value >= 0 else _integer(value, column) for value in values]
 
 
 def _integer(component: _Component, column: str) -> int:

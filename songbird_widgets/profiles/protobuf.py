@@ -67,20 +67,26 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
     first, last : int
         For a varint its value and the position after it; for everything else the bounds of its bytes.
     """
-    # One byte holds nearly every key and most lengths: read those here, the rest in `varint`.
+    # Profiles are full of short messages, so this loop is most of the reader's time: keys, lengths and values
+    # of one or two bytes are read in place, the rest in `varint`.
     while position < end:
         key = data[position]
         position += 1
         if key >= _CONTINUES:
             key, position = varint(data, position - 1, end)
         wire = key & 7
-        if wire == DELIMITED:
-            if position < end and data[position] < _CONTINUES:
-                length = data[position]
+        if wire in {DELIMITED, VARINT}:
+            if position < end and (value := data[position]) < _CONTINUES:
                 position += 1
+            elif position + 1 < end and (high := data[position + 1]) < _CONTINUES:
+                value = value & 0x7F | high << 7
+                position += 2
             else:
-                length, position = varint(data, position, end)
-            last = position + length
+                value, position = varint(data, position, end)
+            if wire == VARINT:
+                yield key >> 3, wire, value, position
+                continue
+            last = position + value
             if last > end:
                 raise ProfileError(
                     "The file is truncated or corrupt: a part says that it is longer than what holds it.",
@@ -88,13 +94,6 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
                 )
             yield key >> 3, wire, position, last
             position = last
-        elif wire == VARINT:
-            if position < end and data[position] < _CONTINUES:
-                value = data[position]
-                position += 1
-            else:
-                value, position = varint(data, position, end)
-            yield key >> 3, wire, value, position
         elif wire in {FIXED64, FIXED32}:
             last = position + (8 if wire == FIXED64 else 4)
             if last > end:

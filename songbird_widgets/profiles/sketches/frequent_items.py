@@ -61,7 +61,7 @@ class FrequentItemsSketch:
     __slots__ = ("__dict__", "offset", "total", "values", "weights")
 
     def __init__(self, values: Sequence[str], weights: Ints, *, offset: int, total: int) -> None:
-        order = np.argsort(-weights, kind="stable")
+        order = (-weights).argsort(kind="stable")
         self.values = tuple(map(values.__getitem__, order.tolist()))
         self.weights = weights[order]
         self.offset = offset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from struct import Struct
 from typing import TYPE_CHECKING
 
@@ -133,9 +134,9 @@ class KllSketch:
         retained = bounds[-1] - bounds[0]
         # The weights are powers of two by level; they tell at once whether the levels are what the writer
         # meant.
+        counts = [after - before for before, after in pairwise(bounds)]
         weight = 0
-        for height in range(levels):
-            count = bounds[height + 1] - bounds[height]
+        for height, count in enumerate(counts):
             if count < 0:
                 raise corrupt("a KLL sketch has impossible levels")
             weight += count << height
@@ -147,7 +148,7 @@ class KllSketch:
         values = _doubles(data, start + 16, retained)
         if not (minimum <= values.min() and values.max() <= maximum):  # false for NaN, too
             raise corrupt("a KLL sketch holds numbers beyond its minimum and maximum, or NaN")
-        weights = np.repeat(_POWERS[:levels], np.diff(bounds)) if levels > 1 else np.ones(retained, np.int64)
+        weights = _POWERS[:levels].repeat(counts)
         error = 2.296 / min_k**0.9723 if levels > 1 else 0.0
         return cls(
             n=n, k=k, minimum=minimum, maximum=maximum, values=values, weights=weights, rank_error=error
@@ -176,7 +177,7 @@ class KllSketch:
 
     @cached_property
     def _sorted(self) -> tuple[Floats, Ints, Ints]:
-        order = np.argsort(self._values, kind="stable")
+        order = self._values.argsort(kind="stable")
         weights = self._weights[order]
         cumulative = np.zeros(len(weights) + 1, np.int64)
         np.cumsum(weights, out=cumulative[1:])
