@@ -147,6 +147,6 @@ def _levels(heights: Floats, top: float, height: int) -> list[int]:
 
 def _svg(kind: str, summary: str, inner: str) -> Markup:
     return Markup(  # noqa: S704 - the summary is escaped, the rest is made of numbers
-        f'<svg class="spark {kind}" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" role="img" '
+        f'<svg class="spark {kind}" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" preserveAspectRatio="none" role="img" '
         f'aria-label="{escape(summary)}">{inner}</svg>'
     )

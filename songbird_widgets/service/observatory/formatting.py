@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NONE = "–"
+NONE = "\N{EN DASH}"
 """Stands where there is no value."""
+
+MINUS = "\N{MINUS SIGN}"
+"""As wide as a digit, and never taken for a hyphen."""
 
 _DIGITS = 4
 _MOST_DIGITS = 8
@@ -70,7 +73,7 @@ def _write(value: float | None, decimals: int) -> str:
     if value is None or math.isnan(value):
         return NONE
     if math.isinf(value):
-        return "∞" if value > 0 else "−∞"
+        return "∞" if value > 0 else f"{MINUS}∞"
     if value == 0:
         return "0"
     if _extreme(value):
@@ -78,13 +81,13 @@ def _write(value: float | None, decimals: int) -> str:
     written = f"{abs(value):,.{decimals}f}"
     if float(written.replace(",", "")) == 0:
         return number(value)
-    return f"−{written}" if value < 0 else written
+    return f"{MINUS}{written}" if value < 0 else written
 
 
 def _scientific(value: float) -> str:
     mantissa, _, exponent = f"{abs(value):.{_DIGITS - 1}e}".partition("e")
     mantissa = mantissa.rstrip("0").rstrip(".")
-    return f"{'−' if value < 0 else ''}{mantissa}×10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    return f"{MINUS if value < 0 else ''}{mantissa}\N{MULTIPLICATION SIGN}10{str(int(exponent)).translate(_SUPERSCRIPT)}"
 
 
 def count(value: int | None) -> str:

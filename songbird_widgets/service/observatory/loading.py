@@ -5,6 +5,7 @@ Everything here blocks (database, disk, decoding) and runs on the service's exec
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -178,11 +179,13 @@ class Shelf:
 
 def outline_of(profile: Profile) -> Outline:
     """Take down what a page says of a profile as a whole."""
-    first = sorted(profile.column_names)[:_ROWS_FROM]
-    rows = max((profile.column(name).counts.n for name in first), default=None)
+    counted = []
+    for name in sorted(profile.column_names)[:_ROWS_FROM]:
+        with contextlib.suppress(ProfileError):  # a damaged column says so in its own row
+            counted.append(profile.column(name).counts.n)
     return Outline(
         names=frozenset(profile.column_names),
-        rows=rows,
+        rows=max(counted, default=None),
         dataset_timestamp=profile.dataset_timestamp,
         creation_timestamp=profile.creation_timestamp,
         segment=tuple((str(key), str(value)) for key, value in profile.segments),

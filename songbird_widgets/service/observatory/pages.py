@@ -104,6 +104,11 @@ class Choices:
         """Whether there is anything to choose."""
         return bool(self.groups)
 
+    @property
+    def values(self) -> frozenset[str]:
+        """The URL values of all choices."""
+        return frozenset(choice.value for group in self.groups for choice in group.choices)
+
     def first(self) -> Choices:
         """Return as many as a chooser offers."""
         return Choices(tuple(Group(group.label, group.choices[:MOST_CHOICES]) for group in self.groups))
@@ -231,7 +236,7 @@ class Observatory:
             "choices": choices.first(),
             "used": frozenset(query.profiles),
             "can_add": len(cards) < MOST_PROFILES and choices.any,
-            "notices": [],
+            "notices": [_nothing_logged(side) for side in comparison.shown if not _rows(side)],
             "table": make_table(comparison, query, self.rows) if comparison.shown else None,
         }
         home = query.url(
@@ -337,6 +342,14 @@ def _describe(side: Side) -> str:
         tags = ", ".join(f"{key} = {value}" for key, value in outline.segment)
         said.append(f"segment {formatting.clipped(tags, 80)}")
     return " · ".join(said)
+
+
+def _rows(side: Side) -> int:
+    return (side.outline.rows or 0) if side.outline else 0
+
+
+def _nothing_logged(side: Side) -> str:
+    return f"{side.letter}, {formatting.clipped(side.label, 60)}, is empty: nothing was logged into it."
 
 
 def _heading(labels: Sequence[str]) -> str:

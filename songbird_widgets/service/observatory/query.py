@@ -20,8 +20,11 @@ MOST_PROFILES = 3
 PAGE_SIZE = 50
 """Columns a page, unless ``limit`` says otherwise."""
 
-MOST_ROWS = 500
-"""The largest ``limit`` a page answers to; exports of everything are not limited."""
+MOST_ROWS = 1_000
+"""The most columns on one page, whatever ``limit`` says."""
+
+MOST_EXPORTED = 100_000
+"""The most columns in one export."""
 
 BINS = (30, 60, 90)
 """Bin counts that the histogram of a column can be drawn with."""
@@ -205,7 +208,7 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
         highlights=tuple(dict.fromkeys(arguments.get("feature-highlight", ())))[:_MOST_HIGHLIGHTS],
         sort=sort if sort in SORTS else "name",
         descending=first("order") == "desc",
-        limit=min(max(_number(first("limit"), PAGE_SIZE), 1), MOST_ROWS),
+        limit=min(max(_number(first("limit"), PAGE_SIZE), 1), MOST_EXPORTED),
         offset=max(_number(first("offset"), 0), 0),
         show=known("show", FILTERS),
         types=known("type", TYPES),

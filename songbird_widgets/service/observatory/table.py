@@ -12,6 +12,7 @@ from songbird_widgets.profiles import histogram
 
 from . import charts, formatting
 from .cache import Cache
+from .query import MOST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +142,7 @@ def _histogram_chart(sides: Sequence[Side], columns: Sequence[Column | None]) ->
         for side, fractions in zip(sides, bins.fractions, strict=True)
         if fractions is not None
     ]
-    low, high = formatting.numbers([float(bins.edges[0]), float(bins.edges[-1])])
+    low, high = formatting.number(float(bins.edges[0])), formatting.number(float(bins.edges[-1]))
     return charts.histogram_spark(bins.edges, series) + _ends(low, high)
 
 
@@ -284,7 +285,7 @@ def _hidden(value: float | None, written: str) -> str:
     if not math.isfinite(value):
         return "not a number: the column holds infinite values" if written == formatting.NONE else ""
     exact = formatting.exact(value)
-    return "" if exact == written.replace(",", "").replace("−", "-") else exact
+    return "" if exact == written.replace(",", "").replace(formatting.MINUS, "-") else exact
 
 
 @dataclass(frozen=True)
@@ -343,6 +344,7 @@ class Table:
 
 def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker) -> Table:
     """Put together the page of the table that `query` asks for."""
+    query = query.but(limit=min(query.limit, MOST_ROWS), offset=query.offset)
     names = comparison.selected(query)
     offset = min(query.offset, max(len(names) - 1, 0) // query.limit * query.limit)
     page = names[offset : offset + query.limit]

@@ -1,0 +1,103 @@
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from songbird_widgets.service.observatory.query import PageQuery, parse
+
+TOKEN = "session-0123456789"
+
+
+def arguments_of(url):
+    return parse_qs(urlsplit(url).query, keep_blank_values=True, max_num_fields=None)
+
+
+def test_an_empty_query_is_the_default_page():
+    assert parse({}) == PageQuery()
+    assert PageQuery().url() == "profiles"
+    assert PageQuery().url(".json") == "profiles.json"
+
+
+def test_the_old_parameters_are_understood():
+    asked = parse(
+        {
+            "profile": ["ref-a", "1373241600000", "ref-a"],
+            "sessionToken": [TOKEN],
+            "feature-highlight": ["x", "y"],
+            "limit": ["30"],
+            "offset": ["60"],
+        }
+    )
+    assert asked.profiles == ("ref-a", "1373241600000")
+    assert asked.token == TOKEN
+    assert asked.highlights == ("x", "y")
+    assert (asked.limit, asked.offset) == (30, 60)
+
+
+@pytest.mark.parametrize("nonsense", ["", "-1", "x", "9" * 5000, "１２", "1_0", "0x10", "1e3", "null"])
+def test_numbers_that_mean_nothing_are_passed_over(nonsense):
+    asked = parse({"limit": [nonsense], "offset": [nonsense], "bins": [nonsense]})
+    assert (asked.limit, asked.offset, asked.bins) == (50, 0, 30)
+
+
+def test_words_that_mean_nothing_are_passed_over():
+    asked = parse({"sort": ["evil"], "show": ["evil", "missing"], "type": ["evil"], "theme": ["evil"]})
+    assert (asked.sort, asked.show, asked.types, asked.theme) == ("name", ("missing",), (), "")
+
+
+text = st.text(max_size=20)
+
+
+@given(
+    st.builds(
+        PageQuery,
+        profiles=st.lists(text.filter(bool), unique=True, max_size=4).map(tuple),
+        token=text,
+        search=text.map(str.strip),
+        highlights=st.lists(text, unique=True, max_size=3).map(tuple),
+        sort=st.sampled_from(["name", "mean", "drift"]),
+        descending=st.booleans(),
+        limit=st.integers(1, 1000),
+        offset=st.integers(0, 99999),
+        show=st.sampled_from([(), ("missing",), ("drifted", "discrete")]),
+        types=st.sampled_from([(), ("string",)]),
+        column=st.none() | text,
+        bins=st.sampled_from([30, 60, 90]),
+        counts=st.booleans(),
+        log=st.booleans(),
+        theme=st.sampled_from(["", "dark"]),
+    )
+)
+def test_a_url_leads_back_to_the_same_page(asked):
+    assert parse(arguments_of(asked.url())) == asked
+
+
+@given(st.text(), st.text())
+def test_urls_are_relative_and_hold_no_raw_text(profile, column):
+    url = PageQuery(profiles=(profile,), column=column).url()
+    assert url.startswith("profiles?")
+    assert not set(url) & set("\"'<> \n\r\t#\\")
+
+
+def test_sorting_again_turns_round_and_leads_to_the_first_page():
+    asked = PageQuery(offset=100)
+    once = parse(arguments_of(asked.sorted_by("mean")))
+    assert (once.sort, once.descending, once.offset) == ("mean", True, 0)
+    twice = parse(arguments_of(once.sorted_by("mean")))
+    assert (twice.sort, twice.descending) == ("mean", False)
+    assert parse(arguments_of(twice.sorted_by("name"))).descending is False
+
+
+def test_hidden_fields_carry_all_but_what_the_form_asks_for():
+    asked = PageQuery(profiles=("a", "b"), token=TOKEN, search="x", sort="mean", offset=50)
+    assert asked.hidden("q", "offset") == [
+        ("profile", "a"),
+        ("profile", "b"),
+        ("sessionToken", TOKEN),
+        ("sort", "mean"),
+    ]
+
+
+def test_a_repr_shows_no_token():
+    assert TOKEN not in repr(PageQuery(profiles=("a",), token=TOKEN))
