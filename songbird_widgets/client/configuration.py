@@ -5,20 +5,18 @@ from __future__ import annotations
 import importlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 from .retry import Retry
 from .secrecy import origin_of
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 _ENDPOINT_VARIABLES = ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT")
 _KEY_VARIABLES = ("SONGBIRD_API_KEY", "WHYLABS_API_KEY")
-_PUBLIC_KEY_ID = re.compile(r"([A-Za-z0-9]{10})\.")
+_PUBLIC_KEY_ID = re.compile(r"[A-Za-z0-9]{10}\.")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"x-api-key", "host", "content-length", "transfer-encoding", "x-request-id"})
 
@@ -33,28 +31,25 @@ class Settings:
     retry: Retry
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
-    @property
+    @cached_property
     def origin(self) -> str:
         """Scheme, host and port: what may be shown of the endpoint."""
         return origin_of(self.endpoint)
 
     @property
     def key_label(self) -> str:
-        """What may be shown of the API key: its public id."""
+        """What may be shown of the API key: its public id, if it has one."""
         match = _PUBLIC_KEY_ID.match(self.api_key or "")
-        return "none" if self.api_key is None else f"{match[1]}.…" if match else "…"
+        return "none" if self.api_key is None else f"{match[0] if match else ''}…"
 
-    @property
+    @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """Return everything that must be blanked out of what a server says."""
-        path = self.endpoint[len(_split(self.endpoint)[0]) :]
+        """Everything of the settings that must be blanked out of what a server says."""
+        path = urlsplit(self.endpoint).path
         return tuple(s for s in (self.api_key, path, *path.split("/"), *(v for _, v in self.headers)) if s)
 
     def changed(
-        self,
-        timeout: float | None = None,
-        retries: int | Retry | None = None,
-        headers: Mapping[str, str] | None = None,
+        self, timeout: float | None, retries: int | Retry | None, headers: Mapping[str, str] | None
     ) -> Settings:
         """Return the same settings with some of them changed; headers are added to those that are there."""
         return replace(
@@ -81,73 +76,53 @@ def configure(
     """
     endpoint, source = _first(endpoint, "the argument endpoint", _ENDPOINT_VARIABLES)
     api_key, key_source = _first(api_key, "the argument api_key", _KEY_VARIABLES)
-    if api_key is not None:
-        api_key = checked_key(api_key, key_source)
+    key = None if api_key is None else checked_key(api_key, key_source)
+    patience, extra = _retry(retries), _headers(headers)
     if endpoint is None:
-        endpoint, source = _local_endpoint(), "the local service"
-    return Settings(
-        endpoint=_checked_endpoint(endpoint, source),
-        api_key=api_key,
-        timeout=_seconds(timeout),
-        retry=_retry(retries),
-        headers=_headers(headers),
-    )
-
-
-def named_endpoint(endpoint: str | None) -> str | None:
-    """Return the endpoint that the argument or the environment names; None means the local service."""
-    return _first(endpoint, "the argument endpoint", _ENDPOINT_VARIABLES)[0]
+        # The one place where the client knows of a room beside it.
+        local_service = importlib.import_module("songbird_widgets.jupyter.local_service")
+        endpoint, source = str(local_service.ensure().endpoint), "the local service"
+    return Settings(_checked_endpoint(endpoint, source), key, _seconds(timeout), patience, extra)
 
 
 def checked_key(api_key: str, source: str = "the argument api_key") -> str:
     """Return an API key as it can be sent in a header, without white space around it."""
     if not isinstance(api_key, str) or not api_key.strip():
         raise ConfigurationError(f"The API key from {source} is empty or no text.")
-    api_key = api_key.strip()
-    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+    key = api_key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        advice = "Copy it once more, alone."
         raise ConfigurationError(
-            f"The API key from {source} holds characters that no key has.", advice="Copy it once more, alone."
+            f"The API key from {source} holds characters that no key has.", advice=advice
         )
-    return api_key
+    return key
 
 
 def _first(value: str | None, argument: str, variables: tuple[str, ...]) -> tuple[str | None, str]:
     if value is not None:
         return value, argument
-    for name in variables:
-        if os.environ.get(name, "").strip():
-            return os.environ[name], name
-    return None, ""
-
-
-def _local_endpoint() -> str:
-    # The one place where the client knows of a room beside it, and only when nobody named an endpoint.
-    local_service = importlib.import_module("songbird_widgets.jupyter.local_service")
-    return str(local_service.ensure().endpoint)
-
-
-def _split(endpoint: str) -> tuple[str, str]:
-    match = re.match(r"https?://[^/?#]*", endpoint, re.IGNORECASE)
-    return (match[0], endpoint[match.end() :]) if match else ("", endpoint)
+    return next(
+        ((os.environ[name], name) for name in variables if os.environ.get(name, "").strip()), (None, "")
+    )
 
 
 def _checked_endpoint(endpoint: str, source: str) -> str:
-    wanted = ConfigurationError(
-        f"The endpoint from {source} is not an address that can be used.",
-        advice="It looks like https://songbird.example.com, without user name, query or fragment.",
-    )
-    if not isinstance(endpoint, str):
-        raise wanted
-    endpoint = endpoint.strip().rstrip("/")
-    if not endpoint.isascii() or not endpoint.isprintable() or any(c in endpoint for c in ' ?#@\\"<>'):
-        raise wanted
+    endpoint = endpoint.strip().rstrip("/") if isinstance(endpoint, str) else ""
     try:
         parts = urlsplit(endpoint)
-        usable = bool(parts.scheme in {"http", "https"} and parts.hostname and (parts.port or 1))
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable:
-        raise wanted
+    if (
+        not usable
+        or not endpoint.isascii()
+        or not endpoint.isprintable()
+        or any(c in endpoint for c in ' ?#@\\"<>')
+    ):
+        raise ConfigurationError(
+            f"The endpoint from {source} is not an address that can be used.",
+            advice="It looks like https://songbird.example.com, without user name, query or fragment.",
+        )
     return endpoint
 
 
@@ -171,6 +146,6 @@ def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
             raise ConfigurationError("A header's name holds characters that no header's name has.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"The header {name} is set by the client itself.")
-        if not isinstance(value, str) or not value.isascii() or not (value.isprintable() or not value):
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"The header {name} holds characters that cannot be sent.")
     return tuple((headers or {}).items())

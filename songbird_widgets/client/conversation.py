@@ -9,36 +9,32 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, Union, cast
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, Union, cast
 from urllib.parse import urljoin
 
 import msgspec
 
 from . import errors
-from .models import ErrorResponse
-from .operations import OPERATIONS, Operation
-from .retry import Repeat, Retry, Trouble, may_repeat, pause_before, retry_after
-from .secrecy import excerpt, origin_of, redact
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .configuration import Settings
-    from .models import Request
+from .configuration import Settings
+from .models import ErrorResponse, Request
+from .operations import OPERATIONS, Operation, check
+from .retry import Repeat, Retry, Trouble, pause_before, retry_after
+from .secrecy import excerpt, origin_of
 
 T = TypeVar("T")
 _MOST_REDIRECTS = 3
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
-_AGENT = "songbird-widgets"
+AGENT = ("User-Agent", "songbird-widgets")
 
 
 class Body(Protocol):
     """A body that is too large to hold, or whose sending someone watches."""
 
-    size: int
-    blocking: bool  # whether making the chunks waits for a disk
+    @property
+    def blocking(self) -> bool:
+        """Whether making the chunks waits for a disk."""
 
     def chunks(self) -> Iterator[bytes]:
         """Return all of it anew, for one attempt."""
@@ -46,7 +42,7 @@ class Body(Protocol):
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request to send: everything in it may be secret, so the repr shows its operation and origin only."""
+    """A request to send: most of it may be secret, and is not shown."""
 
     operation: str
     method: str
@@ -109,24 +105,15 @@ class RawResponse(Generic[T]):
 def attempts(
     make: Callable[[float], Exchange], repeat: Repeat, policy: Retry, began: float
 ) -> Steps[Outcome]:
-    """Send one request until it is answered for good.
+    """Send a request until it is answered for good; `make` makes it for one attempt, given the seconds left.
 
-    Parameters
-    ----------
-    make
-        Makes the request for an attempt, given the seconds that are left.
-    repeat
-        Which failures may be repeated.
-    policy
-        How patient to be.
-    began
-        When the budget of time began to run, by the monotonic clock.
+    `began` is when the budget of time began to run, by the monotonic clock.
     """
     attempt = 0
     while True:
         attempt += 1
-        outcome = cast(Outcome, (yield make(max(0.001, policy.budget - (time.monotonic() - began)))))
-        if not may_repeat(repeat, outcome.status if isinstance(outcome, Reply) else outcome.trouble):
+        outcome = cast("Outcome", (yield make(max(0.001, policy.budget - (time.monotonic() - began)))))
+        if not repeat.allows(outcome.status if isinstance(outcome, Reply) else outcome.trouble):
             return outcome
         asked = retry_after(outcome.headers, time.time()) if isinstance(outcome, Reply) else None
         pause = pause_before(policy, attempt, time.monotonic() - began, asked)
@@ -136,122 +123,100 @@ def attempts(
 
 
 def call(message: Request[T], settings: Settings, api_key: str | None = None) -> Steps[RawResponse[T]]:
-    """Hold the conversation for one operation.
+    """Hold the conversation for one operation; `api_key` is for this call alone.
 
-    Parameters
-    ----------
-    message
-        What is asked for.
-    settings
-        The client's.
-    api_key
-        A key for this call alone.
-
-    Returns
-    -------
-    RawResponse
-        The last answer, whatever its status.
-
-    Raises
-    ------
-    ValidationError, ConfigurationError
-        Before anything is sent.
-    EndpointUnreachable, EndpointTimeout, ResponseError
-        If no answer came, or one that leads elsewhere.
+    Returns the last answer, whatever its status. Raises `ValidationError` or `ConfigurationError` before anything is
+    sent, and another `SongbirdError` if no answer came, or one that leads elsewhere.
     """
-    operation = _operation_of(message)
-    operation.check(message)
-    request_id = uuid.uuid4().hex
-    headers = [("User-Agent", _AGENT), ("Accept", "application/json"), ("Accept-Encoding", "identity")]
-    content = operation.content(message)
-    if content is not None:
-        headers.append(("Content-Type", "application/json"))
-    headers.append(("X-Request-Id", request_id))
-    own = {name.lower() for name, _ in settings.headers}
-    headers = [h for h in headers if h[0].lower() not in own] + list(settings.headers)
-    secrets = (*settings.secrets, *operation.secrets(message))
-    if operation.keyed:
-        key = api_key or settings.api_key
-        if key is None:
-            raise errors.ConfigurationError(
-                f"{operation.name} needs an API key, and there is none.",
-                operation=operation.name,
-                advice="Set SONGBIRD_API_KEY, or pass api_key.",
-            )
-        headers.append(("X-API-Key", key))
-        secrets = (*secrets, key)
-    about = _About(operation, settings, request_id, secrets)
-
-    url = settings.endpoint + operation.target(message)
-    began = time.monotonic()
+    talk = _Talk(message, settings, api_key)
+    url, began = talk.url, time.monotonic()
     for _ in range(1 + _MOST_REDIRECTS):
 
         def make(left: float, url: str = url) -> Exchange:
-            seconds = min(settings.timeout, left)
+            seconds, name = min(settings.timeout, left), talk.operation.name
             return Exchange(
-                operation.name, operation.method, url, tuple(headers), content, seconds, seconds, request_id
+                name,
+                talk.operation.method,
+                url,
+                talk.headers,
+                talk.content,
+                seconds,
+                seconds,
+                talk.request_id,
             )
 
-        outcome = yield from attempts(make, operation.repeat, settings.retry, began)
+        outcome = yield from attempts(make, talk.operation.repeat, settings.retry, began)
         if isinstance(outcome, Failure):
-            raise about.failed(outcome)
+            raise talk.failed(outcome)
         if not (300 <= outcome.status < 400 and "location" in outcome.headers):  # noqa: PLR2004 - HTTP's redirects
-            said = about.answered_by(outcome)
-            return RawResponse(
-                outcome.status, outcome.headers, outcome.body, said, operation.name, lambda: about.parsed(outcome)
-            )
-        url = about.redirected(outcome, url)
-    raise about.error(
-        errors.ResponseError, f"{settings.origin} redirects {operation.doing} in circles.", status=outcome.status
-    )
-
-
-def _operation_of(message: Request[Any]) -> Operation:
-    operation = OPERATIONS.get(type(message))
-    if operation is None:
-        raise errors.ValidationError(f"A {type(message).__name__} does not ask for an operation.")
-    return operation
+            return talk.answer(outcome)
+        url = talk.redirected(outcome, url)
+    raise talk.error(errors.ResponseError, f"{settings.origin} redirects {talk.operation.doing} in circles.")
 
 
 def no_answer(failure: Failure, doing: str, origin: str, seconds: float) -> errors.SongbirdError:
-    """Put into words why there is no answer."""
+    """Put into words why there is no answer; `seconds` is how long an attempt may take."""
+    detail = f": {failure.detail}" if failure.detail else ""
     if failure.error is not None:
         return failure.error
-    detail = f": {failure.detail}" if failure.detail else ""
     if failure.trouble is Trouble.TIMEOUT:
-        return errors.EndpointTimeout(
-            f"{origin} did not finish answering {doing} within {seconds:g} s{detail}.",
-            advice="Try again, or allow more time.",
-            ambiguous=True,
-        )
+        said = f"{origin} did not finish answering {doing} within {seconds:g} s."
+        return errors.EndpointTimeout(said, advice="Try again, or allow more time.", ambiguous=True)
     if failure.trouble is Trouble.BROKEN:
-        return errors.EndpointUnreachable(
-            f"The connection to {origin} broke while {doing}{detail}.", advice="Try again.", ambiguous=True
-        )
+        said = f"The connection to {origin} broke while {doing}{detail}."
+        return errors.EndpointUnreachable(said, advice="Try again.", ambiguous=True)
     if failure.trouble is Trouble.CANCELLED:
         return errors.Cancelled(f"Stopped while {doing}.")
     if failure.trouble is Trouble.LOCAL:
         return errors.ConfigurationError(f"The request for {doing} could not be made{detail}.")
-    return errors.EndpointUnreachable(
-        f"No connection to {origin}{detail}.", advice="Check the address, and that the service is running."
-    )
+    advice = "Check the address, and that the service is running."
+    return errors.EndpointUnreachable(f"No connection to {origin}{detail}.", advice=advice)
 
 
-@dataclass(frozen=True)
-class _About:
-    """What an error should say about the call that it ends."""
+class _Talk:
+    """A call's request, and what to say about each way in which it can end."""
 
-    operation: Operation
-    settings: Settings
-    request_id: str
-    secrets: tuple[str, ...] = field(repr=False)
+    def __init__(self, message: Request[Any], settings: Settings, api_key: str | None) -> None:
+        operation = OPERATIONS.get(type(message))
+        if operation is None:
+            raise errors.ValidationError(f"A {type(message).__name__} does not ask for an operation.")
+        check(message)
+        self.operation, self.settings, self.request_id = operation, settings, uuid.uuid4().hex
+        self.url = settings.endpoint + operation.target(message)
+        self.content = operation.content(message)
+        key = (api_key or settings.api_key) if operation.keyed else None
+        if operation.keyed and key is None:
+            advice = "Set SONGBIRD_API_KEY, or pass api_key."
+            raise self.error(
+                errors.ConfigurationError, "This needs an API key, and there is none.", advice=advice
+            )
+        session_id = getattr(message, "session_id", "")
+        self.secrets = (*settings.secrets, *(s for s in (key, session_id) if s))
+        headers = {"user-agent": AGENT, "accept": ("Accept", "application/json")}
+        headers["accept-encoding"] = ("Accept-Encoding", "identity")
+        if self.content is not None:
+            headers["content-type"] = ("Content-Type", "application/json")
+        headers.update((name.lower(), (name, value)) for name, value in settings.headers)
+        own = [("X-Request-Id", self.request_id)] + ([("X-API-Key", key)] if key else [])
+        self.headers = (*headers.values(), *own)
 
-    def error(self, kind: type[errors.SongbirdError], message: str, **fields: Any) -> errors.SongbirdError:
-        return kind(message, operation=self.operation.name, **{"request_id": self.request_id, **fields})
+    def error(
+        self, kind: type[errors.SongbirdError], said: str, reply: Reply | None = None, **fields: Any
+    ) -> Any:
+        status, request_id = None, self.request_id
+        if reply is not None:
+            status, request_id = reply.status, self.answered_by(reply)
+        return kind(said, operation=self.operation.name, status=status, request_id=request_id, **fields)
 
     def answered_by(self, reply: Reply) -> str:
         said = reply.headers.get("x-request-id", "")
-        return said if _REQUEST_ID.fullmatch(said) and redact(said, self.secrets) == said else self.request_id
+        if not _REQUEST_ID.fullmatch(said) or any(secret in said for secret in self.secrets):
+            return self.request_id
+        return said
+
+    def answer(self, reply: Reply) -> RawResponse[Any]:
+        said, name = self.answered_by(reply), self.operation.name
+        return RawResponse(reply.status, reply.headers, reply.body, said, name, lambda: self.parsed(reply))
 
     def failed(self, failure: Failure) -> errors.SongbirdError:
         error = no_answer(failure, self.operation.doing, self.settings.origin, self.settings.timeout)
@@ -266,66 +231,62 @@ class _About:
             same = origin_of(target).lower() == origin_of(url).lower() and "@" not in target
         except ValueError:
             target, same = "", False
-        if same and target.isascii() and target.isprintable():
-            if reply.status in {307, 308} or self.operation.method == "GET":
-                return target
-            raise self.error(
-                errors.ResponseError,
-                f"{self.settings.origin} redirects {self.operation.doing} in a way that loses what is sent.",
-                status=reply.status,
-                advice="Check the address of the endpoint.",
-            )
-        raise self.error(
-            errors.ResponseError,
-            f"{self.settings.origin} redirects {self.operation.doing} to another place ({origin_of(target)}).",
-            status=reply.status,
-            advice="Nothing was sent there. If you trust it, use it as the endpoint.",
-        )
+        origin, doing = self.settings.origin, self.operation.doing
+        if not same or not target.isascii() or not target.isprintable():
+            said = f"{origin} redirects {doing} to another place ({origin_of(target)})."
+            advice = "Nothing was sent there. If you trust it, use it as the endpoint."
+            raise self.error(errors.ResponseError, said, reply, advice=advice)
+        if reply.status not in {307, 308} and self.operation.method != "GET":
+            said = f"{origin} redirects {doing} in a way that loses what is sent."
+            raise self.error(errors.ResponseError, said, reply, advice="Check the address of the endpoint.")
+        return target
 
     def parsed(self, reply: Reply) -> Any:
         if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's successes
             raise self.refused(reply)
+        reason = "it is not JSON" if reply.body else "it is empty"
         try:
             return msgspec.json.decode(reply.body, type=self.operation.answer)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            # msgspec's words name fields and types, never values.
-            reason = "it is not JSON" if not isinstance(error, msgspec.ValidationError) else str(error)
+        except msgspec.ValidationError as error:
+            reason = str(error)  # which names fields and types, never values
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
         shown = excerpt(reply.body, self.secrets)
-        raise self.error(
-            errors.ResponseError,
-            f"{self.settings.origin} answered {self.operation.doing} ({reply.status}), but not as a Songbird endpoint "
-            f"does: {reason if reply.body else 'it is empty'}." + (f" It begins: “{shown}”." if shown else ""),
-            status=reply.status,
-            request_id=self.answered_by(reply),
-            advice="Check the address of the endpoint.",
-        )
+        said = f"{self.settings.origin} answered {self.operation.doing} ({reply.status}), but not as Songbird does: "
+        said += f"{reason}." + (f" It begins: “{shown}”." if shown else "")
+        raise self.error(errors.ResponseError, said, reply, advice="Check the address of the endpoint.")
 
     def refused(self, reply: Reply) -> errors.SongbirdError:
-        said = None
+        plain_text = False
         try:
-            said = msgspec.json.decode(reply.body, type=ErrorResponse)
+            words = msgspec.json.decode(reply.body, type=ErrorResponse).message.encode("utf-8", "replace")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            words = excerpt(reply.body, self.secrets)
-        else:
-            words = excerpt(said.message.encode("utf-8", "replace"), self.secrets, length=400)
-        kind = errors.error_for_status(reply.status)
-        ambiguous = kind is errors.ServerError and self.operation.repeat is Repeat.UNSENT
-        advice = _ADVICE.get(kind)
+            words, plain_text = reply.body, True
+        shown = excerpt(words, self.secrets, length=160 if plain_text else 400)
+        server_error = 500 <= reply.status < 600  # noqa: PLR2004 - HTTP's server errors
+        kind = errors.ServerError if server_error else _KINDS.get(reply.status, errors.ResponseError)
+        ambiguous = server_error and self.operation.repeat is Repeat.UNSENT
+        advice = _ASK if ambiguous else _ADVICE.get(kind)
         if kind is errors.AuthenticationError and not self.operation.keyed:
-            advice = "No key is involved: this computer's address may be blocked. Ask who runs the endpoint."
-        if kind is errors.NotFound and said is None:
+            advice = "No key is involved: this address may be blocked. Ask who runs the endpoint."
+        if kind is errors.NotFound and plain_text:
             advice = "Check that the address is that of a Songbird endpoint."
-        return self.error(
-            kind,
-            f"{self.settings.origin} refused {self.operation.doing} ({reply.status})" + (f": {words}" if words else "."),
-            status=reply.status,
-            request_id=self.answered_by(reply),
-            advice=_ASK if ambiguous else advice,
-            ambiguous=ambiguous,
-        )
+        said = f"{self.settings.origin} refused {self.operation.doing} ({reply.status})"
+        said += f": {shown}" if shown else "."
+        return cast("errors.SongbirdError", self.error(kind, said, reply, advice=advice, ambiguous=ambiguous))
 
 
 _ASK = "It is unknown whether the claim went through: ask get_session. If the session has expired, it did."
+_KINDS: dict[int, type[errors.SongbirdError]] = {
+    400: errors.BadRequest,
+    401: errors.AuthenticationError,
+    403: errors.AuthenticationError,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    410: errors.SessionExpired,
+    413: errors.PayloadTooLarge,
+    429: errors.RateLimited,
+}
 _ADVICE: dict[type[errors.SongbirdError], str] = {
     errors.AuthenticationError: "Check the API key.",
     errors.NotFound: "Check the id.",

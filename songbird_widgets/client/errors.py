@@ -1,7 +1,7 @@
 """Everything that can go wrong with a Songbird endpoint, as one small tree of exceptions.
 
-``str(error)`` is written for the person reading: what happened, to what, and what to do now. No error holds an API key,
-a whole session id, a presigned URL or the path of an endpoint, nor a chained exception that does.
+``str(error)`` is for the person reading: what happened, to what, and what to do now. No error holds an API key, a whole
+session id, a presigned URL or the path of an endpoint, nor a chained exception that does.
 """
 
 from __future__ import annotations
@@ -39,20 +39,15 @@ class SongbirdError(Exception):
         ambiguous: bool = False,
     ) -> None:
         super().__init__(message)
-        self.message = message
-        self.status = status
-        self.request_id = request_id
-        self.operation = operation
-        self.advice = advice
-        self.ambiguous = ambiguous
+        self.message, self.status, self.request_id = message, status, request_id
+        self.operation, self.advice, self.ambiguous = operation, advice, ambiguous
 
     def __str__(self) -> str:
         text = self.message if self.advice is None else f"{self.message} {self.advice}"
         return text if self.request_id is None else f"{text} (request id {self.request_id})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        fields = {k: v for k, v in self.__dict__.items() if not k.startswith("__")}  # without notes
-        return _restored, (type(self), fields)
+        return _restored, (type(self), {k: v for k, v in self.__dict__.items() if not k.startswith("__")})
 
 
 def _restored(kind: type[SongbirdError], fields: dict[str, Any]) -> SongbirdError:
@@ -67,15 +62,15 @@ class ValidationError(SongbirdError, ValueError):
     """A value that no endpoint would take, found before anything was sent."""
 
 
-class Cancelled(SongbirdError):
+class Cancelled(SongbirdError):  # noqa: N818 - no error: it is what the caller asked for
     """Stopped because the caller asked for it."""
 
 
-class EndpointUnreachable(SongbirdError):
+class EndpointUnreachable(SongbirdError):  # noqa: N818 - the names below read better in an except clause
     """No connection, or one that broke before the whole answer was there."""
 
 
-class EndpointTimeout(SongbirdError):
+class EndpointTimeout(SongbirdError):  # noqa: N818
     """The answer did not come in time."""
 
 
@@ -83,7 +78,7 @@ class ResponseError(SongbirdError):
     """An answer came, but not one of the contract's: HTML, nothing, a field missing, an unexpected status."""
 
 
-class BadRequest(SongbirdError):
+class BadRequest(SongbirdError):  # noqa: N818
     """400: the endpoint does not accept an argument."""
 
 
@@ -91,23 +86,23 @@ class AuthenticationError(SongbirdError):
     """401 or 403: the API key, or this address, is refused."""
 
 
-class NotFound(SongbirdError):
+class NotFound(SongbirdError):  # noqa: N818
     """404: no such session, profile or operation."""
 
 
-class Conflict(SongbirdError):
+class Conflict(SongbirdError):  # noqa: N818
     """409: it exists already."""
 
 
-class SessionExpired(SongbirdError):
+class SessionExpired(SongbirdError):  # noqa: N818
     """410: the session was claimed or has expired."""
 
 
-class PayloadTooLarge(SongbirdError):
+class PayloadTooLarge(SongbirdError):  # noqa: N818
     """413: more than the endpoint takes."""
 
 
-class RateLimited(SongbirdError):
+class RateLimited(SongbirdError):  # noqa: N818
     """429: too many requests, even after waiting."""
 
 
@@ -115,24 +110,5 @@ class ServerError(SongbirdError):
     """5xx: the endpoint itself failed."""
 
 
-class UploadRefused(SongbirdError):
+class UploadRefused(SongbirdError):  # noqa: N818
     """The storage did not take a profile's bytes."""
-
-
-def error_for_status(status: int) -> type[SongbirdError]:
-    """Return the class of error that an HTTP status of the API stands for."""
-    if 500 <= status <= 599:  # noqa: PLR2004 - the range of server errors in HTTP
-        return ServerError
-    return _BY_STATUS.get(status, ResponseError)
-
-
-_BY_STATUS: dict[int, type[SongbirdError]] = {
-    400: BadRequest,
-    401: AuthenticationError,
-    403: AuthenticationError,
-    404: NotFound,
-    409: Conflict,
-    410: SessionExpired,
-    413: PayloadTooLarge,
-    429: RateLimited,
-}

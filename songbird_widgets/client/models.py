@@ -17,21 +17,20 @@ T = TypeVar("T")
 
 
 def _shown(name: str, value: Any) -> str:
-    if name == "session_id" and isinstance(value, str):
-        return repr(short_id(value))
-    if name.endswith("_url") and isinstance(value, str):
-        return repr(origin_of(value) + "/…")
     if name.endswith("_urls"):
         return f"[{len(value)} URLs]"
-    return repr(plain(value)) if isinstance(value, str) else repr(value)
+    if not isinstance(value, str):
+        return repr(value)
+    if name == "session_id" or (name == "id" and value.startswith("session-")):
+        return repr(short_id(value))
+    return repr(origin_of(value) + "/…" if name.endswith("_url") else plain(value))
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
     """What all messages have in common: immutable, camelCase on the wire, reprs without secrets."""
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
-        return f"{type(self).__name__}({fields})"
+        return f"{type(self).__name__}({', '.join(self.__rich_repr__())})"
 
     def __rich_repr__(self) -> Iterator[str]:  # msgspec gives every struct one that shows all values
         for name in self.__struct_fields__:
@@ -40,6 +39,10 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
 
 class Request(Message, Generic[T], frozen=True):
     """A message that asks for an operation; `T` is the message that answers it."""
+
+
+def _nothing() -> tuple[Any, ...]:
+    return ()  # by a function, because msgspec would leave a plain default out of the encoded body
 
 
 # The shared messages: bodies of requests, and parts of answers.
@@ -52,19 +55,11 @@ class SegmentTag(Message, frozen=True):
     value: str
 
 
-def _no_tags() -> tuple[SegmentTag, ...]:
-    return ()  # by a function, because msgspec would leave a plain default out of the encoded body
-
-
-def _none() -> tuple[Any, ...]:
-    return ()
-
-
 class LogAsyncRequest(Message, frozen=True, omit_defaults=True):
     """A dataset profile (a batch) about to be uploaded; `dataset_timestamp` in ms since 1970, UTC."""
 
     dataset_timestamp: int
-    segment_tags: tuple[SegmentTag, ...] = msgspec.field(default_factory=_no_tags)
+    segment_tags: tuple[SegmentTag, ...] = msgspec.field(default_factory=_nothing)
     region: str | None = None
 
 
@@ -85,8 +80,8 @@ class BatchLogReferenceRequest(Message, frozen=True):
 class GetProfileObservatoryLinkRequest(Message, frozen=True):
     """Which profiles to show side by side: timestamps of batches in ms, ids of references."""
 
-    batch_profile_timestamps: tuple[int, ...] = msgspec.field(default_factory=_none)
-    reference_profile_ids: tuple[str, ...] = msgspec.field(default_factory=_none)
+    batch_profile_timestamps: tuple[int, ...] = msgspec.field(default_factory=_nothing)
+    reference_profile_ids: tuple[str, ...] = msgspec.field(default_factory=_nothing)
 
 
 class SessionMetadata(Message, frozen=True):
@@ -126,12 +121,6 @@ class CreateSessionResponse(Message, frozen=True):
     """The new session's id: a bearer, to be kept like a password."""
 
     id: str
-
-    def __repr__(self) -> str:
-        return f"CreateSessionResponse(id={short_id(self.id)!r})"
-
-    def __rich_repr__(self) -> Iterator[str]:
-        yield f"id={short_id(self.id)!r}"
 
 
 class GetSessionResponse(Message, frozen=True):

@@ -1,42 +1,43 @@
-"""Requests over real connections: the only module that imports httpx.
+"""Exchanges over real connections: the only module that imports httpx.
 
-By itself a client sends httpx's requests through httpcore's pools over a network backend of our own, because no
-timeout of httpx ends an answer that trickles in byte by byte: here every read knows how long the whole exchange may
-still take, and whether the caller has said stop. It also sends presigned URLs byte for byte as they came, and leaves
-httpx's logging of full URLs out. An injected `httpx.Client` or transport is used as it is.
+Clients send through httpcore, the engine inside httpx, over a network backend of their own: here each read knows how
+long the whole exchange may still take and whether the caller has said stop, while no timeout of httpx ends an answer
+that trickles in; a presigned URL leaves byte for byte as it came; and no full URL is logged. An injected httpx client
+or transport is used as it is, and bounded between the pieces of an answer only.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 import ssl
 import threading
 import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import httpcore
 import httpx
 
-from .conversation import Exchange, Failure, Outcome, Reply
+from .conversation import Body, Exchange, Failure, Outcome, Reply
 from .errors import ConfigurationError, SongbirdError
 from .retry import Trouble
 from .secrecy import origin_of
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
-
-    from .conversation import Body
-
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 5.0
+_CONNECTIONS = 100
+_JOINED = 64 * 1024  # headers and a body up to this leave in one piece: sending is what costs most
 _POLL_SECONDS = 0.1  # how soon a waiting read notices that the caller has said stop
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -49,16 +50,23 @@ class _Clock:
 
     until: float
     stall: float
-    stopped: Callable[[], bool] | None
+    stopped: Callable[[], bool] | None = None
 
     def left(self) -> float:
         return max(0.001, min(self.stall, self.until - time.monotonic()))
 
-    def is_over(self) -> bool:
-        return time.monotonic() >= self.until
+    def check(self) -> None:
+        if self.stopped is not None and self.stopped():
+            raise _StoppedError
+        if time.monotonic() >= self.until:
+            raise httpcore.ReadTimeout
 
 
 _clock: ContextVar[_Clock | None] = ContextVar("songbird_exchange", default=None)
+
+
+class _StoppedError(Exception):
+    """The caller said stop."""
 
 
 class _Quiet(logging.Filter):
@@ -66,8 +74,7 @@ class _Quiet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if _clock.get() is not None:
-            record.msg = str(record.msg).split(":")[0].split(" ")[0]  # the event's name
-            record.args = None
+            record.msg, record.args = str(record.msg).split(":")[0].split(" ")[0], None  # the event's name
         return True
 
 
@@ -75,39 +82,41 @@ for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11",
     logging.getLogger(_name).addFilter(_Quiet())
 
 
-class _StoppedError(Exception):
-    """The caller said stop while bytes were awaited."""
-
-
 class _Stream(httpcore.NetworkStream):
+    """A connection whose reads and writes obey the clock."""
+
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        with contextlib.suppress(
+            httpcore.WriteError
+        ):  # the server may have answered early: the read will tell
+            self._flush()
         clock = _clock.get()
-        if clock is None:
-            return self._stream.read(max_bytes, timeout)
-        quiet_until = time.monotonic() + clock.left()
+        if clock is None or clock.stopped is None:
+            return self._stream.read(max_bytes, _shorter(timeout))
+        until = time.monotonic() + clock.left()
         while True:
-            wait = max(0.001, quiet_until - time.monotonic())
-            if clock.stopped is not None:
-                if clock.stopped():
-                    raise _StoppedError
-                wait = min(wait, _POLL_SECONDS)
+            clock.check()
             try:
-                return self._stream.read(max_bytes, wait)
+                return self._stream.read(max_bytes, min(_POLL_SECONDS, max(0.001, until - time.monotonic())))
             except httpcore.ReadTimeout:
-                if time.monotonic() >= quiet_until:
+                if time.monotonic() >= until:
                     raise
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the clock's is shorter
+        self._unsent = self._unsent + buffer if self._unsent else buffer
+        if len(self._unsent) > _JOINED:
+            self._flush()
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, b""
         clock = _clock.get()
-        if clock is not None:
-            if clock.stopped is not None and clock.stopped():
-                raise _StoppedError
-            if clock.is_over():
-                raise httpcore.WriteTimeout
-        self._stream.write(buffer, timeout if clock is None else clock.left())
+        if unsent and clock is not None:
+            clock.check()
+            self._stream.write(unsent, clock.left())
 
     def close(self) -> None:
         self._stream.close()
@@ -122,114 +131,15 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    def __init__(self) -> None:
-        self._backend = httpcore.SyncBackend()
-
-    def connect_tcp(self, host: str, port: int, timeout: float | None = None, **options: Any) -> _Stream:
-        return _Stream(self._backend.connect_tcp(host, port, _shorter(timeout), **options))
-
-
-class _AsyncStream(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
-        self._stream = stream
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's
-        return await self._stream.read(max_bytes, _shorter(timeout))
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's
-        await self._stream.write(buffer, _shorter(timeout))
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
-    ) -> httpcore.AsyncNetworkStream:
-        return _AsyncStream(await self._stream.start_tls(ssl_context, server_hostname, _shorter(timeout)))
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
-
-
-class _AsyncBackend(httpcore.AsyncNetworkBackend):
-    def __init__(self) -> None:
-        self._backend = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's
-        **options: Any,
-    ) -> _AsyncStream:
-        return _AsyncStream(await self._backend.connect_tcp(host, port, _shorter(timeout), **options))
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
+    ) -> _Stream:
+        return _Stream(httpcore.SyncBackend().connect_tcp(host, port, _shorter(timeout), *args, **options))
 
 
 def _shorter(timeout: float | None) -> float | None:
     clock = _clock.get()
     return timeout if clock is None else min(clock.left(), timeout or clock.left())
-
-
-class _Chunks(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """An answer's bytes, from httpcore's stream to httpx's."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return cast("AsyncIterator[bytes]", self._stream.__aiter__())
-
-    def close(self) -> None:
-        self._stream.close()
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
-
-def _for_httpcore(request: httpx.Request) -> httpcore.Request:
-    url = httpcore.URL(
-        scheme=request.url.raw_scheme,
-        host=request.url.raw_host,
-        port=request.url.port,
-        target=request.extensions["target"],  # as it came, where httpx's own would be normalised
-    )
-    return httpcore.Request(
-        request.method,
-        url,
-        headers=request.headers.raw,
-        content=cast("Any", request.stream),
-        extensions={"timeout": request.extensions["timeout"]},
-    )
-
-
-class _Pool(httpx.BaseTransport):
-    def __init__(self, **options: Any) -> None:
-        self._pool = httpcore.ConnectionPool(network_backend=_Backend(), **options)
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        reply = self._pool.handle_request(_for_httpcore(request))
-        return httpx.Response(reply.status, headers=reply.headers, stream=_Chunks(reply.stream))
-
-    def close(self) -> None:
-        self._pool.close()
-
-
-class _AsyncPool(httpx.AsyncBaseTransport):
-    def __init__(self, **options: Any) -> None:
-        self._pool = httpcore.AsyncConnectionPool(network_backend=_AsyncBackend(), **options)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        reply = await self._pool.handle_async_request(_for_httpcore(request))
-        return httpx.Response(reply.status, headers=reply.headers, stream=_Chunks(reply.stream))
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
 
 
 @dataclass(frozen=True)
@@ -243,21 +153,31 @@ class Route:
 
 
 class _Lines:
-    """The connections of one client: made when first needed, and again in a forked child."""
+    """The connections of one client, a pool for each origin: made when first needed, and again in a forked child."""
 
-    def __init__(self, route: Route, connections: int, context: ssl.SSLContext | None = None) -> None:
+    _kinds: tuple[type, type, type]  # httpx's client and transport, httpcore's pool
+    _options: dict[str, Any]
+
+    def __init__(
+        self, route: Route, connections: int = _CONNECTIONS, context: ssl.SSLContext | None = None
+    ) -> None:
         if route.http_client is not None and (route.transport or route.proxy or route.verify is not True):
-            raise ConfigurationError("An http_client brings its own transport, proxy and certificates: give one of them.")
-        self.route = route
-        self._connections = connections
-        self._context = context
+            raise ConfigurationError(
+                "An http_client brings its own transport, proxy and certificates: give one of them."
+            )
+        for given, kind in zip((route.http_client, route.transport), self._kinds, strict=False):
+            if given is not None and not isinstance(given, kind):
+                raise ConfigurationError(
+                    f"This client needs an httpx.{kind.__name__}, not {type(given).__name__}."
+                )
+        self.route, self._connections, self._context = route, connections, context
         self._start()
+        if route.proxy is not None:
+            _proxy(route.proxy, None)  # so that a bad one is refused now
 
     def _start(self) -> None:
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._pid, self._lock, self._closed = os.getpid(), threading.Lock(), False
         self._pools: dict[str, Any] = {}
-        self._closed = False
 
     def context(self) -> ssl.SSLContext:
         """Return the SSLContext of all connections; making one takes tens of milliseconds."""
@@ -271,108 +191,71 @@ class _Lines:
                 self._context = _trusting(Path(verify))
         return self._context
 
-    def _pool(self, url: str, kind: type[Any]) -> Any:
+    def _pool(self, url: str) -> Any:
         if self._pid != os.getpid():
-            # The sockets of the parent stay its own: neither used nor closed here.
-            self._inherited = self._pools
+            self._inherited = (
+                self._pools
+            )  # the sockets of the parent stay its own: neither used nor closed here
             self._start()
         if self._closed:
             raise ConfigurationError("This client is closed.", advice="Make a new one.")
-        if self.route.transport is not None:
-            return self.route.transport
         origin = origin_of(url).lower()
         with self._lock:
-            pool = self._pools.get(origin)
-            if pool is None:
-                pool = self._pools[origin] = kind(**self._options(origin))
-        return pool
+            if origin not in self._pools:
+                self._pools[origin] = self._make_pool(origin)
+            return self._pools[origin]
 
-    def _options(self, origin: str) -> dict[str, Any]:
+    def _make_pool(self, origin: str) -> Any:
         proxy = self.route.proxy or _environments_proxy(origin)
-        secure = origin.startswith("https:") or (proxy or "").startswith("https:")
-        options: dict[str, Any] = {
-            "ssl_context": self.context() if secure else None,
-            "max_connections": self._connections,
-            "max_keepalive_connections": self._connections,
-            "keepalive_expiry": _KEEPALIVE_SECONDS,
-        }
+        options = dict(self._options)
         if proxy is not None:
             options["proxy"] = _proxy(proxy, self.context() if proxy.startswith("https:") else None)
-        return options
+        return self._kinds[2](
+            ssl_context=self.context() if origin.startswith("https:") else None,
+            max_connections=self._connections,
+            max_keepalive_connections=self._connections,
+            keepalive_expiry=_KEEPALIVE_SECONDS,
+            **options,
+        )
 
     def _taken(self) -> list[Any]:
-        with self._lock:
-            pools = list(self._pools.values()) if self._pid == os.getpid() else []
-            self._pools = {}
-            self._closed = True
+        pools = list(self._pools.values()) if self._pid == os.getpid() else []
+        self._pools, self._closed = {}, True
         return pools
-
-
-def _trusting(path: Path) -> ssl.SSLContext:
-    try:
-        folder = path.is_dir()
-        return ssl.create_default_context(cafile=None if folder else path, capath=path if folder else None)
-    except OSError:
-        pass
-    raise ConfigurationError(f"The certificates to trust cannot be read from {path}.")
-
-
-def _environments_proxy(origin: str) -> str | None:
-    host = urlsplit(origin).hostname or ""
-    named = any(name.lower().endswith("_proxy") for name in os.environ)
-    if host in _LOCAL_HOSTS or not named:
-        return None
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # noqa: PLC0415 - 20 ms, seldom needed
-
-    proxies = getproxies_environment()
-    if proxy_bypass_environment(host, proxies):  # type: ignore[arg-type] # typeshed wants one of its own classes
-        return None
-    proxy = proxies.get(origin.partition(":")[0]) or proxies.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
-
-
-def _proxy(proxy: str, context: ssl.SSLContext | None) -> httpcore.Proxy:
-    try:
-        parsed = httpx.Proxy(proxy)
-    except (ValueError, httpx.InvalidURL):
-        parsed = None
-    if parsed is None:
-        raise ConfigurationError("The proxy is not an address that can be used, like http://proxy.example.com:3128.")
-    return httpcore.Proxy(
-        httpcore.URL(
-            scheme=parsed.url.raw_scheme, host=parsed.url.raw_host, port=parsed.url.port, target=parsed.url.raw_path
-        ),
-        auth=parsed.raw_auth,
-        ssl_context=context,
-    )
 
 
 class Wire(_Lines):
     """Sends exchanges and waits for their answers; usable from many threads."""
+
+    _kinds = (httpx.Client, httpx.BaseTransport, httpcore.ConnectionPool)
+    _options = {"network_backend": _Backend()}  # noqa: RUF012 - never changed
 
     def send(self, exchange: Exchange, stopped: Callable[[], bool] | None = None) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         began = time.monotonic()
         clock = _Clock(began + exchange.seconds, exchange.stall, stopped)
         token = _clock.set(clock)
-        outcome: Outcome
         try:
-            content = exchange.content
-            request = _request(exchange, content if content is None or isinstance(content, bytes) else content.chunks())
-            outcome = self._answer(exchange, request, clock)
-        except Exception as error:  # noqa: BLE001 - `_failure` raises what is no failure of a network again
+            outcome = self._send(exchange, clock)
+        except Exception as error:  # noqa: BLE001 - `_failure` raises again what no network can do
             outcome = _failure(error, exchange)
         finally:
             _clock.reset(token)
         _report(exchange, outcome, began)
         return outcome
 
-    def _answer(self, exchange: Exchange, request: httpx.Request, clock: _Clock) -> Outcome:
-        client = self.route.http_client
-        if client is not None:
-            response = client.send(request, stream=True, auth=None, follow_redirects=False)
+    def _send(self, exchange: Exchange, clock: _Clock) -> Outcome:
+        content = exchange.content
+        if content is not None and not isinstance(content, bytes):
+            content = content.chunks()
+        response: Any
+        if self.route.http_client is not None:
+            request = _for_httpx(exchange, content)
+            response = self.route.http_client.send(request, stream=True, auth=None, follow_redirects=False)
+        elif self.route.transport is not None:
+            response = self.route.transport.handle_request(_for_httpx(exchange, content))
         else:
-            response = self._pool(exchange.url, _Pool).handle_request(request)
+            response = self._pool(exchange.url).handle_request(_for_httpcore(exchange, content))
         body = bytearray()
         try:
             for chunk in response.stream:
@@ -391,32 +274,41 @@ class Wire(_Lines):
 class AsyncWire(_Lines):
     """Sends exchanges on one event loop."""
 
+    _kinds = (httpx.AsyncClient, httpx.AsyncBaseTransport, httpcore.AsyncConnectionPool)
+    _options = {"network_backend": httpcore.AnyIOBackend()}  # noqa: RUF012 - never changed
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def send(self, exchange: Exchange) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         self._stay_on_loop()
         began = time.monotonic()
-        clock = _Clock(began + exchange.seconds, exchange.stall, None)
+        clock = _Clock(began + exchange.seconds, exchange.stall)
         token = _clock.set(clock)
-        outcome: Outcome
         try:
-            content = exchange.content
-            request = _request(exchange, content if content is None or isinstance(content, bytes) else _achunks(content))
-            outcome = await self._answer(exchange, request, clock)
-        except Exception as error:  # noqa: BLE001 - `_failure` raises what is no failure of a network again
+            # A little later than httpcore's own timeouts, which know whether a connection was made.
+            with anyio.fail_after(exchange.seconds + 0.05):
+                outcome = await self._send(exchange, clock)
+        except Exception as error:  # noqa: BLE001 - `_failure` raises again what no network can do
             outcome = _failure(error, exchange)
         finally:
             _clock.reset(token)
         _report(exchange, outcome, began)
         return outcome
 
-    async def _answer(self, exchange: Exchange, request: httpx.Request, clock: _Clock) -> Outcome:
-        client = self.route.http_client
-        if client is not None:
-            response = await client.send(request, stream=True, auth=None, follow_redirects=False)
+    async def _send(self, exchange: Exchange, clock: _Clock) -> Outcome:
+        content: Any = exchange.content
+        if content is not None and not isinstance(content, bytes):
+            content = _achunks(content)
+        response: Any
+        if self.route.http_client is not None:
+            request = _for_httpx(exchange, content)
+            response = await self.route.http_client.send(
+                request, stream=True, auth=None, follow_redirects=False
+            )
+        elif self.route.transport is not None:
+            response = await self.route.transport.handle_async_request(_for_httpx(exchange, content))
         else:
-            response = await self._pool(exchange.url, _AsyncPool).handle_async_request(request)
+            response = await self._pool(exchange.url).handle_async_request(_for_httpcore(exchange, content))
         body = bytearray()
         try:
             async for chunk in response.stream:
@@ -426,18 +318,9 @@ class AsyncWire(_Lines):
             await response.aclose()
         return _reply(response, body)
 
-    def single(self) -> AsyncWire:
-        """Return a wire of one connection to each host, with the same certificates.
-
-        One pool for many tasks costs them a search through all its connections with every request.
-        """
-        context = self.context() if self._context is not None or self.route.verify is not True else None
-        return AsyncWire(self.route, 1, context)
-
     def _stay_on_loop(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
+        self._loop = self._loop or loop
         if self._loop is not loop:
             raise ConfigurationError(
                 "This AsyncSongbird was used on another event loop before, and its connections belong to that one.",
@@ -448,6 +331,16 @@ class AsyncWire(_Lines):
         """Wait, and let others work."""
         await asyncio.sleep(seconds)
 
+    def single(self) -> AsyncWire:
+        """Return a wire of one connection to each host, with the same certificates.
+
+        In a pool of many, each request costs a search through all its connections.
+        """
+        shared = self._context or (
+            self.context() if any(o.startswith("https:") for o in self._pools) else None
+        )
+        return AsyncWire(self.route, 1, shared)
+
     async def aclose(self) -> None:
         """Close the connections that this client made."""
         for pool in self._taken():
@@ -456,50 +349,111 @@ class AsyncWire(_Lines):
 
 async def _achunks(body: Body) -> AsyncIterator[bytes]:
     chunks = body.chunks()
-    while True:
-        chunk = await asyncio.to_thread(next, chunks, None) if body.blocking else next(chunks, None)
-        if chunk is None:
-            return
+    while chunk := (await asyncio.to_thread(next, chunks, b"") if body.blocking else next(chunks, b"")):
         yield chunk
 
 
-def _request(exchange: Exchange, content: Any) -> httpx.Request:
+@lru_cache(64)
+def _address(origin: str) -> tuple[bytes, bytes, int | None, tuple[bytes, bytes]]:
+    parts = urlsplit(origin)
+    host = (parts.hostname or "").encode("ascii")
+    return parts.scheme.encode("ascii"), host, parts.port, (b"Host", parts.netloc.encode("ascii"))
+
+
+def _target(exchange: Exchange) -> bytes:
     start = exchange.url.find("/", exchange.url.find("://") + 3)
     target = exchange.url[start:].partition("#")[0] if start > 0 else "/"
     if not target.isascii() or not target.isprintable() or " " in target:
-        raise httpx.InvalidURL("")
-    seconds = exchange.seconds
-    limits = {"connect": min(_CONNECT_SECONDS, seconds), "read": exchange.stall, "write": exchange.stall, "pool": seconds}
+        raise httpcore.LocalProtocolError
+    return target.encode("ascii")
+
+
+def _limits(exchange: Exchange) -> dict[str, float]:
+    connect = min(_CONNECT_SECONDS, exchange.seconds)
+    return {"connect": connect, "read": exchange.stall, "write": exchange.stall, "pool": exchange.seconds}
+
+
+def _for_httpcore(exchange: Exchange, content: Any) -> httpcore.Request:
+    scheme, address, port, host = _address(origin_of(exchange.url))
+    headers = [host, *((name.encode("ascii"), value.encode("ascii")) for name, value in exchange.headers)]
+    if isinstance(content, bytes) or exchange.method != "GET":
+        if not any(name == "Content-Length" for name, _ in exchange.headers):
+            headers.append((b"Content-Length", str(len(content or b"")).encode("ascii")))
+    url = httpcore.URL(scheme=scheme, host=address, port=port, target=_target(exchange))
+    extensions = {"timeout": _limits(exchange)}
+    return httpcore.Request(exchange.method, url, headers=headers, content=content, extensions=extensions)
+
+
+def _for_httpx(exchange: Exchange, content: Any) -> httpx.Request:
     return httpx.Request(
         exchange.method,
         exchange.url,
         headers=list(exchange.headers),
         content=content,
-        extensions={"timeout": limits, "target": target.encode("ascii")},
+        extensions={"timeout": _limits(exchange), "target": _target(exchange)},
     )
 
 
 def _bound(body: bytearray, clock: _Clock) -> None:
-    if clock.is_over():
-        raise httpcore.ReadTimeout
+    clock.check()
     if len(body) > _LARGEST_ANSWER:
         raise httpcore.RemoteProtocolError
 
 
-def _reply(response: httpx.Response, body: bytearray) -> Reply:
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers.raw}
-    return Reply(response.status_code, headers, bytes(body))
+def _reply(response: Any, body: bytearray) -> Reply:
+    raw = response.headers.raw if isinstance(response, httpx.Response) else response.headers
+    status = response.status_code if isinstance(response, httpx.Response) else response.status
+    return Reply(status, {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in raw}, bytes(body))
 
 
-_TIMEOUTS = (httpcore.TimeoutException, httpx.TimeoutException)
-_NOT_CONNECTED = (httpcore.ConnectError, httpx.ConnectError)
-_NEVER_CONNECTED = (httpcore.ConnectTimeout, httpcore.PoolTimeout, httpx.ConnectTimeout, httpx.PoolTimeout)
-_PROXY_REFUSED = (httpcore.ProxyError, httpx.ProxyError)
-_UNUSABLE = (
-    *(httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.CookieConflict),
-    *(httpcore.UnsupportedProtocol, httpcore.LocalProtocolError),
-)
-_BROKEN = (httpcore.NetworkError, httpcore.ProtocolError, httpx.TransportError, OSError)
+def _trusting(path: Path) -> ssl.SSLContext:
+    with contextlib.suppress(OSError):
+        folder = path.is_dir()
+        return ssl.create_default_context(cafile=None if folder else path, capath=path if folder else None)
+    raise ConfigurationError(f"The certificates to trust cannot be read from {path}.")
+
+
+def _environments_proxy(origin: str) -> str | None:
+    host = urlsplit(origin).hostname or ""
+    if host in _LOCAL_HOSTS or not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    from urllib.request import getproxies_environment, proxy_bypass_environment  # noqa: PLC0415 - slow, seldom needed
+
+    proxies = getproxies_environment()
+    if proxy_bypass_environment(host, proxies):
+        return None
+    proxy = proxies.get(origin.partition(":")[0]) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def _proxy(proxy: str, context: ssl.SSLContext | None) -> httpcore.Proxy:
+    parsed = None
+    with contextlib.suppress(ValueError, httpx.InvalidURL):
+        parsed = httpx.Proxy(proxy)
+    if parsed is None or not parsed.url.host:
+        raise ConfigurationError(
+            "The proxy is not an address that can be used, like http://proxy.example.com:3128."
+        )
+    url = parsed.url
+    where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return httpcore.Proxy(where, auth=parsed.raw_auth, ssl_context=context)
+
+
+# By name, since httpx and httpcore call their exceptions the same; the first that fits.
+_TROUBLES = {
+    "ConnectTimeout": Failure(Trouble.CONNECT, "no answer to the attempt to connect"),
+    "PoolTimeout": Failure(Trouble.CONNECT, "no connection was free"),
+    "TimeoutException": Failure(Trouble.TIMEOUT),
+    "TimeoutError": Failure(Trouble.TIMEOUT),
+    "ProxyError": Failure(Trouble.REFUSED, "the proxy refused to connect"),
+    "UnsupportedProtocol": Failure(Trouble.LOCAL, "its address cannot be used"),
+    "InvalidURL": Failure(Trouble.LOCAL, "its address cannot be used"),
+    "LocalProtocolError": Failure(Trouble.LOCAL, "its address or one of its headers cannot be used"),
+    "_StoppedError": Failure(Trouble.CANCELLED),
+    "NetworkError": Failure(Trouble.BROKEN),
+    "RemoteProtocolError": Failure(Trouble.BROKEN),
+    "OSError": Failure(Trouble.BROKEN),
+}
 
 
 def _failure(error: Exception, exchange: Exchange) -> Failure:
@@ -507,50 +461,33 @@ def _failure(error: Exception, exchange: Exchange) -> Failure:
     if isinstance(error, SongbirdError):
         error.__traceback__ = error.__context__ = None
         return Failure(Trouble.LOCAL, error=error)
-    if isinstance(error, _StoppedError):
-        return Failure(Trouble.CANCELLED)
-    if isinstance(error, _NEVER_CONNECTED):
-        return Failure(Trouble.CONNECT, "no answer to the attempt to connect")
-    if isinstance(error, _TIMEOUTS):
-        return Failure(Trouble.TIMEOUT)
-    if isinstance(error, _PROXY_REFUSED):
-        return Failure(Trouble.REFUSED_FOR_GOOD, "the proxy refused to connect")
-    if isinstance(error, _NOT_CONNECTED):
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "ConnectError" in names:
         return _not_connected(error, exchange)
-    if isinstance(error, _UNUSABLE):
-        return Failure(Trouble.LOCAL, "its address or one of its headers cannot be used")
-    if isinstance(error, _BROKEN):
-        return Failure(Trouble.BROKEN)
+    for name, failure in _TROUBLES.items():
+        if name in names:
+            return failure
     raise error
 
 
-def _not_connected(error: BaseException, exchange: Exchange) -> Failure:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure(Trouble.REFUSED_FOR_GOOD, f"its certificate is not trusted ({cause.verify_message})")
-        if isinstance(cause, ssl.SSLError):
-            return Failure(Trouble.REFUSED_FOR_GOOD, "no secure connection (TLS) came about")
-        if isinstance(cause, socket.gaierror):
-            host = urlsplit(origin_of(exchange.url)).hostname
-            return Failure(Trouble.CONNECT, f"the name {host} is not known (DNS)")
-        if isinstance(cause, ConnectionRefusedError):
+def _not_connected(error: BaseException | None, exchange: Exchange) -> Failure:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return Failure(Trouble.REFUSED, f"its certificate is not trusted ({error.verify_message})")
+        if isinstance(error, ssl.SSLError):
+            return Failure(Trouble.REFUSED, "no secure connection (TLS) came about")
+        if isinstance(error, socket.gaierror):
+            return Failure(
+                Trouble.CONNECT, f"the name {urlsplit(origin_of(exchange.url)).hostname} is not known (DNS)"
+            )
+        if isinstance(error, ConnectionRefusedError):
             return Failure(Trouble.CONNECT, "nothing is listening there")
-        if type(cause) is OSError and cause.errno:
-            return Failure(Trouble.CONNECT, os.strerror(cause.errno).lower())
-        cause = cause.__cause__ or cause.__context__
+        error = error.__cause__ or error.__context__
     return Failure(Trouble.CONNECT)
 
 
 def _report(exchange: Exchange, outcome: Outcome, began: float) -> None:
     if _log.isEnabledFor(logging.DEBUG):
         came = outcome.status if isinstance(outcome, Reply) else outcome.trouble.value
-        milliseconds = (time.monotonic() - began) * 1000
-        _log.debug(
-            "%s to %s: %s in %.0f ms (request id %s)",
-            exchange.operation,
-            origin_of(exchange.url),
-            came,
-            milliseconds,
-            exchange.request_id,
-        )
+        about = (exchange.operation, origin_of(exchange.url), came, (time.monotonic() - began) * 1000)
+        _log.debug("%s to %s: %s in %.0f ms (request id %s)", *about, exchange.request_id)

@@ -28,7 +28,7 @@ from .errors import (
     UploadRefused,
     ValidationError,
 )
-from .operations import batch_request, reference_request
+from .operations import check
 from .retry import Repeat
 from .secrecy import excerpt, origin_of, plain
 
@@ -82,12 +82,16 @@ class ProfileUpload:
 
 @dataclass(frozen=True)
 class UploadProgress:
-    """How far one profile is: `sent` of `total` bytes. `sent` starts again when an attempt is repeated."""
+    """How far one profile is: `sent` of `total` bytes. `sent` starts again when an attempt is repeated.
+
+    `profile_id` comes with the state ``"uploaded"``, so that an arrival can be written down as it happens.
+    """
 
     key: str
     state: State
     sent: int
     total: int
+    profile_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,7 @@ class _Item:
         self.size = 0
         self.sent = 0
         self.blocking = isinstance(profile.content, Path)
+        self.reference = m.LogReferenceRequest(profile.alias, profile.dataset_timestamp, profile.region)
 
     def measure(self) -> None:
         """Find the size out, and refuse what no endpoint would take."""
@@ -124,7 +129,9 @@ class _Item:
         elif isinstance(content, (bytes, bytearray, memoryview)):
             self.size = len(content)
         else:
-            raise ValidationError(f"A profile's content must be bytes or a path, not {type(content).__name__}.")
+            raise ValidationError(
+                f"A profile's content must be bytes or a path, not {type(content).__name__}."
+            )
         if not self.size:
             raise ValidationError("The profile is empty: it has no bytes.")
 
@@ -132,9 +139,10 @@ class _Item:
         """Make the message that asks for this profile's own slot."""
         p = self.profile
         if p.kind == "batch":
-            return batch_request(session_id, p.dataset_timestamp, p.segment_tags, p.region)
+            batch = m.LogAsyncRequest(cast("int", p.dataset_timestamp), tuple(p.segment_tags), p.region)
+            return m.CreateDatasetProfileUploadRequest(batch, session_id)
         if p.kind == "reference":
-            return reference_request(session_id, p.alias, p.dataset_timestamp, p.region)
+            return m.CreateReferenceProfileUploadRequest(self.reference, session_id)
         raise ValidationError("A profile is a batch or a reference.")
 
     def chunks(self) -> Iterator[bytes]:
@@ -197,7 +205,9 @@ class _Job:
         self._cancelled = cancelled
         self._lock = threading.Lock()
         self._put_back: deque[_Item] = deque()
-        known = len(cast("Sequence[ProfileUpload]", profiles)) if hasattr(profiles, "__len__") else concurrency**2
+        known = (
+            len(cast("Sequence[ProfileUpload]", profiles)) if hasattr(profiles, "__len__") else concurrency**2
+        )
         self.group = max(1, min(_GROUP_ITEMS, -(-known // concurrency)))
         self.workers = max(1, min(concurrency, known))
 
@@ -245,8 +255,7 @@ class _Job:
                 continue
             try:
                 item.measure()
-                operation = item.request(self.session_id)
-                del operation
+                check(item.request(self.session_id))
             except SongbirdError as error:
                 self.finish(item, error)
                 continue
@@ -260,9 +269,11 @@ class _Job:
             item.sent = item.size
         else:
             outcome.__traceback__ = None  # it would keep the profile's bytes alive
-            result = UploadResult(key, "cancelled" if isinstance(outcome, Cancelled) else "failed", error=outcome)
+            result = UploadResult(
+                key, "cancelled" if isinstance(outcome, Cancelled) else "failed", error=outcome
+            )
         self.results[item.index] = result
-        item.tell(result.state)
+        self.tell(UploadProgress(key, result.state, item.sent, item.size, result.profile_id))
 
     def judge(self, error: SongbirdError) -> None:
         """Give the rest up if a request for a slot failed in a way that all others would too."""
@@ -288,10 +299,10 @@ class _Job:
             self.finish(item, outcome)
 
     def _slots(self, items: list[_Item]) -> Steps[list[Slot | None]]:
-        references = tuple(
-            m.LogReferenceRequest(i.profile.alias, i.profile.dataset_timestamp, i.profile.region) for i in items
+        references = tuple(item.reference for item in items)
+        message = m.BatchCreateReferenceProfileUploadRequest(
+            m.BatchLogReferenceRequest(references), self.session_id
         )
-        message = m.BatchCreateReferenceProfileUploadRequest(m.BatchLogReferenceRequest(references), self.session_id)
         try:
             raw: RawResponse[m.BatchLogSessionReferenceResponse] = yield from call(message, self.settings)
             answered = raw.parse().references
@@ -313,7 +324,9 @@ class _Job:
                     raise
             outcome = yield from self._put(item, slot.upload_url)
             if isinstance(outcome, Failure):
-                error = no_answer(outcome, "sending a profile", origin_of(slot.upload_url), self.settings.timeout)
+                error = no_answer(
+                    outcome, "sending a profile", origin_of(slot.upload_url), self.settings.timeout
+                )
                 error.operation = "upload"
                 raise error
             if 200 <= outcome.status < 300:  # noqa: PLR2004 - HTTP's successes
@@ -341,7 +354,7 @@ class _Job:
             timeout = min(self.settings.timeout, left)
             return Exchange("upload", "PUT", url, headers, body, timeout + extra, timeout)
 
-        return (yield from attempts(make, Repeat.UPLOAD, self.settings.retry, time.monotonic() + extra))
+        return (yield from attempts(make, Repeat.STORAGE, self.settings.retry, time.monotonic() + extra))
 
 
 def upload_profiles(
@@ -376,7 +389,9 @@ def upload_profiles(
         In the order of `profiles`. Failures are in there, not raised. A session that has expired, or an endpoint
         that is not there, ends the upload: the rest is reported as failed for that reason.
     """
-    job = _Job(client.settings, session_id, profiles, concurrency, on_progress, (cancel or threading.Event()).is_set)
+    job = _Job(
+        client.settings, session_id, profiles, concurrency, on_progress, (cancel or threading.Event()).is_set
+    )
 
     def wait(seconds: float) -> None:
         until = time.monotonic() + seconds
