@@ -1,8 +1,8 @@
 """Which front end this kernel serves, and where the browser finds the relay of the local service.
 
-The server extension (and our Voilà) publish where they are in an environment variable that the kernels started
-after it inherit. A kernel whose environment was cleaned finds the server by the record that every Jupyter server
-keeps beside its kernels' connection files.
+The server extension (and our Voilà) publish where they are in an environment variable that the kernels
+started after it inherit. A kernel whose environment was cleaned finds the server by the record that every
+Jupyter server keeps beside its kernels' connection files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The relay: passes what a browser needs of the local service through its Jupyter, and nothing else.
 
-Only GET and HEAD of the observatory's pages, exports and static files go through, never the API. What Jupyter's
-login uses stays in Jupyter: the service sees neither its cookies nor its tokens.
+Only GET and HEAD of the observatory's pages, exports and static files go through, never the API. What
+Jupyter's login uses stays in Jupyter: the service sees neither its cookies nor its tokens.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ T = TypeVar("T")
 MARK = "X-Songbird-Relay"
 """Header by which a relay is known."""
 
-# What a page needs to be asked for; everything else of a request (cookies, Authorization, proxies' notes) stays here.
+# What a page needs to be asked for; everything else of a request (cookies, Authorization, proxies' notes)
+# stays here.
 _FORWARDED = ("Accept", "Accept-Encoding", "Accept-Language", "If-Modified-Since", "If-None-Match")
 _RETURNED = frozenset(
     {
@@ -240,8 +241,8 @@ def handlers(base_url: str, *, organization: bool) -> list[tuple[str, type[Jupyt
     base_url : str
         Path under which the server lives.
     organization : bool
-        Whether whoever is let in by the server is the local organization: its pages are relayed then, and profile
-        pages also without a session's token.
+        Whether whoever is let in by the server is the local organization: its pages are relayed then, and
+        profile pages also without a session's token.
 
     Returns
     -------
@@ -265,6 +266,6 @@ async def _beside_loop(call: Callable[[], T]) -> T:
 
 
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
-<style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;margin:3rem auto;max-width:40rem;padding:0 1rem}}</style>
-<h1>{title}</h1><p>{text}</p></html>
+<style>:root{{color-scheme:light dark}}body{{font:1rem/1.5 system-ui,sans-serif;margin:3rem
+auto;max-width:40rem;padding:0 1rem}}</style> <h1>{title}</h1><p>{text}</p></html>
 """

@@ -1,21 +1,21 @@
 """Voilà with the relay: ``python -m songbird_widgets.jupyter.voila NOTEBOOK``.
 
-A Voilà of its own loads no server extensions, so this one brings the relay's routes itself. It has no login by
-default and shows one dashboard to many visitors: only links that carry a session's token are relayed, and never the
-organization's pages.
+A Voilà of its own loads no server extensions, so this one brings the relay's routes itself. It has no login
+by default and shows one dashboard to many visitors: only links that carry a session's token are relayed, and
+never the organization's pages.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from voila.app import Voila
+from voila.app import Voila  # type: ignore[import-untyped]
 
 from . import discovery
 from .relay import handlers
 
 
-class SongbirdVoila(Voila):  # type: ignore[misc] # Voilà has no types
+class SongbirdVoila(Voila):  # type: ignore[misc]  # Voilà has no types
     """Voilà, and the relay of the local service beside its notebooks."""
 
     name = "voila"

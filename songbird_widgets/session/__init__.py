@@ -1,7 +1,8 @@
 """The model behind the panels: a `Session`, with no widgets and no notebook needed."""
 
+from .display import as_html, as_text
 from .errors import AddError, SelectionError, SessionError
-from .ledger import LedgerError
+from .ledger import LedgerError, LedgerSession
 from .links import ObservatoryLink, anchor, followable
 from .session import Session
 from .state import Notice, Problem, SessionProfile, UploadStatus
@@ -9,6 +10,7 @@ from .state import Notice, Problem, SessionProfile, UploadStatus
 __all__ = [
     "AddError",
     "LedgerError",
+    "LedgerSession",
     "Notice",
     "ObservatoryLink",
     "Problem",
@@ -18,5 +20,7 @@ __all__ = [
     "SessionProfile",
     "UploadStatus",
     "anchor",
+    "as_html",
+    "as_text",
     "followable",
 ]

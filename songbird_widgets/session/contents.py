@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..client.errors import ValidationError
-from ..client.operations import timestamp
-from .errors import SessionError
+from ..client.operations import text, timestamp
 from .state import Kind, SessionProfile, shown, shown_time
 
 if TYPE_CHECKING:
@@ -31,32 +30,22 @@ class Content:
     def of(cls, source: ProfileSource) -> Content:
         """Return where the bytes of a source are."""
         data = source.content
-        stamp = _stamp(data) if isinstance(data, Path) else None
-        return cls(data, tuple((tag.key, tag.value) for tag in source.segment_tags), stamp)
+        return cls(data, source.segment_tags, _stamp(data) if isinstance(data, Path) else None)
 
-    def check(self, sha256: str) -> None:
-        """Make sure that the bytes are the ones that were added.
-
-        Raises
-        ------
-        SessionError
-            If the file has gone or has changed.
-        """
+    def problem(self, sha256: str) -> str | None:
+        """Say what keeps the bytes from being the ones that were added: the file has gone, or has changed."""
         if isinstance(self.data, bytes):
-            return
+            return None
+        # The same size and time of change: not worth reading a large file twice.
+        if self.stamp is not None and _stamp(self.data) == self.stamp:
+            return None
+        name = shown(str(self.data))
         try:
-            # The same size and time of change: not worth reading a large file twice.
-            if self.stamp is not None and _stamp(self.data) == self.stamp:
-                return
-            changed = _digest(self.data) != sha256
+            if _digest(self.data) == sha256:
+                return None
         except OSError as error:
-            raise SessionError(
-                f"The file {shown(str(self.data))} can no longer be read ({error.strerror or error}). Add it again."
-            ) from None
-        if changed:
-            raise SessionError(
-                f"The file {shown(str(self.data))} has changed since it was added. Add it again."
-            )
+            return f"The file {name} can no longer be read ({error.strerror or error}). Add it again."
+        return f"The file {name} has changed since it was added. Add it again."
 
 
 def added(source: ProfileSource) -> SessionProfile:
@@ -72,6 +61,8 @@ def added(source: ProfileSource) -> SessionProfile:
     when = source.dataset_timestamp
     if when is not None:
         timestamp(when)
+    if source.alias is not None:
+        text(source.alias, "alias")
     return SessionProfile(
         key=key_of(source.kind, source.alias, when, source.sha256),
         kind=source.kind,
@@ -104,11 +95,35 @@ def listed(profile: ListedProfile) -> SessionProfile:
     )
 
 
+def renamed(profile: SessionProfile, alias: str | None, when: int | None) -> SessionProfile:
+    """Return a profile under another alias, which makes it a reference, or at another time.
+
+    Raises
+    ------
+    ValidationError
+        If it has a time or an alias that no endpoint would take.
+    """
+    kind: Kind = "reference" if alias is not None else "batch" if when is not None else profile.kind
+    when = profile.dataset_timestamp if when is None else timestamp(when)
+    if alias is not None:
+        text(alias, "alias")
+    return replace(
+        profile,
+        key=key_of(kind, alias, when, profile.sha256),
+        kind=kind,
+        label=label_of(kind, alias, when, profile.name),
+        alias=alias,
+        dataset_timestamp=when,
+        state="added",
+        problem=None,
+    )
+
+
 def key_of(kind: Kind, alias: str | None, when: int | None, sha256: str) -> str:
     """Return the key of a profile: equal in every kernel for the same bytes under the same name."""
     name = str(when) if kind == "batch" else alias or ""
-    digest = hashlib.sha256("\0".join((kind, name, sha256)).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:16]
+    identity = f"{kind}\0{name}\0{sha256}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(identity).hexdigest()[:16]
 
 
 def label_of(kind: Kind, alias: str | None, when: int | None, name: str) -> str:

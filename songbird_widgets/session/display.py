@@ -1,4 +1,4 @@
-"""A session where it is displayed: its panel, else a table, else a line; and an upload's progress in a cell."""
+"""A session where it is displayed: its panel, else a table, else lines; and the progress of an upload."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bundle(session: Session) -> dict[str, Any]:
     try:
         # The one call up the house: a session knows that panels exist, and nothing of how they are made.
         panels = importlib.import_module("songbird_widgets.panels")
-        return static | panels.display_bundle(session)
+        return {**static, **panels.display_bundle(session)}
     except ImportError:
         return static
 
@@ -91,7 +91,7 @@ class _CellProgress:
     def __init__(self) -> None:
         from IPython.display import DisplayHandle  # noqa: PLC0415 - scripts need no IPython
 
-        self._handle = DisplayHandle()
+        self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
         self._shown = False
 
     def update(self, status: UploadStatus) -> None:
@@ -107,10 +107,11 @@ class _CellProgress:
         data = {
             "text/plain": "\n".join([status.text, *reasons]),
             # The words say what the bar shows: a bar alone is silent for screen readers.
-            "text/html": f'<div role="status"><progress aria-hidden="true" max="1" value="{share:.3f}"></progress> '
-            f"{escape(status.text)}{f'<ul>{listed}</ul>' if listed else ''}</div>",
+            "text/html": f'<div role="status"><progress aria-hidden="true" max="1" value="{share:.3f}">'
+            f"</progress> {escape(status.text)}{f'<ul>{listed}</ul>' if listed else ''}</div>",
         }
-        (self._handle.update if self._shown else self._handle.display)(data, raw=True)
+        show = self._handle.update if self._shown else self._handle.display
+        show(data, raw=True)  # type: ignore[no-untyped-call]
         self._shown = True
 
 

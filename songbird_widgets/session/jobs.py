@@ -11,7 +11,7 @@ import contextvars
 import threading
 from collections import deque
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +33,7 @@ class Lane:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[_Job[Any]] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -43,7 +43,8 @@ class Lane:
         with self._lock:
             self._jobs.append(job)
             if self._thread is None:
-                # A daemon: an interpreter that wants to end is not held up, and the ledger knows what is left.
+                # A daemon: an interpreter that wants to end is not held up, and the ledger knows what is
+                # left.
                 self._thread = threading.Thread(target=self._drain, name=self._name, daemon=True)
                 self._thread.start()
         return job.future

@@ -1,7 +1,7 @@
 """The journal of what was to be sent and what was confirmed; it outlives the kernel.
 
-It is written before anything is sent, so that a session can be finished after a restart. It holds session ids,
-which open their sessions to whoever has them: only its owner can read it. It holds no API key.
+It is written before anything is sent, so that a session can be finished after a restart. It holds session
+ids, which open their sessions to whoever has them: only its owner can read it. It holds no API key.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..client.secrecy import short_id
 from .state import Kind, SessionProfile, State
 
 if TYPE_CHECKING:
@@ -62,7 +63,23 @@ class LedgerError(Exception):
 
 @dataclass(frozen=True)
 class LedgerSession:
-    """One session of this user, as the ledger knows it."""
+    """One session of this user, as the ledger knows it.
+
+    Attributes
+    ----------
+    session_id : str
+        What ``Session(session_id=...)`` continues it with; not in the repr.
+    endpoint : str or None
+        Where it lives; None for the local service. Not in the repr.
+    label : str
+        The endpoint as people may see it.
+    state : str
+        As last seen: ``"open"``, ``"claimed"`` or ``"expired"``.
+    created, used : int
+        Milliseconds since 1970 in UTC.
+    profiles, unfinished : int
+        How many there are, and how many of them did not arrive.
+    """
 
     session_id: str = field(repr=False)
     endpoint: str | None = field(repr=False)
@@ -72,6 +89,11 @@ class LedgerSession:
     used: int
     profiles: int
     unfinished: int
+
+    @property
+    def short_id(self) -> str:
+        """The id, shortened to what opens nothing."""
+        return short_id(self.session_id)
 
 
 @dataclass(frozen=True)
@@ -119,8 +141,8 @@ class Ledger:
         with self._write() as ledger:
             ledger.execute(
                 "insert into sessions values (?, ?, ?, 'open', ?, ?) "
-                "on conflict (session_id) do update set endpoint = excluded.endpoint, label = excluded.label, "
-                "used = excluded.used",
+                "on conflict (session_id) do update set endpoint = excluded.endpoint, "
+                "label = excluded.label, used = excluded.used",
                 (session_id, endpoint, label, now, now),
             )
 
@@ -135,21 +157,24 @@ class Ledger:
         with self._write() as ledger:
             ledger.executemany(
                 "insert into profiles values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'added', null, null, null) "
-                "on conflict (session_id, key) do update set path = excluded.path, state = 'added', problem = null "
-                "where state <> 'uploaded'",
+                "on conflict (session_id, key) do update set path = excluded.path, state = 'added', "
+                "problem = null where state <> 'uploaded'",
                 rows,
             )
 
-    def confirm(
-        self, session_id: str, key: str, profile_id: str | None, upload_timestamp: int | None
-    ) -> None:
-        """Write down that the bytes of a profile have arrived."""
+    def confirm(self, session_id: str, profiles: Iterable[SessionProfile]) -> None:
+        """Write down profiles whose bytes have arrived, also those that others uploaded."""
+        rows = [
+            (*_row(session_id, LedgerEntry(profile, None)), profile.profile_id, profile.upload_timestamp)
+            for profile in profiles
+        ]
         with self._write() as ledger:
-            ledger.execute(
-                "update profiles set state = 'uploaded', problem = null, path = null, "
-                "profile_id = coalesce(?, profile_id), upload_timestamp = coalesce(?, upload_timestamp) "
-                "where session_id = ? and key = ?",
-                (profile_id, upload_timestamp, session_id, key),
+            ledger.executemany(
+                "insert into profiles values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'uploaded', null, ?, ?) "
+                "on conflict (session_id, key) do update set state = 'uploaded', problem = null, "
+                "path = null, profile_id = coalesce(excluded.profile_id, profile_id), "
+                "upload_timestamp = coalesce(excluded.upload_timestamp, upload_timestamp)",
+                rows,
             )
 
     def fail(self, session_id: str, key: str, problem: str) -> None:
@@ -180,9 +205,10 @@ class Ledger:
     def _sessions(self, which: str, values: tuple[object, ...]) -> list[LedgerSession]:
         with self._read() as ledger:
             rows = ledger.execute(
-                "select s.session_id, s.endpoint, s.label, s.state, s.created, s.used, "  # noqa: S608 - two literals
+                "select s.session_id, s.endpoint, s.label, s.state, s.created, s.used, "  # noqa: S608 - all literals
                 "(select count(*) from profiles p where p.session_id = s.session_id), "
-                "(select count(*) from profiles p where p.session_id = s.session_id and p.state <> 'uploaded') "
+                "(select count(*) from profiles p where p.session_id = s.session_id "
+                "and p.state <> 'uploaded') "
                 f"from sessions s {which}",
                 values,
             ).fetchall()
@@ -192,8 +218,9 @@ class Ledger:
         """Return the profiles of a session in the order in which they were written down."""
         with self._read() as ledger:
             rows = ledger.execute(
-                "select key, kind, label, alias, dataset_timestamp, name, size, sha256, columns, rows, path, state, "
-                "problem, profile_id, upload_timestamp from profiles where session_id = ? order by rowid",
+                "select key, kind, label, alias, dataset_timestamp, name, size, sha256, columns, rows, path, "
+                "state, problem, profile_id, upload_timestamp from profiles "
+                "where session_id = ? order by rowid",
                 (session_id,),
             ).fetchall()
         return [_entry(row) for row in rows]
@@ -206,7 +233,7 @@ class Ledger:
                 return target
             _private_directory(self._spool)
             part = self._spool / f"{sha256}.{secrets.token_hex(4)}"
-            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 file.write(content)
             part.replace(target)
         except OSError as error:
@@ -214,7 +241,7 @@ class Ledger:
         return target
 
     def tidy(self) -> None:
-        """Drop kept bytes that no unfinished profile needs, and those that nobody came back for in 30 days."""
+        """Drop kept bytes that no unfinished profile needs, or that nobody came back for in 30 days."""
         with self._read() as ledger:
             needed = {row[0] for row in ledger.execute("select sha256 from profiles where path is not null")}
         oldest = time.time() - _KEPT_SECONDS
@@ -262,25 +289,24 @@ class Ledger:
             self._file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
         try:
-            # A killed kernel loses nothing that was committed; only a power cut could, and then the endpoint
-            # knows what arrived. So no sync for each profile.
-            for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
-                connection.execute(f"pragma {pragma}")
-            version = connection.execute("pragma user_version").fetchone()[0]
-            if version > _VERSION:
-                raise LedgerError(
-                    f"The ledger {self._file} was written by a newer songbird-widgets. Update this one to use it."
-                )
-            if version < _VERSION:
-                connection.executescript(
-                    f"begin immediate; {_SCHEMA} pragma user_version = {_VERSION}; commit;"
-                )
+            self._prepare(connection)
         except BaseException:
             connection.close()
             raise
         self._connection = connection
         weakref.finalize(self, connection.close)
         return connection
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        # A killed kernel loses nothing that was committed; only a power cut could, and then the endpoint
+        # knows what arrived. So no sync for each profile.
+        for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
+            connection.execute(f"pragma {pragma}")
+        version = connection.execute("pragma user_version").fetchone()[0]
+        if version > _VERSION:
+            raise LedgerError(f"The ledger {self._file} is of a newer songbird-widgets. Update this one.")
+        if version < _VERSION:
+            connection.executescript(f"begin immediate; {_SCHEMA} pragma user_version = {_VERSION}; commit;")
 
 
 def _private_directory(directory: Path) -> None:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from typing_extensions import Self
+
 
 class ObservatoryLink(str):
     """The address of an observatory page.
@@ -18,8 +20,8 @@ class ObservatoryLink(str):
     Attributes
     ----------
     href : str
-        What a page in this Jupyter should link to: a path of the same origin where the server relays the local
-        service, else the URL itself.
+        What a page in this Jupyter should link to: a path of the same origin where the server relays the
+        local service, else the URL itself.
     individual : tuple of ObservatoryLink
         The selected profiles one by one, in the order of the selection.
     text : str
@@ -39,7 +41,7 @@ class ObservatoryLink(str):
         href: str | None = None,
         individual: Sequence[ObservatoryLink] = (),
         text: str = "Open in the observatory",
-    ) -> ObservatoryLink:
+    ) -> Self:
         link = super().__new__(cls, url)
         link.href = url if href is None else href
         link.individual = tuple(individual)
@@ -75,3 +77,9 @@ def followable(href: str) -> bool:
     if parts.scheme in ("http", "https"):
         return bool(parts.hostname)
     return not parts.scheme and not parts.netloc and href.startswith("/") and not href.startswith("//")
+
+
+def under(prefix: str, url: str) -> str:
+    """Return path and query of a URL below another prefix, which ends with a slash."""
+    parts = urlsplit(url)
+    return prefix + parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")

@@ -42,7 +42,7 @@ def arrange(items: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
     SelectionError
         If more than three slots are taken.
     """
-    slots = {}
+    slots: dict[str, SessionProfile] = {}
     for item in items:
         slots.setdefault(item.slot, item)
     arranged = tuple(sorted(slots.values(), key=lambda item: item.kind != "reference"))
@@ -69,8 +69,9 @@ def extend(selected: Sequence[SessionProfile], more: Sequence[SessionProfile]) -
             arrange(new)
         example = next((item for item in selected if item.kind == "batch"), selected[-1])
         raise SelectionError(
-            f"{names(new)} would make {len(taken) + len(new)}: at most {MOST} profiles are shown side by side. "
-            f"Selected now: {names(selected)}. Drop one first, e.g. session.deselect({shown(example.label)!r})."
+            f"{names(new)} would make {len(taken) + len(new)}: at most {MOST} profiles are shown side by "
+            f"side. Selected now: {names(selected)}. Drop one first, e.g. "
+            f"session.deselect({shown(example.label)!r})."
         )
     return arrange([*selected, *new])
 
@@ -179,8 +180,8 @@ def _timestamp(what: object, profiles: Sequence[SessionProfile]) -> int:
         return _milliseconds(operator.index(what), profiles)  # type: ignore[arg-type]
     except TypeError:
         raise SelectionError(
-            f"A {type(what).__name__} is neither a name nor a time. Give an alias, a reference id, an ISO date, a datetime, "
-            "milliseconds since 1970, or an entry of session.profiles."
+            f"A {type(what).__name__} is neither a name nor a time. Give an alias, a reference id, "
+            "an ISO date, a datetime, milliseconds since 1970, or an entry of session.profiles."
         ) from None
 
 

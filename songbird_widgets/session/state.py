@@ -129,7 +129,7 @@ def utc(timestamp: int) -> datetime | None:
 
 
 def shown_time(timestamp: int) -> str:
-    """Return a timestamp in ms as people read it: the date, and the time of day in UTC unless it is midnight."""
+    """Return a timestamp in ms as people read it: the UTC date, and the time of day unless it is midnight."""
     moment = utc(timestamp)
     if moment is None:
         return f"{timestamp} ms"
