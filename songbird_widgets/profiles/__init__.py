@@ -1,11 +1,20 @@
 """whylogs profiles: read with numpy alone, summarised, compared, and taken from wherever they are.
 
 `read_profile` reads a file's headers and, lazily, its columns; `column_statistics` and `histogram` say what a
-column holds; `merge_profiles` shows several as one; `find_sources` turns paths, archives, bytes and whylogs'
-own objects into uploads.
+column holds; `compare_profiles` says how far two are apart; `merge_profiles` shows several as one;
+`find_sources` turns paths, archives, bytes and whylogs' own objects into uploads.
 """
 
 from .container import Column, Counts, Profile, Types, read_profile
+from .drift import (
+    MEASURES,
+    Drift,
+    DriftSummary,
+    Measure,
+    compare_columns,
+    compare_profiles,
+    summarize_drift,
+)
 from .errors import ProfileError
 from .merge import merge_profiles
 from .sketches import FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
@@ -13,25 +22,32 @@ from .sources import ProfileSource, SourceError, find_sources, to_milliseconds
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 
 __all__ = [
+    "MEASURES",
     "QUANTILE_RANKS",
     "Column",
     "ColumnStatistics",
     "Counts",
+    "Drift",
+    "DriftSummary",
     "FrequentItem",
     "FrequentItemsSketch",
     "Histogram",
     "HllSketch",
     "Insight",
     "KllSketch",
+    "Measure",
     "Profile",
     "ProfileError",
     "ProfileSource",
     "SourceError",
     "Types",
     "column_statistics",
+    "compare_columns",
+    "compare_profiles",
     "find_sources",
     "histogram",
     "merge_profiles",
     "read_profile",
+    "summarize_drift",
     "to_milliseconds",
 ]

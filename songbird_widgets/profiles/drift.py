@@ -1,0 +1,562 @@
+"""How far a column of one profile is from the same column of another, from their sketches alone.
+
+The first profile is the baseline. Every measure says how large a difference is, and none is a bare p-value:
+with enough rows any difference is significant, with sketches even none. `MEASURES` names each with its
+formula and source.
+
+The verdict goes by effect size. It is ``none``, ``moderate`` or ``strong`` when the larger of these reaches 1
+or 2 times its unit and stands out from the noise of sampling and sketching: the Jensen-Shannon distance of
+the values in units of 0.1, the Wasserstein distance in units of a quarter of the baseline's standard
+deviation, and the Jensen-Shannon distance of null against not null in units of 0.1. (For a shifted normal
+distribution the first two agree: a quarter of a standard deviation is a distance of 0.106.) Where the
+sketches hold too little to see even a strong drift, the verdict is ``unknown``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .errors import ProfileError
+from .numerics import chi_squared_quantile, chi_squared_tail, kolmogorov_tail
+from .statistics import histogram, inferred_type, is_discrete
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .container import Column, Profile
+    from .sketches import Floats, FrequentItemsSketch, KllSketch
+
+Verdict = Literal["none", "moderate", "strong", "unknown", "missing", "new"]
+
+_JS_UNIT = 0.1
+_WASSERSTEIN_UNIT = 0.25
+_NUMERIC = frozenset({"integral", "fractional", "boolean"})
+_PSI_FLOOR = 1e-4
+_CONFIDENCE = 0.99
+_DECILES = np.arange(1, 10) / 10
+# A number that fills this much of the baseline is a cell of its own: else a constant's shift would stay in
+# one cell.
+_ATOM = 0.05
+# Counts of frequent items are exact to within the offset; an item is a cell when it is this many times above
+# it.
+_CLEAR_OF_OFFSET = 5
+# The Kolmogorov-Smirnov test's p-value means nothing once the sketches' error is near the critical distance.
+_NEGLIGIBLE_ERROR = 0.2
+_CRITICAL_KS = 1.358  # for a level of 5 %
+_JENSEN_SHANNON_CURVATURE = 8 * math.log(2)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What a measure is: for the page that explains it.
+
+    Attributes
+    ----------
+    title, formula, source, reading : str
+        ``reading`` says how to read the number.
+    """
+
+    title: str
+    formula: str
+    source: str
+    reading: str
+
+
+MEASURES = {
+    "js_distance": Measure(
+        "Jensen-Shannon distance",
+        "√(½ Σ p·log₂(p/m) + ½ Σ q·log₂(q/m)), m = (p + q)/2, on deciles or frequent items",
+        "J. Lin, Divergence measures based on the Shannon entropy, IEEE Trans. Inf. Theory 37 (1991)",
+        "0 is the same, 1 is nothing in common; 0.1 counts as moderate, 0.2 as strong.",
+    ),
+    "psi": Measure(
+        "Population stability index",
+        "Σ (p - q)·ln(p/q), cells below 0.0001 raised to it, over the same cells",
+        "S. Kullback and R. Leibler, On information and sufficiency, Ann. Math. Stat. 22 (1951), symmetrised",
+        "By convention below 0.1 is stable and above 0.25 has shifted; no theory is behind these numbers.",
+    ),
+    "wasserstein": Measure(
+        "Wasserstein distance, in standard deviations of the baseline",
+        "∫ |F(x) - G(x)| dx / sd",
+        "L. Vaserstein, Probl. Inf. Transm. 5 (1969)",
+        "How far the values moved on average; 0.25 counts as moderate, 0.5 as strong.",
+    ),
+    "ks": Measure(
+        "Kolmogorov-Smirnov distance",
+        "max |F(x) - G(x)|, less the rank errors 2.296/k^0.9723 of both sketches",
+        "N. Smirnov, Bull. Math. Univ. Moscou 2 (1939); rank error: Apache DataSketches, KLL accuracy",
+        "The largest gap between the cumulative distributions that the sketches cannot explain.",
+    ),
+    "chi2": Measure(
+        "Chi-squared, two samples",
+        "Σ (observed - expected)²/expected over both rows of the contingency table",
+        "K. Pearson, Philos. Mag. 50 (1900)",
+        "Grows with the number of rows: read Cramér's V instead.",
+    ),
+    "cramers_v": Measure(
+        "Cramér's V",
+        "√(χ² / N), N being the rows of both",
+        "H. Cramér, Mathematical Methods of Statistics (1946), ch. 21",
+        "0 is no association between value and profile, 1 is a perfect one.",
+    ),
+    "hellinger": Measure(
+        "Hellinger distance",
+        "√(½ Σ (√p - √q)²) on 30 equal bins",
+        "E. Hellinger, J. reine angew. Math. 136 (1909); bins as in whylogs",
+        "Kept to compare with whylogs, which sees drift from 0.15; equal bins hide shifts of skewed columns.",
+    ),
+    "null_delta": Measure(
+        "Change of the null fraction",
+        "nulls₂/rows₂ - nulls₁/rows₁",
+        "",
+        "0.05 is five in a hundred rows more.",
+    ),
+    "unique_delta": Measure(
+        "Change of the unique ratio", "unique₂/rows₂ - unique₁/rows₁", "", "Depends on the number of rows."
+    ),
+    "mean_shift": Measure(
+        "Change of the mean, in standard deviations of the baseline",
+        "(mean₂ - mean₁)/sd₁",
+        "G. Glass, Educ. Researcher 5 (1976)",
+        "Blind to changes that leave the mean where it was.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a column differs from the baseline's. None means that the sketches cannot say.
+
+    Attributes
+    ----------
+    verdict : {"none", "moderate", "strong", "unknown", "missing", "new"}
+        ``missing``: only the baseline has the column; ``new``: only the other profile has it.
+    score : float
+        To sort by: the effect in units of the verdict's thresholds (1 is moderate, 2 is strong); 0 when
+        unknown, 100 for a column that only one profile has.
+    reasons : tuple of str
+        Why, in sentences, weightiest first. They may quote values of the data: text, never markup.
+    notes : tuple of str
+        What could not be measured, and why.
+    basis : {"deciles", "items"} or None
+        The cells of `js_distance` and `psi`.
+    type_change : tuple of (str, str) or None
+        Inferred types before and after, if they differ.
+    js_distance, js_noise : float or None
+        The distance, and how large one would be seen by chance (99 %) between samples of one distribution of
+        these sizes.
+    psi, wasserstein, wasserstein_noise, hellinger : float or None
+    ks, ks_error, ks_p : float or None
+        The distance as seen, the rank error of both sketches, and a p-value where that error is negligible.
+    chi2, chi2_p, cramers_v : float or None
+        The p-value only where both sketches counted everything.
+    null_delta, unique_delta, mean_shift : float or None
+    new_values, vanished_values : tuple of str or None
+        Known only where both sketches counted everything.
+    """
+
+    verdict: Verdict
+    score: float
+    reasons: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    basis: Literal["deciles", "items"] | None = None
+    type_change: tuple[str, str] | None = None
+    js_distance: float | None = None
+    js_noise: float | None = None
+    psi: float | None = None
+    wasserstein: float | None = None
+    wasserstein_noise: float | None = None
+    hellinger: float | None = None
+    ks: float | None = None
+    ks_error: float | None = None
+    ks_p: float | None = None
+    chi2: float | None = None
+    chi2_p: float | None = None
+    cramers_v: float | None = None
+    null_delta: float | None = None
+    unique_delta: float | None = None
+    mean_shift: float | None = None
+    new_values: tuple[str, ...] | None = None
+    vanished_values: tuple[str, ...] | None = None
+
+    @property
+    def ks_beyond_error(self) -> float | None:
+        """The Kolmogorov-Smirnov distance that the sketches' error cannot explain."""
+        return None if self.ks is None or self.ks_error is None else max(0.0, self.ks - self.ks_error)
+
+    @property
+    def drifted(self) -> bool:
+        """Whether the values changed noticeably (a column that came or went is not counted here)."""
+        return self.verdict in {"moderate", "strong"}
+
+
+@dataclass
+class _Findings:
+    """What the parts of a comparison find, to become one `Drift`."""
+
+    measures: dict[str, Any] = field(default_factory=dict)  # by the names of Drift's fields
+    effects: list[tuple[float, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    blind: list[str] = field(default_factory=list)  # why a drift, if there is one, would not be seen
+
+
+def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
+    """Compare a column with the baseline's.
+
+    Parameters
+    ----------
+    baseline, other : Column or None
+        None where the profile lacks the column; one of them is there.
+    """
+    if other is None:
+        return Drift("missing", _ABSENT, ("The column is in the baseline only.",))
+    if baseline is None:
+        return Drift("new", _ABSENT, ("The column is not in the baseline.",))
+    found = _Findings()
+    types = inferred_type(vars(baseline.types)), inferred_type(vars(other.types))
+    _compare_nulls(baseline, other, found)
+    change = None
+    if types[0] != types[1] and "unknown" not in types:
+        change = types
+        text = f"The type changed from {types[0]} to {types[1]}."
+        if _NUMERIC.issuperset(types):
+            found.notes.append(text)  # whole numbers become fractions as soon as a null is among them
+        else:
+            found.effects.append((2.0, text))
+    if change is None or _NUMERIC.issuperset(change):
+        _compare_values(baseline, other, types, found)
+    else:
+        found.notes.append("Values of different types are not compared.")
+    _compare_ratios(baseline, other, found)
+    return _judged(found, change)
+
+
+_ABSENT = 100.0
+
+
+def compare_profiles(baseline: Profile, other: Profile) -> dict[str, Drift]:
+    """Compare all columns of two profiles, by name in sorted order; a damaged column is ``unknown``."""
+    before, after = frozenset(baseline.column_names), frozenset(other.column_names)
+
+    def compared(name: str) -> Drift:
+        try:
+            first = baseline.column(name) if name in before else None
+            return compare_columns(first, other.column(name) if name in after else None)
+        except ProfileError as error:
+            return Drift("unknown", 0.0, (str(error),))
+
+    return {name: compared(name) for name in sorted(before | after)}
+
+
+@dataclass(frozen=True)
+class DriftSummary:
+    """How many columns of a comparison are what.
+
+    Attributes
+    ----------
+    columns, strong, moderate, unknown, missing, new, type_changed : int
+    """
+
+    columns: int
+    strong: int
+    moderate: int
+    unknown: int
+    missing: int
+    new: int
+    type_changed: int
+
+
+def summarize_drift(drifts: Iterable[Drift]) -> DriftSummary:
+    """Count the verdicts of a comparison."""
+    every = list(drifts)
+    count = {verdict: sum(drift.verdict == verdict for drift in every) for verdict in ("strong", "moderate")}
+    return DriftSummary(
+        columns=len(every),
+        strong=count["strong"],
+        moderate=count["moderate"],
+        unknown=sum(drift.verdict == "unknown" for drift in every),
+        missing=sum(drift.verdict == "missing" for drift in every),
+        new=sum(drift.verdict == "new" for drift in every),
+        type_changed=sum(drift.type_change is not None for drift in every),
+    )
+
+
+def _judged(found: _Findings, change: tuple[str, str] | None) -> Drift:
+    effects = sorted(found.effects, reverse=True)
+    score = effects[0][0] if effects else 0.0
+    verdict: Verdict = "strong" if score >= 2 else "moderate" if score >= 1 else "none"  # noqa: PLR2004 - see above
+    reasons = [text for size, text in effects if size >= 1]
+    if verdict == "none" and found.blind:
+        verdict, score, reasons = "unknown", 0.0, found.blind
+    return Drift(verdict, score, tuple(reasons), tuple(found.notes), type_change=change, **found.measures)
+
+
+# --- nulls, ratios
+
+
+def _compare_nulls(baseline: Column, other: Column, found: _Findings) -> None:
+    rows, others = baseline.counts.n, other.counts.n
+    if not rows or not others:
+        found.blind.append("There are no rows to compare.")
+        return
+    # Hostile or odd files may count more nulls than rows.
+    before, after = min(1.0, baseline.counts.null / rows), min(1.0, other.counts.null / others)
+    found.measures["null_delta"] = after - before
+    distance, noise = _jensen_shannon(
+        np.array([before, 1 - before]), np.array([after, 1 - after]), rows, others, 0
+    )
+    if distance > noise:
+        found.effects.append(
+            (distance / _JS_UNIT, f"Nulls went from {_percent(before)} to {_percent(after)}.")
+        )
+
+
+def _compare_ratios(baseline: Column, other: Column, found: _Findings) -> None:
+    if baseline.cardinality and other.cardinality and baseline.counts.n and other.counts.n:
+        found.measures["unique_delta"] = (
+            other.cardinality.estimate / other.counts.n - baseline.cardinality.estimate / baseline.counts.n
+        )
+    spread = baseline.stddev
+    if baseline.mean is None or other.mean is None or spread is None or not _has_numbers(baseline, other):
+        return
+    if spread > 0 and math.isfinite(shift := (other.mean - baseline.mean) / spread):
+        found.measures["mean_shift"] = shift
+
+
+def _percent(share: float) -> str:
+    """Write a share so that what is neither nothing nor all does not look so."""
+    percent = share * 100
+    if 0 < percent < 0.01:  # noqa: PLR2004 - what two decimals can show
+        return "less than 0.01 %"
+    if 99.99 < percent < 100:  # noqa: PLR2004
+        return "more than 99.99 %"
+    return f"{percent:.3g} %"
+
+
+# --- values
+
+
+def _has_numbers(baseline: Column, other: Column) -> bool:
+    return bool(baseline.kll and other.kll and baseline.kll.n and other.kll.n)
+
+
+def _compare_values(baseline: Column, other: Column, types: tuple[str, str], found: _Findings) -> None:
+    items, others = baseline.frequent_items, other.frequent_items
+    itemised = items is not None and others is not None and items.total > 0 and others.total > 0
+    numbers = _has_numbers(baseline, other) and "string" not in types
+    discrete = is_discrete(baseline) and is_discrete(other)
+    if numbers and baseline.kll and other.kll:
+        _compare_numbers(
+            baseline, other, baseline.kll, other.kll, found, use_cells=not (itemised and discrete)
+        )
+    if itemised and discrete and items and others:
+        _compare_items(items, others, found)
+    elif not numbers:
+        found.blind.append(_why_blind(baseline, other))
+
+
+def _why_blind(baseline: Column, other: Column) -> str:
+    for column, which in ((baseline, "the baseline"), (other, "the other profile")):
+        if column.counts.n and column.counts.null >= column.counts.n:
+            return f"In {which} every value is null."
+    return "The profiles hold no sketch of these values (whylogs keeps none for this type)."
+
+
+def _compare_numbers(
+    baseline: Column, other: Column, first: KllSketch, second: KllSketch, found: _Findings, *, use_cells: bool
+) -> None:
+    error = first.rank_error + second.rank_error
+    points = np.concatenate([first.items, second.items])
+    order = points.argsort(kind="stable")
+    points = points[order]
+    steps = np.concatenate([first.weights / first.n, second.weights / -second.n])[order]
+    gaps = np.abs(steps.cumsum()[:-1])
+    apart = (
+        points[1:] != points[:-1]
+    )  # the cumulative functions are what they are only after the last of equal points
+    distance = float(gaps.max(initial=0.0, where=apart))
+    found.measures["ks"] = distance
+    found.measures["ks_error"] = error
+    pairs = first.n * second.n / (first.n + second.n)
+    if error < _NEGLIGIBLE_ERROR * _CRITICAL_KS / math.sqrt(pairs):
+        found.measures["ks_p"] = kolmogorov_tail(distance, pairs)
+    elif distance <= error:
+        found.notes.append("The Kolmogorov-Smirnov distance is within the sketches' error.")
+    else:
+        found.notes.append("No Kolmogorov-Smirnov p-value: the sketches' error would decide it.")
+    if use_cells:
+        cells = _decile_cells(first)
+        found.measures["basis"] = "deciles"
+        _compare_cells(first.pmf(cells), second.pmf(cells), first.n, second.n, error, found)
+    if math.isfinite(points[0]) and math.isfinite(points[-1]):
+        _compare_positions(points, steps, gaps, first, second, baseline.stddev, error, found)
+        found.measures["hellinger"] = _hellinger(baseline, other)
+    else:
+        found.notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
+
+
+def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and what they were made of
+    points: Floats,
+    steps: Floats,
+    gaps: Floats,
+    first: KllSketch,
+    second: KllSketch,
+    spread: float | None,
+    error: float,
+    found: _Findings,
+) -> None:
+    with np.errstate(over="ignore"):
+        widths = points[1:] - points[:-1]
+        moved = float(gaps @ widths) if np.isfinite(widths).all() else math.inf
+    if moved == 0:
+        found.measures["wasserstein"] = found.measures["wasserstein_noise"] = 0.0
+        return
+    if spread is None or not math.isfinite(spread) or spread <= 0 or not math.isfinite(moved):
+        found.notes.append("The Wasserstein distance needs a baseline with a spread.")
+        return
+    # By how much ∫|F - G| may be off: the sketches' rank error all along, and of sampling three standard
+    # errors of F - G.
+    joint = np.abs(steps).cumsum()[:-1] / 2
+    sampling = math.sqrt(1 / first.n + 1 / second.n) * float(
+        np.sqrt(np.maximum(joint * (1 - joint), 0)) @ widths
+    )
+    noise = (error * float(points[-1] - points[0]) + 3 * sampling) / spread
+    distance = moved / spread
+    found.measures["wasserstein"] = distance
+    found.measures["wasserstein_noise"] = noise
+    if distance > noise:
+        found.effects.append(
+            (distance / _WASSERSTEIN_UNIT, f"Values moved by {distance:.2g} standard deviations on average.")
+        )
+
+
+def _decile_cells(sketch: KllSketch) -> Floats:
+    """Cut the number line at a sketch's deciles.
+
+    Cells are closed to the left. A decile that many values share is cut off on both sides, so that a column
+    of one value, or of many zeros, does not hide a shift within one cell.
+    """
+    deciles = np.unique(sketch.quantiles(_DECILES))
+    left = sketch.items.searchsorted(deciles, side="left")
+    right = sketch.items.searchsorted(deciles, side="right")
+    mass = (sketch.cumulative[right] - sketch.cumulative[left]) / sketch.n
+    atoms = deciles[(mass >= _ATOM) & (right - left > 1) & (deciles < np.inf)]
+    cuts: Floats = np.union1d(deciles, np.nextafter(atoms, np.inf)) if len(atoms) else deciles
+    return cuts
+
+
+def _hellinger(baseline: Column, other: Column) -> float | None:
+    """Hellinger distance on equal bins, as many as whylogs takes: one for four values, 2 to 30."""
+    sizes = [column.kll.n for column in (baseline, other) if column.kll is not None]
+    shared = histogram([baseline, other], bins=min(30, max(2, math.ceil(sum(sizes) / 4))))
+    first, second = shared.fractions
+    if first is None or second is None:
+        return None
+    return math.sqrt(float(((np.sqrt(first) - np.sqrt(second)) ** 2).sum()) / 2)
+
+
+# --- frequent items
+
+
+def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, found: _Findings) -> None:
+    lossless = first.lossless and second.lossless
+    values = _clear_values(first, second)
+    p, q = _shares(first, values), _shares(second, values)
+    covered = min(float(p.sum()), float(q.sum()))
+    p, q = np.append(p, max(0.0, 1 - p.sum())), np.append(q, max(0.0, 1 - q.sum()))
+    found.measures["basis"] = "items"
+    if not values:
+        found.blind.append("No value is frequent enough to be counted, so the sketches cannot tell.")
+        return
+    uncertain = first.offset / first.total + second.offset / second.total
+    _compare_cells(p, q, first.total, second.total, uncertain, found)
+    if covered < 0.5:  # noqa: PLR2004 - the larger part
+        found.blind.append(f"Only {_percent(covered)} of the values are frequent enough to be compared.")
+    if lossless:
+        known, others = frozenset(first.values), frozenset(second.values)
+        found.measures["new_values"] = tuple(value for value in second.values if value not in known)
+        found.measures["vanished_values"] = tuple(value for value in first.values if value not in others)
+    else:
+        found.notes.append(
+            "No chi-squared p-value and no list of new values: rare values were dropped from the count."
+        )
+    _chi_squared(p * first.total, q * second.total, found, exact=lossless)
+
+
+def _clear_values(first: FrequentItemsSketch, second: FrequentItemsSketch) -> list[str]:
+    """Name the values whose share is far above the sketches' error: all of them when both are exact."""
+    limit = _CLEAR_OF_OFFSET * max(sketch.offset / sketch.total for sketch in (first, second))
+    names: dict[str, None] = {}
+    for sketch in (first, second):
+        clear = int(np.count_nonzero((sketch.weights + sketch.offset) / sketch.total >= limit))
+        names.update(dict.fromkeys(sketch.values[:clear]))
+    return list(names)
+
+
+def _shares(sketch: FrequentItemsSketch, values: Sequence[str]) -> Floats:
+    """Share of each value.
+
+    Its upper bound, which is exact for an item that was never dropped; half the offset for one not listed.
+    """
+    counts = dict(zip(sketch.values, (sketch.weights + sketch.offset).tolist(), strict=True))
+    absent = sketch.offset / 2
+    shares = np.array([counts.get(value, absent) for value in values], np.float64) / sketch.total
+    excess = float(shares.sum())
+    return shares / excess if excess > 1 else shares
+
+
+def _chi_squared(first: Floats, second: Floats, found: _Findings, *, exact: bool) -> None:
+    table = np.stack([first, second])
+    table = table[:, table.sum(axis=0) > 1e-9]  # noqa: PLR2004 - what is left of "others" after rounding
+    total = float(table.sum())
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / total
+    statistic = float(((table - expected) ** 2 / expected).sum())
+    found.measures["chi2"] = statistic
+    found.measures["cramers_v"] = math.sqrt(statistic / total)
+    if not exact:
+        return
+    if np.count_nonzero(expected < 5) > 0.2 * expected.size:  # noqa: PLR2004 - W. Cochran, Biometrics 10 (1954)
+        found.notes.append("No chi-squared p-value: too many values are too rare for it.")
+    else:
+        found.measures["chi2_p"] = chi_squared_tail(statistic, table.shape[1] - 1)
+
+
+# --- cells
+
+
+def _compare_cells(  # noqa: PLR0917 - two distributions and how well each is known
+    p: Floats, q: Floats, first: int, second: int, error: float, found: _Findings
+) -> None:
+    distance, noise = _jensen_shannon(p, q, first, second, error)
+    found.measures["js_distance"] = distance
+    found.measures["js_noise"] = noise
+    high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
+    found.measures["psi"] = float(((high - low) * np.log(high / low)).sum())
+    if distance > noise:
+        found.effects.append(
+            (distance / _JS_UNIT, f"The distributions are {distance:.2g} apart (Jensen-Shannon).")
+        )
+    elif noise > 2 * _JS_UNIT:
+        found.blind.append(f"Too few values ({first:,} and {second:,}) to tell a drift from chance.")
+
+
+def _jensen_shannon(p: Floats, q: Floats, first: int, second: int, error: float) -> tuple[float, float]:
+    """Jensen-Shannon distance, base 2, and the distance that chance explains.
+
+    With m = (p + q)/2 the divergence is near ``sum((p - q)**2 / m) / (8 ln 2)``, and between samples of one
+    distribution that sum is ``(1/first + 1/second)`` times a chi-squared variable with one degree of freedom
+    less than there are cells. A cell that is also wrong by `error` adds ``error**2 / m``.
+    """
+    m = (p + q) / 2
+    filled = m > 0
+    p, q, m = p[filled], q[filled], m[filled]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where(p > 0, p * np.log2(p / m), 0.0) + np.where(q > 0, q * np.log2(q / m), 0.0)
+    distance = math.sqrt(min(1.0, max(0.0, float(terms.sum()) / 2)))
+    chance = (1 / first + 1 / second) * chi_squared_quantile(_CONFIDENCE, len(m) - 1)
+    wrong = float((np.minimum(error, m) ** 2 / m).sum())
+    return distance, math.sqrt((chance + wrong) / _JENSEN_SHANNON_CURVATURE)

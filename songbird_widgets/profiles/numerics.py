@@ -1,0 +1,77 @@
+"""Three tails of distributions that numpy lacks."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from statistics import NormalDist
+
+_PRECISION = 1e-12
+_ENOUGH_TERMS = 10_000
+
+
+def kolmogorov_tail(distance: float, pairs: float) -> float:
+    """Probability of a larger Kolmogorov-Smirnov distance between two samples of one continuous distribution.
+
+    ``2 * sum over j of (-1)**(j-1) * exp(-2 * j**2 * t**2)`` at ``t = distance * (√pairs + 0.12 +
+    0.11/√pairs)``; the correction is M. Stephens', J. R. Stat. Soc. B 32 (1970).
+
+    Parameters
+    ----------
+    distance : float
+        The largest gap.
+    pairs : float
+        ``n * m / (n + m)`` of the samples' sizes.
+    """
+    root = math.sqrt(pairs)
+    t = distance * (root + 0.12 + 0.11 / root)
+    if t < 0.2:  # noqa: PLR2004 - there the probability is 1 to twelve digits, and the sum slow
+        return 1.0
+    terms = ((-1) ** (j - 1) * math.exp(-2 * (j * t) ** 2) for j in range(1, 101))
+    return min(1.0, max(0.0, 2 * math.fsum(terms)))
+
+
+def chi_squared_tail(statistic: float, degrees: int) -> float:
+    """Probability of a larger chi-squared statistic: the upper regularised incomplete gamma function.
+
+    By its series (https://dlmf.nist.gov/8.11.E4) below the mean, and above it by the continued fraction
+    (https://dlmf.nist.gov/8.9.E2) in W. Lentz' form.
+    """
+    if statistic <= 0 or degrees <= 0:
+        return 1.0
+    a, x = degrees / 2, statistic / 2
+    scale = math.exp(a * math.log(x) - x - math.lgamma(a))
+    if x < a + 1:
+        term = total = 1 / a
+        for n in range(1, _ENOUGH_TERMS):
+            term *= x / (a + n)
+            total += term
+            if term < total * _PRECISION:
+                break
+        return min(1.0, max(0.0, 1 - scale * total))
+    b = x + 1 - a
+    c, d = math.inf, 1 / b
+    fraction = d
+    for n in range(1, _ENOUGH_TERMS):
+        numerator = n * (a - n)
+        b += 2
+        d = 1 / (b + numerator * d)
+        c = b + numerator / c
+        fraction *= c * d
+        if abs(c * d - 1) < _PRECISION:
+            break
+    return min(1.0, max(0.0, scale * fraction))
+
+
+@lru_cache(maxsize=4096)
+def chi_squared_quantile(probability: float, degrees: int) -> float:
+    """Value that a chi-squared variable stays below with this probability.
+
+    E. Wilson and M. Hilferty, Proc. Natl. Acad. Sci. 17 (1931): its cube root is nearly normal; within 4 % at
+    0.99.
+    """
+    if degrees <= 0:
+        return 0.0
+    spread = 2 / (9 * degrees)
+    quantile: float = degrees * (1 - spread + NormalDist().inv_cdf(probability) * math.sqrt(spread)) ** 3
+    return quantile
