@@ -1,10 +1,10 @@
 """Find or start the one detached service of this user.
 
-Whoever needs the service (a kernel, the command line, the server extension) calls `ensure`. The service is a process
-of its own that outlives them all and ends itself when nobody has used it for a while. What tells where it runs is a
-record on disk, and what makes the record true is an answer that only this user's service can give: it signs a
-random number with a key that lies beside the record. The endpoint's secret is never sent to whoever happens to
-listen at the port.
+Whoever needs the service (a kernel, the command line, the server extension) calls `ensure`. The service is
+a process of its own that outlives them all and ends itself when nobody has used it for a while. A record on
+disk tells where it runs, and an answer that only this user's service can give makes the record true: it signs
+a random number with a key that lies beside the record. The endpoint's secret is never sent to whoever happens
+to listen at the port.
 
 ``SONGBIRD_DATA_DIR`` overrides where the record, the database and the profiles lie.
 """
@@ -56,6 +56,8 @@ IDLE_SECONDS = 4 * 3600.0
 _START_LOCK = "start.lock"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
+#: How long one that is ending may take: it finishes the requests it has begun.
+_SETTLE_SECONDS = 12.0
 _ANSWER_SECONDS = 3.0
 _POLL_SECONDS = 0.005
 #: An older service is replaced only when nobody has used it for so many seconds.
@@ -136,7 +138,7 @@ def ensure() -> LocalService:
     if answer is not None and not _is_outdated(answer):
         return answer.service
     with _only_starter(directory):
-        answer = _find(directory)
+        answer = _settled(directory)
         if answer is not None and _is_outdated(answer):
             _end(answer)
             answer = None
@@ -158,17 +160,11 @@ def stop() -> bool:
     """
     directory = data_directory()
     with _only_starter(directory):
-        answer = _find(directory)
-        if answer is not None:
-            _end(answer)
-            return True
-        if _runs(directory):
-            record = Record.read(directory)
-            process = (
-                f"process {record.pid}" if record else f"the process that holds {directory / INSTANCE_LOCK}"
-            )
-            raise LocalServiceError(f"The local service runs but does not answer. End {process} by hand.")
-        return False
+        answer = _settled(directory)
+        if answer is None:
+            return False
+        _end(answer)
+        return True
 
 
 def organization_key() -> str:
@@ -199,7 +195,7 @@ def _only_starter(directory: Path) -> Any:
             yield
     except Timeout:
         raise LocalServiceError(
-            f"Another program has been starting the local service for a long time. See {directory / LOG_FILE}."
+            f"Another program has been starting the local service for too long. See {directory / LOG_FILE}."
         ) from None
 
 
@@ -212,6 +208,27 @@ def _runs(directory: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+def _settled(directory: Path) -> _Answer | None:
+    """The service, or None when none runs; one that is just starting or ending is waited for.
+
+    Raises
+    ------
+    LocalServiceError
+        When one runs and does not answer.
+    """
+    end = time.monotonic() + _SETTLE_SECONDS
+    while True:
+        answer = _find(directory)
+        if answer is not None or not _runs(directory):
+            return answer
+        if time.monotonic() > end:
+            break
+        time.sleep(_POLL_SECONDS)
+    record = Record.read(directory)
+    process = f"process {record.pid}" if record else f"whatever holds {directory / INSTANCE_LOCK}"
+    raise LocalServiceError(f"The local service runs but does not answer. End {process} by hand.")
 
 
 def _find(directory: Path) -> _Answer | None:
@@ -294,15 +311,14 @@ def _start(directory: Path) -> _Answer:
             answer = _find(directory)
             if answer is not None:
                 return answer
-        # One that found another service running over this directory ends; that other one may be about to answer.
-        if process.poll() is not None and not _runs(directory):
+        if process.poll() is not None:
             break
         time.sleep(_POLL_SECONDS)
     raise LocalServiceError(f"The local service did not start. {_last_words(directory, begin)}")
 
 
 def _last_words(directory: Path, begin: int) -> str:
-    """The end of what the service said to its log since `begin`, for the person whose service did not start."""
+    """The last line of the log since `begin`, for the person whose service did not start."""
     path = directory / LOG_FILE
     with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(begin)
@@ -325,5 +341,5 @@ def _end(answer: _Answer) -> None:
             return
     except (OSError, http.client.HTTPException, ValueError) as error:  # filelock's Timeout is an OSError
         raise LocalServiceError(
-            f"The local service (process {service.pid}) was asked to end and did not. End that process by hand."
+            f"The local service was asked to end and did not. End process {service.pid} by hand."
         ) from error

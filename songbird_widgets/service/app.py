@@ -1,7 +1,7 @@
 """The service as a whole: its routes and settings, and the process that answers them.
 
-`make_app` builds the tornado application over a data directory; `serve` serves it on loopback until it is told
-to stop. ``songbird-widgets serve`` does so in the foreground through `run`, and the local service, which
+`make_app` builds the tornado application over a data directory; `serve` serves it on loopback until it is
+told to stop. ``songbird-widgets serve`` does so in the foreground through `run`, and the local service, which
 `songbird_widgets.jupyter.local_service` starts as ``python -m songbird_widgets.service``, detached.
 """
 
@@ -79,54 +79,56 @@ class Application(web.Application):
     ----------
     last_seen, last_used : float
         `time.monotonic` of the last request, and of the last that was no health check.
-    active : WeakSet
-        Requests being answered.
     """
 
     def __init__(self, handlers: list[Any], *, secret: str, **settings: Any) -> None:
         super().__init__(handlers, **settings)
         self._secret = secret.encode()
         self.last_seen = self.last_used = time.monotonic()
-        self.active: weakref.WeakSet[HTTPServerRequest] = weakref.WeakSet()
+        self._active: weakref.WeakSet[HTTPServerRequest] = weakref.WeakSet()
         self._has_observatory = False
 
     def add_observatory(self) -> None:
         """Add the pages to the addresses, once.
 
-        They come last because numpy, Jinja2 and what else they import would double the time to the first answer.
+        They come last because numpy, Jinja2 and the like would double the time to the first answer.
         """
         if not self._has_observatory:
-            from . import observatory  # noqa: PLC0415 (for the reason above)
-
+            try:
+                from . import observatory  # noqa: PLC0415 (for the reason above)
+            except ImportError:  # a broken installation; uploads go on
+                logger.exception("the observatory cannot be loaded")
+                raise Internal("The observatory cannot be loaded; the service's log says why.") from None
             self.add_handlers(".*", observatory.routes())
             self._has_observatory = True
+
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        if self._active:
+            gc.collect()  # a request whose connection broke is held by nothing but cycles
+        return bool(self._active)
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> web._HandlerDelegate:
         """Check the Host header, take the secret off the path, and find who answers."""
         self.last_seen = time.monotonic()
         if request.path != "/health":
             self.last_used = self.last_seen
-        self.active.add(request)
+        self._active.add(request)
         try:
             self._admit(request)
+            if not request.path.startswith(_API_PATHS):
+                self.add_observatory()
         except ServiceError as error:
             return self.get_handler_delegate(request, Refusal, {"error": error})
-        if not request.path.startswith(_API_PATHS):
-            try:
-                self.add_observatory()
-            except ImportError:  # a broken installation; uploads go on
-                logger.exception("the observatory cannot be loaded")
-                error = Internal("The observatory cannot be loaded; the service's log says why.")
-                return self.get_handler_delegate(request, Refusal, {"error": error})
         return super().find_handler(request, **kwargs)
 
     def log_request(self, handler: web.RequestHandler) -> None:
         """Log an answered request, without what is secret in it."""
-        self.active.discard(handler.request)
+        self._active.discard(handler.request)
         super().log_request(handler)
 
     def _admit(self, request: HTTPServerRequest) -> None:
-        # A page of another site whose name was made to point at 127.0.0.1 would be of one origin with this service.
+        # Else another site could point its name at 127.0.0.1, and its pages would be of this origin.
         try:
             name = urlsplit(f"//{request.host}").hostname
         except ValueError:
@@ -137,7 +139,8 @@ class Application(web.Application):
             secret, slash, path = request.path[3:].partition("/")
             if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret):
                 raise Forbidden(
-                    "The secret in this endpoint is not this service's. `songbird-widgets status` prints the right one."
+                    "The secret in this endpoint is not this service's. "
+                    "`songbird-widgets status` prints the right one."
                 )
             request.path = slash + path
 
@@ -203,7 +206,7 @@ def make_app(
     Returns
     -------
     Application
-        Its settings hold ``metadata`` (`Metadata`), ``blobs`` (`Blobs`) and ``executor``; `close_app` closes them.
+        Its settings hold ``metadata`` (`Metadata`), ``blobs`` (`Blobs`) and ``executor``; see `close_app`.
 
     Raises
     ------
@@ -293,12 +296,13 @@ def serve(
     make_private_dir(data_dir)
     lock = FileLock(data_dir / INSTANCE_LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=0.5)  # whoever asks whether it is free holds it for a moment
     except Timeout:
         record = Record.read(data_dir)
         where = f" (process {record.pid}, http://{HOST}:{record.port})" if record else ""
         raise LocalServiceError(
-            f"A service already runs over {data_dir}{where}. Use that one, or end it with `songbird-widgets stop`."
+            f"A service already runs over {data_dir}{where}. "
+            "Use that one, or end it with `songbird-widgets stop`."
         ) from None
     try:
         asyncio.run(_serve(data_dir, port, idle_seconds, announce))
@@ -380,10 +384,10 @@ def endpoint(identity: Identity, record: Record) -> str:
 def _stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stop.set)
-        except NotImplementedError:  # Windows
+        if os.name == "nt":  # where loops take no signals
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        else:
+            loop.add_signal_handler(number, stop.set)
 
 
 async def _wait(app: Application, stop: asyncio.Event, idle_seconds: float | None) -> None:
@@ -392,7 +396,7 @@ async def _wait(app: Application, stop: asyncio.Event, idle_seconds: float | Non
         return
     while not stop.is_set():
         left = app.last_seen + idle_seconds - time.monotonic()
-        if left <= 0 and not app.active:
+        if left <= 0 and not app.is_busy():
             logger.info("unused for %.0f seconds", idle_seconds)
             return
         with contextlib.suppress(asyncio.TimeoutError):
@@ -402,17 +406,17 @@ async def _wait(app: Application, stop: asyncio.Event, idle_seconds: float | Non
 async def _preload(app: Application) -> None:
     """Have the pages ready before the first one is asked for, and after the first uploads were taken."""
     await asyncio.sleep(_PRELOAD_SECONDS)
-    await asyncio.get_running_loop().run_in_executor(
-        app.settings["executor"], importlib.import_module, "songbird_widgets.service.observatory"
-    )
-    app.add_observatory()
+    with contextlib.suppress(ImportError, Internal):  # told to the one who asks for a page
+        await asyncio.get_running_loop().run_in_executor(
+            app.settings["executor"], importlib.import_module, "songbird_widgets.service.observatory"
+        )
+        app.add_observatory()
 
 
 async def _finish(app: Application) -> None:
-    gc.collect()  # requests whose connection broke are held by nothing but cycles
     end = time.monotonic() + _GRACE_SECONDS
-    while app.active and time.monotonic() < end:
-        await asyncio.sleep(0.02)
+    while app.is_busy() and time.monotonic() < end:  # noqa: ASYNC110 (a broken connection sets no event)
+        await asyncio.sleep(0.05)
 
 
 def log_to(handler: logging.Handler) -> None:

@@ -1,4 +1,4 @@
-"""Errors as the Songbird contract shapes them: ``message``, ``requestId``, ``type`` and sometimes ``parameter``."""
+"""Errors in the contract's shape: ``message``, ``requestId``, ``type``, and sometimes ``parameter``."""
 
 from __future__ import annotations
 

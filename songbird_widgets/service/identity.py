@@ -3,11 +3,11 @@
 Two small JSON files, readable by their owner only:
 
 ``identity.json``
-    Made once and kept: the secret of the endpoint's path, the signing key, the port, the local organization and
-    its key. A restarted service is the same service again, so earlier links and endpoints stay valid.
+    Made once and kept: the secret of the endpoint's path, the signing key, the port, the local organization
+    and its key. A restarted service is the same service again, so earlier links and endpoints stay valid.
 ``service.json``
-    The record of the running process. It is a hint and nothing more: whoever reads it must ask the address in it
-    for a proof (see `Identity.proof`) before believing it.
+    The record of the running process. It is a hint and nothing more: whoever reads it must ask the address in
+    it for a proof (see `Identity.proof`) before believing it.
 
 Only the standard library is imported here, because kernels read these files too.
 """
@@ -154,8 +154,8 @@ class Identity:
         Raises
         ------
         LocalServiceError
-            When the file is there and cannot be used. It is not replaced silently: with it go the endpoint, the
-            links and the organization's key.
+            When the file is there and cannot be used. It is not replaced silently: with it go the endpoint,
+            the links and the organization's key.
         """
         path = data_dir / IDENTITY_FILE
         try:
@@ -165,8 +165,8 @@ class Identity:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LocalServiceError(
-                f"{path} cannot be read ({type(error).__name__}). Restore it from a backup, or move it away to "
-                "have a new one made: the old endpoint, its links and the local organization's key end then."
+                f"{path} cannot be read ({type(error).__name__}). Restore it from a backup, or move it away "
+                "to have a new one made: then the old endpoint, its links and the organization's key end."
             ) from None
 
     def write(self, data_dir: Path) -> None:
@@ -174,7 +174,7 @@ class Identity:
         write_private(data_dir / IDENTITY_FILE, json.dumps(asdict(self), indent=1))
 
     def proof(self, action: Literal["health", "stop"], nonce: str, port: int, pid: int) -> str:
-        """What only this user's programs can say about `nonce`: the service to be believed, others to stop it.
+        """What only this user's programs can say about `nonce`: the service to be believed, or to be stopped.
 
         The port is part of it, so that a stranger that listens where the service used to cannot pass the
         question on to the service at another port.
@@ -185,7 +185,7 @@ class Identity:
 
 @dataclass(frozen=True)
 class Record:
-    """Where the service runs: process id, port, and when it started (ns since the epoch), as pids come again."""
+    """Where the service runs: process id, port, and its start (ns since the epoch), as pids come again."""
 
     pid: int
     port: int

@@ -111,8 +111,8 @@ class SessionRow:
 class ProfileRow:
     """A profile: announced when its slot was given out, uploaded once its bytes are safe on disk.
 
-    ``blob`` is the key for `Blobs.read`; ``size`` (bytes), ``sha256``, ``blob`` and ``upload_timestamp`` (ms) are
-    None until the upload. ``dataset_timestamp`` (ms) is exact; the batch it belongs to is its UTC day.
+    ``blob`` is the key for `Blobs.read`; ``size`` (bytes), ``sha256``, ``blob`` and ``upload_timestamp`` (ms)
+    are None until the upload. ``dataset_timestamp`` (ms) is exact; the batch it belongs to is its UTC day.
     """
 
     id: str
@@ -506,8 +506,8 @@ def _open_slot(connection: sa.Connection, profile_id: str) -> None:
 def _refuse_claimed(row: Mapping[Any, Any]) -> None:
     if row["claimed"] is not None:
         raise Gone(
-            f"This session was claimed by organization {row['claimed_by']} and is closed for good; its profiles "
-            f"are in dataset {row['claimed_dataset']} there. Start a new session to upload more."
+            f"This session was claimed by organization {row['claimed_by']} and is closed for good; its "
+            f"profiles are in dataset {row['claimed_dataset']} there. Start a new session to upload more."
         )
 
 

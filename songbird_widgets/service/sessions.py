@@ -16,7 +16,7 @@ from .metadata import NewProfile, SessionRow, day_start
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tornado.web import URLSpec
+    from tornado.routing import URLSpec
 
     from .uploads import UploadSigner
 
@@ -130,7 +130,7 @@ class _SessionOperation(JsonHandler):
             models.LogSessionReferenceResponse(
                 id=profile_id,
                 model_id=session.dataset_id,
-                # The published client insists on an alias in the answer, so a nameless reference is called by its id.
+                # The published client insists on an alias, so a nameless reference is called by its id.
                 alias=profile_id if reference.alias is None else reference.alias,
                 observatory_url=self.link(session, [profile_id]),
                 upload_url=self.signer.url(self.origin, profile_id),
@@ -217,7 +217,7 @@ class GetSessionProfileObservatoryLink(_SessionOperation):
         session = await self.work(self.metadata.session, session_id)
         if not timestamps and not references:
             raise BadRequest(
-                "Nothing is selected: name one to three profiles in batchProfileTimestamps or referenceProfileIds."
+                "Nothing is selected: name one to three in batchProfileTimestamps or referenceProfileIds."
             )
         unknown = await self.work(self.metadata.unknown_references, session, references)
         if unknown:
@@ -237,7 +237,7 @@ class GetSessionProfileObservatoryLink(_SessionOperation):
 
 
 class ClaimGuestSession(JsonHandler):
-    """``POST /v0/sessions/{session_id}/claim?org_id=``, with a key of that organization; its body is ignored."""
+    """``POST /v0/sessions/{session_id}/claim?org_id=``, with a key of that organization and no body."""
 
     operation = "claim_guest_session"
 

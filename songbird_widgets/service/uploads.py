@@ -1,7 +1,7 @@
 """Signed upload URLs and the PUT that answers them.
 
-The service takes any bytes, as an object store would: whylogs does not look at the PUT's answer, so a refusal would go
-unseen, while the observatory shows a broken profile for what it is.
+The service takes any bytes, as an object store would: whylogs does not look at the PUT's answer, so a refusal
+would go unseen, while the observatory shows a broken profile for what it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .errors import Forbidden
 from .handler import BodyHandler
 
 if TYPE_CHECKING:
-    from tornado.web import URLSpec
+    from tornado.routing import URLSpec
 
     from .blobs import Blobs, IncomingBlob
     from .metadata import Metadata
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: How long an upload URL is good for, in seconds: what object stores' presigned URLs usually have.
 LIFETIME = 15 * 60
 
-#: Bytes gathered in memory before they go to disk; most profiles are smaller and cost one trip to the executor.
+#: Bytes gathered in memory before they go to disk; most profiles are smaller: one trip to the executor.
 _BUFFER = 1 << 20
 
 

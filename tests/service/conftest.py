@@ -1,0 +1,151 @@
+"""The real service, over HTTP on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import threading
+from dataclasses import dataclass
+from pathlib import Path  # noqa: TC003 (dataclasses read it)
+from typing import Any
+
+import httpx
+import pytest
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from songbird_widgets.jupyter import local_service
+from songbird_widgets.service.app import Application, close_app, make_app
+
+JULY_8 = 1_373_241_600_000
+
+# Each is looked for in whatever the service logs.
+SECRET = "canarysecret" + "s" * 20
+SIGNING_KEY = "canarysigning" + "k" * 30
+ORGANIZATION = "org-Canary"
+KEY = "publicpart.canarykey" + "x" * 40 + ":" + ORGANIZATION
+
+
+@dataclass
+class Service:
+    """The service as its clients see it: `call` is one request, the rest are shorthands of the contract."""
+
+    base: str
+    app: Application
+    directory: Path
+    http: httpx.Client
+    secret: str = SECRET
+    signing_key: str = SIGNING_KEY
+    organization: str = ORGANIZATION
+    key: str = KEY
+
+    def call(self, method: str, path: str, *, key: str | None = None, **options: Any) -> httpx.Response:
+        headers = {**options.pop("headers", {})}
+        if key is not None:
+            headers["X-API-Key"] = key
+        return self.http.request(method, self.base + path, headers=headers, **options)
+
+    def session(self) -> str:
+        answer = self.call("POST", f"/k/{SECRET}/v0/sessions", json={"userId": "someone"})
+        assert answer.status_code == 200, answer.text
+        return answer.json()["id"]
+
+    def announce(self, session: str, timestamp: int = JULY_8) -> dict[str, Any]:
+        answer = self.call(
+            "POST", f"/v0/sessions/{session}/upload", json={"datasetTimestamp": timestamp, "segmentTags": []}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def announce_reference(self, session: str, alias: str = "train") -> dict[str, Any]:
+        answer = self.call("POST", f"/v0/sessions/{session}/reference", json={"alias": alias})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def put(self, slot: dict[str, Any], content: bytes = b"some bytes") -> httpx.Response:
+        return self.http.put(slot["uploadUrl"], content=content)
+
+    def listed(self, session: str) -> list[dict[str, Any]]:
+        answer = self.call("GET", f"/v0/sessions/{session}/profiles")
+        assert answer.status_code == 200, answer.text
+        return answer.json()["profiles"]
+
+    def claim(self, session: str, organization: str = ORGANIZATION, key: str | None = KEY) -> httpx.Response:
+        return self.call("POST", f"/v0/sessions/{session}/claim", params={"org_id": organization}, key=key)
+
+    @staticmethod
+    def check(answer: httpx.Response, status: int, parameter: str | None = None) -> str:
+        """Assert that an answer is an error in the contract's shape; returns its message."""
+        assert answer.status_code == status, answer.text
+        assert answer.headers["Content-Type"] == "application/json"
+        body = answer.json()
+        assert set(body) == {"message", "requestId", "type"} | (
+            {"parameter"} if parameter is not None else set()
+        )
+        assert body["requestId"] == answer.headers["X-Request-Id"]
+        assert re.fullmatch("[A-Z][A-Za-z]+", body["type"])
+        if parameter is not None:
+            assert body["parameter"] == parameter
+        assert body["message"][-1] == "."
+        assert not set(answer.headers) & {"server", "etag"}
+        return body["message"]
+
+
+def serve(directory: Path) -> tuple[Service, Any]:
+    """Serve an application over `directory` from a thread; returns it, and what ends it."""
+    started, ready = threading.Event(), {}
+
+    async def main() -> None:
+        app = make_app(directory, secret=SECRET, signing_key=SIGNING_KEY, organization=(ORGANIZATION, KEY))
+        sockets = bind_sockets(0, "127.0.0.1")
+        server = HTTPServer(app, max_body_size=1 << 20)
+        server.add_sockets(sockets)
+        stop = asyncio.Event()
+        ready.update(port=sockets[0].getsockname()[1], app=app, end=stop.set, loop=asyncio.get_running_loop())
+        started.set()
+        await stop.wait()
+        server.stop()
+        await server.close_all_connections()
+        close_app(app)
+
+    thread = threading.Thread(target=lambda: asyncio.run(main()))
+    thread.start()
+    assert started.wait(20)
+    http = httpx.Client(timeout=30, trust_env=False)
+
+    def end() -> None:
+        http.close()
+        ready["loop"].call_soon_threadsafe(ready["end"])
+        thread.join(20)
+        assert not thread.is_alive()
+
+    return Service(f"http://127.0.0.1:{ready['port']}", ready["app"], directory, http), end
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory):
+    running, end = serve(tmp_path_factory.mktemp("service"))
+    yield running
+    end()
+
+
+@pytest.fixture
+def own_service(tmp_path):
+    """One that a test may break."""
+    running, end = serve(tmp_path)
+    yield running
+    end()
+
+
+@pytest.fixture
+def session(service):
+    return service.session()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A data directory whose local service is ended after the test."""
+    directory = tmp_path / "data"
+    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(directory))
+    yield directory
+    local_service.stop()
