@@ -1,19 +1,71 @@
-"""What tests of several rooms need."""
+"""What tests of several rooms need: an environment with whylogs, made once."""
 
 from __future__ import annotations
 
+import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
+
+# whylogs 1.6.4 fails on newer numpy and pandas. The rest are second oracles for sketches and distances.
+REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy")
+FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
 
 
 @pytest.fixture(scope="session")
-def whylogs_python():
-    """The Python of an environment with whylogs 1.6.4, which needs an older numpy than these tests."""
+def whylogs_python(request, tmp_path_factory):
+    """The Python of an environment with whylogs, which needs an older numpy than these tests.
+
+    SONGBIRD_TEST_WHYLOGS_PYTHON names a ready one; else it is made once and kept in pytest's cache. Where that is
+    impossible the test is skipped, on a continuous integration server it fails.
+    """
     given = os.environ.get("SONGBIRD_TEST_WHYLOGS_PYTHON")
-    if given is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Set SONGBIRD_TEST_WHYLOGS_PYTHON to the Python of an environment with whylogs.")
-        pytest.skip("SONGBIRD_TEST_WHYLOGS_PYTHON names no Python with whylogs.")
-    return Path(given)
+    if given:
+        return _usable(Path(given), "SONGBIRD_TEST_WHYLOGS_PYTHON names")
+    if sys.version_info >= FIRST_PYTHON_WITHOUT_WHEELS:
+        _give_up(
+            f"whylogs has no wheels for Python {sys.version_info[0]}.{sys.version_info[1]}: "
+            "name the Python of an environment that has it in SONGBIRD_TEST_WHYLOGS_PYTHON."
+        )
+    cache = getattr(request.config, "cache", None)
+    base = cache.mkdir("whylogs") if cache is not None else tmp_path_factory.mktemp("whylogs")
+    wanted = "\n".join([sys.version, *REQUIREMENTS])
+    folder = Path(base) / hashlib.sha256(wanted.encode()).hexdigest()[:16]
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            _run([sys.executable, "-m", "venv", "--clear", str(folder)])
+            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS])
+            (folder / "complete").write_text(wanted, "utf-8")
+    return _usable(python, "The environment that these tests made has")
+
+
+def _usable(python: Path, whose: str) -> Path:
+    check = [str(python), "-c", "import whylogs, scipy, datasketches"]
+    try:
+        done = subprocess.run(check, capture_output=True, text=True, timeout=300, check=False)
+    except OSError as error:
+        _give_up(f"{whose} a Python that cannot be started: {error}")
+    if done.returncode:
+        _give_up(f"{whose} a Python that lacks whylogs, scipy or datasketches: {_last(done)}")
+    return python
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    if done.returncode:
+        _give_up(f"The environment with whylogs cannot be made: {_last(done)}")
+
+
+def _last(done: subprocess.CompletedProcess[str]) -> str:
+    return (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
+
+
+def _give_up(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)

@@ -22,7 +22,7 @@ import numpy as np
 
 from .errors import ProfileError
 from .numerics import chi_squared_quantile, chi_squared_tail, kolmogorov_tail
-from .statistics import histogram, inferred_type, is_discrete
+from .statistics import inferred_type, is_discrete
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -149,7 +149,9 @@ class Drift:
     js_distance, js_noise : float or None
         The distance, and how large one would be seen by chance (99 %) between samples of one distribution of
         these sizes.
-    psi, wasserstein, wasserstein_noise, hellinger : float or None
+    psi, wasserstein, hellinger : float or None
+    wasserstein_noise : float or None
+        How much of a Wasserstein distance that would count sketches and chance explain.
     ks, ks_error, ks_p : float or None
         The distance as seen, the rank error of both sketches, and a p-value where that error is negligible.
     chi2, chi2_p, cramers_v : float or None
@@ -306,9 +308,10 @@ def _compare_nulls(baseline: Column, other: Column, found: _Findings) -> None:
     # Hostile or odd files may count more nulls than rows.
     before, after = min(1.0, baseline.counts.null / rows), min(1.0, other.counts.null / others)
     found.measures["null_delta"] = after - before
-    distance, noise = _jensen_shannon(
-        np.array([before, 1 - before]), np.array([after, 1 - after]), rows, others, 0
-    )
+    if before == after:
+        return
+    p, q = np.array([before, 1 - before]), np.array([after, 1 - after])
+    distance, noise = _jensen_shannon(p, q, rows, others, 0)
     if distance > noise:
         found.effects.append(
             (distance / _JS_UNIT, f"Nulls went from {_percent(before)} to {_percent(after)}.")
@@ -348,11 +351,10 @@ def _compare_values(baseline: Column, other: Column, types: tuple[str, str], fou
     items, others = baseline.frequent_items, other.frequent_items
     itemised = items is not None and others is not None and items.total > 0 and others.total > 0
     numbers = _has_numbers(baseline, other) and "string" not in types
-    discrete = is_discrete(baseline) and is_discrete(other)
+    discrete = is_discrete(baseline, types[0]) and is_discrete(other, types[1])
     if numbers and baseline.kll and other.kll:
-        _compare_numbers(
-            baseline, other, baseline.kll, other.kll, found, use_cells=not (itemised and discrete)
-        )
+        cells = not (itemised and discrete)
+        _compare_numbers(baseline.kll, other.kll, baseline.stddev, found, use_cells=cells)
     if itemised and discrete and items and others:
         _compare_items(items, others, found)
     elif not numbers:
@@ -367,7 +369,7 @@ def _why_blind(baseline: Column, other: Column) -> str:
 
 
 def _compare_numbers(
-    baseline: Column, other: Column, first: KllSketch, second: KllSketch, found: _Findings, *, use_cells: bool
+    first: KllSketch, second: KllSketch, spread: float | None, found: _Findings, *, use_cells: bool
 ) -> None:
     error = first.rank_error + second.rank_error
     points = np.concatenate([first.items, second.items])
@@ -393,8 +395,8 @@ def _compare_numbers(
         found.measures["basis"] = "deciles"
         _compare_cells(first.pmf(cells), second.pmf(cells), first.n, second.n, error, found)
     if math.isfinite(points[0]) and math.isfinite(points[-1]):
-        _compare_positions(points, steps, gaps, first, second, baseline.stddev, error, found)
-        found.measures["hellinger"] = _hellinger(baseline, other)
+        _compare_positions(points, steps, gaps, first, second, spread, error, found)
+        found.measures["hellinger"] = _hellinger(first, second, float(points[0]), float(points[-1]))
     else:
         found.notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
 
@@ -413,25 +415,26 @@ def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and 
         widths = points[1:] - points[:-1]
         moved = float(gaps @ widths) if np.isfinite(widths).all() else math.inf
     if moved == 0:
-        found.measures["wasserstein"] = found.measures["wasserstein_noise"] = 0.0
+        found.measures["wasserstein"] = 0.0
         return
     if spread is None or not math.isfinite(spread) or spread <= 0 or not math.isfinite(moved):
         found.notes.append("The Wasserstein distance needs a baseline with a spread.")
         return
-    # By how much ∫|F - G| may be off: the sketches' rank error all along, and of sampling three standard
-    # errors of F - G.
+    found.measures["wasserstein"] = distance = moved / spread
+    if distance < _WASSERSTEIN_UNIT:
+        return
+    # By how much ∫|F - G| may be off: the sketches' rank error all along, and three standard errors of F - G.
     joint = np.abs(steps).cumsum()[:-1] / 2
-    sampling = math.sqrt(1 / first.n + 1 / second.n) * float(
-        np.sqrt(np.maximum(joint * (1 - joint), 0)) @ widths
-    )
-    noise = (error * float(points[-1] - points[0]) + 3 * sampling) / spread
-    distance = moved / spread
-    found.measures["wasserstein"] = distance
+    deviation = float(np.sqrt(np.maximum(joint * (1 - joint), 0)) @ widths)
+    sampling = 3 * math.sqrt(1 / first.n + 1 / second.n) * deviation
+    noise = (error * float(points[-1] - points[0]) + sampling) / spread
     found.measures["wasserstein_noise"] = noise
     if distance > noise:
         found.effects.append(
             (distance / _WASSERSTEIN_UNIT, f"Values moved by {distance:.2g} standard deviations on average.")
         )
+    else:
+        found.notes.append("The Wasserstein distance is within what the sketches and chance explain.")
 
 
 def _decile_cells(sketch: KllSketch) -> Floats:
@@ -440,23 +443,29 @@ def _decile_cells(sketch: KllSketch) -> Floats:
     Cells are closed to the left. A decile that many values share is cut off on both sides, so that a column
     of one value, or of many zeros, does not hide a shift within one cell.
     """
-    deciles = np.unique(sketch.quantiles(_DECILES))
+    ranks = (_DECILES * sketch.n).astype(np.int64)
+    places = sketch.cumulative[:-1].searchsorted(ranks)
+    deciles = np.array(sorted(set(sketch.items[np.minimum(places, len(sketch.items) - 1)].tolist())))
     left = sketch.items.searchsorted(deciles, side="left")
     right = sketch.items.searchsorted(deciles, side="right")
     mass = (sketch.cumulative[right] - sketch.cumulative[left]) / sketch.n
     atoms = deciles[(mass >= _ATOM) & (right - left > 1) & (deciles < np.inf)]
-    cuts: Floats = np.union1d(deciles, np.nextafter(atoms, np.inf)) if len(atoms) else deciles
-    return cuts
+    if not len(atoms):
+        return deciles
+    return np.array(sorted({*deciles.tolist(), *np.nextafter(atoms, np.inf).tolist()}))
 
 
-def _hellinger(baseline: Column, other: Column) -> float | None:
+def _hellinger(first: KllSketch, second: KllSketch, low: float, high: float) -> float | None:
     """Hellinger distance on equal bins, as many as whylogs takes: one for four values, 2 to 30."""
-    sizes = [column.kll.n for column in (baseline, other) if column.kll is not None]
-    shared = histogram([baseline, other], bins=min(30, max(2, math.ceil(sum(sizes) / 4))))
-    first, second = shared.fractions
-    if first is None or second is None:
+    bins = min(30, max(2, math.ceil((first.n + second.n) / 4)))
+    edges = low + (high - low) * _STEPS[bins]
+    if not math.isfinite(edges[-1]):
         return None
-    return math.sqrt(float(((np.sqrt(first) - np.sqrt(second)) ** 2).sum()) / 2)
+    p, q = first.pmf(edges[1:-1]), second.pmf(edges[1:-1])
+    return math.sqrt(max(0.0, 1 - float(np.sqrt(p * q).sum())))
+
+
+_STEPS = {bins: np.arange(bins + 1) / bins for bins in range(2, 31)}
 
 
 # --- frequent items
@@ -510,19 +519,23 @@ def _shares(sketch: FrequentItemsSketch, values: Sequence[str]) -> Floats:
 
 
 def _chi_squared(first: Floats, second: Floats, found: _Findings, *, exact: bool) -> None:
-    table = np.stack([first, second])
-    table = table[:, table.sum(axis=0) > 1e-9]  # noqa: PLR2004 - what is left of "others" after rounding
-    total = float(table.sum())
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / total
-    statistic = float(((table - expected) ** 2 / expected).sum())
+    both = first + second
+    filled = both > 1e-9  # noqa: PLR2004 - less is what rounding leaves of "others"
+    first, second, both = first[filled], second[filled], both[filled]
+    rows, others = float(first.sum()), float(second.sum())
+    # The 2 x C table's statistic without its expected counts, which are `both` in the samples' proportion.
+    ratio = math.sqrt(others / rows)
+    statistic = float(((first * ratio - second / ratio) ** 2 / both).sum())
     found.measures["chi2"] = statistic
-    found.measures["cramers_v"] = math.sqrt(statistic / total)
+    found.measures["cramers_v"] = math.sqrt(statistic / (rows + others))
     if not exact:
         return
-    if np.count_nonzero(expected < 5) > 0.2 * expected.size:  # noqa: PLR2004 - W. Cochran, Biometrics 10 (1954)
+    # W. Cochran, Biometrics 10 (1954): at most one expected count in five below 5.
+    rare = sum(int(np.count_nonzero(both * size / (rows + others) < 5)) for size in (rows, others))  # noqa: PLR2004
+    if rare > 0.2 * 2 * len(both):
         found.notes.append("No chi-squared p-value: too many values are too rare for it.")
     else:
-        found.measures["chi2_p"] = chi_squared_tail(statistic, table.shape[1] - 1)
+        found.measures["chi2_p"] = chi_squared_tail(statistic, len(both) - 1)
 
 
 # --- cells
@@ -552,11 +565,15 @@ def _jensen_shannon(p: Floats, q: Floats, first: int, second: int, error: float)
     less than there are cells. A cell that is also wrong by `error` adds ``error**2 / m``.
     """
     m = (p + q) / 2
-    filled = m > 0
-    p, q, m = p[filled], q[filled], m[filled]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = np.where(p > 0, p * np.log2(p / m), 0.0) + np.where(q > 0, q * np.log2(q / m), 0.0)
-    distance = math.sqrt(min(1.0, max(0.0, float(terms.sum()) / 2)))
+    m = m[m > 0]
+    divergence = _entropy(m) - (_entropy(p) + _entropy(q)) / 2
     chance = (1 / first + 1 / second) * chi_squared_quantile(_CONFIDENCE, len(m) - 1)
-    wrong = float((np.minimum(error, m) ** 2 / m).sum())
-    return distance, math.sqrt((chance + wrong) / _JENSEN_SHANNON_CURVATURE)
+    wrong = float((np.minimum(error, m) ** 2 / m).sum()) if error else 0.0
+    noise = math.sqrt((chance + wrong) / _JENSEN_SHANNON_CURVATURE)
+    return math.sqrt(min(1.0, max(0.0, divergence))), noise
+
+
+def _entropy(p: Floats) -> float:
+    """Shannon entropy in bits, of which cells that are empty have none."""
+    filled = p[p > 0]
+    return -float(filled @ np.log2(filled))

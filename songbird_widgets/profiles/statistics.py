@@ -112,7 +112,7 @@ def column_statistics(column: Column) -> ColumnStatistics:
         inferred_type=kind,
         type_counts=types,
         type_fraction=_share(types, kind, values),
-        is_discrete=is_discrete(column),
+        is_discrete=is_discrete(column, kind),
         insights=tuple(_insights(column, types)),
     )
 
@@ -144,12 +144,17 @@ def _share(types: Mapping[str, int], kind: str, values: int) -> float | None:
     return types.get(kind, 0) / values
 
 
-def is_discrete(column: Column) -> bool:
+def is_discrete(column: Column, kind: str) -> bool:
     """Whether a column takes so few values that its frequent items say more than a histogram.
 
     Fractional columns never, strings always; else if the distinct values are at most 15 % of the rows.
+
+    Parameters
+    ----------
+    column : Column
+    kind : str
+        Its inferred type.
     """
-    kind = inferred_type(vars(column.types))
     if kind == "fractional":
         return False
     if kind in {"string", "unknown"} or column.cardinality is None:

@@ -242,7 +242,11 @@ class KllSketch:
         One cell more than points: below the first, from each (inclusive) to the next (exclusive), and from
         the last up.
         """
-        return np.diff(self.cdf(points), prepend=0.0, append=1.0 if self.n else np.nan)
+        inner = self.cdf(points)
+        below = np.empty(len(inner) + 2)
+        below[0], below[1:-1], below[-1] = 0.0, inner, 1.0 if self.n else np.nan
+        masses: Floats = below[1:] - below[:-1]
+        return masses
 
 
 _POWERS: Ints = np.left_shift(np.int64(1), np.arange(_KLL_MAX_LEVELS, dtype=np.int64))
