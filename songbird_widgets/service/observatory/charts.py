@@ -71,8 +71,16 @@ def items_spark(names: Sequence[str], series: Sequence[Series]) -> Markup:
     return _svg("items", items_summary(names, series), paths)
 
 
-def histogram_summary(edges: Floats, series: Sequence[Series]) -> str:
-    """Say in words what a histogram shows."""
+def histogram_summary(edges: Floats, series: Sequence[Series], *, counts: bool = False) -> str:
+    """Say in words what a histogram shows.
+
+    Parameters
+    ----------
+    edges, series
+        As it was drawn.
+    counts
+        Whether heights are counts, not fractions.
+    """
     low, high = formatting.numbers([float(edges[0]), float(edges[-1])])
     said = [f"Histogram from {low} to {high}, {edges.size - 1} bins."]
     for one in series:
@@ -82,7 +90,8 @@ def histogram_summary(edges: Floats, series: Sequence[Series]) -> str:
         peak = int(one.heights.argmax())
         begin, end = formatting.numbers([float(edges[peak]), float(edges[peak + 1])])
         share = formatting.percent(float(one.heights[peak]) / total)
-        said.append(f"P{one.place} is highest from {begin} to {end}: {share}.")
+        much = f"{formatting.count(round(float(one.heights[peak])))}, {share}" if counts else share
+        said.append(f"P{one.place} is highest from {begin} to {end}: {much}.")
     return " ".join(said)
 
 

@@ -7,12 +7,10 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from songbird_widgets.profiles import histogram
+from songbird_widgets.profiles import MEASURES, histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from songbird_widgets.profiles import Column, ColumnStatistics
+    from songbird_widgets.profiles import Column, ColumnStatistics, Drift
 
     from .comparison import Comparison, Facts
     from .loading import Side
@@ -30,18 +28,25 @@ def as_json(dataset: str, comparison: Comparison, query: PageQuery) -> dict[str,
     Numbers that JSON cannot hold are the strings ``"Infinity"`` and ``"-Infinity"``; null means that the profile does
     not say.
     """
-    names = comparison.selected(query)
-    page = names[query.offset : query.offset + query.limit]
+    page, total = exported(comparison, query)
     return {
         "dataset": dataset,
         "profiles": [_profile(side) for side in comparison.sides],
-        "total": len(names),
+        "total": total,
         "offset": query.offset,
         "limit": query.limit,
         "sort": query.sort,
         "order": "desc" if query.descending else "asc",
         "columns": [_column(comparison, name) for name in page],
     }
+
+
+def exported(comparison: Comparison, query: PageQuery) -> tuple[list[str], int]:
+    """Return the names of a page's columns, and how many there are on all its pages."""
+    if query.column is not None:
+        return [query.column], 1
+    names = comparison.selected(query)
+    return names[query.offset : query.offset + query.limit], len(names)
 
 
 def _profile(side: Side) -> dict[str, Any]:
@@ -64,14 +69,19 @@ def _profile(side: Side) -> dict[str, Any]:
 
 
 def _column(comparison: Comparison, name: str) -> dict[str, Any]:
-    columns = [comparison.library.column(side, name) for side in comparison.shown]
-    bins = histogram(columns)
+    columns = comparison.columns(name)
+    bins = histogram(columns.decoded)
     return {
         "name": name,
         "parent": comparison.parents.get(name),
         "profiles": {
             side.letter: facts and _facts(facts, column)
-            for side, facts, column in zip(comparison.shown, comparison.facts(name), columns, strict=True)
+            for side, facts, column in zip(comparison.shown, columns.facts, columns.decoded, strict=True)
+        },
+        "drift": {
+            side.letter: (drift := columns.drift(index)) and _drift(drift)
+            for index, side in enumerate(comparison.shown)
+            if index
         },
         "histogram": {
             "edges": bins.edges.tolist(),
@@ -82,6 +92,19 @@ def _column(comparison: Comparison, name: str) -> dict[str, Any]:
         }
         if bins.edges.size
         else None,
+    }
+
+
+def _drift(drift: Drift) -> dict[str, Any]:
+    return {
+        "verdict": drift.verdict,
+        "score": plain(drift.score),
+        "reasons": drift.reasons,
+        "notes": drift.notes,
+        "typeChange": drift.type_change,
+        "measures": {name: plain(getattr(drift, name)) for name in MEASURES},
+        "newValues": drift.new_values,
+        "vanishedValues": drift.vanished_values,
     }
 
 
@@ -138,25 +161,20 @@ def as_csv(comparison: Comparison, query: PageQuery) -> str:
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    names = comparison.selected(query)[query.offset : query.offset + query.limit]
-    head: Sequence[str] | None = None
+    names, _ = exported(comparison, query)
+    head: tuple[str, ...] = ()
     for name in names:
-        for side, facts in zip(comparison.shown, comparison.facts(name), strict=True):
+        columns = comparison.columns(name)
+        for side, facts, mark in zip(comparison.shown, columns.facts, columns.marks, strict=True):
             if facts is None or facts.statistics is None:
                 continue
             figures = _figures(facts.statistics)
-            if head is None:
+            if not head:
                 head = tuple(figures)
-                writer.writerow(("column", "place", "kind", "label", *head))
-            writer.writerow(
-                (
-                    as_text(name),
-                    side.letter,
-                    side.kind,
-                    as_text(side.label),
-                    *("" if figures[key] is None else figures[key] for key in head),
-                )
-            )
+                writer.writerow(("column", "place", "kind", "label", "drift", "driftScore", *head))
+            drift = (mark.verdict, mark.score) if mark else ("", "")
+            cells = ("" if figures[key] is None else figures[key] for key in head)
+            writer.writerow((as_text(name), side.letter, side.kind, as_text(side.label), *drift, *cells))
     return text.getvalue()
 
 

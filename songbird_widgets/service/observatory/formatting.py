@@ -21,7 +21,8 @@ _LARGE = 1e15
 _SMALL = 1e-4
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
+"""Milliseconds of a day."""
 
 
 def number(value: float | None) -> str:
@@ -137,14 +138,14 @@ def timestamp(ms: int | None) -> str:
         moment = _EPOCH + timedelta(milliseconds=ms)
     except OverflowError:
         return f"{ms} ms"
-    if ms % _DAY_MS == 0:
+    if ms % DAY_MS == 0:
         return moment.strftime("%Y-%m-%d")
     return moment.strftime("%Y-%m-%d %H:%M UTC")
 
 
 def day(ms: int | None) -> str:
     """Write the UTC day that epoch milliseconds fall on."""
-    return timestamp(None if ms is None else ms - ms % _DAY_MS)
+    return timestamp(None if ms is None else ms - ms % DAY_MS)
 
 
 def size(n_bytes: int | None) -> str:

@@ -15,8 +15,9 @@ from tornado.web import url
 from ..handler import Handler
 from . import access, exports, query
 from .comparison import Library
+from .detail import check_column
 from .loading import Shelf
-from .pages import STATIC, Observatory, page_status, render
+from .pages import STATIC, Observatory, file_name, render
 from .problems import PageProblem, Problem, bad_request
 
 if TYPE_CHECKING:
@@ -27,17 +28,11 @@ if TYPE_CHECKING:
     from .access import Viewer
     from .query import PageQuery
 
-_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data: blob:",
-        "form-action 'self'",
-        "base-uri 'none'",
-        # A notebook's panel previews the page: from the same origin behind the relay, else from this machine.
-        "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*",
-    )
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; form-action 'self'; "
+    "base-uri 'none'; "
+    # A notebook's panel previews the page: from the same origin behind the relay, else from this machine.
+    "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
 )
 _NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
 _COMPRESS_FROM = 4096
@@ -47,6 +42,7 @@ _making = threading.Lock()
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 CSV = "text/csv; charset=utf-8"
+SVG = "image/svg+xml"
 
 
 class PageHandler(Handler):
@@ -90,7 +86,7 @@ class PageHandler(Handler):
     @property
     def wants_json(self) -> bool:
         """Whether problems should be answered as JSON."""
-        return self.request.path.endswith((".json", ".csv", ".bin"))
+        return self.request.path.endswith((".json", ".csv", ".svg", ".bin"))
 
     async def send(self, body: str | bytes, content_type: str) -> None:
         """Answer, compressed where that is worth it and understood."""
@@ -144,7 +140,7 @@ class PageHandler(Handler):
 
     @property
     def next_page(self) -> str:
-        """This page relative to the observatory's root, without a session token, for after a sign-in."""
+        """The page relative to the observatory's root, without a session token, for after a sign-in."""
         found = _NEXT.search(self.request.path)
         return found[0] if found else ""
 
@@ -185,14 +181,33 @@ class Profiles(PageHandler):
         if not form:
             status, html = self.observatory.profiles_page(viewer, dataset, asked)
             return status, html, HTML
+        if form == ".svg":
+            chart = self.get_query_argument("chart", "")
+            self.attachment(f"{file_name(asked.column or '')}-{file_name(chart)}.svg")
+            return 200, self.observatory.chart(viewer, dataset, asked, chart), SVG
+        if form == ".bin":
+            name, content = self.observatory.files(viewer, dataset, asked)
+            self.attachment(name)
+            return 200, content, "application/octet-stream"
+        return self._data(viewer, dataset, form, asked)
+
+    def _data(
+        self, viewer: Viewer, dataset: str, form: str, asked: PageQuery
+    ) -> tuple[int, str | bytes, str]:
         comparison = self.observatory.compare(viewer, dataset, asked)
-        status = page_status(comparison)
         problem = comparison.sides[0].problem
         if not comparison.shown and problem:
             raise PageProblem(problem)
+        if asked.column is not None:
+            check_column(comparison, asked.column)
         if form == ".json":
-            return status, msgspec.json.encode(exports.as_json(dataset, comparison, asked)), JSON
-        return status, exports.as_csv(comparison, asked), CSV
+            return 200, msgspec.json.encode(exports.as_json(dataset, comparison, asked)), JSON
+        self.attachment("profiles.csv")
+        return 200, exports.as_csv(comparison, asked), CSV
+
+    def attachment(self, name: str) -> None:
+        """Have a browser keep the answer as a file."""
+        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
 
 
 class Organization(PageHandler):
@@ -323,7 +338,7 @@ def _decoded(arguments: dict[str, list[bytes]]) -> dict[str, list[str]]:
 def routes() -> list[URLSpec]:
     """Return the observatory's routes; their URLs are all relative, so that they can be mounted under any prefix."""
     return [
-        url(r"/resources/([^/]+)/profiles(\.json|\.csv)?", Profiles),
+        url(r"/resources/([^/]+)/profiles(\.json|\.csv|\.svg|\.bin)?", Profiles),
         url(r"/organizations/([^/]+)", Organization),
         url(r"/sign-in", SignIn),
         url(r"/sign-out", SignOut),

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from ..metadata import Metadata, ProfileRow
     from .problems import Problem
 
-DAY_MS = 86_400_000
-
 MOST_OPEN_BYTES = 64_000_000
 """Bytes of profiles kept open; three 1,000-column profiles are 42 MB."""
 
@@ -152,7 +150,7 @@ class Shelf:
 
     def _side(self, org_id: str, dataset_id: str, value: str, place: int) -> Side:
         if _BATCH.fullmatch(value):
-            start = int(value) - int(value) % DAY_MS
+            start = int(value) - int(value) % formatting.DAY_MS
             label = formatting.day(start)
             rows = self.metadata.batches(org_id, dataset_id, start)
             uploads = tuple(row for row in rows if row.state == "uploaded")
@@ -173,7 +171,7 @@ class Shelf:
         except ProfileError as error:
             return replace(side, problem=_unreadable(error))
         except FileNotFoundError:
-            return replace(side, problem=_LOST)
+            return replace(side, problem=LOST)
         return replace(side, outline=outline)
 
 
@@ -230,7 +228,7 @@ def _unreadable(error: ProfileError) -> Problem:
     )
 
 
-_LOST = problems.Problem(
+LOST = problems.Problem(
     500,
     "Internal",
     "This file is missing from the store",

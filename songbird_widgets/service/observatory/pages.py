@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import re
+import zipfile
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -13,12 +16,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import formatting
 from .comparison import Comparison, Library
-from .problems import PageProblem, bad_request
+from .detail import check_column, drawn, make_detail
+from .figures import NARROW, WIDE, standalone, timeline
+from .loading import LOST
+from .problems import PageProblem, bad_request, not_found
 from .query import MOST_PROFILES, PageQuery
 from .table import RowMaker, make_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from markupsafe import Markup
 
     from ..metadata import DatasetRow, Metadata, ProfileRow
     from .access import Viewer
@@ -26,6 +34,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+
+MOST_DAYS = 400
+"""Batches that the timeline draws, the newest ones."""
 
 MOST_CHOICES = 200
 """Profiles of a kind that a chooser offers; the session's own page lists all of them."""
@@ -130,7 +141,7 @@ def choices_of(rows: Sequence[ProfileRow]) -> Choices:
     days: dict[int, list[ProfileRow]] = {}
     for row in rows:
         if row.kind == "batch" and row.dataset_timestamp is not None:
-            days.setdefault(row.dataset_timestamp - row.dataset_timestamp % DAY_MS, []).append(row)
+            days.setdefault(row.dataset_timestamp - row.dataset_timestamp % formatting.DAY_MS, []).append(row)
     batches = [
         Choice(str(day), formatting.day(day), _uploaded(uploads), "batch", day)
         for day, uploads in days.items()
@@ -144,9 +155,6 @@ def choices_of(rows: Sequence[ProfileRow]) -> Choices:
             if members
         )
     )
-
-
-DAY_MS = 86_400_000
 
 
 def _distinct(references: list[Choice]) -> list[Choice]:
@@ -182,6 +190,7 @@ class SideCard:
     query_after: list[tuple[str, str]]
     baseline_url: str
     remove_url: str
+    files_url: str
 
 
 @dataclass
@@ -220,7 +229,7 @@ class Observatory:
         return Comparison(self.library, sides)
 
     def profiles_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
-        """Return status and HTML of the page of one to three profiles."""
+        """Return status and HTML of the page of one to three profiles, or of one column of theirs."""
         comparison = self.compare(viewer, dataset_id, query)
         choices = choices_of(self.metadata.profiles(viewer.org_id, dataset_id))
         cards = [_card(side, query) for side in comparison.sides]
@@ -231,20 +240,79 @@ class Observatory:
             "dataset_shown": formatting.clipped(dataset_id),
             "whose": viewer.shown,
             "title": " · ".join(labels),
-            "heading": _heading(labels),
+            "labels": labels,
             "sides": cards,
             "choices": choices.first(),
             "used": frozenset(query.profiles),
             "can_add": len(cards) < MOST_PROFILES and choices.any,
             "notices": [_nothing_logged(side) for side in comparison.shown if not _rows(side)],
-            "table": make_table(comparison, query, self.rows) if comparison.shown else None,
+            "table": None,
         }
-        home = query.url(
-            profiles=(), column=None, search="", show=(), types=(), offset=0, sort="name", descending=False
+        template = "profiles.html"
+        if comparison.shown and query.column is not None:
+            check_column(comparison, query.column)
+            template = "column.html"
+            page["column"] = make_detail(
+                comparison, query.column, query, self.rows.row(comparison, query.column)
+            )
+        elif comparison.shown:
+            page["table"] = make_table(comparison, query, self.rows)
+        home = PageQuery(token=query.token, theme=query.theme).url()
+        return page_status(comparison), render(template, "../../", page=page, theme=query.theme, home=home)
+
+    def chart(self, viewer: Viewer, dataset_id: str, query: PageQuery, chart: str) -> str:
+        """Return one chart of a column as an SVG file.
+
+        Raises
+        ------
+        PageProblem
+            When there is no such column, or nothing to draw.
+        """
+        comparison = self.compare(viewer, dataset_id, query)
+        if comparison.shown:
+            check_column(comparison, query.column or "")
+            found = drawn(comparison, query.column or "", query, WIDE).get(chart)
+            if found is not None:
+                return standalone(
+                    found, [(side.place, f"{side.letter} {side.label}") for side in comparison.shown]
+                )
+        raise PageProblem(
+            not_found(
+                "There is no such chart", "This column has nothing to draw it from.", "Go back to the column."
+            )
         )
-        return page_status(comparison), render(
-            "profiles.html", "../../", page=page, theme=query.theme, home=home
-        )
+
+    def files(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[str, bytes]:
+        """Return the name and bytes of an uploaded profile; a zip of them when a day has several.
+
+        Raises
+        ------
+        PageProblem
+            When the URL does not name exactly one profile, or its file never came.
+        """
+        if len(query.profiles) != 1:
+            raise PageProblem(
+                bad_request(
+                    "One file at a time", "The link does not name exactly one profile.", "Name one of them."
+                )
+            )
+        (side,) = self.library.shelf.sides(viewer.org_id, dataset_id, query.profiles)
+        if not side.uploads:
+            raise PageProblem(
+                side.problem or not_found("There is no file", "Nothing was uploaded.", "Choose another.")
+            )
+        try:
+            contents = [self.library.shelf.blobs.read(row.blob) for row in side.uploads if row.blob]
+        except FileNotFoundError:
+            raise PageProblem(LOST) from None
+        name = file_name(side.label)
+        if len(contents) == 1:
+            return f"{name}.bin", contents[0]
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for index, content in enumerate(contents, start=1):
+                archive.writestr(f"{name}-{index}.bin", content)
+        return f"{name}.zip", packed.getvalue()
 
     def session_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> str:
         """Return the HTML of a dataset's own page, with nothing chosen."""
@@ -257,7 +325,7 @@ class Observatory:
             "groups": choices.groups,
             "used": frozenset(query.profiles),
             "notices": [],
-            "timeline": "",
+            "timeline": _timelines(choices, query),
         }
         return render("session.html", "../../", page=page, theme=query.theme, home=query.url())
 
@@ -282,7 +350,9 @@ class Observatory:
         seen: set[str] = set()
         for one in newest:
             value = (
-                one.id if one.kind == "reference" else str((one.dataset_timestamp or 0) // DAY_MS * DAY_MS)
+                one.id
+                if one.kind == "reference"
+                else str((one.dataset_timestamp or 0) // formatting.DAY_MS * formatting.DAY_MS)
             )
             if value in seen:
                 continue
@@ -298,6 +368,22 @@ class Observatory:
                 }
             )
         return {"name": formatting.clipped(row.id), "url": f"{base}profiles", "profiles": profiles}
+
+
+def _timelines(choices: Choices, query: PageQuery) -> tuple[Markup, ...]:
+    """Draw a dataset's batches over time, for wide and for narrow screens."""
+    days = [
+        (choice.timestamp, f"{choice.label}, {choice.detail}", query.url(profiles=(choice.value,)))
+        for group in choices.groups
+        for choice in group.choices
+        if choice.kind == "batch"
+    ][:MOST_DAYS]
+    return tuple(timeline(days, width=width) for width in (WIDE, NARROW)) if len(days) > 1 else ()
+
+
+def file_name(label: str) -> str:
+    """Return a file name that holds of a label what is harmless in file names."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:80] or "profile"
 
 
 def page_status(comparison: Comparison) -> int:
@@ -323,6 +409,7 @@ def _card(side: Side, query: PageQuery) -> SideCard:
         query_after=after + rest,
         baseline_url=query.url(profiles=(side.value, *others)) if side.place > 1 else "",
         remove_url=query.url(profiles=tuple(others)),
+        files_url=PageQuery(profiles=(side.value,), token=query.token).url(".bin") if side.uploads else "",
     )
 
 
@@ -350,9 +437,3 @@ def _rows(side: Side) -> int:
 
 def _nothing_logged(side: Side) -> str:
     return f"{side.letter}, {formatting.clipped(side.label, 60)}, is empty: nothing was logged into it."
-
-
-def _heading(labels: Sequence[str]) -> str:
-    if len(labels) == 1:
-        return labels[0]
-    return f"{labels[0]} compared with {' and '.join(labels[1:])}"

@@ -46,7 +46,16 @@ SORTS = (
 )
 """What columns can be sorted by (``sort=``); ``order=desc`` reverses."""
 
-FILTERS = ("drifted", "missing", "only-in-one", "type-changed", "insights", "discrete", "non-discrete")
+FILTERS = (
+    "drifted",
+    "missing",
+    "new",
+    "only-in-one",
+    "type-changed",
+    "insights",
+    "discrete",
+    "non-discrete",
+)
 """What columns can be narrowed to (``show=``, repeatable: all of them must hold)."""
 
 TYPES = ("integral", "fractional", "boolean", "string", "object", "tensor", "unknown")

@@ -12,14 +12,14 @@ from songbird_widgets.profiles import histogram
 
 from . import charts, formatting
 from .cache import Cache
-from .query import MOST_ROWS
+from .query import MOST_ROWS, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from songbird_widgets.profiles import Column, ColumnStatistics
 
-    from .comparison import Comparison, Facts
+    from .comparison import Columns, Comparison, Facts, Mark, Summary
     from .loading import Side
     from .query import PageQuery
 
@@ -55,8 +55,11 @@ HEADS = (
     Head("type-count", "Of type", "Values of that type"),
 )
 
+DRIFT = Head("drift", "Drift", "How far from P1, by effect size", number=False)
+
 SORT_LABELS = {
     "name": "Name",
+    "drift": "Drift",
     **{head.sort: head.label for head in HEADS},
     "discrete": "Discreteness",
 }
@@ -113,10 +116,12 @@ class RowMaker:
 
 
 def _row(comparison: Comparison, name: str) -> Row:
-    facts = comparison.facts(name)
-    columns = [comparison.library.column(side, name) for side in comparison.shown]
+    columns = comparison.columns(name)
     return Row(
-        name, chart_of(comparison.shown, columns, facts), _tags(facts), _lines(comparison.shown, facts)
+        name,
+        chart_of(comparison.shown, columns.decoded, columns.facts),
+        _tags(columns),
+        _lines(comparison, columns),
     )
 
 
@@ -197,25 +202,28 @@ def _as_number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _tags(facts: Sequence[Facts | None]) -> tuple[Tag, ...]:
-    known = [fact.statistics for fact in facts if fact and fact.statistics]
+def _tags(columns: Columns) -> tuple[Tag, ...]:
+    known = [fact.statistics for fact in columns.facts if fact and fact.statistics]
     if not known:
         return ()
     tags = [Tag("discrete" if known[0].is_discrete else "non-discrete")]
-    if len({statistics.inferred_type for statistics in known} - {"unknown"}) > 1:
-        tags.append(Tag("type changed", warn=True))
+    if columns.type_changed:
+        types = " / ".join(statistics.inferred_type for statistics in known)
+        tags.append(Tag("type changed", types, warn=True))
     said: dict[str, str] = {}
     for statistics in known:
         for insight in statistics.insights:
-            said.setdefault(insight.kind, insight.text)
-    tags += [Tag(_INSIGHTS.get(kind, kind), text, warn=True) for kind, text in said.items()]
+            said.setdefault(insight.kind, formatting.clipped(insight.text, 200))
+    tags += [Tag(INSIGHTS.get(kind, kind), text, warn=True) for kind, text in said.items()]
     return tuple(tags)
 
 
-_INSIGHTS = {"mixed_types": "mixed types", "imbalanced": "imbalanced", "nulls": "many nulls"}
+INSIGHTS = {"mixed_types": "mixed types", "imbalanced": "imbalanced", "nulls": "many nulls"}
 
 
-def _lines(sides: Sequence[Side], facts: Sequence[Facts | None]) -> tuple[Line, ...]:
+def _lines(comparison: Comparison, columns: Columns) -> tuple[Line, ...]:
+    sides, facts = comparison.shown, columns.facts
+    marks = columns.marks if comparison.several else []
     known = [fact.statistics if fact else None for fact in facts]
     figures = {
         "mean": [s.mean if s else None for s in known],
@@ -239,7 +247,10 @@ def _lines(sides: Sequence[Side], facts: Sequence[Facts | None]) -> tuple[Line, 
             name: Cell(_css(name), written[name][index], _hidden(values[index], written[name][index]))
             for name, values in figures.items()
         }
-        lines.append(Line(side.place, _cells(statistics, numbers), labels=not labelled))
+        cells = _cells(statistics, numbers)
+        if marks:
+            cells = (_drift_cell(marks[index], first=index == 0), *cells)
+        lines.append(Line(side.place, cells, labels=not labelled))
         labelled = True
     return tuple(lines)
 
@@ -261,6 +272,28 @@ def _cells(statistics: ColumnStatistics, numbers: dict[str, Cell]) -> tuple[Cell
         "type-count": Cell(_css("type-count"), formatting.count(of_type), share),
     }
     return tuple(numbers.get(head.sort) or others[head.sort] for head in HEADS)
+
+
+VERDICTS = {
+    "none": ("○", "none"),
+    "moderate": ("◐", "moderate"),
+    "strong": ("●", "strong"),
+    "unknown": ("?", "can't tell"),
+    "missing": (formatting.MINUS, "missing"),
+    "new": ("+", "new"),
+}
+"""Each verdict as a mark and a word: never by colour alone."""
+
+
+def _drift_cell(mark: Mark | None, *, first: bool) -> Cell:
+    if mark is None:
+        return Cell("c-drift muted", "baseline" if first else formatting.NONE)
+    sign, word = VERDICTS[mark.verdict]
+    return Cell(
+        f"c-drift mark drift-{mark.verdict}",
+        f"{sign} {word}",
+        formatting.clipped(mark.why, 300) if mark.why else "",
+    )
 
 
 def _unique(statistics: ColumnStatistics) -> Cell:
@@ -328,9 +361,10 @@ class Table:
     rows: tuple[ShownRow, ...]
     heads: tuple[ShownHead, ...]
     chips: tuple[Chip, ...]
+    types: tuple[Chip, ...]
     sorts: tuple[tuple[str, str], ...]
     sorted_by: str
-    summary: str
+    summary: Markup
     nothing: str
     clear_url: str
     first: int
@@ -339,24 +373,27 @@ class Table:
     previous_url: str
     next_url: str
     pages: tuple[tuple[int, str], ...]
-    cell_count: int = len(HEADS)
+    cell_count: int
 
 
 def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker) -> Table:
     """Put together the page of the table that `query` asks for."""
     query = query.but(limit=min(query.limit, MOST_ROWS), offset=query.offset)
+    # Whoever sorts or filters by what only the sketches know has all columns looked at anyway.
+    summary = comparison.summary(whatever_it_takes=query.sort != "name" or bool(set(query.show) - _BY_NAME))
     names = comparison.selected(query)
     offset = min(query.offset, max(len(names) - 1, 0) // query.limit * query.limit)
     page = names[offset : offset + query.limit]
     grouped = query.sort == "name"
-    rows = tuple(_shown(comparison, query, maker.row(comparison, name), grouped=grouped) for name in page)
+    heads = HEADS if not comparison.several else (DRIFT, *HEADS)
     return Table(
-        rows=rows,
-        heads=_heads(query),
-        chips=_chips(comparison, query),
-        sorts=tuple(SORT_LABELS.items()),
+        rows=tuple(_shown(comparison, query, maker.row(comparison, name), grouped=grouped) for name in page),
+        heads=_heads(query, heads),
+        chips=_chips(comparison, query, summary),
+        types=_type_chips(query),
+        sorts=tuple(item for item in SORT_LABELS.items() if item[0] != "drift" or comparison.several),
         sorted_by=SORT_LABELS[query.sort],
-        summary=_summary(comparison),
+        summary=_summary(comparison, query, summary),
         nothing="No column matches the search and the filters." if query.searching else _EMPTY,
         clear_url=query.url(search="", highlights=(), show=(), types=()),
         first=offset + 1,
@@ -365,9 +402,11 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker) -> Tab
         previous_url=query.url(offset=max(offset - query.limit, 0)) if offset else "",
         next_url=query.url(offset=offset + query.limit) if offset + query.limit < len(names) else "",
         pages=_pages(query, offset, len(names)),
+        cell_count=len(heads),
     )
 
 
+_BY_NAME = {"missing", "new", "only-in-one"}
 _EMPTY = "These profiles hold no columns: nothing was logged into them."
 
 
@@ -383,60 +422,94 @@ def _shown(comparison: Comparison, query: PageQuery, row: Row, *, grouped: bool)
     return ShownRow(shown, url, parent is not None, row.chart, row.tags, row.lines)
 
 
-def _heads(query: PageQuery) -> tuple[ShownHead, ...]:
+def _heads(query: PageQuery, heads: Sequence[Head]) -> tuple[ShownHead, ...]:
     def sorting(name: str) -> str:
         if query.sort != name:
             return ""
         return "descending" if query.descending else "ascending"
 
+    def shown(head: Head) -> ShownHead:
+        css = "number" if head.number else ""
+        return ShownHead(head.label, query.sorted_by(head.sort), css, sorting(head.sort), head.help)
+
     return (
         ShownHead("Column", query.sorted_by("name"), "name", sorting("name"), "The column's name"),
         ShownHead("Distribution", css="chart"),
         ShownHead("Profile", css="who"),
-        *(
-            ShownHead(
-                head.label,
-                query.sorted_by(head.sort),
-                "number" if head.number else "",
-                sorting(head.sort),
-                head.help,
-            )
-            for head in HEADS
-        ),
+        *map(shown, heads),
     )
 
 
-def _chips(comparison: Comparison, query: PageQuery) -> tuple[Chip, ...]:
-    several = len(comparison.shown) > 1
-    chips = [Chip("All columns", query.url(show=(), types=()), not query.show and not query.types)]
-    if several:
-        missing = sum(map(comparison.missing, comparison.names))
-        chips.append(_chip(query, "missing", "Not in all", str(missing)))
-        chips.append(
-            _chip(
-                query, "only-in-one", "Only in one", str(sum(map(comparison.only_in_one, comparison.names)))
-            )
-        )
-        chips.append(_chip(query, "type-changed", "Type changed"))
+def _chips(comparison: Comparison, query: PageQuery, summary: Summary | None) -> tuple[Chip, ...]:
+    def chip(name: str, label: str, count: int | None) -> Chip:
+        shown = None if count is None else f"{count:,}"
+        return Chip(label, query.toggled(name), name in query.show, shown)
+
+    everything = Chip(
+        "All", query.url(show=(), types=()), not query.show and not query.types, f"{len(comparison.names):,}"
+    )
+    chips = [everything]
+    if comparison.several:
+        chips += [
+            chip("drifted", "Drifted", summary.drifted if summary else None),
+            chip("missing", "Missing", sum(map(comparison.missing, comparison.names))),
+            chip("new", "New", sum(map(comparison.new, comparison.names))),
+            chip("only-in-one", "Only in one", sum(map(comparison.only_in_one, comparison.names))),
+            chip("type-changed", "Type changed", summary.type_changed if summary else None),
+        ]
     chips += [
-        _chip(query, "insights", "With insights"),
-        _chip(query, "discrete", "Discrete"),
-        _chip(query, "non-discrete", "Non-discrete"),
+        chip("insights", "Insights", summary.insights if summary else None),
+        chip("discrete", "Discrete", summary.discrete if summary else None),
+        chip("non-discrete", "Non-discrete", summary.total - summary.discrete if summary else None),
     ]
-    return tuple(chips)
+    # A filter that would leave nothing says nothing, except that it can be switched off.
+    return tuple(chip for chip in chips if chip.count != "0" or chip.on)
 
 
-def _chip(query: PageQuery, name: str, label: str, count: str | None = None) -> Chip:
-    return Chip(label, query.toggled(name), name in query.show, count)
+def _type_chips(query: PageQuery) -> tuple[Chip, ...]:
+    return tuple(
+        Chip(
+            name,
+            query.url(
+                types=tuple(one for one in query.types if one != name)
+                if name in query.types
+                else (*query.types, name)
+            ),
+            name in query.types,
+        )
+        for name in TYPES
+    )
 
 
-def _summary(comparison: Comparison) -> str:
+def _summary(comparison: Comparison, query: PageQuery, summary: Summary | None) -> Markup:
+    """Say at a glance what changed, with a link to each part of it."""
     total = len(comparison.names)
-    said = [f"{total:,} column{'' if total == 1 else 's'}"]
-    if len(comparison.shown) > 1:
-        common = sum(not comparison.missing(name) for name in comparison.names)
-        said.append(f"{common:,} in {'both' if len(comparison.shown) == 2 else 'all three'}")  # noqa: PLR2004
-    return ", ".join(said)
+    counted = f"{total:,} column{'' if total == 1 else 's'}"
+    if not comparison.several:
+        return Markup("<strong>{}</strong>").format(counted)
+    baseline = formatting.clipped(comparison.shown[0].label, 40)
+    if summary is None:
+        url = query.url(sort="drift", descending=True)
+        return Markup('<strong>{}</strong> <a href="{}">Find what drifted from {}</a>').format(
+            counted, url, baseline
+        )
+    said = [
+        Markup('<strong class="drift-{}">{:,} of {}</strong> drifted from {}').format(
+            "strong" if summary.strong else "moderate" if summary.drifted else "none",
+            summary.drifted,
+            counted,
+            baseline,
+        )
+    ]
+    parts = (
+        (summary.strong, "strongly"),
+        (summary.missing, "missing"),
+        (summary.new, "new"),
+        (summary.type_changed, "with another type"),
+        (summary.unknown, "unclear"),
+    )
+    said += [Markup("{:,} {}").format(number, word) for number, word in parts if number]
+    return Markup(" · ").join(said)
 
 
 def _pages(query: PageQuery, offset: int, total: int) -> tuple[tuple[int, str], ...]:

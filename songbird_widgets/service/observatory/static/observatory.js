@@ -60,10 +60,33 @@ function limitChoice(form) {
   look();
 }
 
+// A chart as a picture: the service's own SVG file, painted at twice its size.
+function pngButton(button) {
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const image = new Image();
+    image.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = image.naturalWidth * 2;
+      canvas.height = image.naturalHeight * 2;
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(blob);
+        link.download = `${document.querySelector("h1").textContent.replace(/[^\w.-]+/g, "-") || "chart"}.png`;
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+      });
+    });
+    image.src = button.dataset.png;
+  });
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-theme-switch]").forEach(themeSwitch);
   document.querySelectorAll("select[data-submit]").forEach(goOnChange);
   document.querySelectorAll("form[data-choose]").forEach(limitChoice);
+  document.querySelectorAll("[data-png]").forEach(pngButton);
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
     button.addEventListener("click", () => print());

@@ -1,0 +1,480 @@
+"""One column in full: what the page of a column shows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from songbird_widgets.profiles import MEASURES, histogram
+
+from . import charts, figures, formatting
+from .charts import Series
+from .problems import PageProblem, not_found
+from .table import HEADS, VERDICTS, common_items, item_shares
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from markupsafe import Markup
+
+    from songbird_widgets.profiles import Column, Drift, KllSketch
+
+    from .comparison import Columns, Comparison
+    from .query import PageQuery
+    from .table import Row
+
+RANKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
+"""Ranks of the quantile table; the first and last are minimum and maximum, exact."""
+
+MOST_ITEMS = 15
+"""Items that are drawn; the table lists more."""
+
+MOST_LISTED = 50
+_MOST_NAMED = 5
+_CURVE_POINTS = 240
+
+CHARTS = ("histogram", "distribution", "box", "items")
+"""Charts that can be exported (``chart=``)."""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A small table: a line per thing, a column per profile.
+
+    Parameters
+    ----------
+    heads
+        What the lines' first cells are, then a letter per profile.
+    lines
+        First cell and figures of each line.
+    """
+
+    corner: str
+    letters: tuple[str, ...]
+    lines: tuple[tuple[str, tuple[str, ...]], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart in two widths, and where it can be had as a file."""
+
+    key: str
+    wide: Markup
+    narrow: Markup
+    url: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """A way to draw the histogram, as a link."""
+
+    label: str
+    url: str
+    on: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one profile's column differs from P1's, in words."""
+
+    letter: str
+    verdict: str
+    sign: str
+    word: str
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MeasureLine:
+    """One measure of drift, with what it means."""
+
+    title: str
+    formula: str
+    source: str
+    reading: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DriftSheet:
+    """Drift from P1, profile by profile and measure by measure."""
+
+    letters: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    measures: tuple[MeasureLine, ...]
+
+
+@dataclass(frozen=True)
+class Detail:
+    """All there is to show of a column."""
+
+    name: str
+    shown: str
+    row: Row
+    figures: Sheet
+    charts: dict[str, Chart]
+    options: tuple[tuple[str, tuple[Option, ...]], ...]
+    bins: Sheet | None
+    quantiles: Sheet | None
+    items: Sheet | None
+    types: Sheet
+    conditions: Sheet | None
+    parts: Sheet | None
+    children: tuple[tuple[str, str], ...]
+    previous: tuple[str, str] | None
+    next: tuple[str, str] | None
+    insights: tuple[str, ...]
+    drift: DriftSheet | None
+
+
+def drawn(comparison: Comparison, name: str, query: PageQuery, width: int) -> dict[str, Markup]:
+    """Draw every chart that a column has something for.
+
+    Parameters
+    ----------
+    comparison, name
+        The column of these profiles.
+    query
+        Bins, and whether in counts and on a logarithmic axis.
+    width
+        Pixels.
+    """
+    columns = comparison.columns(name).decoded
+    places = [side.place for side in comparison.shown]
+    made: dict[str, Markup] = {}
+    bins = histogram(columns, bins=query.bins)
+    if bins.edges.size:
+        heights = bins.counts if query.counts else bins.fractions
+        series = [Series(place, one) for place, one in zip(places, heights, strict=True) if one is not None]
+        made["histogram"] = figures.histogram(
+            bins.edges, series, width=width, counts=query.counts, log=query.log
+        )
+        sketches = [
+            (place, column.kll)
+            for place, column in zip(places, columns, strict=True)
+            if column is not None and column.kll is not None and column.kll.n
+        ]
+        curves = [(place, *_curve(kll)) for place, kll in sketches]
+        curves = [(place, values, shares) for place, values, shares in curves if values.size]
+        if curves:
+            made["distribution"] = figures.distribution(curves, width=width)
+        finite = [
+            (place, kll.quantiles((0, 0.25, 0.5, 0.75, 1)).tolist())
+            for place, kll in sketches
+            if math.isfinite(kll.min) and math.isfinite(kll.max)
+        ]
+        if finite:
+            made["box"] = figures.boxes(finite, width=width)
+    shares = [item_shares(column) for column in columns]
+    names = common_items(shares, MOST_ITEMS, 2 * MOST_ITEMS)
+    if names:
+        series = [
+            Series(place, charts.heights(names, share))
+            for place, share in zip(places, shares, strict=True)
+            if share
+        ]
+        made["items"] = figures.items(names, series, width=width)
+    return made
+
+
+def make_detail(comparison: Comparison, name: str, query: PageQuery, row: Row) -> Detail:
+    """Put together the page of a column.
+
+    Raises
+    ------
+    PageProblem
+        When none of the profiles has the column.
+    """
+    check_column(comparison, name)
+    looked_at = comparison.columns(name)
+    columns = looked_at.decoded
+    letters = tuple(side.letter for side in comparison.shown)
+    wide, narrow = (drawn(comparison, name, query, width) for width in (figures.WIDE, figures.NARROW))
+    made = {
+        key: Chart(key, wide[key], narrow[key], f"{query.url('.svg')}&chart={key}")
+        for key in CHARTS
+        if key in wide
+    }
+    return Detail(
+        name=name,
+        shown=formatting.clipped(name, 120),
+        row=row,
+        figures=_figures(letters, row),
+        charts=made,
+        options=_options(query),
+        bins=_bins(letters, columns, query),
+        quantiles=_quantiles(letters, columns),
+        items=_items(letters, columns),
+        types=_types(letters, columns),
+        conditions=_conditions(letters, columns),
+        parts=_parts(letters, columns),
+        children=tuple(
+            (formatting.clipped(child, 120), query.url(column=child))
+            for child, parent in comparison.parents.items()
+            if parent == name
+        ),
+        previous=_neighbour(comparison, name, query, -1),
+        next=_neighbour(comparison, name, query, 1),
+        insights=_insights(looked_at),
+        drift=_drift(looked_at) if comparison.several else None,
+    )
+
+
+def check_column(comparison: Comparison, name: str) -> None:
+    """Refuse a column that none of the profiles has.
+
+    Raises
+    ------
+    PageProblem
+        When there is none.
+    """
+    if not any(name in side.names for side in comparison.shown):
+        raise PageProblem(
+            not_found(
+                "There is no such column",
+                f"None of these profiles has a column called {formatting.clipped(name, 60)}.",
+                "Go back to all columns, or search there.",
+            )
+        )
+
+
+def _curve(kll: KllSketch) -> tuple[np.ndarray, np.ndarray]:
+    """Thin a sketch's cumulative distribution to what can be seen."""
+    values, cumulative = kll.items, kll.cumulative[1:] / kll.n
+    finite = np.isfinite(values)
+    values, cumulative = values[finite], cumulative[finite]
+    if values.size > _CURVE_POINTS:
+        # Evenly by rank and by value: the first keeps the steep parts, the second the tails.
+        ranks = np.searchsorted(cumulative, np.linspace(0, 1, _CURVE_POINTS))
+        spread = np.searchsorted(values, np.linspace(values[0], values[-1], _CURVE_POINTS))
+        kept = np.unique(np.concatenate([ranks, spread, [0, values.size - 1]]).clip(0, values.size - 1))
+        values, cumulative = values[kept], cumulative[kept]
+    # The ends are exact, whether or not the sketch retained them.
+    if math.isfinite(kll.min) and math.isfinite(kll.max):
+        values = np.concatenate([[kll.min], values, [kll.max]])
+        cumulative = np.concatenate([[0.0], cumulative, [1.0]])
+    return values, cumulative
+
+
+def _figures(letters: tuple[str, ...], row: Row) -> Sheet:
+    lines = []
+    for index, head in enumerate(reversed(HEADS), start=1):  # from the end: drift may stand before them
+        cells = tuple(line.cells[-index].text if line.cells else formatting.NONE for line in row.lines)
+        lines.append((head.label, cells))
+    return Sheet("Figure", letters, tuple(reversed(lines)))
+
+
+def _options(query: PageQuery) -> tuple[tuple[str, tuple[Option, ...]], ...]:
+    return (
+        ("Bins", tuple(Option(str(n), query.url(bins=n), query.bins == n) for n in (30, 60, 90))),
+        (
+            "Height",
+            (
+                Option("percent", query.url(counts=False), not query.counts),
+                Option("count", query.url(counts=True), query.counts),
+            ),
+        ),
+        (
+            "Scale",
+            (
+                Option("linear", query.url(log=False), not query.log),
+                Option("log", query.url(log=True), query.log),
+            ),
+        ),
+    )
+
+
+def _bins(letters: tuple[str, ...], columns: Sequence[Column | None], query: PageQuery) -> Sheet | None:
+    bins = histogram(columns, bins=query.bins)
+    if not bins.edges.size:
+        return None
+    edges = formatting.numbers(bins.edges.tolist())
+    lines = []
+    for index in range(bins.edges.size - 1):
+        cells = []
+        for counts, fractions in zip(bins.counts, bins.fractions, strict=True):
+            if counts is None or fractions is None:
+                cells.append(formatting.NONE)
+            elif query.counts:
+                cells.append(formatting.count(round(float(counts[index]))))
+            else:
+                cells.append(formatting.percent(float(fractions[index])))
+        lines.append((f"{edges[index]} to {edges[index + 1]}", tuple(cells)))
+    return Sheet("Bin", letters, tuple(lines))
+
+
+def _quantiles(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
+    known = [
+        column.kll.quantiles(RANKS).tolist()
+        if column is not None and column.kll is not None and column.kll.n
+        else None
+        for column in columns
+    ]
+    if not any(known):
+        return None
+    lines = []
+    for index, rank in enumerate(RANKS):
+        label = {0.0: "Minimum", 0.5: "Median", 1.0: "Maximum"}.get(rank, f"{rank * 100:g} %")
+        lines.append((label, tuple(formatting.numbers([one[index] if one else None for one in known]))))
+    return Sheet("Quantile", letters, tuple(lines), _rank_note(columns))
+
+
+def _rank_note(columns: Sequence[Column | None]) -> str:
+    errors = [column.kll.rank_error for column in columns if column is not None and column.kll is not None]
+    worst = max(errors, default=0.0)
+    if not worst:
+        return "Exact: the sketches still hold every number."
+    return f"Ranks are right within {formatting.percent(worst)}; minimum and maximum are exact."
+
+
+def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
+    sketches = [column.frequent_items if column is not None else None for column in columns]
+    found = [{item.value: item for item in sketch.items} if sketch is not None else {} for sketch in sketches]
+    names = common_items([item_shares(column) for column in columns], MOST_LISTED, MOST_LISTED)
+    if not names:
+        return None
+    lines = []
+    for name in names:
+        cells = []
+        for sketch, known in zip(sketches, found, strict=True):
+            item = known.get(name)
+            if sketch is None or item is None or not sketch.total:
+                cells.append(formatting.NONE)
+                continue
+            text = f"{formatting.percent(item.estimate / sketch.total)} · {item.estimate:,}"
+            if item.lower != item.upper:
+                text += f" ({item.lower:,}–{item.upper:,})"  # noqa: RUF001 - a range
+            cells.append(text)
+        lines.append((formatting.clipped(name, 120), tuple(cells)))
+    lossless = all(sketch is None or not sketch.offset for sketch in sketches)
+    note = (
+        "Counts are exact: no value was left out."
+        if lossless
+        else "Counts are estimates with their bounds; rarer values were left out."
+    )
+    return Sheet("Value", letters, tuple(lines), note)
+
+
+def _types(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet:
+    names = ("integral", "fractional", "boolean", "string", "object", "tensor")
+    lines = [
+        (
+            name,
+            tuple(
+                formatting.NONE if column is None else f"{getattr(column.types, name):,}"
+                for column in columns
+            ),
+        )
+        for name in names
+    ]
+    counts: tuple[tuple[str, Callable[[Column], int]], ...] = (
+        ("null", lambda column: column.counts.null),
+        ("NaN, also among the nulls", lambda column: column.counts.nan),
+        ("infinite", lambda column: column.counts.inf),
+    )
+    for label, count in counts:
+        lines.append(
+            (label, tuple(formatting.NONE if column is None else f"{count(column):,}" for column in columns))
+        )
+    shown = [line for line in lines if any(cell not in {"0", formatting.NONE} for cell in line[1])]
+    return Sheet("Values", letters, tuple(shown or lines[:1]))
+
+
+def _conditions(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
+    names = sorted(
+        {name for column in columns if column is not None for name in column.conditions} - {"total"}
+    )
+    if not names:
+        return None
+    lines = []
+    for name in names:
+        cells = []
+        for column in columns:
+            met = column.conditions.get(name) if column is not None else None
+            tried = column.conditions.get("total", 0) if column is not None else 0
+            if met is None or not tried:
+                cells.append(formatting.NONE)
+            else:
+                cells.append(f"{formatting.percent(met / tried)} · {met:,} of {tried:,}")
+        lines.append((formatting.clipped(name, 120), tuple(cells)))
+    return Sheet("Condition met", letters, tuple(lines))
+
+
+def _parts(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
+    names = sorted({name for column in columns if column is not None for name in column.others})
+    if not names:
+        return None
+    lines = []
+    for name in names:
+        cells = []
+        for column in columns:
+            part = column.others.get(name) if column is not None else None
+            if part is None or part.kll is None or not part.kll.n:
+                cells.append(formatting.NONE)
+                continue
+            low, mean, high = formatting.numbers([part.kll.min, part.mean, part.kll.max])
+            cells.append(f"mean {mean} ({low} to {high})")
+        lines.append((formatting.clipped(name.rpartition("/")[2], 80), tuple(cells)))
+    return Sheet("Part", letters, tuple(lines), "Characters of each kind in a value: mean, least and most.")
+
+
+def _insights(columns: Columns) -> tuple[str, ...]:
+    return tuple(
+        f"{side.letter}: {formatting.clipped(insight.text, 200)}"
+        for side, facts in zip(columns.sides, columns.facts, strict=True)
+        if facts and facts.statistics
+        for insight in facts.statistics.insights
+    )
+
+
+def _drift(columns: Columns) -> DriftSheet:
+    drifts = [(side, columns.drift(index)) for index, side in enumerate(columns.sides) if index]
+    found = [(side.letter, drift) for side, drift in drifts if drift is not None]
+    verdicts = []
+    for letter, drift in found:
+        sign, word = VERDICTS[drift.verdict]
+        reasons = tuple(formatting.clipped(text, 300) for text in drift.reasons)
+        notes = [*drift.notes, *_came_and_went(drift)]
+        verdicts.append(
+            Verdict(
+                letter,
+                drift.verdict,
+                sign,
+                word,
+                reasons,
+                tuple(formatting.clipped(one, 300) for one in notes),
+            )
+        )
+    lines = []
+    for key, measure in MEASURES.items():
+        values = [getattr(drift, key) for _, drift in found]
+        if any(value is not None for value in values):
+            written = tuple(formatting.numbers(values))
+            lines.append(
+                MeasureLine(measure.title, measure.formula, measure.source, measure.reading, written)
+            )
+    return DriftSheet(tuple(letter for letter, _ in found), tuple(verdicts), tuple(lines))
+
+
+def _came_and_went(drift: Drift) -> list[str]:
+    """Name some of the values that are new and that vanished."""
+    said = []
+    for what, values in (("New", drift.new_values), ("Vanished", drift.vanished_values)):
+        if values:
+            some = ", ".join(formatting.clipped(value, 30) for value in values[:_MOST_NAMED])
+            more = f" and {len(values) - _MOST_NAMED:,} more" if len(values) > _MOST_NAMED else ""
+            said.append(f"{what} values: {some}{more}.")
+    return said
+
+
+def _neighbour(comparison: Comparison, name: str, query: PageQuery, step: int) -> tuple[str, str] | None:
+    at = comparison.names.index(name) + step
+    if not 0 <= at < len(comparison.names):
+        return None
+    other = comparison.names[at]
+    return formatting.clipped(other, 40), query.url(column=other)
