@@ -1,18 +1,21 @@
-"""Where a client talks to and with what: arguments first, then the environment, then this user's local service."""
+"""Where a client talks to and with what: from arguments, the environment, or the local service."""
 
 from __future__ import annotations
 
 import importlib
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 from .retry import Retry
 from .secrecy import origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _ENDPOINT_VARIABLES = ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT")
 _KEY_VARIABLES = ("SONGBIRD_API_KEY", "WHYLABS_API_KEY")
@@ -67,7 +70,7 @@ def configure(
     retries: int | Retry,
     headers: Mapping[str, str] | None,
 ) -> Settings:
-    """Find out where to talk to and check all of it; the local service is started only if nothing names an endpoint.
+    """Find out where to talk to, and check it; the local service is started only if nothing names another.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def configure(
     return Settings(_checked_endpoint(endpoint, source), key, _seconds(timeout), patience, extra)
 
 
-def checked_key(api_key: str, source: str = "the argument api_key") -> str:
+def checked_key(api_key: object, source: str = "the argument api_key") -> str:
     """Return an API key as it can be sent in a header, without white space around it."""
     if not isinstance(api_key, str) or not api_key.strip():
         raise ConfigurationError(f"The API key from {source} is empty or no text.")
@@ -106,8 +109,8 @@ def _first(value: str | None, argument: str, variables: tuple[str, ...]) -> tupl
     )
 
 
-def _checked_endpoint(endpoint: str, source: str) -> str:
-    endpoint = endpoint.strip().rstrip("/") if isinstance(endpoint, str) else ""
+def _checked_endpoint(given: object, source: str) -> str:
+    endpoint = given.strip().rstrip("/") if isinstance(given, str) else ""
     try:
         parts = urlsplit(endpoint)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -126,13 +129,13 @@ def _checked_endpoint(endpoint: str, source: str) -> str:
     return endpoint
 
 
-def _seconds(timeout: float) -> float:
+def _seconds(timeout: object) -> float:
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
         raise ConfigurationError("The timeout must be a number of seconds above 0.")
     return float(timeout)
 
 
-def _retry(retries: int | Retry) -> Retry:
+def _retry(retries: object) -> Retry:
     if isinstance(retries, Retry):
         return retries
     if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
@@ -141,11 +144,12 @@ def _retry(retries: int | Retry) -> Retry:
 
 
 def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    for name, value in (headers or {}).items():
+    checked: list[tuple[Any, Any]] = list((headers or {}).items())
+    for name, value in checked:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError("A header's name holds characters that no header's name has.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"The header {name} is set by the client itself.")
         if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"The header {name} holds characters that cannot be sent.")
-    return tuple((headers or {}).items())
+    return tuple(checked)

@@ -1,7 +1,7 @@
 """One call, from request to answer, with its repetitions and redirects, as a generator that does no I/O.
 
-A conversation yields what is to be done (an `Exchange` or a `Pause`) and is sent what came of it (a `Reply` or a
-`Failure`). `Songbird` does it with sockets, `AsyncSongbird` with an event loop; both hold the same conversations.
+A conversation yields what is to be done (an `Exchange` or a `Pause`) and is sent what came of it (a `Reply`
+or a `Failure`). `Songbird` does it with sockets, `AsyncSongbird` with an event loop; both hold the same ones.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar, Union, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import urljoin
 
 import msgspec
 
 from . import errors
-from .configuration import Settings
-from .models import ErrorResponse, Request
-from .operations import OPERATIONS, Operation, check
+from .models import ErrorResponse
+from .operations import OPERATIONS, check
 from .retry import Repeat, Retry, Trouble, pause_before, retry_after
 from .secrecy import excerpt, origin_of
+
+if TYPE_CHECKING:
+    from .configuration import Settings
+    from .models import Request
 
 T = TypeVar("T")
 _MOST_REDIRECTS = 3
@@ -79,8 +82,8 @@ class Failure:
     error: errors.SongbirdError | None = None
 
 
-Outcome: TypeAlias = Union[Reply, Failure]
-Steps: TypeAlias = Generator[Union[Exchange, Pause], Union[Reply, Failure, None], T]
+Outcome: TypeAlias = Reply | Failure
+Steps: TypeAlias = Generator[Exchange | Pause, Reply | Failure | None, T]
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,8 @@ def attempts(
 def call(message: Request[T], settings: Settings, api_key: str | None = None) -> Steps[RawResponse[T]]:
     """Hold the conversation for one operation; `api_key` is for this call alone.
 
-    Returns the last answer, whatever its status. Raises `ValidationError` or `ConfigurationError` before anything is
-    sent, and another `SongbirdError` if no answer came, or one that leads elsewhere.
+    Returns the last answer, whatever its status. Raises `ValidationError` or `ConfigurationError` before
+    anything is sent, and another `SongbirdError` if no answer came, or one that leads elsewhere.
     """
     talk = _Talk(message, settings, api_key)
     url, began = talk.url, time.monotonic()
@@ -193,7 +196,6 @@ class _Talk:
         session_id = getattr(message, "session_id", "")
         self.secrets = (*settings.secrets, *(s for s in (key, session_id) if s))
         headers = {"user-agent": AGENT, "accept": ("Accept", "application/json")}
-        headers["accept-encoding"] = ("Accept-Encoding", "identity")
         if self.content is not None:
             headers["content-type"] = ("Content-Type", "application/json")
         headers.update((name.lower(), (name, value)) for name, value in settings.headers)
@@ -252,8 +254,8 @@ class _Talk:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         shown = excerpt(reply.body, self.secrets)
-        said = f"{self.settings.origin} answered {self.operation.doing} ({reply.status}), but not as Songbird does: "
-        said += f"{reason}." + (f" It begins: “{shown}”." if shown else "")
+        said = f"{self.settings.origin} answered {self.operation.doing} ({reply.status}), but not as Songbird"
+        said += f" does: {reason}." + (f" It begins: “{shown}”." if shown else "")
         raise self.error(errors.ResponseError, said, reply, advice="Check the address of the endpoint.")
 
     def refused(self, reply: Reply) -> errors.SongbirdError:

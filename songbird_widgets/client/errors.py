@@ -1,7 +1,7 @@
 """Everything that can go wrong with a Songbird endpoint, as one small tree of exceptions.
 
-``str(error)`` is for the person reading: what happened, to what, and what to do now. No error holds an API key, a whole
-session id, a presigned URL or the path of an endpoint, nor a chained exception that does.
+``str(error)`` is for the person reading: what happened, to what, and what to do now. No error holds an API
+key, a whole session id, a presigned URL or the path of an endpoint, nor a chained exception that does.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
 """The messages of the sessions API, as Python sees them; on the wire their fields are camelCase.
 
-The service answers with the same ones. Unknown fields are ignored on decoding, as the contract asks. Fields that
-carry a session id or a signed URL are shortened in reprs.
+The service answers with the same ones. Unknown fields are ignored, as the contract asks. Fields that carry a
+session id or a signed URL are shortened in reprs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -30,11 +29,11 @@ class Message(msgspec.Struct, frozen=True, rename="camel"):
     """What all messages have in common: immutable, camelCase on the wire, reprs without secrets."""
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(self.__rich_repr__())})"
+        shown = (f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({', '.join(shown)})"
 
-    def __rich_repr__(self) -> Iterator[str]:  # msgspec gives every struct one that shows all values
-        for name in self.__struct_fields__:
-            yield f"{name}={_shown(name, getattr(self, name))}"
+    def __rich_repr__(self) -> Any:  # msgspec gives every struct one that shows all values
+        yield repr(self)
 
 
 class Request(Message, Generic[T], frozen=True):
@@ -140,7 +139,7 @@ class CreateDatasetProfileUploadResponse(Message, frozen=True, omit_defaults=Tru
 
 
 class LogSessionReferenceResponse(Message, frozen=True, omit_defaults=True):
-    """A slot for a reference profile: its id, and the presigned URL that takes the bytes for about 15 minutes."""
+    """A slot for a reference: its id, and the presigned URL that takes the bytes for about 15 minutes."""
 
     id: str
     model_id: str

@@ -6,9 +6,8 @@ import operator
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from collections.abc import Callable
 from functools import partial
-from typing import Any, SupportsIndex, cast, get_args
+from typing import TYPE_CHECKING, Any, SupportsIndex, cast, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +16,9 @@ from . import models as m
 from .errors import ValidationError
 from .retry import Repeat
 from .secrecy import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_PROFILES_A_LINK = 3
 _LONGEST_ID = 256
@@ -27,7 +29,7 @@ _LAST_MILLISECOND = 253_402_300_799_999  # the end of the year 9999
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: in words, method, path with fields of the message in braces, key or not, what may be repeated.
+    """One operation: in words, method, path with the message's fields in braces, key or not.
 
     `body` names the field that is sent as JSON, "" the whole message.
     """
@@ -63,7 +65,7 @@ def _named(kind: type[m.Request[Any]], operation: Operation) -> Operation:
 
 
 _SESSION = "/v0/sessions/{session_id}"
-_UNNAMED = {
+_UNNAMED: dict[type[m.Request[Any]], Operation] = {
     m.CreateSessionRequest: Operation("opening a session", "POST", "/v0/sessions", body=""),
     m.GetSessionRequest: Operation("asking about the session", "GET", _SESSION, keyed=True),
     m.CreateDatasetProfileUploadRequest: Operation(
@@ -150,7 +152,7 @@ def text(value: object, what: str, *, may_be_empty: bool = False) -> None:
         )
     if not may_be_empty and not plain(value):
         raise ValidationError(f"The {what} is empty.")
-    if any("\ud800" <= c <= "\udfff" for c in value):
+    if not value.isascii() and value.encode("utf-8", "ignore").decode("utf-8") != value:
         raise ValidationError(f"The {what} holds half a character (a lone surrogate) and cannot be sent.")
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class Repeat(Enum):
 def pause_before(policy: Retry, attempt: int, elapsed: float, asked: float | None) -> float | None:
     """Return the seconds to wait after attempt number `attempt`, or None to give up.
 
-    `elapsed` is the seconds since the first attempt began, `asked` those that the server asked for. Exponential
-    backoff with jitter between half and all of it, so that clients that failed together do not return together.
+    `elapsed` is the seconds since the first attempt began, `asked` those that the server asked for. They
+    double with each attempt, with jitter, so that clients that failed together do not return together.
     """
     if attempt >= policy.attempts or (asked is not None and asked > policy.longest_wait):
         return None
@@ -74,8 +77,8 @@ def pause_before(policy: Retry, attempt: int, elapsed: float, asked: float | Non
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Return how many seconds a server asks to wait, from its headers (names in lower case), or None.
 
-    ``Retry-After-Ms`` counts milliseconds; ``Retry-After`` seconds, or names a date, for which `now` is needed, in
-    seconds since 1970.
+    ``Retry-After-Ms`` counts milliseconds; ``Retry-After`` seconds, or it names a date, for which `now` is
+    needed, in seconds since 1970.
     """
     milliseconds, value = _number(headers.get("retry-after-ms")), headers.get("retry-after")
     if milliseconds is not None:

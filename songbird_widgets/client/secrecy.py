@@ -1,11 +1,14 @@
-"""What may be shown of secrets: session ids shortened, addresses as origins, answers as short safe excerpts."""
+"""What may be shown of secrets: session ids shortened, addresses as origins, answers as safe excerpts."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from urllib.parse import quote
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _SHORTEST_SECRET = 4  # anything shorter would blank out ordinary words
 _URL = re.compile(r"(https?://)(?:[^\s/?#\"'<>@]*@)?([^\s/?#\"'<>]*)([^\s\"'<>]*)", re.IGNORECASE)
@@ -28,6 +31,13 @@ def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL: all of it that is never secret."""
     match = _URL.match(url)
     return plain(match[1] + match[2]) if match else "(no URL)"
+
+
+def secrets_of(url: str) -> tuple[str, ...]:
+    """Return what must not be seen of a presigned URL: its query, and every value in it, encoded and not."""
+    query = url.partition("?")[2]
+    values = re.findall(r"=([^&]+)", query)
+    return (query, *values, *map(unquote, values)) if query else ()
 
 
 def plain(text: str) -> str:
@@ -54,8 +64,8 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 def excerpt(body: bytes, secrets: Iterable[str], length: int = 160) -> str:
     """Show the start of an answer that was not understood, as one line of at most `length` characters.
 
-    Secrets are blanked out before markup is dropped and the text is cut, lest one be left half shown, and again
-    afterwards, since that may have joined the pieces of one.
+    Secrets are blanked out before markup is dropped and the text is cut, lest one be left half shown, and
+    once more afterwards, since that may have joined the pieces of one.
     """
     text = redact(body[:65_536].decode("utf-8", "replace"), secrets)
     text = redact(plain(_TAG.sub(" ", _UNSEEN_ELEMENT.sub(" ", text))), secrets)

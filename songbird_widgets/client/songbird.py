@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from . import models as m
@@ -15,6 +14,7 @@ from .errors import ValidationError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
     from pathlib import Path
     from typing import Concatenate, ParamSpec, SupportsIndex
 
@@ -62,9 +62,10 @@ class _Client:
         retries: int | Retry | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Self:
-        """Return a client with other options that shares this one's connections; closing it leaves them open."""
+        """Return a client with other options and the same connections, which closing it leaves open."""
         other = copy.copy(self)
-        other.settings, other._owner = self.settings.changed(timeout, retries, headers), False
+        other.settings = self.settings.changed(timeout, retries, headers)
+        other._owner = False  # noqa: SLF001 - its own class
         return other
 
     def _wire(self) -> Any:
@@ -80,9 +81,7 @@ class _Client:
         )
 
     def __reduce__(self) -> str:
-        raise TypeError(
-            "A client holds connections and secrets and cannot be pickled: make a new one over there."
-        )
+        raise TypeError("A client holds connections and secrets and cannot be pickled: make a new one.")
 
 
 def _request(kind: type[_R], given: object, **fields: Any) -> _R:
@@ -96,14 +95,14 @@ class Songbird(_Client):
     Parameters
     ----------
     endpoint
-        Where to talk to. Else SONGBIRD_ENDPOINT, then WHYLABS_API_ENDPOINT, then this user's local service, which is
-        started if need be.
+        Where to talk to. Else SONGBIRD_ENDPOINT, then WHYLABS_API_ENDPOINT, then this user's local service,
+        which is started if need be.
     api_key
         For `get_session` and `claim_guest_session`, and sent with no other. Else SONGBIRD_API_KEY, then
         WHYLABS_API_KEY.
     timeout
-        Seconds that one attempt may take, from connecting to the last byte; more for a profile's bytes, in proportion
-        to their number.
+        Seconds that one attempt may take, from connecting to the last byte; more for a profile's bytes, in
+        proportion to their number.
     retries
         How often to try again what may be repeated, or a whole `Retry` policy.
     headers
@@ -152,9 +151,11 @@ class Songbird(_Client):
                     step = steps.send(wire.send(step, stopped))
         except StopIteration as end:
             return cast("T", end.value)
+        finally:
+            steps.close()
 
     def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
-        """Send a request message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
+        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
         return self.run(call(message, self.settings, None if api_key is None else checked_key(api_key)))
 
     def send(self, message: m.Request[T], api_key: str | None = None) -> T:
@@ -162,7 +163,7 @@ class Songbird(_Client):
         return self.raw(message, api_key).parse()
 
     def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
-        """Open a guest session for a user id of one's own choosing (a UUID, say); its id is a bearer: keep it safe."""
+        """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
         return self.send(_request(m.CreateSessionRequest, user_id, user_id=user_id))
 
     def get_session(
@@ -202,7 +203,7 @@ class Songbird(_Client):
         dataset_timestamp: SupportsIndex | None = None,
         region: str | None = None,
     ) -> m.LogSessionReferenceResponse:
-        """Ask for a slot for a reference profile, which is known by the id in the answer and shown by its alias."""
+        """Ask for a slot for a reference profile, known by the id in the answer and shown by its alias."""
         body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
         kind = m.CreateReferenceProfileUploadRequest
         return self.send(_request(kind, session_id, log_reference_request=body, session_id=session_id))
@@ -251,24 +252,24 @@ class Songbird(_Client):
     def list_session_profiles(
         self, session_id: str | m.ListSessionProfilesRequest
     ) -> m.ListSessionProfilesResponse:
-        """Return what was uploaded to a session, oldest first; endpoints other than songbird-widgets' raise NotFound."""
+        """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
         return self.send(_request(m.ListSessionProfilesRequest, session_id, session_id=session_id))
 
 
 def _awaited(
     method: Callable[Concatenate[Songbird, P], T],
-) -> Callable[Concatenate[AsyncSongbird, P], Awaitable[T]]:
+) -> Callable[Concatenate[AsyncSongbird, P], Coroutine[Any, Any, T]]:
     """Make an operation of `Songbird` one of `AsyncSongbird`, where `send` is to be awaited."""
 
-    @functools.wraps(method)
-    async def operation(self: AsyncSongbird, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def operation(self: AsyncSongbird, /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await cast("Awaitable[T]", method(cast("Songbird", self), *args, **kwargs))
 
+    functools.update_wrapper(operation, method)
     return operation
 
 
 class AsyncSongbird(_Client):
-    """The same for asyncio: every operation is awaited. A client belongs to the event loop that it is first used on.
+    """The same for asyncio. A client belongs to the event loop that it is first used on.
 
     The parameters are those of `Songbird`, with an `httpx.AsyncClient` or an asynchronous transport.
     """
@@ -296,9 +297,10 @@ class AsyncSongbird(_Client):
             await cast("AsyncWire", self._wire()).aclose()
 
     def single(self) -> AsyncSongbird:
-        """Return a client of one connection to each host, with the same certificates: for a worker among many."""
+        """Return a client of one connection to each host, for a worker among many."""
         worker = copy.copy(self)
-        worker._wires, worker._owner = [cast("AsyncWire", self._wire()).single()], True
+        worker._wires = [cast("AsyncWire", self._wire()).single()]  # noqa: SLF001 - its own class
+        worker._owner = True  # noqa: SLF001
         return worker
 
     async def run(self, steps: Steps[T]) -> T:
@@ -312,9 +314,11 @@ class AsyncSongbird(_Client):
                 )
         except StopIteration as end:
             return cast("T", end.value)
+        finally:
+            steps.close()
 
     async def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
-        """Send a request message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
+        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
         return await self.run(call(message, self.settings, None if api_key is None else checked_key(api_key)))
 
     async def send(self, message: m.Request[T], api_key: str | None = None) -> T:

@@ -1,9 +1,9 @@
 """Exchanges over real connections: the only module that imports httpx.
 
-Clients send through httpcore, the engine inside httpx, over a network backend of their own: here each read knows how
-long the whole exchange may still take and whether the caller has said stop, while no timeout of httpx ends an answer
-that trickles in; a presigned URL leaves byte for byte as it came; and no full URL is logged. An injected httpx client
-or transport is used as it is, and bounded between the pieces of an answer only.
+Clients send through httpcore, the engine inside httpx, over a network backend of their own: here each read
+knows how long the whole exchange may still take and whether the caller has said stop, while no timeout of
+httpx ends an answer that trickles in; a presigned URL leaves byte for byte as it came; and no full URL is
+logged. An injected httpx client or transport is used as it is; it is bounded between the pieces of an answer.
 """
 
 from __future__ import annotations
@@ -16,22 +16,27 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpcore
 import httpx
 
-from .conversation import Body, Exchange, Failure, Outcome, Reply
+from .conversation import Failure, Reply
 from .errors import ConfigurationError, SongbirdError
 from .retry import Trouble
 from .secrecy import origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from .conversation import Body, Exchange, Outcome
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
@@ -106,7 +111,7 @@ class _Stream(httpcore.NetworkStream):
                 if time.monotonic() >= until:
                     raise
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - the clock's is shorter
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - see _flush
         self._unsent = self._unsent + buffer if self._unsent else buffer
         if len(self._unsent) > _JOINED:
             self._flush()
@@ -144,7 +149,7 @@ def _shorter(timeout: float | None) -> float | None:
 
 @dataclass(frozen=True)
 class Route:
-    """How endpoints are reached: through whose client, transport or proxy, and trusting which certificates."""
+    """How endpoints are reached: through whose client, transport or proxy, trusting which certificates."""
 
     http_client: Any = None
     transport: Any = None
@@ -153,7 +158,7 @@ class Route:
 
 
 class _Lines:
-    """The connections of one client, a pool for each origin: made when first needed, and again in a forked child."""
+    """A client's connections, a pool for each origin: made when needed, and again in a forked child."""
 
     _kinds: tuple[type, type, type]  # httpx's client and transport, httpcore's pool
     _options: dict[str, Any]
@@ -162,9 +167,7 @@ class _Lines:
         self, route: Route, connections: int = _CONNECTIONS, context: ssl.SSLContext | None = None
     ) -> None:
         if route.http_client is not None and (route.transport or route.proxy or route.verify is not True):
-            raise ConfigurationError(
-                "An http_client brings its own transport, proxy and certificates: give one of them."
-            )
+            raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
         for given, kind in zip((route.http_client, route.transport), self._kinds, strict=False):
             if given is not None and not isinstance(given, kind):
                 raise ConfigurationError(
@@ -245,7 +248,7 @@ class Wire(_Lines):
         return outcome
 
     def _send(self, exchange: Exchange, clock: _Clock) -> Outcome:
-        content = exchange.content
+        content: Any = exchange.content
         if content is not None and not isinstance(content, bytes):
             content = content.chunks()
         response: Any
@@ -323,7 +326,7 @@ class AsyncWire(_Lines):
         self._loop = self._loop or loop
         if self._loop is not loop:
             raise ConfigurationError(
-                "This AsyncSongbird was used on another event loop before, and its connections belong to that one.",
+                "This AsyncSongbird was used on another event loop before: its connections belong there.",
                 advice="Make one for each event loop, within `async with`.",
             )
 
@@ -376,9 +379,8 @@ def _limits(exchange: Exchange) -> dict[str, float]:
 def _for_httpcore(exchange: Exchange, content: Any) -> httpcore.Request:
     scheme, address, port, host = _address(origin_of(exchange.url))
     headers = [host, *((name.encode("ascii"), value.encode("ascii")) for name, value in exchange.headers)]
-    if isinstance(content, bytes) or exchange.method != "GET":
-        if not any(name == "Content-Length" for name, _ in exchange.headers):
-            headers.append((b"Content-Length", str(len(content or b"")).encode("ascii")))
+    if exchange.method == "POST":
+        headers.append((b"Content-Length", str(len(content or b"")).encode("ascii")))
     url = httpcore.URL(scheme=scheme, host=address, port=port, target=_target(exchange))
     extensions = {"timeout": _limits(exchange)}
     return httpcore.Request(exchange.method, url, headers=headers, content=content, extensions=extensions)
@@ -417,10 +419,10 @@ def _environments_proxy(origin: str) -> str | None:
     host = urlsplit(origin).hostname or ""
     if host in _LOCAL_HOSTS or not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # noqa: PLC0415 - slow, seldom needed
+    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow, seldom needed
 
-    proxies = getproxies_environment()
-    if proxy_bypass_environment(host, proxies):
+    proxies = getproxies()
+    if proxy_bypass(host):
         return None
     proxy = proxies.get(origin.partition(":")[0]) or proxies.get("all")
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"

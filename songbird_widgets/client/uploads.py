@@ -7,34 +7,21 @@ import contextvars
 import logging
 import threading
 import time
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+from . import errors
 from . import models as m
-from .conversation import Exchange, Failure, Outcome, RawResponse, Steps, attempts, call, no_answer
-from .errors import (
-    AuthenticationError,
-    Cancelled,
-    ConfigurationError,
-    EndpointTimeout,
-    EndpointUnreachable,
-    NotFound,
-    ResponseError,
-    SessionExpired,
-    SongbirdError,
-    UploadRefused,
-    ValidationError,
-)
+from .conversation import Exchange, Failure, Outcome, RawResponse, Reply, Steps, attempts, call, no_answer
+from .errors import Cancelled, SongbirdError, ValidationError
 from .operations import check
 from .retry import Repeat
-from .secrecy import excerpt, origin_of, plain
+from .secrecy import excerpt, origin_of, plain, secrets_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from .configuration import Settings
     from .songbird import AsyncSongbird, Songbird
 
@@ -47,6 +34,11 @@ _SLOWEST = 32 * 1024  # bytes a second: who takes a profile more slowly has stop
 _GROUP_ITEMS = 8  # references that share a request for slots, as long as their bytes leave at once
 _GROUP_BYTES = 4 * 1024 * 1024
 _IN_VAIN = 3  # failures to connect in a row, each after its own repetitions, before the rest is given up
+_FATAL = (
+    errors.SessionExpired,
+    errors.AuthenticationError,
+    errors.NotFound,
+)  # for one slot: for all others too
 
 _log = logging.getLogger("songbird_widgets.client")
 
@@ -106,49 +98,41 @@ class UploadResult:
 
 
 class _Item:
-    """A profile on its way: its body, made anew for every attempt, and how far it is."""
+    """A profile on its way: checked, its body made anew for every attempt, and how far it is."""
 
     def __init__(self, index: int, profile: ProfileUpload, job: _Job) -> None:
-        self.index, self.profile, self._job = index, profile, job
-        self.size = 0
-        self.sent = 0
-        self.blocking = isinstance(profile.content, Path)
-        self.reference = m.LogReferenceRequest(profile.alias, profile.dataset_timestamp, profile.region)
+        self.index, self.profile, self.job = index, profile, job
+        self.size = self.sent = 0
+        self.problem: SongbirdError | None = None
+        try:
+            self.size = _size(profile.content)
+            self.reference = m.LogReferenceRequest(profile.alias, profile.dataset_timestamp, profile.region)
+            self.request = self._request()
+            check(self.request)
+        except SongbirdError as error:
+            self.problem = error
 
-    def measure(self) -> None:
-        """Find the size out, and refuse what no endpoint would take."""
-        content = self.profile.content
-        if isinstance(content, Path):
-            try:
-                self.size = content.stat().st_size
-                problem = None if content.is_file() else "it is not a file"
-            except OSError as error:
-                problem = (error.strerror or "no reason given").lower()
-            if problem is not None:
-                raise ValidationError(f"{plain(content.name)} cannot be read: {problem}.")
-        elif isinstance(content, (bytes, bytearray, memoryview)):
-            self.size = len(content)
-        else:
-            raise ValidationError(
-                f"A profile's content must be bytes or a path, not {type(content).__name__}."
-            )
-        if not self.size:
-            raise ValidationError("The profile is empty: it has no bytes.")
-
-    def request(self, session_id: str) -> m.Request[Any]:
+    def _request(self) -> m.Request[Any]:
         """Make the message that asks for this profile's own slot."""
         p = self.profile
         if p.kind == "batch":
             batch = m.LogAsyncRequest(cast("int", p.dataset_timestamp), tuple(p.segment_tags), p.region)
-            return m.CreateDatasetProfileUploadRequest(batch, session_id)
-        if p.kind == "reference":
-            return m.CreateReferenceProfileUploadRequest(self.reference, session_id)
-        raise ValidationError("A profile is a batch or a reference.")
+            return m.CreateDatasetProfileUploadRequest(batch, self.job.session_id)
+        if p.kind != "reference":
+            raise ValidationError("A profile is a batch or a reference.")
+        return m.CreateReferenceProfileUploadRequest(self.reference, self.job.session_id)
+
+    @property
+    def blocking(self) -> bool:
+        """Whether reading it waits for a disk."""
+        return isinstance(self.profile.content, Path)
 
     def chunks(self) -> Iterator[bytes]:
+        """Return the bytes, telling how far they are, until the caller says stop."""
         self.sent, told = 0, 0
-        for chunk in self._read():
-            if self._job.stopped():
+        content = self.profile.content
+        for chunk in _from_file(content, self.size) if isinstance(content, Path) else _from_memory(content):
+            if self.job.stopped():
                 raise Cancelled("Stopped while sending a profile.")
             yield chunk
             self.sent += len(chunk)
@@ -156,199 +140,234 @@ class _Item:
                 told = self.sent
                 self.tell("sending")
 
-    def _read(self) -> Iterator[bytes]:
-        content = self.profile.content
-        if not isinstance(content, Path):
-            view = memoryview(content).cast("B")
-            for start in range(0, self.size, _CHUNK):
-                yield bytes(view[start : start + _CHUNK])
-            return
-        problem = "it changed while it was being sent"
-        try:
-            with content.open("rb") as file:
-                left = self.size
-                while left and (chunk := file.read(min(_CHUNK, left))):
-                    left -= len(chunk)
-                    yield chunk
-                if not left and not file.read(1):
-                    return
-        except OSError as error:
-            problem = (error.strerror or "no reason given").lower()
-        raise ValidationError(f"{plain(content.name)} cannot be read: {problem}.")
+    def tell(self, state: State, profile_id: str | None = None) -> None:
+        """Tell the caller how far it is."""
+        self.job.tell(UploadProgress(self.profile.key, state, self.sent, self.size, profile_id))
 
-    def tell(self, state: State) -> None:
-        self._job.tell(UploadProgress(self.profile.key, state, self.sent, self.size))
+
+def _size(content: bytes | Path) -> int:
+    if isinstance(content, (bytes, bytearray, memoryview)):
+        size = memoryview(content).nbytes
+    elif isinstance(content, Path):
+        try:
+            size = content.stat().st_size
+            problem = None if content.is_file() else "it is not a file"
+        except OSError as error:
+            problem = _reason(error)
+        if problem is not None:
+            raise ValidationError(f"{plain(content.name)} cannot be read: {problem}.")
+    else:
+        raise ValidationError(f"A profile's content must be bytes or a Path, not {type(content).__name__}.")
+    if not size:
+        raise ValidationError("The profile is empty: it has no bytes.")
+    return size
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "no reason given").lower()
+
+
+def _from_memory(content: bytes) -> Iterator[bytes]:
+    view = memoryview(content).cast("B")
+    for start in range(0, len(view), _CHUNK):
+        yield bytes(view[start : start + _CHUNK])
+
+
+def _from_file(path: Path, size: int) -> Iterator[bytes]:
+    problem, left = "it changed while it was being sent", size
+    try:
+        with path.open("rb") as file:
+            while left and (chunk := file.read(min(_CHUNK, left))):
+                left -= len(chunk)
+                yield chunk
+            if not left and not file.read(1):
+                return
+    except OSError as error:
+        problem = _reason(error)
+    raise ValidationError(f"{plain(path.name)} cannot be read: {problem}.")
 
 
 class _Job:
     """What the workers of one call share: the profiles still to come, the results, and when to stop."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - called in two places below
         self,
         settings: Settings,
         session_id: str,
         profiles: Iterable[ProfileUpload],
+        cancelled: Callable[[], bool],
         concurrency: int,
         on_progress: Callable[[UploadProgress], None] | None,
-        cancelled: Callable[[], bool],
     ) -> None:
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-            raise ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
+        if concurrency < 1:
+            raise errors.ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
         self.settings, self.session_id = settings, session_id
-        self.results: dict[int, UploadResult] = {}
-        self.halted = False  # by a failure that ends all, or by an exception outside of any upload
-        self.given_up: SongbirdError | None = None
-        self._source = iter(profiles)
-        self._count = 0
+        self.halted = False  # by an exception outside of any upload
+        self._given_up: SongbirdError | None = None  # by a failure that all others would share
         self._in_vain = 0
-        self._on_progress = on_progress
-        self._cancelled = cancelled
-        self._lock = threading.Lock()
-        self._put_back: deque[_Item] = deque()
-        known = (
-            len(cast("Sequence[ProfileUpload]", profiles)) if hasattr(profiles, "__len__") else concurrency**2
-        )
-        self.group = max(1, min(_GROUP_ITEMS, -(-known // concurrency)))
+        self._results: dict[int, UploadResult] = {}
+        self._source, self._count = iter(profiles), 0
+        self._next: _Item | None = None
+        self._sized = len(profiles) if isinstance(profiles, Collection) else None
+        self._on_progress, self._cancelled, self._lock = on_progress, cancelled, threading.Lock()
+        known = concurrency**2 if self._sized is None else self._sized
         self.workers = max(1, min(concurrency, known))
+        self._group = max(1, min(_GROUP_ITEMS, -(-known // concurrency)))
 
     def stopped(self) -> bool:
+        """Whether to send nothing more."""
         return self.halted or self._cancelled()
 
+    def pause(self, seconds: float) -> None:
+        """Wait, unless stopped."""
+        until = time.monotonic() + seconds
+        while not self.stopped() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
+
+    def finished(self) -> int:
+        """How many profiles are done with."""
+        return len(self._results)
+
     def tell(self, progress: UploadProgress) -> None:
-        if self._on_progress is None:
-            return
-        try:
-            self._on_progress(progress)
-        except Exception as error:  # noqa: BLE001 - the caller's mistake must not cost him his uploads
-            self._on_progress = None
-            _log.warning("on_progress raised %s: no further progress is told.", type(error).__name__)
+        """Tell the caller, whose own mistakes must not cost him his uploads."""
+        if self._on_progress is not None:
+            try:
+                self._on_progress(progress)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours
+                self._on_progress = None
+                _log.warning("on_progress raised %s: no further progress is told.", type(error).__name__)
 
     def take(self) -> list[_Item]:
-        """Return the next profile, or a few references that can share a request for slots."""
+        """Return the next profile, or a few references to share a request for slots; at the end none."""
         taken: list[_Item] = []
         room = _GROUP_BYTES
         with self._lock:
-            while len(taken) < self.group:
-                item = self._next()
-                if item is None:
+            while len(taken) < self._group and (item := self._following()) is not None:
+                alone = item.profile.kind != "reference" or item.size > room
+                if taken and alone:
                     break
-                if taken and (item.profile.kind != "reference" or item.size > room):
-                    self._put_back.append(item)
-                    break
+                self._next = None
                 taken.append(item)
                 room -= item.size
-                if item.profile.kind != "reference" or room <= 0:
+                if alone:
                     break
         return taken
 
-    def _next(self) -> _Item | None:
-        while True:
-            if self._put_back:
-                return self._put_back.popleft()
+    def _following(self) -> _Item | None:
+        over = self._given_up is not None or self.stopped()
+        if self._next is None and not (over and self._sized is None):
             profile = next(self._source, None)
-            if profile is None:
-                return None
-            item = _Item(self._count, profile, self)
-            self._count += 1
-            if self.given_up is not None or self.stopped():
-                self.finish(item, self.given_up or Cancelled("Not sent: the upload was stopped before."))
-                continue
-            try:
-                item.measure()
-                check(item.request(self.session_id))
-            except SongbirdError as error:
-                self.finish(item, error)
-                continue
-            return item
+            if profile is not None:
+                self._next = _Item(self._count, profile, self)
+                self._count += 1
+        return self._next
 
-    def finish(self, item: _Item, outcome: Slot | SongbirdError) -> None:
+    def upload(self, items: list[_Item]) -> Steps[None]:
+        """Hold the conversations that upload some profiles, one after the other; each gets its result."""
+        try:
+            slots = yield from self._slots([item for item in items if item.problem is None])
+            for item in items:
+                problem = item.problem or self._given_up
+                if problem is None and self.stopped():
+                    break
+                if problem is None:
+                    problem = yield from self._one(item, slots.get(item.index))
+                if problem is not None:
+                    self._finish(item, problem)
+        finally:
+            for item in items:
+                if item.index not in self._results:
+                    self._finish(item, Cancelled("Stopped before it was sent completely."))
+
+    def results(self) -> list[UploadResult]:
+        """Return what became of each profile, those included that nobody came to."""
+        while items := self.take():
+            for item in items:
+                self._finish(item, item.problem or self._given_up or Cancelled("Stopped before it was sent."))
+        return [self._results[index] for index in sorted(self._results)]
+
+    def _finish(self, item: _Item, outcome: Slot | SongbirdError) -> None:
         key = item.profile.key
-        if not isinstance(outcome, SongbirdError):
-            result = UploadResult(key, "uploaded", outcome.id, outcome.observatory_url)
-            self._in_vain = 0
-            item.sent = item.size
-        else:
+        if isinstance(outcome, SongbirdError):
             outcome.__traceback__ = None  # it would keep the profile's bytes alive
             result = UploadResult(
                 key, "cancelled" if isinstance(outcome, Cancelled) else "failed", error=outcome
             )
-        self.results[item.index] = result
-        self.tell(UploadProgress(key, result.state, item.sent, item.size, result.profile_id))
+        else:
+            result = UploadResult(key, "uploaded", outcome.id, outcome.observatory_url)
+            self._in_vain, item.sent = 0, item.size
+        self._results[item.index] = result
+        item.tell(result.state, result.profile_id)
 
-    def judge(self, error: SongbirdError) -> None:
-        """Give the rest up if a request for a slot failed in a way that all others would too."""
-        if isinstance(error, (EndpointUnreachable, EndpointTimeout)):
-            self._in_vain += 1
-        if isinstance(error, (SessionExpired, AuthenticationError, NotFound)) or self._in_vain >= _IN_VAIN:
-            self.given_up = error
+    def _judge(self, error: SongbirdError, fatal: tuple[type[SongbirdError], ...] = ()) -> SongbirdError:
+        """Give the rest up if all others would fail in the same way."""
+        self._in_vain += isinstance(error, (errors.EndpointUnreachable, errors.EndpointTimeout))
+        if isinstance(error, fatal) or self._in_vain >= _IN_VAIN:
+            self._given_up = error
+        return error
 
-    def upload(self, items: list[_Item]) -> Steps[None]:
-        """Hold the conversations that upload some profiles, one after the other."""
-        slots: list[Slot | None] = [None] * len(items)
-        if len(items) > 1:
-            slots = yield from self._slots(items)
-        for item, slot in zip(items, slots, strict=True):
-            if self.given_up is not None or self.stopped():
-                self.finish(item, self.given_up or Cancelled("Not sent: the upload was stopped before."))
-                continue
-            item.tell("sending")
-            try:
-                outcome: Slot | SongbirdError = yield from self._one(item, slot)
-            except SongbirdError as error:
-                outcome = error
-            self.finish(item, outcome)
-
-    def _slots(self, items: list[_Item]) -> Steps[list[Slot | None]]:
+    def _slots(self, items: list[_Item]) -> Steps[dict[int, Slot]]:
+        """Ask for slots for several references at once; whoever gets none this way asks for himself."""
         references = tuple(item.reference for item in items)
-        message = m.BatchCreateReferenceProfileUploadRequest(
-            m.BatchLogReferenceRequest(references), self.session_id
-        )
+        if len(references) < 2:  # noqa: PLR2004 - no group
+            return {}
+        group = m.BatchLogReferenceRequest(references)
+        message = m.BatchCreateReferenceProfileUploadRequest(group, self.session_id)
         try:
             raw: RawResponse[m.BatchLogSessionReferenceResponse] = yield from call(message, self.settings)
-            answered = raw.parse().references
-        except SongbirdError:
-            return [None] * len(items)  # each asks for itself, and fails for its own reasons
-        if [slot.alias for slot in answered] != [reference.alias for reference in references]:
-            return [None] * len(items)  # which slot is whose would be a guess
-        return list(answered)
+            slots = raw.parse().references
+        except SongbirdError as error:
+            self._judge(error, _FATAL[:2])  # not NotFound: this endpoint may not know groups
+            return {}
+        same = [r.alias in {None, s.alias} for r, s in zip(references, slots, strict=False)]
+        if len(slots) != len(items) or not all(same):
+            return {}  # which slot is whose would be a guess
+        return {item.index: slot for item, slot in zip(items, slots, strict=True)}
 
-    def _one(self, item: _Item, slot: Slot | None) -> Steps[Slot]:
-        renewed = False
-        while True:
+    def _one(self, item: _Item, slot: Slot | None) -> Steps[SongbirdError | None]:
+        """Upload one profile, and return why not; a slot that has expired is renewed once."""
+        item.tell("sending")
+        refusal: SongbirdError | None = None
+        for _ in range(2):
             if slot is None:
                 try:
-                    raw: RawResponse[Any] = yield from call(item.request(self.session_id), self.settings)
+                    raw: RawResponse[Any] = yield from call(item.request, self.settings)
                     slot = cast("Slot", raw.parse())
                 except SongbirdError as error:
-                    self.judge(error)
-                    raise
+                    return self._judge(error, _FATAL)
+            host = origin_of(slot.upload_url)
+            if not host.startswith("http"):
+                return errors.ResponseError(
+                    "The endpoint gave an address for the upload that cannot be used."
+                )
             outcome = yield from self._put(item, slot.upload_url)
             if isinstance(outcome, Failure):
-                error = no_answer(
-                    outcome, "sending a profile", origin_of(slot.upload_url), self.settings.timeout
-                )
-                error.operation = "upload"
-                raise error
+                failed = no_answer(outcome, "sending a profile", host, self.settings.timeout)
+                failed.operation = "upload"
+                return self._judge(failed)
             if 200 <= outcome.status < 300:  # noqa: PLR2004 - HTTP's successes
-                return slot
-            if outcome.status != 403 or renewed:  # noqa: PLR2004 - how storage says that a URL has expired
-                secrets = (*self.settings.secrets, self.session_id, slot.upload_url.partition("?")[2])
-                said = excerpt(outcome.body, secrets)
-                raise UploadRefused(
-                    f"{origin_of(slot.upload_url)} did not take the profile ({outcome.status})"
-                    + (f": {said}." if said else "."),
-                    status=outcome.status,
-                    operation="upload",
-                    advice="Try again; if it stays so, ask who runs the endpoint.",
-                )
-            slot, renewed = None, True
+                self._finish(item, slot)
+                return None
+            refusal = self._refusal(host, outcome, secrets_of(slot.upload_url))
+            if outcome.status != 403:  # noqa: PLR2004 - how storage says that a URL has expired
+                break
+            slot = None
+        return refusal
+
+    def _refusal(self, host: str, reply: Reply, secrets: tuple[str, ...]) -> SongbirdError:
+        said = excerpt(reply.body, (*self.settings.secrets, self.session_id, *secrets))
+        return errors.UploadRefused(
+            f"{host} did not take the profile ({reply.status})" + (f": {said}." if said else "."),
+            status=reply.status,
+            operation="upload",
+            advice="Try again; if it stays so, ask who runs the endpoint.",
+        )
 
     def _put(self, item: _Item, url: str) -> Steps[Outcome]:
-        extra = item.size / _SLOWEST
-        headers = (("User-Agent", "songbird-widgets"), ("Content-Length", str(item.size)))
-        content = item.profile.content
-        # Small bytes go out as they are: nothing could be told about their progress.
+        content, extra = item.profile.content, item.size / _SLOWEST
+        # Few bytes go out as they are: nothing could be told about their progress.
         body = content if isinstance(content, bytes) and item.size <= _CHUNK else item
+        headers = (("Content-Length", str(item.size)),)
 
         def make(left: float) -> Exchange:
             timeout = min(self.settings.timeout, left)
@@ -375,9 +394,9 @@ def upload_profiles(
     session_id
         The session that gets them.
     profiles
-        What to upload; an iterator is asked for the next one only when a worker is free.
+        What to upload. An iterator is asked for the next only when a worker is free, and not after a cancel.
     concurrency
-        How many at once.
+        How many at once at most: as many threads as there is waiting to share.
     on_progress
         Called from worker threads at the start and end of each profile, and with every MiB in between.
     cancel
@@ -386,35 +405,37 @@ def upload_profiles(
     Returns
     -------
     list of UploadResult
-        In the order of `profiles`. Failures are in there, not raised. A session that has expired, or an endpoint
-        that is not there, ends the upload: the rest is reported as failed for that reason.
+        In the order of `profiles`. Failures are in there, not raised. A session that has expired, or an
+        endpoint that is not there, ends the upload: the rest is reported as failed for that reason.
     """
-    job = _Job(
-        client.settings, session_id, profiles, concurrency, on_progress, (cancel or threading.Event()).is_set
-    )
-
-    def wait(seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while not job.stopped() and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.05))
+    cancelled = (cancel or threading.Event()).is_set
+    job = _Job(client.settings, session_id, profiles, cancelled, concurrency, on_progress)
+    futures: list[Future[None]] = []
 
     def work() -> None:
-        try:
-            while items := job.take():
-                client.run(job.upload(items), job.stopped, wait)
-        except BaseException:
-            job.halted = True
-            raise
+        while items := job.take():
+            wall, cpu = time.perf_counter(), time.thread_time()
+            client.run(job.upload(items), job.stopped, job.pause)
+            # Threads that wait for Python's lock instead of the network only get in each other's way.
+            employ(int((time.perf_counter() - wall) / max(1e-6, time.thread_time() - cpu)))
+
+    def employ(wanted: int) -> None:
+        while len(futures) < min(wanted, job.workers):
+            futures.append(pool.submit(contextvars.copy_context().run, work))
 
     with ThreadPoolExecutor(job.workers, thread_name_prefix="songbird-upload") as pool:
-        futures = [pool.submit(contextvars.copy_context().run, work) for _ in range(job.workers)]
         try:
-            for future in futures:
-                future.result()
-        except BaseException:
+            employ(1)
+            while busy := [future for future in futures if not future.done()]:
+                done = job.finished()
+                wait(busy, 0.02 if len(futures) < job.workers else None, FIRST_COMPLETED)
+                if job.finished() == done:  # all wait for something slow: more of them can
+                    employ(job.workers)
+        finally:
             job.halted = True
-            raise
-    return [job.results[index] for index in sorted(job.results)]
+    for future in futures:
+        future.result()
+    return job.results()
 
 
 async def aupload_profiles(
@@ -427,23 +448,25 @@ async def aupload_profiles(
     cancel: asyncio.Event | None = None,
 ) -> list[UploadResult]:
     """Upload profiles as `upload_profiles` does, with tasks of this event loop instead of threads."""
-    stop = cancel or asyncio.Event()
-    job = _Job(client.settings, session_id, profiles, concurrency, on_progress, stop.is_set)
+    cancel = cancel or asyncio.Event()
+    job = _Job(client.settings, session_id, profiles, cancel.is_set, concurrency, on_progress)
 
     async def work() -> None:
-        worker = client.single()
-        try:
+        async with client.single() as worker:
             while items := job.take():
                 await worker.run(job.upload(items))
-        finally:
-            await worker.aclose()
 
     tasks = [asyncio.ensure_future(work()) for _ in range(job.workers)]
+    everyone = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
+    stop = asyncio.ensure_future(cancel.wait())
     try:
-        await asyncio.gather(*tasks)
+        await asyncio.wait([everyone, stop], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        job.halted = True
-        for task in tasks:
+        job.halted = not all(task.done() for task in tasks)
+        for task in (*tasks, stop, everyone):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return [job.results[index] for index in sorted(job.results)]
+        await asyncio.wait([*tasks, stop, everyone])
+    for task in tasks:
+        if not task.cancelled():
+            task.result()
+    return job.results()
