@@ -227,8 +227,13 @@ def _settled(directory: Path) -> _Answer | None:
             break
         time.sleep(_POLL_SECONDS)
     record = Record.read(directory)
-    process = f"process {record.pid}" if record else f"whatever holds {directory / INSTANCE_LOCK}"
-    raise LocalServiceError(f"The local service runs but does not answer. End {process} by hand.")
+    process = (
+        f"process {record.pid} on {record.host}" if record else f"whatever holds {directory / INSTANCE_LOCK}"
+    )
+    raise LocalServiceError(
+        f"The local service runs but does not answer here. End {process}, or set SONGBIRD_DATA_DIR "
+        "to another directory."
+    )
 
 
 def _find(directory: Path) -> _Answer | None:

@@ -299,13 +299,15 @@ def serve(
         lock.acquire(timeout=0.5)  # whoever asks whether it is free holds it for a moment
     except Timeout:
         record = Record.read(data_dir)
-        where = f" (process {record.pid}, http://{HOST}:{record.port})" if record else ""
+        where = f" (process {record.pid} on {record.host}, port {record.port})" if record else ""
         raise LocalServiceError(
             f"A service already runs over {data_dir}{where}. "
             "Use that one, or end it with `songbird-widgets stop`."
         ) from None
     try:
         asyncio.run(_serve(data_dir, port, idle_seconds, announce))
+    except OSError as error:
+        raise LocalServiceError(f"The service cannot go on over {data_dir}: {error}.") from error
     finally:
         lock.release()
 
@@ -341,7 +343,7 @@ async def _serve(
 ) -> None:
     identity = Identity.read(data_dir)
     listener = _open_listener(port, identity.port if identity else None)
-    record = Record(pid=os.getpid(), port=listener.getsockname()[1], started=time.time_ns())
+    record = Record.of_this_process(listener.getsockname()[1])
     with contextlib.closing(listener):
         if identity is None:
             identity = Identity.new(record.port)

@@ -208,7 +208,22 @@ def _explained(text: str) -> BadRequest:
     return BadRequest(f"{path} is wrong: {text[0].lower()}{text[1:]}.", path)
 
 
-class Refusal(Handler):
+class _Refuser(BodyHandler):
+    """A handler that refuses every method, whatever the size of the body."""
+
+    limit = _DRAIN_LIMIT
+
+    def data_received(self, chunk: bytes) -> None:
+        """Throw the body away."""
+
+    def _refuse(self) -> None:
+        if self.refusal is not None:
+            raise self.refusal
+
+    get = head = post = put = patch = delete = options = _refuse
+
+
+class Refusal(_Refuser):
     """Answers with an error decided before any handler was chosen."""
 
     operation = "refused"
@@ -216,16 +231,16 @@ class Refusal(Handler):
     def initialize(self, error: ServiceError) -> None:
         self._error = error
 
-    def prepare(self) -> None:
+    async def admit(self) -> None:
         raise self._error
 
 
-class UnknownAddress(Handler):
+class UnknownAddress(_Refuser):
     """Answers every address that is not the service's."""
 
     operation = "unknown"
 
-    def prepare(self) -> None:
+    async def admit(self) -> None:
         raise NotFound("There is nothing at this address.")
 
 

@@ -20,7 +20,9 @@ import hmac
 import json
 import os
 import secrets
+import socket
 import tempfile
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -104,6 +106,8 @@ _IDENTITY_TYPES: dict[str, type[str | int]] = {
     "organization_key": str,
 }
 
+_RECORD_TYPES: dict[str, type[str | int]] = {"pid": int, "port": int, "host": str, "started": int}
+
 
 def _checked(value: Any, type_: type[str | int]) -> Any:
     if type(value) is not type_ or not value:
@@ -185,22 +189,27 @@ class Identity:
 
 @dataclass(frozen=True)
 class Record:
-    """Where the service runs: process id, port, and its start (ns since the epoch), as pids come again."""
+    """Where the service runs: machine, process id, port, and when it started (ns since the epoch)."""
 
     pid: int
     port: int
+    host: str
     started: int
+
+    @classmethod
+    def of_this_process(cls, port: int) -> Record:
+        """The record of the calling process, which listens on `port`."""
+        return cls(pid=os.getpid(), port=port, host=socket.gethostname(), started=time.time_ns())
 
     @classmethod
     def read(cls, data_dir: Path) -> Record | None:
         """The record in `data_dir`, or None when there is none or it makes no sense."""
         try:
             values = json.loads((data_dir / RECORD_FILE).read_bytes())
-            record = cls(pid=values["pid"], port=values["port"], started=values["started"])
+            record = cls(**{name: _checked(values[name], type_) for name, type_ in _RECORD_TYPES.items()})
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        whole = all(type(value) is int for value in (record.pid, record.port, record.started))
-        return record if whole and 0 < record.port < 65536 else None  # noqa: PLR2004 (the range of ports)
+        return record if 0 < record.port < 65536 else None  # noqa: PLR2004 (the range of ports)
 
     def write(self, data_dir: Path) -> None:
         """Write this record into `data_dir`."""

@@ -247,7 +247,7 @@ def stranger(home):
     Stranger.seen = []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    Record(pid=os.getpid(), port=before.port, started=1).write(home)
+    Record.of_this_process(before.port).write(home)
     yield before, identity
     server.shutdown()
     server.server_close()
@@ -379,9 +379,9 @@ def test_one_that_hangs_is_named(monkeypatch):
     monkeypatch.setattr(local_service, "_SETTLE_SECONDS", 0.5)
     os.kill(service.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(LocalServiceError, match=f"End process {service.pid} by hand"):
+        with pytest.raises(LocalServiceError, match=f"End process {service.pid} on"):
             local_service.stop()
-        with pytest.raises(LocalServiceError, match=f"End process {service.pid}"):
+        with pytest.raises(LocalServiceError, match=f"End process {service.pid} on"):
             local_service.ensure()
     finally:
         os.kill(service.pid, signal.SIGCONT)
@@ -489,7 +489,7 @@ def test_a_foreground_service_is_found_like_a_detached_one(home):
     ("module", "heavy"),
     [
         ("jupyter.local_service", {"httpx", "tornado", "sqlalchemy", "numpy", "msgspec"}),
-        ("service.__main__", {"httpx", "httpcore", "numpy", "jinja2", "IPython", "traitlets"}),
+        ("service.app", {"httpx", "httpcore", "numpy", "jinja2", "IPython", "traitlets"}),
     ],
 )
 def test_what_must_be_quick_loads_nothing_heavy(module, heavy):

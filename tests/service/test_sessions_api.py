@@ -288,6 +288,17 @@ def test_links_use_the_host_that_was_asked(service, session, host):
     assert answer.json()["observatoryUrl"].startswith(f"http://{host}/resources/")
 
 
+def test_an_id_that_is_no_text_is_malformed(service):
+    service.check(service.call("GET", "/v0/sessions/%ff/profiles"), 400)
+    service.check(service.call("GET", "/v0/sessions/%00%0a/profiles"), 404)
+    service.check(service.call("POST", "/v0/sessions/x/claim?org_id=%ff", key=service.key), 400)
+
+
+def test_a_refusal_before_any_handler_arrives_after_a_large_body(service):
+    for path, status in (("/nowhere", 404), ("/k/wrong/uploads/log-x", 403), ("/uploads/ü/x", 404)):
+        service.check(service.call("PUT", path, content=bytes(20 << 20)), status)
+
+
 def test_wrong_addresses_and_methods_are_refused_in_shape(service, session):
     service.check(service.call("GET", "/"), 404)
     service.check(service.call("GET", "/v0"), 404)
