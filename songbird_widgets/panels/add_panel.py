@@ -149,9 +149,11 @@ class AddPanel(Panel):
         def read() -> Sequence[SessionProfile]:
             if arrival.size > _LARGEST_IN_MEMORY:
                 return self.session.add(arrival.path, **options)
-            data = arrival.path.read_bytes()
-            arrival.path.unlink()
-            return self.session.add({arrival.name: data}, **options)
+            try:
+                with arrival.path.open("rb") as file:
+                    return self.session.add(file, **options)
+            finally:
+                arrival.path.unlink()
 
         self._add(read, arrival.name, more=bool(content.get("more")))
 

@@ -68,15 +68,19 @@ class Panel(anywidget.AnyWidget):
         # the session from overwriting a newer one.
         self._lock = threading.RLock()
         self._lane = Lane("songbird-panel")
+        self._following = False
         self.session = session
         super().__init__(**layout)
         self.on_msg(self._on_message)
         session.observe(self._on_change, list(self._watched))
+        self._following = True
         self._show()
 
     def close(self) -> None:
         """Stop following the session and drop the view."""
-        self.session.unobserve(self._on_change, list(self._watched))
+        if self._following:  # a widget is closed again when it is collected
+            self._following = False
+            self.session.unobserve(self._on_change, list(self._watched))
         super().close()
 
     def _facts(self) -> dict[str, Any]:

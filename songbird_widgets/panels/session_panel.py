@@ -32,6 +32,8 @@ class SessionPanel(Panel):
 
     def _facts(self) -> dict[str, Any]:
         notice = self.session.notice
+        if notice is not None and notice.text == self.session.progress.text:
+            notice = None  # the upload says so itself
         return {
             "endpoint": sentence(self.session.endpoint_label, 300),
             "id": self.session.short_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -33,8 +34,15 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# Notebook 7 throws this on an empty notebook too; it is not ours.
-FOREIGN_PAGE_ERRORS = ("reading 'schema'",)
+# Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme: their scripts lie under static/.
+# Ours are modules from blob: addresses.
+_PLACES = re.compile(r"(?:https?|blob):[^\s)]+")
+
+
+def is_foreign(stack: str) -> bool:
+    """Tell whether an error of the page came from the front end's own scripts alone."""
+    places = _PLACES.findall(stack)
+    return bool(places) and all(re.search(r"/static/(lab|notebook)/", place) for place in places)
 
 
 @dataclass(frozen=True)
@@ -194,7 +202,7 @@ class Desk:
         self.front_end = front_end
         self.errors: list[str] = []
         page.set_default_timeout(WAIT_MS)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
 
     def open(self, notebook):
         """Open a notebook of the examples directory; Voilà runs it at once."""
@@ -267,7 +275,7 @@ def desk(browser, front_ends):
     yield seat
     errors = []
     for someone in seated:
-        errors += [e for e in someone.errors if not any(known in e for known in FOREIGN_PAGE_ERRORS)]
+        errors += [error for error in someone.errors if not is_foreign(error)]
         someone.page.context.close()
         someone.front_end.end_kernels()
     assert not errors, f"the page threw: {errors}"

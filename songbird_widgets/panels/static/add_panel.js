@@ -38,6 +38,7 @@ function render({ model, el }) {
   const chosenKind = () => form.querySelector(`input[name="${group}"]:checked`).value;
   const options = () => ({ kind: chosenKind(), alias: chosenKind() === "reference" ? alias.value : "" });
 
+  sendOnEnter(form);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     model.send({ do: "add", source: source.value, ...options() });

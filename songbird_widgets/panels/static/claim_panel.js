@@ -30,6 +30,7 @@ function render({ model, el }) {
     if (on) no.focus();
     else if (panel.root.contains(document.activeElement)) ask.focus();
   }
+  sendOnEnter(form);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const { uploaded } = model.get("facts");

@@ -46,6 +46,15 @@ function button(label, attributes, onclick, picture) {
   return h("button", { type: "button", ...attributes, onclick }, picture ? icon(picture) : null, label);
 }
 
+/** Let Enter in a field send its form: in JupyterLab the browser's own way of doing so does not arrive. */
+function sendOnEnter(form) {
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || event.target.tagName !== "INPUT") return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+}
+
 /** Keep a node's children in step without touching it when nothing changed: focus and selection stay. */
 function fill(element, key, make) {
   if (element.dataset.key === key) return;

@@ -1,0 +1,97 @@
+"""The main job in real front ends: run the notebook, pick by clicking, follow the link, find the figures."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+ORACLE = Path(__file__).parents[1] / "profiles" / "data"
+FRONT_ENDS = [
+    pytest.param("lab", "/", "quickstart.ipynb", id="lab"),
+    pytest.param("lab", "/user/ada/", "quickstart.ipynb", id="lab-under-a-base-url"),
+    pytest.param("notebook", "/", "quickstart.ipynb", id="notebook"),
+    pytest.param("voila", "/", "dashboard.ipynb", id="voila"),
+]
+
+
+def numbers(row):
+    """Every number that a line of the observatory's table shows, in the cells and in their tooltips."""
+    texts = row.locator("td").evaluate_all("cells => cells.map(cell => `${cell.title} ${cell.innerText}`)")
+    text = " ".join(texts).replace("\N{MINUS SIGN}", "-")
+    return [float(match.replace(",", "")) for match in re.findall(r"-?\d[\d,]*\.?\d*(?:e[+-]?\d+)?", text)]
+
+
+def shows(found, value, tolerance=2e-3):
+    return any(abs(one - value) <= tolerance * max(1.0, abs(value)) for one in found)
+
+
+def check_figures(observatory, profiles):
+    """Compare the page with whylogs' own figures of the same profiles, P1 to P3 in their order."""
+    expect(observatory.locator("table.columns")).to_be_visible()
+    for column in ("dep_delay", "distance", "air_time"):
+        body = observatory.locator("tbody").filter(
+            has=observatory.get_by_role("link", name=column, exact=True)
+        )
+        for place, name in enumerate(profiles, 1):
+            line = body.locator("tr").filter(has_text=f"P{place}")
+            expect(line).to_have_count(1)
+            oracle = json.loads((ORACLE / f"{name}.whylogs.json").read_text("utf-8"))[column]
+            found = numbers(line)
+            for figure in (
+                oracle["counts"]["n"],
+                oracle["dist"]["mean"],
+                oracle["dist"]["stddev"],
+                oracle["dist"]["min"],
+                oracle["dist"]["max"],
+            ):
+                assert shows(found, figure), f"{column} of P{place} ({name}): {figure} is not among {found}"
+
+
+@pytest.mark.parametrize(("name", "base_url", "notebook"), FRONT_ENDS)
+def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, base_url, notebook):
+    someone = desk(name, base_url=base_url, height=1600)
+    page = someone.page
+    someone.open(notebook)
+    someone.run_all()
+    picker = someone.panel("picker")
+    options = picker.get_by_role("option")
+    expect(options).to_have_count(9)
+
+    # The notebook has chosen three; let them go, and choose others by clicking.
+    chips = picker.locator(".sb-chip[data-p]")
+    expect(chips).to_have_count(3)
+    for left in (2, 1, 0):
+        picker.get_by_role("button", name="Remove P1").click()
+        expect(chips).to_have_count(left)
+    expect(someone.panel("link").get_by_role("link")).to_have_count(0)
+    for place, label in enumerate(("first-quarter", "2013-07-10", "2013-07-13"), 1):
+        option = picker.get_by_role("option", name=label)
+        option.click()
+        expect(option).to_have_attribute("aria-selected", "true")
+        expect(option.locator(".sb-mark")).to_have_text(f"P{place}")
+
+    # A fourth is refused, in words, and nothing changes.
+    picker.get_by_role("option", name="2013-07-08").click()
+    expect(picker.get_by_role("alert")).to_contain_text("at most 3")
+    expect(picker.get_by_role("option", name="2013-07-08")).to_have_attribute("aria-selected", "false")
+    expect(chips).to_have_count(3)
+
+    links = someone.panel("link").get_by_role("link")
+    expect(links).to_have_count(4)
+    prefix = "/songbird/resources/" if base_url == "/" else f"{base_url}songbird/resources/"
+    for link in links.all():
+        assert link.get_attribute("href").startswith(prefix)
+        assert link.get_attribute("rel") == "noopener noreferrer"
+    with page.context.expect_page() as opened:
+        someone.panel("link").get_by_role("link", name="side by side").click()
+    observatory = opened.value
+    check_figures(observatory, ["reference-first-quarter", "batch-2013-07-10", "batch-2013-07-13"])
+    assert observatory.evaluate("window.opener") is None
+
+    with page.context.expect_page() as opened:
+        links.nth(2).click()
+    check_figures(opened.value, ["batch-2013-07-10"])

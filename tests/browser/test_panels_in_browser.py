@@ -1,0 +1,194 @@
+"""What people do with the panels: keys, files, failures, secrets, themes, narrow cells."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+SESSION = """
+import songbird_widgets as sw
+session = sw.Session()
+session.add("profiles/reference-july.bin", alias="july")
+session.add("profiles/batch-2013-07-*.bin")
+"""
+KEY = "canarykeys.this-key-must-be-nowhere-but-in-its-one-message"
+
+
+@pytest.fixture
+def lab(desk):
+    """Run cells in a notebook of JupyterLab and wait for the panel."""
+
+    def run(*cells, wait_for="picker", **size):
+        someone = desk("lab", height=1400, **size)
+        someone.write("test.ipynb", *cells)
+        someone.open("test.ipynb")
+        someone.run_all()
+        expect(someone.panel(wait_for)).to_be_visible()
+        return someone
+
+    return run
+
+
+def test_upload_and_pick_with_the_keyboard_alone(lab):
+    someone = lab(SESSION + "session")
+    page, picker = someone.page, someone.panel("picker")
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    someone.panel("upload").get_by_role("button", name="Upload 8 profiles").focus()
+    page.keyboard.press("Enter")
+    expect(someone.panel("upload").get_by_role("status")).to_have_text("All 8 profiles are uploaded.")
+
+    picker.get_by_role("searchbox").focus()
+    page.keyboard.type("2013-07-1")
+    expect(picker.get_by_role("option")).to_have_count(5)
+    page.keyboard.press("ArrowDown")  # into the list
+    page.keyboard.press("Space")  # 14 July, the newest
+    expect(picker.locator(".sb-chip[data-p]")).to_have_count(1)
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")  # 10 July
+    chips = picker.locator(".sb-chip[data-p]")
+    expect(chips).to_have_count(2)
+    expect(chips.nth(0)).to_contain_text("2013-07-14")
+    expect(chips.nth(1)).to_contain_text("2013-07-10")
+    expect(picker.get_by_role("listbox")).to_be_focused()
+    # Keys that would run, cut or leave cells stay in the list.
+    for key in ("j", "k", "d", "d", "x", "a", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    expect(picker.get_by_role("listbox")).to_be_focused()
+    active = picker.get_by_role("listbox").get_attribute("aria-activedescendant")
+    expect(page.locator(f"#{active}")).to_have_attribute("aria-posinset", "3")
+    expect(picker.get_by_role("status")).to_contain_text("P1 2013-07-14, P2 2013-07-10")
+
+
+def test_failures_are_shown_where_they_happen(lab, tmp_path):
+    someone = lab(
+        SESSION + "session",
+        'unreachable = sw.Session("http://127.0.0.1:1")\n'
+        'unreachable.add("profiles/batch-2013-07-08.bin")\nunreachable.select("2013-07-08")\nunreachable',
+    )
+    page, add = someone.page, someone.panel("add")
+    add.get_by_role("textbox", name="Path or glob").fill("no/such/*.bin")
+    page.keyboard.press("Enter")
+    expect(add.locator(".sb-failures")).to_contain_text("no/such/*.bin")
+
+    bad = tmp_path / "notes.bin"
+    bad.write_text("no profile at all")
+    good = tmp_path / "mine.bin"
+    good.write_bytes((someone.front_end.root / "profiles" / "batch-2013-07-08.bin").read_bytes())
+    again = tmp_path / "reference.bin"
+    again.write_bytes((someone.front_end.root / "profiles" / "reference-first-quarter.bin").read_bytes())
+    add.locator("input[type=file]").set_input_files([bad, good, again])
+    expect(add.locator(".sb-failures")).to_contain_text("notes.bin")
+    expect(add.get_by_role("status")).to_contain_text("Added 2 profiles")
+
+    # The other session's endpoint does not answer.
+    second = page.locator(".songbird-panel").nth(1)
+    second.locator(".songbird-upload").get_by_role("button", name="Upload").click()
+    expect(second.locator(".songbird-session")).to_contain_text("the endpoint does not answer")
+    expect(second.locator(".songbird-session .sb-notice")).to_contain_text("127.0.0.1:1")
+    expect(second.locator(".songbird-link")).to_contain_text("not uploaded yet")
+
+
+def test_hostile_names_are_only_text(lab):
+    name = '<img src=x onerror="window.pwned=1">\u202e"><a href=javascript:alert(1)>'
+    someone = lab(
+        f"{SESSION}session.add('profiles/reference-first-quarter.bin', alias={name!r})\n"
+        "session.upload()\nsession.select(session.profiles[-1])\nsession"
+    )
+    expect(someone.panel("link").get_by_role("link")).to_have_count(1)
+    expect(someone.panel("picker").locator(".sb-chip[data-p]")).to_contain_text("<img src=x")
+    someone.panel("picker").get_by_role("option").first.hover()
+    assert someone.page.locator(".songbird img").count() == 0
+    assert someone.page.evaluate("window.pwned") is None
+
+
+def test_the_key_is_nowhere_but_in_its_one_message(lab):
+    someone = lab(SESSION + "session.upload()\nsession.select('july')\nsession")
+    page = someone.page
+    # Lab opened its channels before this; a second panel of frames is watched through the page itself.
+    page.evaluate(
+        """() => {
+          window.frames_ = [];
+          const send = WebSocket.prototype.send;
+          WebSocket.prototype.send = function (data) {
+            if (!this.watched) {
+              this.watched = true;
+              this.addEventListener('message', (event) => window.frames_.push(['in', event.data]));
+            }
+            window.frames_.push(['out', data]);
+            return send.call(this, data);
+          };
+        }"""
+    )
+    claim = someone.panel("claim")
+    claim.locator("summary").click()
+    claim.get_by_label("Organization").fill("org-other")
+    claim.get_by_label("API key").fill(KEY)
+    claim.get_by_role("button", name="Claim…").click()
+    claim.get_by_role("button", name="Claim for good").click()
+    expect(claim.get_by_role("alert")).to_be_visible()
+    expect(claim.get_by_label("API key")).to_have_value("")
+    counts = page.evaluate(
+        """async (key) => {
+          const counts = { in: 0, out: 0, seen: 0 };
+          for (const [way, data] of window.frames_) {
+            const bytes = data.arrayBuffer ? await data.arrayBuffer() : data;
+            const text = typeof bytes === 'string' ? bytes : new TextDecoder().decode(bytes);
+            counts.seen += 1;
+            if (text.includes(key)) counts[way] += 1;
+          }
+          return counts;
+        }""",
+        KEY,
+    )
+    assert counts["out"] == 1
+    assert counts["in"] == 0
+    assert counts["seen"] > 2
+    page.evaluate(
+        """async () => {
+          const { commands, shell } = window.jupyterapp;
+          const model = shell.currentWidget.content.model;
+          await commands.execute('docmanager:save');
+        }"""
+    )
+    saved = json.loads((someone.front_end.root / "test.ipynb").read_text("utf-8"))
+    assert saved["cells"][0]["outputs"]
+    assert KEY not in json.dumps(saved)
+
+
+def test_theme_and_width(lab):
+    someone = lab(SESSION + "session.upload()\nsession", width=560)
+    page, picker = someone.page, someone.panel("picker")
+    for dark in (True, False):
+        someone.use_theme(dark=dark)
+        expect(picker).to_have_attribute("data-theme", "dark" if dark else "light")
+        scheme = picker.evaluate("element => getComputedStyle(element).colorScheme")
+        assert scheme == ("dark" if dark else "light")
+    page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+    page.set_viewport_size({"width": 480, "height": 1400})
+    expect(picker).to_have_attribute("data-narrow", "true")
+    for panel in page.locator(".songbird").all():
+        assert panel.evaluate("element => element.scrollWidth <= element.clientWidth + 1")
+    option = picker.get_by_role("option").first
+    expect(option).to_be_visible()
+    option.click()
+    expect(option).to_have_attribute("aria-selected", "true")
+
+
+def test_two_panels_stay_in_step_and_a_reload_shows_what_is_true(lab):
+    someone = lab(
+        SESSION + "session.upload()\nsession", "from songbird_widgets.panels import *\nProfilePicker(session)"
+    )
+    page = someone.page
+    pickers = page.locator(".songbird-picker")
+    expect(pickers).to_have_count(2)
+    pickers.nth(1).get_by_role("option", name="july").click()
+    for place in (0, 1):
+        expect(pickers.nth(place).locator(".sb-chip[data-p]")).to_have_count(1)
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    page.reload()
+    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
+    expect(pickers.first.locator(".sb-chip[data-p]")).to_have_count(1)
+    expect(pickers.first.get_by_role("option", name="july")).to_have_attribute("aria-selected", "true")

@@ -1,0 +1,109 @@
+"""Panels on a real Session and service; only the wire to the browser is recorded instead of drawn."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import comm
+import pytest
+from comm.base_comm import BaseComm
+
+from songbird_widgets.jupyter import local_service
+from songbird_widgets.session import Session
+
+PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
+
+
+class RecordingComm(BaseComm):
+    """The kernel's end of a widget's wire, which keeps what would go to the browser."""
+
+    def __init__(self, *args, **kwargs):
+        self.sent = []
+        super().__init__(*args, **kwargs)
+
+    def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
+        self.sent.append(
+            {"type": msg_type, "data": data, "metadata": metadata, "buffers": buffers or [], **keys}
+        )
+
+
+@pytest.fixture(autouse=True)
+def wire(monkeypatch):
+    """Every comm that is opened, and all that was sent through each."""
+    comms = []
+
+    def create(*args, **kwargs):
+        made = RecordingComm(*args, **kwargs)
+        comms.append(made)
+        return made
+
+    monkeypatch.setattr(comm, "create_comm", create)
+    return comms
+
+
+@pytest.fixture(scope="session")
+def data_directory(tmp_path_factory):
+    return tmp_path_factory.mktemp("songbird")
+
+
+@pytest.fixture(autouse=True)
+def own_service(data_directory, monkeypatch):
+    for name in ("WHYLABS_API_ENDPOINT", "WHYLABS_API_KEY", "SONGBIRD_ENDPOINT", "SONGBIRD_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(data_directory))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stop_service(data_directory):
+    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SONGBIRD_DATA_DIR", str(data_directory))
+        local_service.stop()
+
+
+@pytest.fixture
+def session():
+    with Session() as session:
+        yield session
+
+
+@pytest.fixture
+def uploaded(session):
+    """A session with two references and seven batches in the service."""
+    session.add(PROFILES / "reference-first-quarter.bin", alias="first-quarter")
+    session.add(PROFILES / "reference-july.bin", alias="july")
+    session.add(str(PROFILES / "batch-2013-07-*.bin"))
+    assert len(session.upload()) == 9
+    return session
+
+
+@pytest.fixture
+def flights():
+    """The directory of the shipped profiles."""
+    return PROFILES
+
+
+@pytest.fixture
+def say():
+    """Say something to a panel as the browser does: through its comm."""
+
+    def say(panel, content, buffers=()):
+        message = {"content": {"data": {"method": "custom", "content": content}}, "buffers": list(buffers)}
+        panel.comm.handle_msg(message)
+
+    return say
+
+
+@pytest.fixture
+def eventually():
+    """Wait for what happens on another thread."""
+
+    def wait(condition, seconds=20):
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "it did not happen"
+            time.sleep(0.01)
+        return value
+
+    return wait

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import pytest
+
+from songbird_widgets.panels import AddPanel
+
+PIECE = 65_536
+
+
+@pytest.fixture
+def add(session):
+    panel = AddPanel(session)
+    yield panel
+    panel.close()
+
+
+@pytest.fixture
+def settled(add, eventually):
+    """Wait until the panel has read what it was given."""
+    return lambda: eventually(lambda: not add.facts["busy"])
+
+
+def send_file(panel, say, name, data, *, number="f1", **options):
+    say(panel, {"do": "begin", "file": number, "name": name, "size": len(data)})
+    for at in range(0, max(len(data), 1), PIECE):
+        say(panel, {"do": "piece", "file": number, "at": at, **options}, [memoryview(data[at : at + PIECE])])
+
+
+def replies(panel):
+    return [m["data"]["content"] for m in panel.comm.sent if m["data"].get("method") == "custom"]
+
+
+def test_a_glob_adds_batches(add, session, say, settled, flights):
+    say(add, {"do": "add", "source": str(flights / "batch-*.bin")})
+    settled()
+    assert add.facts["count"] == 7
+    assert add.facts["refused"] == 0
+    assert {p.kind for p in session.profiles} == {"batch"}
+
+
+def test_an_alias_makes_a_reference(add, session, say, settled, flights):
+    path = str(flights / "reference-july.bin")
+    say(add, {"do": "add", "source": path, "kind": "reference", "alias": " july "})
+    settled()
+    assert [(p.kind, p.alias) for p in session.profiles] == [("reference", "july")]
+
+
+def test_a_reference_without_an_alias_is_called_as_its_file(add, session, say, settled, flights):
+    say(add, {"do": "add", "source": str(flights / "reference-july.bin"), "kind": "reference", "alias": ""})
+    settled()
+    assert session.profiles[0].alias == "reference-july"
+
+
+@pytest.mark.parametrize("source", ["no/such/file.bin", "no-such-*.bin", "."])
+def test_a_bad_path_is_named_with_its_reason(add, session, say, settled, source):
+    say(add, {"do": "add", "source": source})
+    settled()
+    assert add.facts["refused"] == 1
+    assert add.facts["problems"][0]["name"]
+    assert add.facts["problems"][0]["reason"]
+    assert session.profiles == ()
+
+
+def test_a_bad_file_keeps_nothing_else_from_going_on(add, session, say, settled, flights, tmp_path):  # noqa: PLR0917 - fixtures
+    (tmp_path / "a.bin").write_bytes((flights / "batch-2013-07-08.bin").read_bytes())
+    (tmp_path / "b.bin").write_text("these are no bytes of a profile")
+    (tmp_path / "c.bin").write_bytes((flights / "batch-2013-07-09.bin").read_bytes()[:5000])
+    say(add, {"do": "add", "source": str(tmp_path / "*.bin")})
+    settled()
+    assert add.facts["count"] == 1
+    assert sorted(problem["name"].split("/")[-1] for problem in add.facts["problems"]) == ["b.bin", "c.bin"]
+    assert len(session.profiles) == 1
+
+
+def test_an_empty_path_is_asked_for(add, say):
+    say(add, {"do": "add", "source": "  "})
+    assert "path or a glob" in add.failure
+
+
+def test_a_file_from_the_browser_comes_in_pieces(add, session, say, settled, flights):
+    data = (flights / "batch-2013-07-08.bin").read_bytes()
+    send_file(add, say, "from-browser.bin", data)
+    settled()
+    assert [p.name for p in session.profiles] == ["from-browser.bin"]
+    assert session.profiles[0].size == len(data)
+    assert replies(add)[0] == {"file": "f1", "at": 0}
+    assert {"file": "f1", "at": PIECE} in replies(add)
+    assert replies(add)[-1] == {"file": "f1", "done": True}
+    assert len(session.upload()) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "a/b\\c.bin", "\x00\n.bin", "", "x" * 5000, "..", "<b>.bin", "\u202egpj.bin"]
+)
+def test_a_name_from_the_browser_leads_nowhere(add, session, say, settled, flights, name):  # noqa: PLR0917 - fixtures
+    send_file(add, say, name, (flights / "batch-2013-07-08.bin").read_bytes())
+    settled()
+    assert add.failure == ""
+    assert len(session.profiles) == 1
+
+
+def test_pieces_out_of_order_are_refused(add, session, say):
+    say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 10})
+    say(add, {"do": "piece", "file": "f", "at": 5}, [memoryview(b"12345")])
+    assert "wrong order" in add.failure
+    say(add, {"do": "piece", "file": "f", "at": 0}, [memoryview(b"12345")])
+    assert "Choose it again" in add.failure
+    assert session.profiles == ()
+
+
+def test_more_than_announced_is_refused(add, say):
+    say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 3})
+    say(add, {"do": "piece", "file": "f", "at": 0}, [memoryview(b"12345")])
+    assert add.failure
+
+
+def test_a_file_too_large_is_refused_before_it_is_sent(add, say):
+    say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 2**40})
+    assert "larger than 1 GiB" in add.failure
+
+
+def test_an_empty_file_is_named(add, say, settled):
+    send_file(add, say, "empty.bin", b"")
+    settled()
+    assert add.facts["problems"][0]["name"] == "empty.bin"
+
+
+def test_files_half_arrived_leave_nothing_behind(add, say):
+    say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 10})
+    path = add._arrivals["f"].path
+    assert path.exists()
+    say(add, {"do": "abandon", "file": "f"})
+    assert not path.exists()

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from songbird_widgets.panels import ClaimPanel
+
+CANARY = "canarykeys.this-key-must-be-nowhere-but-in-its-one-message"
+
+
+@pytest.fixture
+def panel(uploaded):
+    return ClaimPanel(uploaded)
+
+
+def test_a_claim_ends_the_session(panel, say, eventually):
+    say(panel, {"do": "claim", "organization": "", "key": ""})
+    eventually(lambda: panel.facts["state"] == "claimed")
+    eventually(lambda: not panel.facts["claiming"])
+    assert panel.failure == ""
+    assert panel.facts["result"]
+
+
+def test_a_wrong_key_is_said_and_can_be_tried_again(panel, uploaded, say, eventually):
+    say(panel, {"do": "claim", "organization": "org-other", "key": CANARY})
+    eventually(lambda: panel.failure)
+    assert panel.facts["claiming"] is False
+    assert uploaded.state == "open"
+
+
+def test_the_key_is_in_nothing_that_goes_to_the_browser(panel, uploaded, say, eventually, wire, caplog):  # noqa: PLR0917 - fixtures
+    caplog.set_level(0)
+    say(panel, {"do": "claim", "organization": "org-other", "key": CANARY})
+    eventually(lambda: panel.failure)
+    for comm in wire:
+        assert CANARY not in str(comm.sent)
+    assert CANARY not in str(panel.get_state())
+    assert CANARY not in repr(panel) + repr(uploaded) + panel.failure
+    # The transport of widgets logs, at DEBUG, the one message that carries the key.
+    assert CANARY not in "".join(record.getMessage() for record in caplog.records if record.name != "Comm")
+
+
+def test_an_endless_organization_is_refused(panel, uploaded, say):
+    say(panel, {"do": "claim", "organization": "x" * 1000, "key": ""})
+    assert "too long" in panel.failure
+    assert uploaded.state == "open"

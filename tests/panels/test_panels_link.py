@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import json
+import re
+import threading
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from songbird_widgets.panels import LinkPanel
+from songbird_widgets.session import Session
+
+
+@pytest.fixture
+def panel(uploaded):
+    return LinkPanel(uploaded)
+
+
+def href(html):
+    return re.search(r'href="([^"]*)"', html)[1].replace("&amp;", "&")
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the local service
+        return answer.read().decode()
+
+
+def test_a_selection_brings_its_links(panel, uploaded, eventually):
+    assert panel.facts["main"] == ""
+    uploaded.select("july", "2013-07-10", "2013-07-14")
+    main = eventually(lambda: panel.facts["main"])
+    assert 'target="_blank"' in main
+    assert 'rel="noopener noreferrer"' in main
+    assert len(panel.facts["each"]) == 3
+    assert "2013-07-10" in panel.facts["each"][1]
+    page = get(href(main))
+    assert "july" in page
+    for html in panel.facts["each"]:
+        assert "P1" in get(href(html))
+
+
+def test_a_stale_link_is_gone_before_the_new_one_is_there(panel, uploaded, eventually):
+    uploaded.select("july")
+    first = eventually(lambda: panel.facts["main"])
+    seen = []
+    panel.observe(lambda change: seen.append((change["new"]["selected"], change["new"]["main"])), "facts")
+    uploaded.select("2013-07-10")
+    second = eventually(lambda: panel.facts["main"])
+    assert first not in [main for selected, main in seen if selected == 2]
+    assert href(first) != href(second)
+    uploaded.deselect()
+    assert panel.facts["main"] == ""
+
+
+def test_what_is_not_uploaded_is_said_and_the_link_comes_with_the_upload(session, flights, eventually):
+    panel = LinkPanel(session)
+    session.add(flights / "batch-2013-07-08.bin")
+    session.select("2013-07-08")
+    assert "not uploaded" in eventually(lambda: panel.facts["reason"])
+    session.upload()
+    assert eventually(lambda: panel.facts["main"])
+    assert panel.facts["reason"] == ""
+
+
+class Foreign(BaseHTTPRequestHandler):
+    """An endpoint that takes everything and answers a link that no browser should follow."""
+
+    link = ""
+
+    def answer(self, **body):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        data = json.dumps(body).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self):
+        here = f"http://127.0.0.1:{self.server.server_port}/"
+        if "observatory-link" in self.path:
+            self.answer(observatoryUrl=self.link, individualObservatoryUrls=[self.link])
+        elif self.path.endswith("/upload"):
+            self.answer(id="log-1", datasetId="model-1", observatoryUrl=here, uploadUrl=f"{here}put")
+        else:
+            self.answer(id="session-foreign")
+
+    def do_PUT(self):
+        self.answer()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "data:text/html,x", "//evil.example", "/\\evil.example", "java\tscript:x", "lab"],
+)
+def test_a_dangerous_link_is_not_shown(flights, eventually, url):
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Hostile", (Foreign,), {"link": url})) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with Session(f"http://127.0.0.1:{server.server_port}") as session:
+            panel = LinkPanel(session)
+            session.add(flights / "batch-2013-07-08.bin")
+            session.upload()
+            session.select("2013-07-08")
+            assert "no http(s) address" in eventually(lambda: panel.facts["reason"])
+            assert panel.facts["main"] == ""
+            assert panel.facts["each"] == []
+        server.shutdown()
+
+
+def test_hostile_labels_are_escaped(session, flights, eventually):
+    name = '"><img src=x onerror=alert(1)>'
+    session.add(flights / "reference-july.bin", alias=name)
+    session.add(flights / "batch-2013-07-08.bin")
+    session.upload()
+    panel = LinkPanel(session)
+    session.selection = session.profiles
+    eventually(lambda: panel.facts["main"])
+    assert "<img" not in "".join(panel.facts["each"])
+    assert "&lt;img" in "".join(panel.facts["each"])

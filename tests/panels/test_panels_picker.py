@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+
+from songbird_widgets.panels import ProfilePicker
+
+FIRST_BATCH = 2  # the two references were added first
+
+
+@pytest.fixture
+def picker(uploaded):
+    return ProfilePicker(uploaded)
+
+
+def chosen(picker):
+    return [one["label"] for one in picker.facts["chosen"]]
+
+
+def test_choosing_here_is_the_sessions_selection(picker, uploaded, say):
+    say(picker, {"do": "choose", "number": 1})
+    assert [p.label for p in uploaded.selection] == ["july"]
+    assert chosen(picker) == ["july"]
+    say(picker, {"do": "release", "number": 1})
+    assert uploaded.selection == ()
+    assert chosen(picker) == []
+
+
+def test_selecting_in_code_shows_here(picker, uploaded):
+    uploaded.select("2013-07-10", "july")
+    assert chosen(picker) == ["july", "2013-07-10"]
+
+
+def test_two_pickers_stay_in_step(picker, uploaded, say):
+    other = ProfilePicker(uploaded)
+    say(other, {"do": "choose", "number": 0})
+    assert chosen(picker) == chosen(other) == ["first-quarter"]
+
+
+def test_a_fourth_is_refused_in_words_and_nothing_changes(picker, uploaded, say):
+    for number in (1, FIRST_BATCH, FIRST_BATCH + 1):
+        say(picker, {"do": "choose", "number": number})
+    assert picker.failure == ""
+    before = uploaded.selection
+    say(picker, {"do": "choose", "number": FIRST_BATCH + 2})
+    assert "at most 3" in picker.failure
+    assert "july" in picker.failure
+    assert uploaded.selection == before
+    say(picker, {"do": "release", "number": 1})
+    assert picker.failure == ""
+
+
+def test_each_answer_settles_what_the_browser_showed_early(picker, say):
+    picker.comm.sent.clear()
+    say(picker, {"do": "choose", "number": 99})
+    assert "no longer in the session" in picker.failure
+    assert {"settled": True} in [message["data"].get("content") for message in picker.comm.sent]
+
+
+def test_numbers_stay_when_profiles_come(picker, uploaded, say, flights):
+    uploaded.add(flights / "batch-2013-07-08.bin", alias="more")
+    say(picker, {"do": "choose", "number": 1})
+    assert chosen(picker) == ["july"]
+
+
+def test_clear_lets_all_go(picker, uploaded, say):
+    uploaded.select("july", "2013-07-10")
+    say(picker, {"do": "clear"})
+    assert uploaded.selection == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "choose",
+        [],
+        {},
+        {"do": None},
+        {"do": "__init__"},
+        {"do": "choose"},
+        {"do": "choose", "number": {"a": 1}},
+    ],
+)
+def test_nonsense_from_the_browser_changes_nothing(picker, uploaded, say, content):
+    say(picker, content)
+    assert uploaded.selection == ()
+
+
+def test_rows_are_sent_once_and_states_alone_after_that(session, flights):
+    picker = ProfilePicker(session)
+    session.add(flights / "batch-2013-07-08.bin")
+    picker.comm.sent.clear()
+    session.upload()
+    names = {name for message in picker.comm.sent for name in message["data"].get("state", {})}
+    assert picker.states == b"\x02"
+    assert "rows" not in names
+
+
+def test_a_closed_picker_follows_no_longer(picker, uploaded):
+    picker.close()
+    uploaded.select("july")
+    assert chosen(picker) == []

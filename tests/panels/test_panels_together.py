@@ -1,0 +1,110 @@
+"""What holds for every panel."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import ipywidgets
+import pytest
+
+import songbird_widgets
+from songbird_widgets import panels
+from songbird_widgets.jupyter import local_service
+
+ROOT = Path(songbird_widgets.__file__).parent
+STATIC = ROOT / "panels" / "static"
+ALL = [
+    panels.SessionPanel,
+    panels.AddPanel,
+    panels.ProfilePicker,
+    panels.UploadPanel,
+    panels.LinkPanel,
+    panels.ClaimPanel,
+]
+
+
+def test_all_together_holds_each(uploaded):
+    def kinds(widget):
+        return set(type(widget).mro()).union(*(kinds(child) for child in getattr(widget, "children", ())))
+
+    assert kinds(panels.panel(uploaded)) >= set(ALL)
+
+
+def test_a_session_displays_one_panel_however_often(uploaded):
+    view = "application/vnd.jupyter.widget-view+json"
+    first, second = panels.display_bundle(uploaded), panels.display_bundle(uploaded)
+    assert first == second
+    assert set(first) == {view}
+    assert first[view]["model_id"] in ipywidgets.widget_serialization["from_json"].__globals__["_instances"]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_panel_state_holds_the_session_id_or_the_services_secret(kind, uploaded, wire):
+    kind(uploaded)
+    sent = str([message for comm in wire for message in comm.sent])
+    assert uploaded.session_id not in sent
+    assert urlsplit(local_service.find().endpoint).path not in sent
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_failure_in_a_handler_is_shown(kind, uploaded, say, monkeypatch):
+    panel = kind(uploaded)
+
+    def fail(*_):
+        raise RuntimeError("the disk is <full>")
+
+    monkeypatch.setattr(kind, "_do_break", fail, raising=False)
+    say(panel, {"do": "break"})
+    assert panel.failure == "the disk is <full>"
+    say(panel, {"do": "forget"})
+    assert panel.failure == ""
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_failure_in_an_observer_or_a_job_is_shown(kind, uploaded, monkeypatch, eventually):
+    panel = kind(uploaded)
+
+    def fail(*_):
+        raise ValueError
+
+    panel._later(fail)
+    assert eventually(lambda: panel.failure).startswith("ValueError")
+    panel.failure = ""
+    monkeypatch.setattr(kind, "_facts", fail)
+    monkeypatch.setattr(kind, "_show", lambda self: self._facts())
+    panel._on_change({})
+    assert panel.failure.startswith("ValueError")
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_state_is_json_and_a_panel_can_be_closed(kind, uploaded):
+    panel = kind(uploaded)
+    json.dumps(panel.facts)
+    panel.close()
+    uploaded.select("july")
+
+
+def test_nothing_makes_a_link_or_html_but_its_one_place():
+    makers = [
+        path.name
+        for path in ROOT.rglob("*.py")
+        if "<a " in path.read_text("utf-8") and "service" not in path.parts
+    ]
+    assert makers == ["links.py"]
+    scripts = {path.name: path.read_text("utf-8") for path in STATIC.glob("*.js")}
+    writers = [
+        name for name, text in scripts.items() if re.search(r"innerHTML|outerHTML|insertAdjacentHTML", text)
+    ]
+    assert writers == ["link_panel.js"]
+    assert not [
+        name for name, text in scripts.items() if re.search(r"\beval\b|new Function|document\.write", text)
+    ]
+
+
+def test_styles_and_scripts_load_nothing_from_elsewhere():
+    for path in STATIC.iterdir():
+        text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|@import|url\(", text), path.name

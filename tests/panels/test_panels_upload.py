@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from songbird_widgets.panels import SessionPanel, UploadPanel
+from songbird_widgets.session import Session
+
+
+@pytest.fixture
+def upload(session):
+    return UploadPanel(session)
+
+
+def test_upload_from_the_panel(upload, session, say, flights, eventually):
+    session.add(str(flights / "batch-*.bin"))
+    assert upload.facts["waiting"] == 7
+    say(upload, {"do": "upload"})
+    eventually(lambda: upload.facts["uploaded"] == 7 and not upload.facts["busy"])
+    assert upload.facts["waiting"] == upload.facts["failed"] == 0
+    assert "7 of 7 uploaded" in upload.facts["text"]
+    assert len([p for p in session.profiles if p.state == "uploaded"]) == 7
+
+
+def test_what_failed_says_why_and_is_sent_again_alone(upload, session, say, flights, tmp_path, eventually):  # noqa: PLR0917 - fixtures
+    for name in ("batch-2013-07-08.bin", "batch-2013-07-09.bin"):
+        shutil.copyfile(flights / name, tmp_path / name)
+    session.add(str(tmp_path / "*.bin"))
+    gone = tmp_path / "batch-2013-07-09.bin"
+    gone.unlink()
+    say(upload, {"do": "upload"})
+    eventually(lambda: upload.facts["failed"] == 1 and not upload.facts["busy"])
+    assert upload.facts["uploaded"] == 1
+    assert upload.facts["failures"][0]["label"] == "2013-07-09"
+    assert "No such file" in upload.facts["failures"][0]["problem"]
+    shutil.copyfile(flights / gone.name, gone)
+    say(upload, {"do": "upload"})
+    eventually(lambda: upload.facts["uploaded"] == 2)
+    eventually(lambda: not upload.facts["busy"])
+    assert upload.facts["total"] == 1  # only what had failed
+    assert upload.facts["failures"] == []
+
+
+def test_an_unreachable_endpoint_is_said(flights, say, eventually):
+    with Session("http://127.0.0.1:1") as session:
+        line, upload = SessionPanel(session), UploadPanel(session)
+        session.add(flights / "batch-2013-07-08.bin")
+        say(upload, {"do": "upload"})
+        eventually(lambda: line.facts["state"] == "unreachable" and upload.facts["trouble"])
+        assert line.facts["words"] == "the endpoint does not answer"
+        assert "127.0.0.1:1" in upload.facts["trouble"]
+        eventually(lambda: not upload.facts["busy"])
+        assert upload.facts["waiting"] + upload.facts["failed"] == 1
+
+
+def test_cancel_without_an_upload_does_no_harm(upload, say):
+    say(upload, {"do": "cancel"})
+    assert upload.failure == ""
+
+
+def test_the_session_line_has_no_secret(session, flights):
+    session.add(flights / "batch-2013-07-08.bin")
+    session.upload()
+    line = SessionPanel(session)
+    assert line.facts["state"] == "open"
+    shown = str(line.get_state())
+    assert session.session_id not in shown
+    assert "/k/" not in shown
+
+
+def test_refresh_shows_what_others_uploaded(session, say, flights, eventually):
+    session.add(flights / "batch-2013-07-08.bin")
+    session.upload()
+    line = SessionPanel(session)
+    with Session(session_id=session.session_id) as other:
+        other.add(flights / "batch-2013-07-09.bin")
+        other.upload()
+    assert len(session.profiles) == 1
+    say(line, {"do": "refresh"})
+    eventually(lambda: len(session.profiles) == 2)
+    assert line.failure == ""
