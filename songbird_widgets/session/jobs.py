@@ -60,6 +60,7 @@ class Lane:
             self._jobs.clear()
         for job in waiting:
             job.future.cancel()
+            job.future.set_running_or_notify_cancel()  # whoever waits for it learns of it by this only
 
     def _drain(self) -> None:
         while True:

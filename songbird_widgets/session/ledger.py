@@ -45,7 +45,7 @@ create table if not exists profiles (
     sha256 text not null,
     columns integer,
     rows integer,
-    path text,
+    path blob,
     state text not null,
     problem text,
     profile_id text,
@@ -331,7 +331,7 @@ def _row(session_id: str, entry: LedgerEntry) -> tuple[object, ...]:
         profile.sha256,
         profile.columns,
         profile.rows,
-        None if entry.path is None else str(entry.path),
+        None if entry.path is None else os.fsencode(entry.path),  # a name need not be Unicode
     )
 
 
@@ -373,4 +373,4 @@ def _entry(row: tuple[Any, ...]) -> LedgerEntry:
     )
     if profile.state == "uploaded":
         profile = replace(profile, sent=size)
-    return LedgerEntry(profile, None if path is None else Path(path))
+    return LedgerEntry(profile, None if path is None else Path(os.fsdecode(path)))

@@ -281,6 +281,8 @@ class Session(traitlets.HasTraits):
             self.cancel()
             follow(job, show)
             raise
+        if job.cancelled():
+            return []
         sent = job.result()
         if sent:
             (screen or display.progress()).end(

@@ -1,0 +1,128 @@
+"""Work beside the cell, and how far it is."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+
+import pytest
+
+from songbird_widgets.session.jobs import Lane, beside, follow
+from songbird_widgets.session.progress import Tally, shown_duration
+from songbird_widgets.session.state import shown, shown_size, shown_time
+
+variable = contextvars.ContextVar("variable")
+
+
+def test_jobs_follow_one_another_in_the_context_of_who_asked():
+    lane, seen = Lane("test"), []
+    futures = []
+    for n in range(5):
+        variable.set(n)
+        futures.append(lane.submit(lambda: seen.append((variable.get(), threading.current_thread().name))))
+    for future in futures:
+        future.result(10)
+    assert seen == [(n, "test") for n in range(5)]
+
+
+def test_a_failing_job_keeps_none_from_going_on():
+    lane = Lane("test")
+    bad, good = lane.submit(lambda: 1 / 0), lane.submit(lambda: "good")
+    with pytest.raises(ZeroDivisionError):
+        bad.result(10)
+    assert good.result(10) == "good"
+
+
+def test_its_thread_ends_when_there_is_nothing_to_do():
+    lane = Lane("test-ends")
+    lane.submit(lambda: None).result(10)
+    for thread in threading.enumerate():
+        if thread.name == "test-ends":
+            thread.join(10)
+            assert not thread.is_alive()
+    assert lane.submit(lambda: 7).result(10) == 7
+
+
+def test_waiting_jobs_can_be_dropped():
+    lane, gate, begun = Lane("test"), threading.Event(), threading.Event()
+    first = lane.submit(lambda: begun.set() or gate.wait(10))
+    second = lane.submit(lambda: pytest.fail("dropped"))
+    assert begun.wait(10)
+    lane.clear()
+    gate.set()
+    assert first.result(10)
+    assert second.cancelled()
+
+
+def test_ticks_come_on_the_callers_thread_while_the_work_is_done_elsewhere():
+    me, ticks, gate = threading.current_thread(), [], threading.Event()
+
+    def tick():
+        ticks.append(threading.current_thread())
+        gate.set()
+
+    assert beside(lambda: gate.wait(10) and threading.current_thread(), tick) is not me
+    assert set(ticks) == {me}
+    with pytest.raises(KeyError):
+        beside(lambda: {}["x"], tick)
+    follow(Lane("test").submit(lambda: None), tick)
+
+
+def test_progress_is_told_in_numbers_and_words():
+    now = [100.0]
+    tally = Tally({"a": 1_000_000, "b": 3_000_000}, clock=lambda: now[0])
+    assert tally.status().text == "0 of 2 uploaded: 0 bytes of 4.0 MB"
+    tally.note("a", "sending", 500_000)
+    now[0] = 101.0
+    status = tally.status()
+    assert (status.bytes_sent, status.rate, status.remaining) == (500_000, 500_000.0, 7.0)
+    assert status.text == "0 of 2 uploaded: 500 kB of 4.0 MB, 500 kB/s, 7.0 s left"
+    assert tally.changed() == {"a": 500_000}
+    assert tally.changed() == {}
+    tally.note("a", "uploaded", 1_000_000)
+    tally.note("b", "failed", 9_000_000)
+    now[0] = 102.0
+    done = tally.status()
+    assert (done.done, done.failed, done.remaining) == (1, 1, None)
+    assert done.text == "1 of 2 uploaded, 1 failed: 4.0 MB in 2.0 s"
+
+
+def test_a_cancelled_upload_says_so():
+    tally = Tally({"a": 10, "b": 10}, clock=lambda: 0.0)
+    tally.note("a", "uploaded", 10)
+    tally.note("b", "cancelled", 3)
+    assert tally.status().text.startswith("1 of 2 uploaded, 1 cancelled: 13 bytes in")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7322, "2 h 2 min")]
+)
+def test_durations(seconds, words):
+    assert shown_duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(0, "0 bytes"), (999, "999 bytes"), (151_177, "151 kB"), (2_500_000, "2.5 MB"), (5e12, "5000.0 GB")]
+)
+def test_sizes(size, words):
+    assert shown_size(size) == words
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "words"),
+    [
+        (1373241600000, "2013-07-08"),
+        (1373241601000, "2013-07-08T00:00:01Z"),
+        (1373241600007, "2013-07-08T00:00:00.007Z"),
+        (0, "1970-01-01"),
+        (-86_400_000, "1969-12-31"),
+        (10**17, f"{10**17} ms"),
+    ],
+)
+def test_times(timestamp, words):
+    assert shown_time(timestamp) == words
+
+
+def test_shown_text_is_one_short_line():
+    assert shown("a\x00b\u202ec\nd") == "a\ufffdb\ufffdc\ufffdd"
+    assert len(shown("x" * 10_000_000)) == 80

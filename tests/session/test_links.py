@@ -1,0 +1,107 @@
+"""Links: followed only where they should be, and rebased to what the browser reaches."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from songbird_widgets.session import ObservatoryLink, anchor, followable
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "http://127.0.0.1:1/resources/model-1/profiles?profile=1&sessionToken=session-x",
+        "https://example.com",
+        "/user/alice/songbird/resources/x",
+    ],
+)
+def test_addresses_that_are_followed(href):
+    assert followable(href)
+    html = anchor(href, "text")
+    assert html.startswith("<a href=")
+    assert 'target="_blank" rel="noopener noreferrer"' in html
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "javascript:alert(1)",
+        "JaVaScRiPt:alert(1)",
+        "java\nscript:alert(1)",
+        " javascript:alert(1)",
+        "\x01javascript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "file:///etc/passwd",
+        "//evil.example.com/x",
+        "/\\evil.example.com",
+        "\\\\evil.example.com",
+        "/\t/evil.example.com",
+        "http:///x",
+        "http://",
+        "https:evil",
+        "relative/path",
+        "",
+        "http://[::1",
+        "http://a b/",
+        "/a\x00b",
+    ],
+)
+def test_addresses_that_are_not(href):
+    assert not followable(href)
+    assert anchor(href, "<b>text</b>") == "&lt;b&gt;text&lt;/b&gt;"
+
+
+def test_everything_in_a_link_is_escaped():
+    html = anchor('https://example.com/?a="><script>', '"><script>')
+    assert "<script>" not in html
+    assert html.count('"') == 6
+
+
+def test_a_link_is_its_url_and_shows_itself_as_html():
+    single = ObservatoryLink("https://example.com/1", text="july & co")
+    link = ObservatoryLink("https://example.com/2", href="/songbird/2", individual=[single, single], text="all")
+    assert link == "https://example.com/2"
+    html = link._repr_html_()
+    assert '<a href="/songbird/2"' in html
+    assert html.count("<a ") == 3
+    assert "july &amp; co" in html
+    assert ObservatoryLink("https://example.com/1", individual=[single])._repr_html_().count("<a ") == 1
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url", "hub", "voila", "path", "public"),
+    [
+        ("/", "http://localhost:8888/?token=canary", "", "", "/songbird/", "http://localhost:8888"),
+        ("/user/alice/", None, "", "", "/user/alice/songbird/", None),
+        ("/user/alice/", None, "https://hub.example.com/user/alice/", "", "/user/alice/songbird/", "https://hub.example.com"),
+        ("/v/", None, "", "https://show.example.com/v/voila/render/a.ipynb", "/v/songbird/", "https://show.example.com"),
+    ],
+)
+def test_links_of_the_local_service_lead_through_the_relay(
+    full, monkeypatch, base_url, url, hub, voila, path, public
+):
+    monkeypatch.setenv("JPY_PARENT_PID", "4711")
+    monkeypatch.setenv("SONGBIRD_RELAY", json.dumps({"pid": 4711, "base_url": base_url, "url": url}))
+    monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", hub)
+    monkeypatch.setenv("VOILA_REQUEST_URL", voila)
+    full.select("july", "2013-07-08")
+    link = full.link
+    assert link.href.startswith(f"{path}resources/model-1/profiles?profile=ref-")
+    assert link.href.endswith(f"&sessionToken={full.session_id}")
+    if public is None:
+        assert link.startswith("http://127.0.0.1:")
+    else:
+        assert link == public + link.href
+    assert "canary" not in link + link._repr_html_()
+    assert all(single.href.startswith(path) for single in link.individual)
+
+
+def test_a_relay_of_another_server_is_not_ours(full, monkeypatch):
+    monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
+    monkeypatch.setenv("SONGBIRD_RELAY", json.dumps({"pid": 1, "base_url": "/", "url": None}))
+    full.select("july")
+    assert full.link.href == full.link

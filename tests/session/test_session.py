@@ -1,0 +1,319 @@
+"""A session on the real local service, without any notebook."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+
+import pytest
+
+from songbird_widgets.client import SessionExpired
+from songbird_widgets.jupyter import local_service
+from songbird_widgets.session import AddError, SelectionError, Session, SessionError
+
+
+def fetch(url):
+    with urllib.request.urlopen(url) as answer:
+        return answer.read().decode()
+
+
+def test_constructing_one_asks_nobody(monkeypatch):
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("network"))
+    session = Session()
+    assert (session.state, session.profiles, session.selection, session.short_id) == ("new", (), (), "")
+    assert session.endpoint_label == "local service"
+
+
+def test_the_whole_way_from_files_to_three_side_by_side(full):
+    assert full.state == "open"
+    assert {profile.state for profile in full.profiles} == {"uploaded"}
+    assert all(profile.profile_id and profile.sent == profile.size for profile in full.profiles)
+    assert full.upload() == []
+    full.select("2013-07-08", "july", 1373414400000)
+    assert [profile.label for profile in full.selection] == ["july", "2013-07-08", "2013-07-10"]
+    link = full.link
+    assert full.link is link
+    assert full.current_link is link
+    page = json.loads(fetch(link.replace("/profiles?", "/profiles.json?")))
+    assert [profile["label"] for profile in page["profiles"]] == ["july", "2013-07-08", "2013-07-10"]
+    assert [single.text for single in link.individual] == ["july", "2013-07-08", "2013-07-10"]
+    assert all("<html" in fetch(single) for single in link.individual)
+
+
+def test_a_link_goes_with_its_selection(full):
+    full.select("july")
+    first = full.link
+    full.select("2013-07-09")
+    assert full.current_link is None
+    assert full.link != first
+    full.deselect("2013-07-09")
+    full.deselect("july")
+    assert full.current_link is None
+    with pytest.raises(SelectionError, match=r"Nothing is selected.*There are: references 'july'"):
+        _ = full.link
+
+
+def test_what_is_not_uploaded_can_be_selected_but_not_linked(session, profiles):
+    session.add(profiles / "reference-july.bin", alias="july")
+    session.select("july")
+    with pytest.raises(SelectionError, match=r"'july' is not uploaded yet: session\.upload\(\)"):
+        _ = session.link
+    session.upload()
+    assert session.selection[0].state == "uploaded"
+    assert session.link.startswith("http://127.0.0.1:")
+
+
+def test_the_selection_is_checked_in_the_model(full):
+    full.select("july", "2013-07-08", "2013-07-09")
+    before = full.selection
+    with pytest.raises(SelectionError, match="Drop one first"):
+        full.select("2013-07-10")
+    with pytest.raises(SelectionError, match="too many"):
+        full.selection = full.profiles
+    with pytest.raises(SelectionError, match="alias or id 'nobody'"):
+        full.select("nobody")
+    assert full.selection == before
+    full.selection = ["2013-07-10", "first quarter"]
+    assert [profile.label for profile in full.selection] == ["first quarter", "2013-07-10"]
+    full.deselect()
+    assert full.selection == ()
+
+
+def test_two_uploads_of_one_day_are_one_batch(session, profiles):
+    session.add(profiles / "batch-2013-07-08.bin", profiles / "batch-2013-07-09.bin", timestamp="2013-07-08")
+    session.upload()
+    session.select(*session.profiles)
+    assert len(session.selection) == 1
+    page = json.loads(fetch(session.link.replace("/profiles?", "/profiles.json?")))
+    assert len(page["profiles"]) == 1
+
+
+def test_adding_again_adds_nothing(full, profiles):
+    again = full.add(str(profiles / "batch-*.bin"))
+    assert len(full.profiles) == 9
+    assert {profile.state for profile in again} == {"uploaded"}
+    assert full.upload() == []
+
+
+def test_the_same_bytes_under_another_name_are_another_profile(session, profiles):
+    path = profiles / "batch-2013-07-08.bin"
+    one, two, three = session.add(path)[0], session.add(path, alias="a")[0], session.add(path, kind="reference")[0]
+    assert len({one.key, two.key, three.key}) == 3
+    assert (one.kind, two.alias, three.alias) == ("batch", "a", "batch-2013-07-08")
+
+
+def test_bad_files_are_named_and_the_rest_goes_on(session, profiles, tmp_path):
+    text = tmp_path / "notes.bin"
+    text.write_text("hello")
+    truncated = tmp_path / "half.bin"
+    truncated.write_bytes((profiles / "batch-2013-07-08.bin").read_bytes()[:5000])
+    with pytest.raises(AddError) as caught:
+        session.add(
+            profiles / "batch-2013-07-09.bin", tmp_path / "missing.bin", tmp_path, text, truncated, 42, b"", b"WHY1"
+        )
+    assert [profile.label for profile in caught.value.added] == ["2013-07-09"]
+    reasons = {problem.name.rpartition("/")[2]: problem.reason for problem in caught.value.problems}
+    assert len(caught.value.problems) == 7
+    assert "no such file" in reasons["missing.bin"].lower()
+    assert "directory" in reasons[tmp_path.name]
+    assert "text" in reasons["notes.bin"]
+    assert "half.bin" in reasons
+    assert "(the other 1 was)" in str(caught.value)
+    assert session.notice.level == "warning"
+    assert len(session.upload()) == 1
+
+
+def test_one_alias_for_several_is_refused(session, profiles):
+    with pytest.raises(AddError, match="One alias cannot name 2 profiles"):
+        session.add(profiles / "batch-2013-07-08.bin", profiles / "batch-2013-07-09.bin", alias="both")
+    assert session.profiles == ()
+
+
+def test_contradicting_arguments_are_refused(session, profiles):
+    with pytest.raises(ValueError, match="batch"):
+        session.add(profiles / "batch-2013-07-08.bin", alias="a", kind="batch")
+
+
+@pytest.mark.parametrize("alias", [" ", "x" * 100_000, "\ud800"])
+def test_an_alias_that_no_endpoint_takes_is_refused_at_once(session, profiles, alias):
+    with pytest.raises(AddError, match="alias"):
+        session.add(profiles / "reference-july.bin", alias=alias)
+
+
+def test_hostile_aliases_reach_the_page_and_nothing_else(session, profiles):
+    alias = "<img src=x onerror=alert(1)>\u202e\n"
+    profile = session.add(profiles / "reference-july.bin", alias=alias)[0]
+    assert profile.alias == alias
+    assert not set(profile.label) & set("\u202e\n")
+    session.upload()
+    session.select(alias)
+    assert "<img src=x" not in fetch(session.link)
+    assert "<img src=x" not in session._repr_mimebundle_()["text/html"]
+    assert "<img src=x" not in session.link._repr_html_()
+
+
+def test_only_what_failed_is_sent_again(session, profiles, tmp_path):
+    gone = tmp_path / "gone.bin"
+    gone.write_bytes((profiles / "batch-2013-07-09.bin").read_bytes())
+    changed = tmp_path / "changed.bin"
+    changed.write_bytes((profiles / "batch-2013-07-10.bin").read_bytes())
+    session.add(profiles / "batch-2013-07-08.bin", gone, changed)
+    gone.unlink()
+    changed.write_bytes((profiles / "batch-2013-07-11.bin").read_bytes())
+    assert [profile.label for profile in session.upload()] == ["2013-07-08"]
+    states = {profile.label: (profile.state, profile.problem) for profile in session.profiles}
+    assert states["2013-07-09"][0] == states["2013-07-10"][0] == "failed"
+    assert "can no longer be read" in states["2013-07-09"][1]
+    assert "has changed since it was added" in states["2013-07-10"][1]
+    assert session.notice.level == "error"
+    gone.write_bytes((profiles / "batch-2013-07-09.bin").read_bytes())
+    assert [profile.label for profile in session.upload()] == ["2013-07-09"]
+
+
+def test_editing_and_removing_before_the_upload(session, profiles):
+    session.add(profiles / "batch-2013-07-08.bin", profiles / "batch-2013-07-09.bin")
+    session.select("2013-07-08")
+    renamed = session.edit("2013-07-08", alias="monday")
+    assert (renamed.kind, renamed.label) == ("reference", "monday")
+    assert session.selection == (renamed,)
+    moved = session.edit("2013-07-09", timestamp="2013-08-01")
+    assert (moved.kind, moved.label) == ("batch", "2013-08-01")
+    with pytest.raises(ValueError, match="alias"):
+        session.edit("monday", alias="")
+    session.remove("2013-08-01")
+    assert [profile.label for profile in session.profiles] == ["monday"]
+    assert len(session.upload()) == 1
+    with pytest.raises(SelectionError, match="is uploaded: it can no longer"):
+        session.edit("monday", alias="tuesday")
+    with pytest.raises(SelectionError, match="is uploaded: it can no longer"):
+        session.remove("monday")
+
+
+def test_uploading_in_the_background_tells_by_traits(session, profiles):
+    seen, done = [], threading.Event()
+    session.observe(lambda change: seen.append(change["new"]), "busy")
+    session.observe(lambda change: change["new"] or done.set(), "busy")
+    session.add(str(profiles / "batch-*.bin"))
+    assert session.upload(wait=False) == []
+    assert done.wait(60)
+    assert seen == [True, False]
+    assert session.progress.done == session.progress.total == 7
+    assert session.progress.bytes_sent == session.progress.bytes_total == sum(p.size for p in session.profiles)
+    assert session.progress.text.startswith("7 of 7 uploaded")
+    assert session.notice.level == "info"
+
+
+def test_two_uploads_at_once_send_each_profile_once(session, profiles):
+    session.add(str(profiles / "batch-*.bin"))
+    landed = []
+    threads = [threading.Thread(target=lambda: landed.extend(session.upload())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(landed) == 7
+    other = Session(session_id=session.session_id)
+    assert len(other.profiles) == 7
+    other.close()
+
+
+def test_it_carries_on_when_the_service_has_gone(full, profiles):
+    local_service.stop()
+    full.select("july")
+    assert "<html" in fetch(full.link)
+    local_service.stop()
+    full.add(profiles / "batch-2013-07-08.bin", alias="once more")
+    assert len(full.upload()) == 1
+    assert full.state == "open"
+
+
+def test_another_kernel_continues_the_session(full):
+    with Session(session_id=full.session_id) as other:
+        assert [(p.label, p.state, p.profile_id) for p in other.profiles] == [
+            (p.label, p.state, p.profile_id) for p in full.profiles
+        ]
+        other.select("july")
+        assert "<html" in fetch(other.link)
+        other.add(full.profiles and PROFILE, alias="from the other")
+        other.upload()
+    full.refresh()
+    assert full.profiles[-1].label == "from the other"
+    assert full.profiles[-1].state == "uploaded"
+
+
+def test_an_unknown_session_says_so(data_dir):
+    with Session(session_id="session-NobodyHasMadeThisOneEver") as session:
+        assert session.profiles == ()
+        assert session.notice.level == "warning"
+        assert "NobodyHasMade" not in session.notice.text + repr(session)
+
+
+def test_claiming_hands_the_profiles_over_and_ends_the_session(full):
+    full.select("july")
+    link = full.link
+    info = full.info()
+    assert (info.session_id, info.model_id) == (full.session_id, "model-1")
+    full.claim()
+    assert full.state == "claimed"
+    assert full.current_link is None
+    with pytest.raises(SessionError, match="was claimed by an organization"):
+        _ = full.link
+    with pytest.raises(SessionError, match="was claimed"):
+        full.upload()
+    with pytest.raises(SessionError, match="was claimed"):
+        full.claim()
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        fetch(link)
+    assert caught.value.code == 410
+    caught.value.close()
+    with pytest.raises(SessionExpired):
+        full.refresh()
+    assert full.state == "claimed"
+    service = local_service.ensure()
+    request = urllib.request.Request(
+        f"{service.origin}/organizations/{service.organization_id}",
+        headers={"X-API-Key": local_service.organization_key()},
+    )
+    assert "july" in fetch(request)
+
+
+def test_a_claimed_session_is_over_for_everyone(full, profiles):
+    with Session(session_id=full.session_id) as other:
+        other.claim()
+        full.add(profiles / "batch-2013-07-08.bin", alias="too late")
+        with pytest.raises(SelectionError):
+            full.select("nothing here")
+        assert full.upload() == []
+        assert full.state == "expired"
+        assert "claimed or has expired" in full.profiles[-1].problem
+        assert [p.state for p in full.profiles[:9]] == ["uploaded"] * 9
+
+
+def test_nothing_to_claim(session):
+    with pytest.raises(SessionError, match="Nothing was uploaded"):
+        session.claim()
+
+
+def test_background_work_reports_its_failure_as_a_notice(full):
+    with pytest.raises(SelectionError):
+        full.submit(lambda: full.link).result(30)
+    assert full.notice.level == "error"
+    assert "Nothing is selected" in full.notice.text
+    full.select("july")
+    assert full.submit(lambda: full.link).result(30) == full.link
+
+
+def test_what_a_front_end_without_widgets_shows(full):
+    full.select("july")
+    _ = full.link
+    bundle = full._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"}
+    assert "* reference  july" in bundle["text/plain"]
+    assert bundle["text/html"].count("<tr>") == 10
+    assert 'rel="noopener noreferrer"' in bundle["text/html"]
+    assert full.session_id not in bundle["text/plain"]
+
+
+PROFILE = __import__("pathlib").Path(__file__).parents[2] / "examples" / "profiles" / "batch-2013-07-14.bin"
