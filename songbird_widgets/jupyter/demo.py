@@ -135,7 +135,7 @@ def _free_port(wanted: int | None) -> int:
 def _lab_command(examples: Path, port: int) -> list[str]:
     command = [sys.executable, "-m", "jupyterlab", str(examples / "quickstart.ipynb")]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
-    command += [f"--ServerApp.root_dir={examples}", "--ServerApp.log_level=WARN"]
+    command += [f"--ServerApp.root_dir={examples}", "--log-level=ERROR"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Containers and bare machines know only root; the server listens on loopback and asks for its token.
         command.append("--allow-root")
@@ -144,7 +144,7 @@ def _lab_command(examples: Path, port: int) -> list[str]:
 
 def _voila_command(examples: Path, port: int) -> list[str]:
     command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(examples / "dashboard.ipynb")]
-    return [*command, f"--Voila.port={port}", "--Voila.ip=127.0.0.1", "--Voila.log_level=WARN"]
+    return [*command, f"--Voila.port={port}", "--Voila.ip=127.0.0.1", "--Voila.log_level=ERROR"]
 
 
 def _wait(process: subprocess.Popen[bytes], answer: Callable[[], str | None]) -> str:
