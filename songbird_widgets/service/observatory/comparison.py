@@ -22,15 +22,15 @@ from songbird_widgets.profiles import (
 from .cache import Cache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from songbird_widgets.profiles import Column
 
     from .loading import Shelf, Side
     from .query import PageQuery
 
-MOST_FACTS = 12_000
-"""Columns whose statistics are kept: those of four profiles of 3,000 columns; about 2 KB each."""
+MOST_FACTS = 9_000
+"""Columns whose statistics are kept: those of three profiles of 3,000 columns; about 2 KB each."""
 
 MOST_MARKS = 12_000
 """Pairs of columns whose drift is kept."""
@@ -72,6 +72,7 @@ class Mark:
     verdict: str
     score: float
     why: str
+    type_changed: bool = False
 
     @property
     def drifted(self) -> bool:
@@ -80,18 +81,19 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """How many columns there are of what."""
+class DriftCounts:
+    """How many columns drifted from P1, and how."""
 
-    total: int
-    common: int
     drifted: int
     strong: int
     unknown: int
-    missing: int
-    new: int
-    only_in_one: int
     type_changed: int
+
+
+@dataclass(frozen=True)
+class KindCounts:
+    """How many columns are of which kind."""
+
     insights: int
     discrete: int
 
@@ -109,7 +111,8 @@ class Library:
     shelf: Shelf
     facts: Cache[Facts] = field(default_factory=lambda: Cache(MOST_FACTS, lambda _: 1))
     marks: Cache[Mark] = field(default_factory=lambda: Cache(MOST_MARKS, lambda _: 1))
-    summaries: Cache[Summary] = field(default_factory=lambda: Cache(500, lambda _: 1))
+    drift_counts: Cache[DriftCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
+    kind_counts: Cache[KindCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
 
 
 class Columns:
@@ -175,7 +178,7 @@ class Columns:
         drift = self.drift(index)
         if drift is None:
             return Mark("unknown", 0.0, "")
-        return Mark(drift.verdict, drift.score, " ".join(drift.reasons[:2]))
+        return Mark(drift.verdict, drift.score, " ".join(drift.reasons[:2]), drift.type_change is not None)
 
     def _summed_up(self, index: int) -> Facts:
         column = self.decoded[index]
@@ -190,9 +193,8 @@ class Columns:
 
     @property
     def type_changed(self) -> bool:
-        """Whether the inferred type differs between sides that hold values."""
-        types = {facts.statistics.inferred_type for facts in self.facts if facts and facts.statistics}
-        return len(types - {"unknown"}) > 1
+        """Whether any side holds values of another inferred type than the first."""
+        return any(mark and mark.type_changed for mark in self.marks)
 
     @property
     def has_insights(self) -> bool:
@@ -267,8 +269,8 @@ class Comparison:
         """Whether exactly one of several sides has a column."""
         return self.several and sum(name in side.names for side in self.shown) == 1
 
-    def summary(self, *, whatever_it_takes: bool) -> Summary | None:
-        """Count the columns of each kind.
+    def drift_counts(self, *, whatever_it_takes: bool) -> DriftCounts | None:
+        """Count the columns that drifted.
 
         Parameters
         ----------
@@ -276,80 +278,85 @@ class Comparison:
             Whether to look at all columns however many they are; otherwise None if they are many and were not
             looked at before.
         """
-        key = tuple(side.fingerprint for side in self.shown)
-        known = self.library.summaries.get(key)
+        key = self._fingerprints
+        known = self.library.drift_counts.get(key)
         if known is not None or not (whatever_it_takes or len(self.names) <= SMALL):
             return known
-        counts = dict.fromkeys(("drifted", "strong", "unknown", "type_changed", "insights", "discrete"), 0)
-        for name in self.names:
-            columns = self.columns(name)
+        drifted = strong = unknown = type_changed = 0
+        for columns in self._each():
             verdicts = {mark.verdict for mark in columns.marks if mark}
-            counts["strong"] += "strong" in verdicts
-            counts["drifted"] += columns.drifted
-            counts["unknown"] += not columns.drifted and "unknown" in verdicts
-            counts["type_changed"] += columns.type_changed
-            counts["insights"] += columns.has_insights
-            counts["discrete"] += (first := columns.first) is not None and first.is_discrete
-        summary = Summary(
-            total=len(self.names),
-            common=sum(all(name in side.names for side in self.shown) for name in self.names),
-            missing=sum(map(self.missing, self.names)),
-            new=sum(map(self.new, self.names)),
-            only_in_one=sum(map(self.only_in_one, self.names)),
-            **counts,
-        )
-        self.library.summaries.put(key, summary)
-        return summary
+            drifted += columns.drifted
+            strong += "strong" in verdicts
+            unknown += not columns.drifted and "unknown" in verdicts
+            type_changed += columns.type_changed
+        counts = DriftCounts(drifted, strong, unknown, type_changed)
+        self.library.drift_counts.put(key, counts)
+        return counts
+
+    def kind_counts(self, *, whatever_it_takes: bool) -> KindCounts | None:
+        """Count the columns of each kind; parameter and None as for `drift_counts`."""
+        key = self._fingerprints
+        known = self.library.kind_counts.get(key)
+        if known is not None or not (whatever_it_takes or len(self.names) <= SMALL):
+            return known
+        insights = discrete = 0
+        for columns in self._each():
+            insights += columns.has_insights
+            discrete += (first := columns.first) is not None and first.is_discrete
+        counts = KindCounts(insights, discrete)
+        self.library.kind_counts.put(key, counts)
+        return counts
+
+    @property
+    def _fingerprints(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(side.fingerprint for side in self.shown)
+
+    def _each(self, names: Sequence[str] | None = None) -> Iterator[Columns]:
+        return (self.columns(name) for name in (self.names if names is None else names))
 
     def selected(self, query: PageQuery) -> list[str]:
         """Return the names of the columns that the search and filters leave, in the order asked for."""
         names = [name for name in self.names if _matches(name, query)]
         for test in self._tests(query):
-            names = [name for name in names if test(name)]
+            names = [columns.name for columns in self._each(names) if test(columns)]
         return self._ordered(names, query)
 
-    def _tests(self, query: PageQuery) -> list[Callable[[str], bool]]:
-        tests: dict[str, Callable[[str], bool]] = {
-            "missing": self.missing,
-            "new": self.new,
-            "only-in-one": self.only_in_one,
-            "drifted": lambda name: self.columns(name).drifted,
-            "type-changed": lambda name: self.columns(name).type_changed,
-            "insights": lambda name: self.columns(name).has_insights,
-            "discrete": lambda name: self._is_discrete(name) is True,
-            "non-discrete": lambda name: self._is_discrete(name) is False,
+    def _tests(self, query: PageQuery) -> list[Callable[[Columns], bool]]:
+        tests: dict[str, Callable[[Columns], bool]] = {
+            "missing": lambda columns: self.missing(columns.name),
+            "new": lambda columns: self.new(columns.name),
+            "only-in-one": lambda columns: self.only_in_one(columns.name),
+            "drifted": lambda columns: columns.drifted,
+            "type-changed": lambda columns: columns.type_changed,
+            "insights": lambda columns: columns.has_insights,
+            "discrete": lambda columns: (first := columns.first) is not None and first.is_discrete,
+            "non-discrete": lambda columns: (first := columns.first) is not None and not first.is_discrete,
         }
         wanted = [tests[show] for show in query.show]
         if query.types:
             wanted.append(
-                lambda name: (
-                    (first := self.columns(name).first) is not None and first.inferred_type in query.types
-                )
+                lambda columns: (first := columns.first) is not None and first.inferred_type in query.types
             )
         return wanted
-
-    def _is_discrete(self, name: str) -> bool | None:
-        first = self.columns(name).first
-        return None if first is None else first.is_discrete
 
     def _ordered(self, names: list[str], query: PageQuery) -> list[str]:
         if query.sort == "name":
             return names[::-1] if query.descending else names
-        keyed = [(self._key(name, query.sort), name) for name in names]
+        keyed = [(_key(columns, query.sort), columns.name) for columns in self._each(names)]
         present = [(key, name) for key, name in keyed if key is not None]
         # Equal columns keep the order of names, and those without a value stay last, whichever way the others run.
         present.sort(key=lambda one: one[0], reverse=query.descending)
         return [name for _, name in present] + [name for key, name in keyed if key is None]
 
-    def _key(self, name: str, sort: str) -> tuple[float, str] | None:
-        columns = self.columns(name)
-        if sort == "drift":
-            return None if columns.score is None else (columns.score, "")
-        statistics = columns.first
-        value = None if statistics is None else SORT_KEYS[sort](statistics)
-        if isinstance(value, str):
-            return (0.0, value)
-        return None if value is None or math.isnan(value) else (value, "")
+
+def _key(columns: Columns, sort: str) -> tuple[float, str] | None:
+    if sort == "drift":
+        return None if columns.score is None else (columns.score, "")
+    statistics = columns.first
+    value = None if statistics is None else SORT_KEYS[sort](statistics)
+    if isinstance(value, str):
+        return (0.0, value)
+    return None if value is None or math.isnan(value) else (value, "")
 
 
 SORT_KEYS: dict[str, Callable[[ColumnStatistics], float | str | None]] = {

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..metadata import Metadata, ProfileRow
     from .problems import Problem
 
-MOST_OPEN_BYTES = 64_000_000
+MOST_OPEN_BYTES = 45_000_000
 """Bytes of profiles kept open; three 1,000-column profiles are 42 MB."""
 
 MOST_OUTLINE_NAMES = 200_000

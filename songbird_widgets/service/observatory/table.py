@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import Column, ColumnStatistics
 
-    from .comparison import Columns, Comparison, Facts, Mark, Summary
+    from .comparison import Columns, Comparison, DriftCounts, Facts, KindCounts, Mark
     from .loading import Side
     from .query import PageQuery
 
-MOST_ROWS_KEPT = 3_000
+MOST_ROWS_KEPT = 1_500
 """Drawn rows kept, about 6 KB each."""
 
 SPARK_BINS = 30
@@ -380,7 +380,12 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker) -> Tab
     """Put together the page of the table that `query` asks for."""
     query = query.but(limit=min(query.limit, MOST_ROWS), offset=query.offset)
     # Whoever sorts or filters by what only the sketches know has all columns looked at anyway.
-    summary = comparison.summary(whatever_it_takes=query.sort != "name" or bool(set(query.show) - _BY_NAME))
+    by_drift = query.sort == "drift" or bool({"drifted", "type-changed"}.intersection(query.show))
+    by_kind = query.sort not in {"name", "drift"} or bool(
+        {"insights", "discrete", "non-discrete"} & set(query.show)
+    )
+    drift = comparison.drift_counts(whatever_it_takes=by_drift)
+    kinds = comparison.kind_counts(whatever_it_takes=by_kind)
     names = comparison.selected(query)
     offset = min(query.offset, max(len(names) - 1, 0) // query.limit * query.limit)
     page = names[offset : offset + query.limit]
@@ -389,11 +394,11 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker) -> Tab
     return Table(
         rows=tuple(_shown(comparison, query, maker.row(comparison, name), grouped=grouped) for name in page),
         heads=_heads(query, heads),
-        chips=_chips(comparison, query, summary),
+        chips=_chips(comparison, query, drift, kinds),
         types=_type_chips(query),
         sorts=tuple(item for item in SORT_LABELS.items() if item[0] != "drift" or comparison.several),
         sorted_by=SORT_LABELS[query.sort],
-        summary=_summary(comparison, query, summary),
+        summary=_summary(comparison, query, drift),
         nothing="No column matches the search and the filters." if query.searching else _EMPTY,
         clear_url=query.url(search="", highlights=(), show=(), types=()),
         first=offset + 1,
@@ -406,7 +411,6 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker) -> Tab
     )
 
 
-_BY_NAME = {"missing", "new", "only-in-one"}
 _EMPTY = "These profiles hold no columns: nothing was logged into them."
 
 
@@ -440,7 +444,9 @@ def _heads(query: PageQuery, heads: Sequence[Head]) -> tuple[ShownHead, ...]:
     )
 
 
-def _chips(comparison: Comparison, query: PageQuery, summary: Summary | None) -> tuple[Chip, ...]:
+def _chips(
+    comparison: Comparison, query: PageQuery, drift: DriftCounts | None, kinds: KindCounts | None
+) -> tuple[Chip, ...]:
     def chip(name: str, label: str, count: int | None) -> Chip:
         shown = None if count is None else f"{count:,}"
         return Chip(label, query.toggled(name), name in query.show, shown)
@@ -451,16 +457,16 @@ def _chips(comparison: Comparison, query: PageQuery, summary: Summary | None) ->
     chips = [everything]
     if comparison.several:
         chips += [
-            chip("drifted", "Drifted", summary.drifted if summary else None),
+            chip("drifted", "Drifted", drift.drifted if drift else None),
             chip("missing", "Missing", sum(map(comparison.missing, comparison.names))),
             chip("new", "New", sum(map(comparison.new, comparison.names))),
             chip("only-in-one", "Only in one", sum(map(comparison.only_in_one, comparison.names))),
-            chip("type-changed", "Type changed", summary.type_changed if summary else None),
+            chip("type-changed", "Type changed", drift.type_changed if drift else None),
         ]
     chips += [
-        chip("insights", "Insights", summary.insights if summary else None),
-        chip("discrete", "Discrete", summary.discrete if summary else None),
-        chip("non-discrete", "Non-discrete", summary.total - summary.discrete if summary else None),
+        chip("insights", "Insights", kinds.insights if kinds else None),
+        chip("discrete", "Discrete", kinds.discrete if kinds else None),
+        chip("non-discrete", "Non-discrete", len(comparison.names) - kinds.discrete if kinds else None),
     ]
     # A filter that would leave nothing says nothing, except that it can be switched off.
     return tuple(chip for chip in chips if chip.count != "0" or chip.on)
@@ -481,32 +487,32 @@ def _type_chips(query: PageQuery) -> tuple[Chip, ...]:
     )
 
 
-def _summary(comparison: Comparison, query: PageQuery, summary: Summary | None) -> Markup:
+def _summary(comparison: Comparison, query: PageQuery, drift: DriftCounts | None) -> Markup:
     """Say at a glance what changed, with a link to each part of it."""
     total = len(comparison.names)
     counted = f"{total:,} column{'' if total == 1 else 's'}"
     if not comparison.several:
         return Markup("<strong>{}</strong>").format(counted)
     baseline = formatting.clipped(comparison.shown[0].label, 40)
-    if summary is None:
+    if drift is None:
         url = query.url(sort="drift", descending=True)
         return Markup('<strong>{}</strong> <a href="{}">Find what drifted from {}</a>').format(
             counted, url, baseline
         )
     said = [
         Markup('<strong class="drift-{}">{:,} of {}</strong> drifted from {}').format(
-            "strong" if summary.strong else "moderate" if summary.drifted else "none",
-            summary.drifted,
+            "strong" if drift.strong else "moderate" if drift.drifted else "none",
+            drift.drifted,
             counted,
             baseline,
         )
     ]
     parts = (
-        (summary.strong, "strongly"),
-        (summary.missing, "missing"),
-        (summary.new, "new"),
-        (summary.type_changed, "with another type"),
-        (summary.unknown, "unclear"),
+        (drift.strong, "strongly"),
+        (sum(map(comparison.missing, comparison.names)), "missing"),
+        (sum(map(comparison.new, comparison.names)), "new"),
+        (drift.type_changed, "with another type"),
+        (drift.unknown, "unclear"),
     )
     said += [Markup("{:,} {}").format(number, word) for number, word in parts if number]
     return Markup(" · ").join(said)
