@@ -65,7 +65,7 @@ _UNAVAILABLE = 503
 
 
 class Upstream:
-    """The local service as the relay sees it: where it is, and its organization's key.
+    """The local service as the relay sees it.
 
     Parameters
     ----------
@@ -76,27 +76,18 @@ class Upstream:
     def __init__(self, *, organization: bool) -> None:
         self.organization = organization
         self.client = SimpleAsyncHTTPClient(force_instance=True, max_clients=32, max_body_size=_LARGEST)
-        self._origin: str | None = None
-        self._key: str | None = None
-        self._finding = asyncio.Lock()
 
     async def origin(self) -> str:
-        """Return the service's address, starting it if need be."""
-        async with self._finding:
-            if self._origin is None:
-                self._origin = (await _beside_loop(local_service.ensure)).origin
-            return self._origin
+        """Return the service's address, starting it if need be.
+
+        It is asked each time for a proof that it is this user's service: one that has ended may have left its
+        port to a stranger, whose pages would be shown on Jupyter's own origin.
+        """
+        return (await _beside_loop(local_service.ensure)).origin
 
     async def key(self) -> str:
         """Return the API key of the local organization."""
-        if self._key is None:
-            self._key = await _beside_loop(local_service.organization_key)
-        return self._key
-
-    def lost(self, origin: str) -> None:
-        """Forget an address where nobody answered."""
-        if self._origin == origin:
-            self._origin = None
+        return await _beside_loop(local_service.organization_key)
 
 
 class RelayHandler(JupyterHandler):
@@ -104,9 +95,10 @@ class RelayHandler(JupyterHandler):
 
     auth_resource: ClassVar[str] = "songbird"
 
-    def initialize(self, upstream: Upstream) -> None:
+    def initialize(self, upstream: Upstream, prefix: str) -> None:
         """Take what the route gives."""
         self.upstream = upstream
+        self.prefix = prefix
         self._status_line: str | None = None
 
     @authenticated
@@ -124,17 +116,10 @@ class RelayHandler(JupyterHandler):
             )
             return
         try:
-            origin = await self.upstream.origin()
-            try:
-                await self._pass_on(origin, target, query, with_token=with_token)
-            except ConnectionRefusedError:
-                # It ends itself when idle; whoever follows a link wants it back.
-                self.upstream.lost(origin)
-                await self._pass_on(await self.upstream.origin(), target, query, with_token=with_token)
+            await self._pass_on(await self.upstream.origin(), target, query, with_token=with_token)
         except local_service.LocalServiceError as error:
             self._refuse(_UNAVAILABLE, "The local Songbird service cannot be started", str(error))
         except (HTTPError, OSError):
-            self.upstream.lost(origin)
             self._refuse(
                 _BAD_GATEWAY,
                 "The local Songbird service did not answer",
@@ -149,7 +134,7 @@ class RelayHandler(JupyterHandler):
     def _target(self) -> tuple[str, str]:
         """Return path and query to ask the service for, as they were sent but without Jupyter's token."""
         raw = urlsplit("http://relay" + str(self.request.uri).partition("#")[0])
-        _, _, target = raw.path.partition("/songbird/")
+        target = raw.path[len(self.prefix) :]
         pieces = [piece for piece in raw.query.split("&") if unquote_plus(piece.partition("=")[0]) != "token"]
         return target, "&".join(piece for piece in pieces if piece)
 
@@ -198,7 +183,7 @@ class RelayHandler(JupyterHandler):
         if not parts.netloc and not parts.path.startswith("/"):
             return location
         query = f"?{parts.query}" if parts.query else ""
-        return url_path_join(self.base_url, "songbird", parts.path) + query
+        return url_path_join(self.prefix, parts.path) + query
 
     def _take_piece(self, piece: bytes) -> Future[None]:
         self.write(piece)
@@ -250,10 +235,11 @@ def handlers(base_url: str, *, organization: bool) -> list[tuple[str, type[Jupyt
         Pattern, handler and its arguments, for `tornado.web.Application.add_handlers`.
     """
     upstream = Upstream(organization=organization)
-    root = re.escape(url_path_join(base_url, "songbird"))
+    prefix = url_path_join(base_url, "songbird/")
+    pages = rf"{re.escape(prefix)}((?:resources|static|organizations)(?:/.*)?)"
     return [
-        (rf"{root}/?", RootHandler, {}),
-        (rf"{root}/((?:resources|static|organizations)(?:/.*)?)", RelayHandler, {"upstream": upstream}),
+        (re.escape(prefix), RootHandler, {}),
+        (pages, RelayHandler, {"upstream": upstream, "prefix": prefix}),
     ]
 
 

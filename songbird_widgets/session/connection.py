@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, TypeVar
 
 from ..client.errors import ConfigurationError, EndpointUnreachable, SessionExpired
+from ..client.retry import Retry
 from ..client.secrecy import origin_of
 from ..jupyter import discovery, local_service
 from .errors import SessionError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ..client import Songbird
 
 T = TypeVar("T")
+
+_AT_HOME = Retry(attempts=3, first_pause=0.05, longest_pause=0.1)
 
 
 class Connection:
@@ -77,7 +80,9 @@ class Connection:
         with self._lock:
             if self._made is None:
                 try:
-                    self._made = Songbird(self.endpoint, self._api_key)
+                    # The local service is here or gone: patience would not bring it back, a restart does.
+                    retries = _AT_HOME if self.local else Retry()
+                    self._made = Songbird(self.endpoint, self._api_key, retries=retries)
                     # A notebook that is run again drops its session without a word.
                     weakref.finalize(self, self._made.close)
                 except local_service.LocalServiceError as error:

@@ -95,14 +95,16 @@ def test_a_cancelled_upload_says_so():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7322, "2 h 2 min")]
+    ("seconds", "words"),
+    [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7322, "2 h 2 min")],
 )
 def test_durations(seconds, words):
     assert shown_duration(seconds) == words
 
 
 @pytest.mark.parametrize(
-    ("size", "words"), [(0, "0 bytes"), (999, "999 bytes"), (151_177, "151 kB"), (2_500_000, "2.5 MB"), (5e12, "5000.0 GB")]
+    ("size", "words"),
+    [(0, "0 bytes"), (999, "999 bytes"), (151_177, "151 kB"), (2_500_000, "2.5 MB"), (5e12, "5000.0 GB")],
 )
 def test_sizes(size, words):
     assert shown_size(size) == words

@@ -21,7 +21,13 @@ from songbird_widgets.session.state import SessionProfile
 
 ID = "session-CANARYcanaryCANARYcanary"
 PROFILE = SessionProfile(
-    key="k1", kind="batch", label="2013-07-08", dataset_timestamp=1373241600000, size=5, sha256="ab" * 32, name="a.bin"
+    key="k1",
+    kind="batch",
+    label="2013-07-08",
+    dataset_timestamp=1373241600000,
+    size=5,
+    sha256="ab" * 32,
+    name="a.bin",
 )
 
 
@@ -34,7 +40,9 @@ def ledger(tmp_path):
 
 def test_what_is_written_is_read_again(ledger, tmp_path):
     ledger.begin(ID, None, "local service")
-    ledger.announce(ID, [LedgerEntry(PROFILE, tmp_path / "a.bin"), LedgerEntry(replace(PROFILE, key="k2"), None)])
+    ledger.announce(
+        ID, [LedgerEntry(PROFILE, tmp_path / "a.bin"), LedgerEntry(replace(PROFILE, key="k2"), None)]
+    )
     ledger.fail(ID, "k2", "why")
     ledger.confirm(ID, [replace(PROFILE, profile_id="log-1", upload_timestamp=7)])
     one, two = ledger.entries(ID)
@@ -65,7 +73,12 @@ def test_only_its_owner_reads_it(ledger):
     ledger.begin(ID, None, "local service")
     kept = ledger.spool("ab" * 32, b"bytes")
     files = [file for file in ledger.directory.rglob("*") if file.is_file()]
-    assert {file.name for file in files} == {"ledger.sqlite3", "ledger.sqlite3-wal", "ledger.sqlite3-shm", kept.name}
+    assert {file.name for file in files} == {
+        "ledger.sqlite3",
+        "ledger.sqlite3-wal",
+        "ledger.sqlite3-shm",
+        kept.name,
+    }
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert {stat.S_IMODE(path.stat().st_mode) for path in (ledger.directory, kept.parent)} == {0o700}
 
@@ -145,7 +158,9 @@ def test_a_session_goes_on_without_a_usable_ledger(monkeypatch, tmp_path, profil
 def test_hostile_texts_are_kept_as_they_are(ledger, tmp_path):
     nasty = "'; drop table profiles; --\x00\u202e\n" + "x" * 100_000
     ledger.begin(ID, "https://example.com/" + nasty, nasty)
-    ledger.announce(ID, [LedgerEntry(replace(PROFILE, alias=nasty, name=nasty), tmp_path / os.fsdecode(b"\xff.bin"))])
+    ledger.announce(
+        ID, [LedgerEntry(replace(PROFILE, alias=nasty, name=nasty), tmp_path / os.fsdecode(b"\xff.bin"))]
+    )
     (entry,) = ledger.entries(ID)
     assert entry.profile.alias == nasty
     assert os.fsencode(entry.path.name) == b"\xff.bin"
@@ -200,7 +215,10 @@ def test_a_kernel_killed_in_the_middle_of_an_upload_is_finished_by_the_next(data
     """)
     for lines in (1, 2, 3):
         with subprocess.Popen(
-            [sys.executable, "-c", code, str(profiles)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", code, str(profiles)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         ) as kernel:
             session_id = kernel.stdout.readline().strip()
             for _ in range(lines):

@@ -63,7 +63,9 @@ def test_everything_in_a_link_is_escaped():
 
 def test_a_link_is_its_url_and_shows_itself_as_html():
     single = ObservatoryLink("https://example.com/1", text="july & co")
-    link = ObservatoryLink("https://example.com/2", href="/songbird/2", individual=[single, single], text="all")
+    link = ObservatoryLink(
+        "https://example.com/2", href="/songbird/2", individual=[single, single], text="all"
+    )
     assert link == "https://example.com/2"
     html = link._repr_html_()
     assert '<a href="/songbird/2"' in html
@@ -77,8 +79,22 @@ def test_a_link_is_its_url_and_shows_itself_as_html():
     [
         ("/", "http://localhost:8888/?token=canary", "", "", "/songbird/", "http://localhost:8888"),
         ("/user/alice/", None, "", "", "/user/alice/songbird/", None),
-        ("/user/alice/", None, "https://hub.example.com/user/alice/", "", "/user/alice/songbird/", "https://hub.example.com"),
-        ("/v/", None, "", "https://show.example.com/v/voila/render/a.ipynb", "/v/songbird/", "https://show.example.com"),
+        (
+            "/user/alice/",
+            None,
+            "https://hub.example.com/user/alice/",
+            "",
+            "/user/alice/songbird/",
+            "https://hub.example.com",
+        ),
+        (
+            "/v/",
+            None,
+            "",
+            "https://show.example.com/v/voila/render/a.ipynb",
+            "/v/songbird/",
+            "https://show.example.com",
+        ),
     ],
 )
 def test_links_of_the_local_service_lead_through_the_relay(

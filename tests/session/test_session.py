@@ -99,7 +99,11 @@ def test_adding_again_adds_nothing(full, profiles):
 
 def test_the_same_bytes_under_another_name_are_another_profile(session, profiles):
     path = profiles / "batch-2013-07-08.bin"
-    one, two, three = session.add(path)[0], session.add(path, alias="a")[0], session.add(path, kind="reference")[0]
+    one, two, three = (
+        session.add(path)[0],
+        session.add(path, alias="a")[0],
+        session.add(path, kind="reference")[0],
+    )
     assert len({one.key, two.key, three.key}) == 3
     assert (one.kind, two.alias, three.alias) == ("batch", "a", "batch-2013-07-08")
 
@@ -111,7 +115,14 @@ def test_bad_files_are_named_and_the_rest_goes_on(session, profiles, tmp_path):
     truncated.write_bytes((profiles / "batch-2013-07-08.bin").read_bytes()[:5000])
     with pytest.raises(AddError) as caught:
         session.add(
-            profiles / "batch-2013-07-09.bin", tmp_path / "missing.bin", tmp_path, text, truncated, 42, b"", b"WHY1"
+            profiles / "batch-2013-07-09.bin",
+            tmp_path / "missing.bin",
+            tmp_path,
+            text,
+            truncated,
+            42,
+            b"",
+            b"WHY1",
         )
     assert [profile.label for profile in caught.value.added] == ["2013-07-09"]
     reasons = {problem.name.rpartition("/")[2]: problem.reason for problem in caught.value.problems}
@@ -200,7 +211,9 @@ def test_uploading_in_the_background_tells_by_traits(session, profiles):
     assert done.wait(60)
     assert seen == [True, False]
     assert session.progress.done == session.progress.total == 7
-    assert session.progress.bytes_sent == session.progress.bytes_total == sum(p.size for p in session.profiles)
+    assert (
+        session.progress.bytes_sent == session.progress.bytes_total == sum(p.size for p in session.profiles)
+    )
     assert session.progress.text.startswith("7 of 7 uploaded")
     assert session.notice.level == "info"
 

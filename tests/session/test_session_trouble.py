@@ -72,7 +72,9 @@ def test_the_environment_names_the_endpoint_as_for_the_client(monkeypatch):
 
 
 def test_a_foreign_endpoint_without_listing(endpoint_that, profiles):
-    with endpoint_that(status=404, body=b'{"message": "no such route"}', content_type="application/json") as endpoint:
+    with endpoint_that(
+        status=404, body=b'{"message": "no such route"}', content_type="application/json"
+    ) as endpoint:
         session = Session(session_id="session-abcdefghijklmnopqr", client=Songbird(endpoint, retries=0))
         assert session.profiles == ()
         assert session.notice is None
@@ -87,7 +89,9 @@ def test_a_link_that_is_no_address_is_not_shown(endpoint_that, profiles):
     with endpoint_that(body=body, content_type="application/json") as endpoint:
         session = session_at(endpoint)
         profile = session.add(profiles / "batch-2013-07-08.bin")[0]
-        session._roster.merge([__import__("dataclasses").replace(profile, profile_id="log-1", state="uploaded")])
+        session._roster.merge(
+            [__import__("dataclasses").replace(profile, profile_id="log-1", state="uploaded")]
+        )
         session._publish()
         session.select("2013-07-08")
         with pytest.raises(SessionError, match="no http"):

@@ -1,0 +1,196 @@
+"""Real Jupyter servers, kernels and Voilà, with a home of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROFILES = ROOT / "examples" / "profiles"
+TOKEN = "canary-jupyter-token"
+_START_SECONDS = 60.0
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """Everything that Jupyter, IPython and Songbird keep for a user, in a directory of its own."""
+    home = tmp_path_factory.mktemp("home")
+    foreign = ("JUPYTER", "JPY_", "SONGBIRD", "WHYLABS", "VOILA", "SERVER_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    made = {
+        **kept,
+        "HOME": str(home),
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "SONGBIRD_DATA_DIR": str(home / "songbird"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    (home / "runtime").mkdir()
+    yield made
+    stop_service(made)
+
+
+def stop_service(environment):
+    code = "from songbird_widgets.jupyter import local_service; local_service.stop()"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def uploaded(environment):
+    """A session with two profiles: its id, its link, and what the local service is."""
+    code = f"""
+import json
+from songbird_widgets.session import Session
+from songbird_widgets.jupyter import local_service
+session = Session()
+session.add({str(PROFILES / "reference-july.bin")!r}, alias="july")
+session.add({str(PROFILES / "batch-2013-07-08.bin")!r})
+session.upload()
+session.select("july", "2013-07-08")
+service = local_service.ensure()
+print(json.dumps({{"id": session.session_id, "link": session.link, "origin": service.origin,
+    "organization": service.organization_id, "key": local_service.organization_key()}}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    return json.loads(done.stdout)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict
+    text: str
+
+
+@dataclass
+class Server:
+    """A running server; `base` ends with a slash."""
+
+    base: str
+    pid: int
+
+    def ask(self, path, *, token=TOKEN, method="GET", headers=None, body=None):
+        request = urllib.request.Request(
+            self.base + path, data=body, method=method, headers=dict(headers or {})
+        )
+        if token:
+            request.add_header("Authorization", f"token {token}")
+        opener = urllib.request.build_opener(_NoRedirect)
+        try:
+            with opener.open(request, timeout=60) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read().decode("utf-8", "replace"))
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read().decode("utf-8", "replace"))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_):
+        return None
+
+
+@contextmanager
+def running(command, environment, directory, base_path="/", *, path_that_answers):
+    """Run a server until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = directory / f"server-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [part.replace("{port}", str(port)) for part in command],
+            env=environment,
+            cwd=directory,
+            stdout=output,
+            stderr=output,
+        )
+    server = Server(f"http://127.0.0.1:{port}{base_path}", process.pid)
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                if server.ask(path_that_answers).status < 500:
+                    break
+            except OSError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(log.read_text("utf-8", "replace"))
+                time.sleep(0.1)
+        server.log = log
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def jupyter_command(base_path, program=None):
+    start = [sys.executable, "-c", program] if program else [sys.executable, "-m", "jupyter_server"]
+    return [
+        *start,
+        "--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.base_url={base_path}",
+        f"--IdentityProvider.token={TOKEN}",
+        "--ServerApp.open_browser=False",
+        "--ServerApp.allow_root=True",
+        # the other extensions installed here only cost time
+        "--ServerApp.jpserver_extensions={'songbird_widgets': True, 'jupyterlab': False, 'notebook': False, "
+        "'voila': False, 'jupyter_lsp': False, 'jupyter_server_terminals': False, 'notebook_shim': False}",
+    ]
+
+
+@pytest.fixture(scope="session")
+def serve_jupyter(environment, tmp_path_factory):
+    """Start a Jupyter server: ``with serve_jupyter(base_path, program) as server``."""
+
+    def start(base_path="/", program=None):
+        directory = tmp_path_factory.mktemp("server")
+        command = jupyter_command(base_path, program)
+        return running(command, environment, directory, base_path, path_that_answers="api/status")
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def serve_voila(environment, tmp_path_factory):
+    """Start our Voilà: ``with serve_voila(notebook, base_path) as server``."""
+
+    def start(notebook, base_path="/"):
+        command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(notebook), "--no-browser"]
+        command += ["--port={port}", "--Voila.ip=127.0.0.1", f"--Voila.base_url={base_path}"]
+        directory = tmp_path_factory.mktemp("voila")
+        return running(command, environment, directory, base_path, path_that_answers="songbird/")
+
+    return start
+
+
+@pytest.fixture(scope="session", params=["/", "/user/songbird/"])
+def jupyter(request, serve_jupyter):
+    """A Jupyter server with the extension, also under a base URL that is made to confuse."""
+    with serve_jupyter(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def stopped(environment):
+    """The local service has just ended."""
+    stop_service(environment)
