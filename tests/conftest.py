@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-# whylogs 1.6.4 fails on newer numpy and pandas. The rest are second oracles for sketches and distances.
-REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy")
+ROOT = Path(__file__).parents[1]
+# whylogs 1.6.4 fails on newer numpy and pandas. Then second oracles for sketches and distances, the package itself, which
+# must work beside whylogs, and what runs its notebook there.
+REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel", "nbclient")
 FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
 
 
@@ -20,8 +22,8 @@ FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
 def whylogs_python(request, tmp_path_factory):
     """The Python of an environment with whylogs, which needs an older numpy than these tests.
 
-    SONGBIRD_TEST_WHYLOGS_PYTHON names a ready one; else it is made once and kept in pytest's cache. Where that is
-    impossible the test is skipped, on a continuous integration server it fails.
+    SONGBIRD_TEST_WHYLOGS_PYTHON names a ready one; else it is made once and kept in the cache of pytest. Where that
+    is impossible the test is skipped, on a continuous integration server it fails.
     """
     given = os.environ.get("SONGBIRD_TEST_WHYLOGS_PYTHON")
     if given:
@@ -33,25 +35,25 @@ def whylogs_python(request, tmp_path_factory):
         )
     cache = getattr(request.config, "cache", None)
     base = cache.mkdir("whylogs") if cache is not None else tmp_path_factory.mktemp("whylogs")
-    wanted = "\n".join([sys.version, *REQUIREMENTS])
+    wanted = "\n".join([sys.version, *REQUIREMENTS, (ROOT / "pyproject.toml").read_text("utf-8")])
     folder = Path(base) / hashlib.sha256(wanted.encode()).hexdigest()[:16]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
             _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS])
+            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS, "-e", str(ROOT)])
             (folder / "complete").write_text(wanted, "utf-8")
     return _usable(python, "The environment that these tests made has")
 
 
 def _usable(python: Path, whose: str) -> Path:
-    check = [str(python), "-c", "import whylogs, scipy, datasketches"]
+    check = [str(python), "-c", "import whylogs, scipy, datasketches, nbclient, songbird_widgets"]
     try:
         done = subprocess.run(check, capture_output=True, text=True, timeout=300, check=False)
     except OSError as error:
         _give_up(f"{whose} a Python that cannot be started: {error}")
     if done.returncode:
-        _give_up(f"{whose} a Python that lacks whylogs, scipy or datasketches: {_last(done)}")
+        _give_up(f"{whose} a Python that lacks whylogs, scipy, datasketches, nbclient or songbird_widgets: {_last(done)}")
     return python
 
 

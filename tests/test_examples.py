@@ -1,0 +1,79 @@
+"""The example notebooks, run whole by real kernels; in front ends they run in tests/browser."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from songbird_widgets.jupyter import local_service
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+EXECUTE = """
+import sys, nbformat, nbclient
+notebook = nbformat.read("{name}", 4)
+nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+nbformat.write(notebook, "{name}")
+"""
+
+
+@pytest.fixture
+def execute(tmp_path, monkeypatch):
+    """Run a copy of a notebook with an interpreter and a home of its own; answer its outputs as text."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
+    for name in list(os.environ):
+        if name.startswith(("JUPYTER_", "JPY_", "WHYLABS_", "WHYLOGS_", "SONGBIRD_E", "SONGBIRD_A", "IPYTHONDIR")):
+            monkeypatch.delenv(name)
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+
+    def run(name, python=sys.executable):
+        done = subprocess.run(
+            [str(python), "-c", EXECUTE.format(name=name)],
+            cwd=tmp_path / "examples", capture_output=True, text=True, timeout=240, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        notebook = nbformat.read(tmp_path / "examples" / name, 4)
+        said = []
+        for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
+            said.append(output.get("text", ""))
+            said += [str(data) for data in output.get("data", {}).values()]
+        return "\n".join(said)
+
+    yield run
+    local_service.stop()
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return answer.read().decode("utf-8")
+
+
+@pytest.mark.parametrize("name", ["quickstart.ipynb", "dashboard.ipynb"])
+def test_a_notebook_runs_without_an_edit_and_shows_a_link_that_answers(execute, name):
+    said = execute(name)
+    links = [link.replace("&amp;", "&") for link in re.findall(r"http://[^\s\"'<>]+sessionToken=[\w-]+", said)]
+    three = next(link for link in links if link.count("profile=") == 3)
+    assert "july compared with 2013-07-14 and 2013-07-10" in get(three)
+
+
+def test_whylogs_itself_uploads_to_the_local_service(execute, whylogs_python):
+    said = execute("whylogs_guest_session.ipynb", whylogs_python)
+    links = re.findall(r"http://[^\s\"'<>]+sessionToken=[\w-]+", said)
+    pages = "".join(get(link) for link in set(links))
+    for name in ("monday", "monday again", "tuesday"):
+        assert name in pages
+
+
+def test_the_notebooks_are_committed_without_outputs():
+    for path in EXAMPLES.glob("*.ipynb"):
+        for cell in nbformat.read(path, 4).cells:
+            assert not cell.get("outputs")
+            assert cell.get("execution_count") is None
