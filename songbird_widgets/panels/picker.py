@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -45,36 +46,40 @@ class ProfilePicker(Panel):
 
     def __init__(self, session: Session, **layout: Any) -> None:
         self._numbers: dict[str, int] = {}
-        self._packed: tuple[tuple[Any, ...], ...] | None = None
+        self._keys: list[str] | None = None
         self._shown_at = 0.0
         super().__init__(session, **layout)
 
     def _show(self) -> None:
         with self._lock:
-            profiles = self.session.profiles
-            described = tuple((p.key, p.label, p.kind) for p in profiles)
-            same_rows = described == self._packed
-            if same_rows and self.session.busy and time.monotonic() - self._shown_at < _PAUSE_SECONDS:
-                profiles = ()  # states can wait, and `busy` brings the last ones; a choice can't
-            numbers = [self._numbers.setdefault(key, len(self._numbers)) for key, _, _ in described]
+            profiles: tuple[SessionProfile, ...] = self.session.profiles
+            keys = [profile.key for profile in profiles]
+            same_rows = keys == self._keys
+            now = time.monotonic()
             with self.hold_sync():
                 if not same_rows:
-                    self.rows = pack(profiles, numbers)
-                    self._packed = described
-                if profiles or not described:
+                    new = [key for key in keys if key not in self._numbers]
+                    self._numbers.update(zip(new, count(len(self._numbers)), strict=False))
+                    self.rows = pack(profiles, [self._numbers[key] for key in keys])
+                    self._keys = keys
+                # States can wait while an upload runs, and `busy` brings the last ones; a choice can't.
+                if not (same_rows and self.session.busy and now - self._shown_at < _PAUSE_SECONDS):
                     self.states = pack_states(profiles)
-                    self._shown_at = time.monotonic()
+                    self._shown_at = now
                 self.facts = self._facts()
 
     def _facts(self) -> dict[str, Any]:
-        failed = [p for p in self.session.profiles if p.problem][:_MOST_REASONS]
+        selection: tuple[SessionProfile, ...] = self.session.selection
+        failed = islice((p for p in self.session.profiles if p.problem), _MOST_REASONS)
         return {
             "chosen": [
                 {"number": self._numbers[p.key], "label": sentence(p.label, 120), "kind": p.kind}
-                for p in self.session.selection
+                for p in selection
                 if p.key in self._numbers
             ],
-            "problems": {str(self._numbers[p.key]): sentence(p.problem, 500) for p in failed},
+            "problems": {
+                str(self._numbers[p.key]): sentence(p.problem, 500) for p in failed if p.key in self._numbers
+            },
         }
 
     def _profile(self, number: object) -> SessionProfile:

@@ -18,14 +18,16 @@ UTF-8          the text: label, name, label, name, …
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from ..session import SessionProfile
+
+    Column: TypeAlias = np.ndarray[tuple[int], np.dtype[np.generic]]
 
 UNKNOWN = 2**32 - 1
 STATES = ("added", "uploading", "uploaded", "failed")
@@ -49,31 +51,23 @@ def pack(profiles: Sequence[SessionProfile], numbers: Sequence[int]) -> bytes:
     bytes
         See this module's description.
     """
-    texts: list[str] = []
-    label_ends: list[int] = []
-    name_ends: list[int] = []
-    end = 0
-    for profile in profiles:
-        label = _shown(profile.label, _LONGEST_LABEL)
-        name = _shown(profile.name, _LONGEST_NAME)
-        texts += (label, name)
-        end += _units(label)
-        label_ends.append(end)
-        end += _units(name)
-        name_ends.append(end)
-    when = [np.nan if p.dataset_timestamp is None else p.dataset_timestamp for p in profiles]
-    columns: list[np.ndarray[tuple[int], np.dtype[np.generic]]] = [
+    texts = [""] * (2 * len(profiles))
+    texts[::2] = _shortened([p.label for p in profiles], _LONGEST_LABEL)
+    texts[1::2] = _shortened([p.name for p in profiles], _LONGEST_NAME)
+    text = "".join(texts)
+    ends = np.cumsum([*map(len if text.isascii() else _units, texts)]).astype("<u4")
+    columns: list[Column] = [
         np.array([len(profiles), 0], "<u4"),
-        np.array(when, "<f8"),
+        np.array([p.dataset_timestamp for p in profiles], "<f8"),  # None becomes NaN
         np.array(numbers, "<u4"),
-        _counts(p.size for p in profiles),
-        _counts(p.rows for p in profiles),
-        _counts(p.columns for p in profiles),
-        np.array(label_ends, "<u4"),
-        np.array(name_ends, "<u4"),
+        _counts([p.size for p in profiles]),
+        _counts([p.rows for p in profiles]),
+        _counts([p.columns for p in profiles]),
+        ends[::2],
+        ends[1::2],
         np.array([p.kind == "reference" for p in profiles], "u1"),
     ]
-    return b"".join([column.tobytes() for column in columns]) + "".join(texts).encode("utf-8", "replace")
+    return b"".join([column.tobytes() for column in columns]) + text.encode("utf-8", "replace")
 
 
 def pack_states(profiles: Sequence[SessionProfile]) -> bytes:
@@ -93,14 +87,18 @@ def pack_states(profiles: Sequence[SessionProfile]) -> bytes:
     return bytes([places[p.state] for p in profiles])
 
 
-def _counts(values: Iterable[int | None]) -> np.ndarray[tuple[int], np.dtype[np.generic]]:
-    return np.array([UNKNOWN if v is None else min(max(v, 0), UNKNOWN) for v in values], "<u4")
+def _counts(values: list[int | None]) -> Column:
+    counts = np.array(values, "<f8")  # None becomes NaN
+    known = (counts >= 0) & (counts < UNKNOWN)
+    return np.where(known, counts, UNKNOWN).astype("<u4")
 
 
-def _shown(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+def _shortened(texts: list[str], longest: int) -> list[str]:
+    if max(map(len, texts), default=0) <= longest:
+        return texts
+    return [text if len(text) <= longest else f"{text[: longest - 1]}…" for text in texts]
 
 
 def _units(text: str) -> int:
     """Count as JavaScript does: characters beyond the first 65,536 are two units each."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "replace")) // 2
+    return len(text.encode("utf-16-le", "replace")) // 2

@@ -85,16 +85,18 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """Everything that Jupyter, IPython and Songbird keep for a user, in a directory of its own."""
-    home = tmp_path_factory.mktemp("home")
+def isolated(home):
+    """Return an environment in which everything that Jupyter, IPython and Songbird keep lies below `home`."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("JUPYTER", "SONGBIRD", "WHYLABS"))
     }
-    environment = {
+    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet), "utf-8")
+    return {
         **kept,
         "HOME": str(home),
         "IPYTHONDIR": str(home / "ipython"),
@@ -105,19 +107,19 @@ def environment(tmp_path_factory):
         "XDG_CACHE_HOME": str(home / "cache"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet), "utf-8")
+
+
+def stop_service(environment):
+    """Stop the local service: it outlives kernels on purpose, and must not outlive the tests."""
+    command = [sys.executable, "-m", "songbird_widgets", "stop"]
+    subprocess.run(command, env=environment, check=False, capture_output=True, timeout=30)
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    environment = isolated(tmp_path_factory.mktemp("home"))
     yield environment
-    # The local service outlives kernels on purpose; it must not outlive the tests.
-    subprocess.run(
-        [sys.executable, "-m", "songbird_widgets", "stop"],
-        env=environment,
-        check=False,
-        capture_output=True,
-        timeout=30,
-    )
+    stop_service(environment)
 
 
 def free_port() -> int:
@@ -216,16 +218,18 @@ class Desk:
         """Run every cell; Voilà has done it already."""
         if self.front_end.name == "voila":
             return
-        # The kernel must be there before the command is enabled.
+        self.wait_for_kernel()
+        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+    def wait_for_kernel(self):
+        """Wait until the notebook has its kernel: before that, running a cell does nothing."""
         self.page.wait_for_function(
             """() => {
               const shell = window.jupyterapp.shell;
               const context = shell.currentWidget?.context?.sessionContext;
-              return context?.session?.kernel?.status === 'idle'
-                || ['idle', 'busy'].includes(context?.session?.kernel?.status);
+              return ['idle', 'busy'].includes(context?.session?.kernel?.status);
             }"""
         )
-        self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
     def panel(self, kind="picker"):
         """The first panel of a kind: session, add, picker, upload, link or claim."""

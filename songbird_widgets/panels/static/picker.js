@@ -35,8 +35,7 @@ function unpack(view) {
   rows.label = (i) => text.slice(i ? rows.nameEnd[i - 1] : 0, rows.labelEnd[i]);
   rows.name = (i) => text.slice(rows.labelEnd[i], rows.nameEnd[i]);
   rows.kind = (i) => (rows.reference[i] ? "reference" : "batch");
-  rows.place = new Map();
-  for (let i = 0; i < count; i += 1) rows.place.set(rows.number[i], i);
+  rows.references = rows.reference.reduce((sum, one) => sum + one, 0);
   let words = null;
   rows.words = () => {
     words ??= Array.from({ length: count }, (_, i) => `${rows.label(i)} ${rows.name(i)} ${rows.kind(i)}`.toLowerCase());
@@ -44,6 +43,8 @@ function unpack(view) {
   };
   return rows;
 }
+
+const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
 
 const order = new Intl.Collator("en", { numeric: true });
 
@@ -69,7 +70,8 @@ function render({ model, el }) {
   const panel = mount({ model, el }, "picker", "Profiles of the session");
   let rows = unpack(null);
   let states = new Uint8Array();
-  let shown = new Uint32Array(); // places of the rows that pass the filter, in order
+  let sequence = []; // all rows in the order of the sort
+  let shown = []; // those that pass the filter
   let active = 0; // place in `shown` that the keyboard is at
   let sorted = { column: "profile", down: true };
   let kind = "all";
@@ -132,7 +134,7 @@ function render({ model, el }) {
         { class: `sb-cell sb-cell-${column}` },
         button(word, { class: "sb-sort", "data-column": column }, () => {
           sorted = { column, down: sorted.column === column ? !sorted.down : true };
-          refilter();
+          resort();
         }),
       ),
     );
@@ -142,19 +144,24 @@ function render({ model, el }) {
   const chosen = () => model.get("facts").chosen ?? [];
   const isChosen = (n) => pending.get(n) ?? chosen().some((one) => one.number === n);
 
+  function resort() {
+    const compare = comparator(rows, states, sorted.column);
+    sequence = Array.from({ length: rows.count }, (_, i) => i);
+    sequence.sort(sorted.down ? compare : (a, b) => compare(b, a));
+    refilter();
+  }
+
   function refilter() {
     const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const words = terms.length ? rows.words() : null;
     const wanted = kind === "all" ? -1 : Number(kind === "reference");
-    const kept = [];
-    for (let i = 0; i < rows.count; i += 1) {
-      if (wanted !== -1 && rows.reference[i] !== wanted) continue;
-      if (words && !terms.every((term) => words[i].includes(term))) continue;
-      kept.push(i);
-    }
-    const compare = comparator(rows, states, sorted.column);
-    kept.sort(sorted.down ? compare : (a, b) => compare(b, a));
-    shown = Uint32Array.from(kept);
+    shown =
+      wanted === -1 && !words
+        ? sequence
+        : sequence.filter(
+            (i) =>
+              (wanted === -1 || rows.reference[i] === wanted) && (!words || terms.every((term) => words[i].includes(term))),
+          );
     active = Math.min(active, Math.max(0, shown.length - 1));
     for (const head of heads.querySelectorAll("button")) {
       const on = head.dataset.column === sorted.column;
@@ -162,11 +169,10 @@ function render({ model, el }) {
       head.setAttribute("aria-label", `Sort by ${head.textContent.toLowerCase()}${on ? ", sorted by it now" : ""}`);
     }
     const narrowed = shown.length !== rows.count;
-    const references = rows.reference.reduce((sum, one) => sum + one, 0);
     count.textContent = narrowed
       ? `${number.format(shown.length)} of ${many(rows.count, "profile")}`
       : rows.count
-        ? `${many(references, "reference")}, ${many(rows.count - references, "batch", "batches")}`
+        ? `${many(rows.references, "reference")}, ${many(rows.count - rows.references, "batch", "batches")}`
         : "";
     empty.textContent = rows.count
       ? "No profile matches. Change the filter, or show all kinds."
@@ -326,12 +332,13 @@ function render({ model, el }) {
   // ---- what the kernel says --------------------------------------------------------------------
   panel.follow("rows", () => {
     rows = unpack(model.get("rows"));
-    refilter();
+    resort();
+    whenIdle(rows.words); // so that the first key in the filter is as quick as the others
   });
   panel.follow("states", () => {
     const view = model.get("states");
     states = view?.byteLength ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice() : new Uint8Array();
-    if (sorted.column === "state") refilter();
+    if (sorted.column === "state") resort();
     else draw(true);
   });
   let spoken = null;
