@@ -80,6 +80,11 @@ class _Client:
             f"{type(self).__name__}(endpoint={self.settings.origin!r}, api_key={self.settings.key_label!r})"
         )
 
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def __reduce__(self) -> str:
         raise TypeError("A client holds connections and secrets and cannot be pickled: make a new one.")
 
