@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "examples" / "profiles"
 TOKEN = "canary-jupyter-token"
 _START_SECONDS = 60.0
+_OTHERS = ("jupyterlab", "notebook", "voila", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
+_EXTENSIONS = {"songbird_widgets": True, **dict.fromkeys(_OTHERS, False)}
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +87,7 @@ class Server:
     pid: int
 
     def ask(self, path, *, token=TOKEN, method="GET", headers=None, body=None):
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - our own loopback server
             self.base + path, data=body, method=method, headers=dict(headers or {})
         )
         if token:
@@ -153,8 +155,7 @@ def jupyter_command(base_path, program=None):
         "--ServerApp.open_browser=False",
         "--ServerApp.allow_root=True",
         # the other extensions installed here only cost time
-        "--ServerApp.jpserver_extensions={'songbird_widgets': True, 'jupyterlab': False, 'notebook': False, "
-        "'voila': False, 'jupyter_lsp': False, 'jupyter_server_terminals': False, 'notebook_shim': False}",
+        f"--ServerApp.jpserver_extensions={_EXTENSIONS}",
     ]
 
 

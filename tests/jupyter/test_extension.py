@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import textwrap
 import threading
@@ -92,7 +93,7 @@ def test_only_reading_is_relayed(jupyter, uploaded, method):
     assert jupyter.ask(tail(uploaded["link"]), method=method, body=b"x").status in (403, 404, 405)
 
 
-def test_a_refusal_of_the_service_comes_through(jupyter, uploaded):
+def test_a_refusal_of_the_service_comes_through(jupyter):
     answer = jupyter.ask("songbird/resources/model-1/profiles?profile=1&sessionToken=session-nonsense")
     assert answer.status in (401, 403, 404)
     assert "<html" in answer.text
@@ -110,7 +111,7 @@ def test_the_log_tells_no_secrets(jupyter, uploaded):
     assert uploaded["key"] not in log
 
 
-def test_the_service_sees_nothing_of_jupyters_login(serve_jupyter):
+def test_the_service_sees_nothing_of_jupyters_login_and_its_failures_are_pages(serve_jupyter):
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -139,9 +140,16 @@ def test_the_service_sees_nothing_of_jupyters_login(serve_jupyter):
         thread.start()
         program = textwrap.dedent(f"""
             from songbird_widgets.jupyter import local_service
+            answers = 4
             class Found:
                 origin = "http://127.0.0.1:{service.server_port}"
-            local_service.ensure = Found
+            def ensure():
+                global answers
+                answers -= 1
+                if answers < 0:
+                    raise local_service.LocalServiceError("It did not start. <b>Disk</b> full.")
+                return Found()
+            local_service.ensure = ensure
             local_service.organization_key = lambda: "canary-organization-key"
             from jupyter_server.serverapp import main
             main()
@@ -157,11 +165,20 @@ def test_the_service_sees_nothing_of_jupyters_login(serve_jupyter):
                     headers={**cookie, "Accept-Language": "de", "X-API-Key": "canary-forged"},
                 )
                 redirect = server.ask("songbird/resources/redirect")
-                with pytest.raises(Exception, match="IncompleteRead|closed|reset|Remote end"):
+                with pytest.raises(Exception, match=r"IncompleteRead|closed|reset|Remote end"):
                     server.ask("songbird/static/broken.js")
+                service.shutdown()
+                service.server_close()
+                silent = server.ask("songbird/static/x.js")
+                broken = server.ask("songbird/static/x.js")
         finally:
             service.shutdown()
             thread.join()
+    assert silent.status == 502
+    assert "did not answer" in silent.text
+    assert broken.status == 503
+    assert "The local Songbird service cannot be started" in broken.text
+    assert "&lt;b&gt;Disk&lt;/b&gt; full." in broken.text
     path, headers = seen[0]
     assert path == "/resources/m%20x/profiles?profile=1&sessionToken=session-a&a=%26+b"
     assert headers["accept-language"] == "de"
@@ -175,22 +192,6 @@ def test_the_service_sees_nothing_of_jupyters_login(serve_jupyter):
     assert "X-Evil" not in page.headers
     assert "evil" not in page.headers.get("Set-Cookie", "")
     assert len(page.text) == 3_000_000
-
-
-def test_a_service_that_cannot_be_started_is_told_as_a_page(serve_jupyter):
-    program = textwrap.dedent("""
-        from songbird_widgets.jupyter import local_service
-        def ensure():
-            raise local_service.LocalServiceError("The local service did not start. <b>Disk</b> full.")
-        local_service.ensure = ensure
-        from jupyter_server.serverapp import main
-        main()
-    """)
-    with serve_jupyter("/", program) as server:
-        answer = server.ask("songbird/resources/model-1/profiles?profile=1&sessionToken=session-x")
-    assert answer.status == 503
-    assert "The local Songbird service cannot be started" in answer.text
-    assert "&lt;b&gt;Disk&lt;/b&gt; full." in answer.text
 
 
 def test_a_kernel_of_the_server_links_through_it(jupyter, environment):
@@ -230,15 +231,12 @@ print(discovery.relay().path)
 
 def kernel_info(client):
     """Wait for a kernel whose heart may not beat yet."""
-    for left in reversed(range(60)):
-        try:
+    for _ in range(60):
+        with contextlib.suppress(RuntimeError):
             client.wait_for_ready(60)
-        except RuntimeError:
-            if not left:
-                raise
-            time.sleep(0.5)
-        else:
             return
+        time.sleep(0.5)
+    pytest.fail("the kernel does not answer")
 
 
 def run_in(kernel_id, environment, code):

@@ -197,8 +197,8 @@ def test_many_threads_and_many_kernels_write_at_once(tmp_path):
     ledger.close()
 
 
-def test_a_kernel_killed_in_the_middle_of_an_upload_is_finished_by_the_next(data_dir, profiles, tmp_path):
-    """Killed at many moments: nothing is lost, nothing is said to have arrived that has not, nothing is sent twice."""
+def test_a_kernel_killed_in_the_middle_of_an_upload_is_finished_by_the_next(profiles):
+    """Nothing is lost, nothing is only said to have arrived, nothing is sent twice."""
     code = textwrap.dedent("""
         import sys
         from pathlib import Path
@@ -235,11 +235,11 @@ def test_a_kernel_killed_in_the_middle_of_an_upload_is_finished_by_the_next(data
             assert before | landed == set(known)
         with Session(session_id=session_id) as again:
             assert len(again.profiles) == len({profile.profile_id for profile in again.profiles}) == 7
-            listed = again._connection.ask(lambda client: client.list_session_profiles(session_id)).profiles
+            listed = again._connection.client().list_session_profiles(session_id).profiles
             assert len(listed) == 7
 
 
-def test_a_continued_session_finds_its_endpoint_by_itself(data_dir, endpoint_that):
+def test_a_continued_session_finds_its_endpoint_by_itself(endpoint_that):
     with endpoint_that(body=b'{"id": "session-elsewhere12345"}', content_type="application/json") as endpoint:
         with Session(endpoint=f"{endpoint}/secret-path") as session:
             session_id = session.session_id

@@ -75,7 +75,7 @@ def test_a_link_is_its_url_and_shows_itself_as_html():
 
 
 @pytest.mark.parametrize(
-    ("base_url", "url", "hub", "voila", "path", "public"),
+    "place",
     [
         ("/", "http://localhost:8888/?token=canary", "", "", "/songbird/", "http://localhost:8888"),
         ("/user/alice/", None, "", "", "/user/alice/songbird/", None),
@@ -97,9 +97,8 @@ def test_a_link_is_its_url_and_shows_itself_as_html():
         ),
     ],
 )
-def test_links_of_the_local_service_lead_through_the_relay(
-    full, monkeypatch, base_url, url, hub, voila, path, public
-):
+def test_links_of_the_local_service_lead_through_the_relay(full, monkeypatch, place):
+    base_url, url, hub, voila, path, public = place
     monkeypatch.setenv("JPY_PARENT_PID", "4711")
     monkeypatch.setenv("SONGBIRD_RELAY", json.dumps({"pid": 4711, "base_url": base_url, "url": url}))
     monkeypatch.setenv("JUPYTERHUB_PUBLIC_URL", hub)

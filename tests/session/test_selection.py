@@ -143,7 +143,7 @@ def test_a_fourth_is_refused_naming_what_is_selected_and_what_to_drop():
 
 def test_four_at_once_are_refused_naming_them():
     with pytest.raises(
-        SelectionError, match="4 profiles are too many: at most 3.*Choose 3 of 'july', 'quarter',"
+        SelectionError, match=r"4 profiles are too many: at most 3.*Choose 3 of 'july', 'quarter',"
     ):
         extend((), [ALL[0], ALL[1], ALL[2], ALL[5]])
 

@@ -15,7 +15,7 @@ from songbird_widgets.session import AddError, SelectionError, Session, SessionE
 
 
 def fetch(url):
-    with urllib.request.urlopen(url) as answer:
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - our own loopback service
         return answer.read().decode()
 
 
@@ -242,21 +242,21 @@ def test_it_carries_on_when_the_service_has_gone(full, profiles):
     assert full.state == "open"
 
 
-def test_another_kernel_continues_the_session(full):
+def test_another_kernel_continues_the_session(full, profiles):
     with Session(session_id=full.session_id) as other:
         assert [(p.label, p.state, p.profile_id) for p in other.profiles] == [
             (p.label, p.state, p.profile_id) for p in full.profiles
         ]
         other.select("july")
         assert "<html" in fetch(other.link)
-        other.add(full.profiles and PROFILE, alias="from the other")
+        other.add(profiles / "batch-2013-07-14.bin", alias="from the other")
         other.upload()
     full.refresh()
     assert full.profiles[-1].label == "from the other"
     assert full.profiles[-1].state == "uploaded"
 
 
-def test_an_unknown_session_says_so(data_dir):
+def test_an_unknown_session_says_so():
     with Session(session_id="session-NobodyHasMadeThisOneEver") as session:
         assert session.profiles == ()
         assert session.notice.level == "warning"
@@ -285,7 +285,7 @@ def test_claiming_hands_the_profiles_over_and_ends_the_session(full):
         full.refresh()
     assert full.state == "claimed"
     service = local_service.ensure()
-    request = urllib.request.Request(
+    request = urllib.request.Request(  # noqa: S310 - our own loopback service
         f"{service.origin}/organizations/{service.organization_id}",
         headers={"X-API-Key": local_service.organization_key()},
     )
@@ -327,6 +327,3 @@ def test_what_a_front_end_without_widgets_shows(full):
     assert bundle["text/html"].count("<tr>") == 10
     assert 'rel="noopener noreferrer"' in bundle["text/html"]
     assert full.session_id not in bundle["text/plain"]
-
-
-PROFILE = __import__("pathlib").Path(__file__).parents[2] / "examples" / "profiles" / "batch-2013-07-14.bin"

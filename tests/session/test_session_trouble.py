@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -85,13 +86,13 @@ def test_a_foreign_endpoint_without_listing(endpoint_that, profiles):
 
 
 def test_a_link_that_is_no_address_is_not_shown(endpoint_that, profiles):
-    body = b'{"id": "session-1234567890", "observatoryUrl": "javascript:alert(1)", "individualObservatoryUrls": []}'
+    body = (
+        b'{"id": "session-1234567", "observatoryUrl": "javascript:alert(1)", "individualObservatoryUrls": []}'
+    )
     with endpoint_that(body=body, content_type="application/json") as endpoint:
         session = session_at(endpoint)
         profile = session.add(profiles / "batch-2013-07-08.bin")[0]
-        session._roster.merge(
-            [__import__("dataclasses").replace(profile, profile_id="log-1", state="uploaded")]
-        )
+        session._roster.merge([replace(profile, profile_id="log-1", state="uploaded")])
         session._publish()
         session.select("2013-07-08")
         with pytest.raises(SessionError, match="no http"):
