@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
-# whylogs 1.6.4 fails on newer numpy and pandas. Then second oracles for sketches and distances, the package itself, which
-# must work beside whylogs, and what runs its notebook there.
+# whylogs 1.6.4 fails on newer numpy and pandas. Then second oracles for sketches and distances, the package
+# itself, which must work beside whylogs, and what runs its notebook there.
 REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel", "nbclient")
 FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
 
@@ -22,8 +22,8 @@ FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
 def whylogs_python(request, tmp_path_factory):
     """The Python of an environment with whylogs, which needs an older numpy than these tests.
 
-    SONGBIRD_TEST_WHYLOGS_PYTHON names a ready one; else it is made once and kept in the cache of pytest. Where that
-    is impossible the test is skipped, on a continuous integration server it fails.
+    SONGBIRD_TEST_WHYLOGS_PYTHON names a ready one; else it is made once and kept in the cache of pytest.
+    Where that is impossible the test is skipped, on a continuous integration server it fails.
     """
     given = os.environ.get("SONGBIRD_TEST_WHYLOGS_PYTHON")
     if given:

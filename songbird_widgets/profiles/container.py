@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from . import protobuf
@@ -159,13 +160,29 @@ class Profile:
         Before a guest upload whylogs makes every part of a compound metric a column of its own, named
         ``column.part``.
         """
-        parts = {path.partition("/")[2].partition(":")[0] for path in self.paths if ":" in path}
-        parts |= {path.partition(":")[0].replace("/", ".") for path in self.paths if ":" in path}
-        known = set(self.column_names)
-        for dot, letter in enumerate(name):
-            if letter == "." and name[:dot] in known and name[dot + 1 :] in parts:
+        dot = len(name)
+        for _ in range(_MOST_DOTS):
+            dot = name.rfind(".", 0, dot)
+            if dot < 0:
+                return None
+            if name[dot + 1 :] in self._parts and name[:dot] in self._known_names:
                 return name[:dot]
         return None
+
+    @cached_property
+    def _known_names(self) -> frozenset[str]:
+        return frozenset(self.column_names)
+
+    @cached_property
+    def _parts(self) -> frozenset[str]:
+        """How parts of compound metrics are called in names of columns: ``part`` or ``metric.part``."""
+        compound = [path.partition(":")[0] for path in self.paths if ":" in path]
+        return frozenset(
+            [path.partition("/")[2] for path in compound] + [path.replace("/", ".") for path in compound]
+        )
+
+
+_MOST_DOTS = 3  # a part and its metric; a hostile name may have millions
 
 
 def read_profile(data: bytes | memoryview) -> Profile:

@@ -349,15 +349,17 @@ def _has_numbers(baseline: Column, other: Column) -> bool:
 
 def _compare_values(baseline: Column, other: Column, types: tuple[str, str], found: _Findings) -> None:
     items, others = baseline.frequent_items, other.frequent_items
-    itemised = items is not None and others is not None and items.total > 0 and others.total > 0
     numbers = _has_numbers(baseline, other) and "string" not in types
-    discrete = is_discrete(baseline, types[0]) and is_discrete(other, types[1])
+    by_items = False
+    if items is not None and others is not None and items.total and others.total:
+        # Numbers whose rare values were dropped are better told apart by their distribution.
+        counted = not numbers or (items.lossless and others.lossless)
+        by_items = counted and is_discrete(baseline, types[0]) and is_discrete(other, types[1])
+        if by_items:
+            _compare_items(items, others, found)
     if numbers and baseline.kll and other.kll:
-        cells = not (itemised and discrete)
-        _compare_numbers(baseline.kll, other.kll, baseline.stddev, found, use_cells=cells)
-    if itemised and discrete and items and others:
-        _compare_items(items, others, found)
-    elif not numbers:
+        _compare_numbers(baseline.kll, other.kll, baseline.stddev, found, use_cells=not by_items)
+    elif not by_items:
         found.blind.append(_why_blind(baseline, other))
 
 
@@ -389,7 +391,9 @@ def _compare_numbers(
     elif distance <= error:
         found.notes.append("The Kolmogorov-Smirnov distance is within the sketches' error.")
     else:
-        found.notes.append("No Kolmogorov-Smirnov p-value: the sketches' error would decide it.")
+        found.notes.append(
+            "No Kolmogorov-Smirnov p-value: for so many values the sketches are not exact enough."
+        )
     if use_cells:
         cells = _decile_cells(first)
         found.measures["basis"] = "deciles"
@@ -430,9 +434,7 @@ def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and 
     noise = (error * float(points[-1] - points[0]) + sampling) / spread
     found.measures["wasserstein_noise"] = noise
     if distance > noise:
-        found.effects.append(
-            (distance / _WASSERSTEIN_UNIT, f"Values moved by {distance:.2g} standard deviations on average.")
-        )
+        found.effects.append((distance / _WASSERSTEIN_UNIT, f"Values moved by {distance:.2g} sd on average."))
     else:
         found.notes.append("The Wasserstein distance is within what the sketches and chance explain.")
 
@@ -455,12 +457,10 @@ def _decile_cells(sketch: KllSketch) -> Floats:
     return np.array(sorted({*deciles.tolist(), *np.nextafter(atoms, np.inf).tolist()}))
 
 
-def _hellinger(first: KllSketch, second: KllSketch, low: float, high: float) -> float | None:
+def _hellinger(first: KllSketch, second: KllSketch, low: float, high: float) -> float:
     """Hellinger distance on equal bins, as many as whylogs takes: one for four values, 2 to 30."""
     bins = min(30, max(2, math.ceil((first.n + second.n) / 4)))
-    edges = low + (high - low) * _STEPS[bins]
-    if not math.isfinite(edges[-1]):
-        return None
+    edges = low * (1 - _STEPS[bins]) + high * _STEPS[bins]  # high - low may be too large for a double
     p, q = first.pmf(edges[1:-1]), second.pmf(edges[1:-1])
     return math.sqrt(max(0.0, 1 - float(np.sqrt(p * q).sum())))
 
