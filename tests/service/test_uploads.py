@@ -107,14 +107,14 @@ def test_a_body_without_a_length_is_refused(service, session):
 def test_too_large_a_profile_is_refused_and_the_answer_arrives(service, session, monkeypatch):
     monkeypatch.setattr(uploads.Upload, "limit", 3 << 20)
     slot = service.announce(session)
-    service.check(service.put(slot, bytes(40 << 20)), 413)
+    service.check(service.put(slot, bytes(8 << 20)), 413)
     assert service.listed(session) == []
     assert service.put(slot, bytes(3 << 20)).status_code == 200
 
 
 def test_a_refusal_arrives_even_if_the_profile_is_large(service, session):
     address = service.announce(session)["uploadUrl"]
-    service.check(service.http.put(address + "0", content=bytes(40 << 20)), 403)
+    service.check(service.http.put(address + "0", content=bytes(8 << 20)), 403)
 
 
 def test_an_absurd_length_is_refused_at_once(service, session):
