@@ -99,7 +99,8 @@ def test_profiles_of_an_organization_are_listed_newest_first(claimed, service):
     ]
 
 
-def test_signing_in_with_the_key_sets_a_cookie_that_holds_no_key(claimed, visitor, service):
+@pytest.mark.usefixtures("claimed")
+def test_signing_in_with_the_key_sets_a_cookie_that_holds_no_key(visitor, service):
     org, key = service.organization
     answer = visitor.post("/sign-in", data={"key": key, "next": f"organizations/{org}"})
     assert answer.status_code == 303

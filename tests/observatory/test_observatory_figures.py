@@ -1,4 +1,5 @@
 """What a page and its data say, against what whylogs itself reports for the same files."""
+# ruff: noqa: RUF001 - the minus signs and dashes are what the pages write
 
 import csv
 import io
@@ -9,7 +10,6 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
-
 
 from songbird_widgets.service.observatory import formatting
 

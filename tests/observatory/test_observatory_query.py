@@ -1,3 +1,5 @@
+# ruff: noqa: RUF001 - the minus signs and dashes are what the pages write
+
 from urllib.parse import parse_qs, urlsplit
 
 import pytest

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import re
-import threading
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -21,6 +22,7 @@ from .pages import STATIC, Observatory, file_name, render
 from .problems import PageProblem, Problem, bad_request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from tornado.routing import URLSpec
@@ -37,12 +39,23 @@ _POLICY = (
 _NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
 _COMPRESS_FROM = 4096
 _LONGEST_KEY = 512
-_making = threading.Lock()
+
+T = TypeVar("T")
 
 HTML = "text/html; charset=utf-8"
 JSON = "application/json"
 CSV = "text/csv; charset=utf-8"
 SVG = "image/svg+xml"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What to answer with; `file_name` if a browser should keep it as a file."""
+
+    body: str | bytes
+    content_type: str
+    status: int = 200
+    file_name: str = ""
 
 
 class PageHandler(Handler):
@@ -58,12 +71,15 @@ class PageHandler(Handler):
     @property
     def observatory(self) -> Observatory:
         """The one maker of pages of this application, with its caches."""
-        with _making:
-            made = cast("Observatory | None", self.settings.get("observatory"))
-            if made is None:
-                made = Observatory(self.metadata, Library(Shelf(self.metadata, self.blobs)))
-                self.settings["observatory"] = made
+        made = cast("Observatory | None", self.settings.get("observatory"))
+        if made is None:
+            made = Observatory(self.metadata, Library(Shelf(self.metadata, self.blobs)))
+            self.settings["observatory"] = made
         return made
+
+    async def made(self, function: Callable[..., T], *args: Any) -> T:
+        """Run what makes an answer on the observatory's own threads."""
+        return await asyncio.get_running_loop().run_in_executor(self.observatory.makers, function, *args)
 
     def viewer(self, token: str) -> Viewer:
         """Return who is asking; blocks on the database.
@@ -94,7 +110,7 @@ class PageHandler(Handler):
         self.set_header("Content-Type", content_type)
         self.set_header("Vary", "Accept-Encoding, Cookie, X-API-Key")
         if len(data) >= _COMPRESS_FROM and "gzip" in self.request.headers.get("Accept-Encoding", ""):
-            data = await self.work(gzip.compress, data, 5)
+            data = await self.made(gzip.compress, data, 5)
             self.set_header("Content-Encoding", "gzip")
         await self.finish(data)
 
@@ -159,13 +175,15 @@ class Profiles(PageHandler):
     async def get(self, dataset: str, form: str | None) -> None:
         """Answer with the page, or its data as ``.json`` or ``.csv``."""
         asked = query.parse(_decoded(self.request.query_arguments))
-        status, body, content_type = await self.work(self._make, unquote(dataset), form or "", asked)
-        self.set_status(status)
-        await self.send(body, content_type)
+        answer = await self.made(self._make, unquote(dataset), form or "", asked)
+        self.set_status(answer.status)
+        if answer.file_name:
+            self.set_header("Content-Disposition", f'attachment; filename="{answer.file_name}"')
+        await self.send(answer.body, answer.content_type)
 
     head = get
 
-    def _make(self, dataset: str, form: str, asked: PageQuery) -> tuple[int, str | bytes, str]:
+    def _make(self, dataset: str, form: str, asked: PageQuery) -> Answer:
         viewer = self.viewer(asked.token)
         access.check_dataset(self.metadata, viewer, dataset)
         if not asked.profiles:
@@ -177,23 +195,20 @@ class Profiles(PageHandler):
                         "Add one to three: profile=<reference id, or batch timestamp in ms>.",
                     )
                 )
-            return 200, self.observatory.session_page(viewer, dataset, asked), HTML
-        if not form:
-            status, html = self.observatory.profiles_page(viewer, dataset, asked)
-            return status, html, HTML
-        if form == ".svg":
-            chart = self.get_query_argument("chart", "")
-            self.attachment(f"{file_name(asked.column or '')}-{file_name(chart)}.svg")
-            return 200, self.observatory.chart(viewer, dataset, asked, chart), SVG
+            return Answer(self.observatory.session_page(viewer, dataset, asked), HTML)
         if form == ".bin":
             name, content = self.observatory.files(viewer, dataset, asked)
-            self.attachment(name)
-            return 200, content, "application/octet-stream"
-        return self._data(viewer, dataset, form, asked)
+            return Answer(content, "application/octet-stream", file_name=name)
+        if form == ".svg":
+            chart = self.get_query_argument("chart", "")
+            name = f"{file_name(asked.column or '')}-{file_name(chart)}.svg"
+            return Answer(self.observatory.chart(viewer, dataset, asked, chart), SVG, file_name=name)
+        if form:
+            return self._data(viewer, dataset, form, asked)
+        status, html = self.observatory.profiles_page(viewer, dataset, asked)
+        return Answer(html, HTML, status)
 
-    def _data(
-        self, viewer: Viewer, dataset: str, form: str, asked: PageQuery
-    ) -> tuple[int, str | bytes, str]:
+    def _data(self, viewer: Viewer, dataset: str, form: str, asked: PageQuery) -> Answer:
         comparison = self.observatory.compare(viewer, dataset, asked)
         problem = comparison.sides[0].problem
         if not comparison.shown and problem:
@@ -201,13 +216,8 @@ class Profiles(PageHandler):
         if asked.column is not None:
             check_column(comparison, asked.column)
         if form == ".json":
-            return 200, msgspec.json.encode(exports.as_json(dataset, comparison, asked)), JSON
-        self.attachment("profiles.csv")
-        return 200, exports.as_csv(comparison, asked), CSV
-
-    def attachment(self, name: str) -> None:
-        """Have a browser keep the answer as a file."""
-        self.set_header("Content-Disposition", f'attachment; filename="{name}"')
+            return Answer(msgspec.json.encode(exports.as_json(dataset, comparison, asked)), JSON)
+        return Answer(exports.as_csv(comparison, asked), CSV, file_name="profiles.csv")
 
 
 class Organization(PageHandler):
@@ -218,7 +228,7 @@ class Organization(PageHandler):
 
     async def get(self, org: str) -> None:
         """Answer with the organization's datasets and profiles."""
-        await self.send(await self.work(self._make, unquote(org)), HTML)
+        await self.send(await self.made(self._make, unquote(org)), HTML)
 
     head = get
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -208,6 +209,11 @@ class Observatory:
     metadata: Metadata
     library: Library
     rows: RowMaker = field(default_factory=RowMaker)
+    #: Threads of its own, and few: other requests do not wait behind pages, and buffers of many megabytes are not left
+    #: lying in the allocator's arenas of eight threads.
+    makers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=2, thread_name_prefix="observatory")
+    )
 
     def compare(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> Comparison:
         """Open the profiles that a URL names.

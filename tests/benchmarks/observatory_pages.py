@@ -1,0 +1,199 @@
+"""How fast the observatory is with three profiles of 1,000 columns, and how much memory its process takes.
+
+    python tests/benchmarks/observatory_pages.py --whylogs-python /path/to/python-with-whylogs
+    python tests/benchmarks/observatory_pages.py a.bin b.bin c.bin …
+
+Without files, six profiles of 2,000 rows are made by whylogs, which needs an interpreter that has it. The service runs as
+a process of its own, and every request goes over HTTP.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+import httpx
+import psutil
+
+MAKE = """
+import sys, numpy as np, pandas as pd, whylogs as why
+folder, columns = sys.argv[1], int(sys.argv[2])
+for number in range(6):
+    r = np.random.default_rng(number)
+    data = {}
+    for i in range(columns):
+        kind, shift = i % 4, number * 0.05 * (i % 7)
+        if kind == 0: values = r.normal(shift, 1 + shift, 2000)
+        elif kind == 1: values = r.integers(0, 50 + i % 400, 2000)
+        elif kind == 2: values = np.where(r.random(2000) < 0.1, np.nan, r.lognormal(shift, 1, 2000))
+        else: values = r.choice(["red", "green", "blue", "a longer word", f"only {number}"], 2000)
+        data[f"column_{i:04}"] = values
+    why.log(pd.DataFrame(data)).view().write(f"{folder}/wide-{number}.bin")
+"""
+
+
+def made(python: str, folder: Path, columns: int) -> list[Path]:
+    """Let whylogs make profiles."""
+    subprocess.run([python, "-c", MAKE, str(folder), str(columns)], check=True, capture_output=True)
+    return sorted(folder.glob("wide-*.bin"))
+
+
+class Service:
+    """The local service as a process, spoken to over HTTP."""
+
+    def __init__(self, folder: Path) -> None:
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "songbird_widgets.service",
+                "--data-dir",
+                str(folder),
+                "--idle-seconds",
+                "600",
+            ]
+        )
+        identity, record = folder / "identity.json", folder / "service.json"
+        while not record.exists():
+            time.sleep(0.02)
+        port, secret = json.loads(record.read_text())["port"], json.loads(identity.read_text())["secret"]
+        self.base = f"http://127.0.0.1:{port}"
+        self.http = httpx.Client(timeout=60, trust_env=False)
+        answer = self.http.post(f"{self.base}/k/{secret}/v0/sessions", json={"userId": "benchmark"})
+        self.session = answer.raise_for_status().json()["id"]
+
+    def upload(self, path: Path) -> str:
+        """Upload a profile as a reference."""
+        url = f"{self.base}/v0/sessions/{self.session}/reference"
+        slot = self.http.post(url, json={"alias": path.stem}).raise_for_status().json()
+        self.http.put(slot["uploadUrl"], content=path.read_bytes()).raise_for_status()
+        return str(slot["id"])
+
+    def url(self, profiles: list[str], **parameters: object) -> str:
+        """Return the URL of a page."""
+        pairs = [("profile", one) for one in profiles] + [("sessionToken", self.session), *parameters.items()]
+        return f"{self.base}/resources/model-1/profiles?{urlencode(pairs)}"
+
+    def timed(self, url: str) -> tuple[float, bytes]:
+        """Return the milliseconds until the page was there, and the page."""
+        begin = time.perf_counter()
+        page = self.http.get(url).raise_for_status().content
+        return (time.perf_counter() - begin) * 1000, page
+
+    def memory(self) -> float:
+        """Return the process's resident memory in MB."""
+        return psutil.Process(self.process.pid).memory_info().rss / 1e6
+
+    def end(self) -> None:
+        """Stop the process."""
+        self.http.close()
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def worst_wait(service: Service, url: str) -> tuple[float, float]:
+    """Load a page and, meanwhile, ask for a session's profiles; returns the page's and the worst wait in ms."""
+    waits: list[float] = []
+    done = threading.Event()
+
+    def ask() -> None:
+        listing = f"{service.base}/v0/sessions/{service.session}/profiles"
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            while not done.is_set():
+                begin = time.perf_counter()
+                client.get(listing).raise_for_status()
+                waits.append((time.perf_counter() - begin) * 1000)
+                time.sleep(0.002)
+
+    other = threading.Thread(target=ask)
+    other.start()
+    time.sleep(0.2)
+    waits.clear()
+    took, _ = service.timed(url)
+    done.set()
+    other.join()
+    return took, max(waits)
+
+
+def painted(url: str) -> list[float]:
+    """Return the milliseconds until Chromium had painted the page, several times over."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    times = []
+    with sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=chromium, args=arguments)
+        for _ in range(6):
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            page.goto(url)
+            page.evaluate(
+                "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            )
+            paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+            page.wait_for_function(paint)
+            times.append(float(page.evaluate(paint)))
+            page.close()
+        browser.close()
+    return times[1:]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("profiles", nargs="*", type=Path)
+    parser.add_argument("--whylogs-python", default=os.environ.get("SONGBIRD_WHYLOGS_PYTHON"))
+    parser.add_argument("--columns", type=int, default=1000)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = given.profiles or made(given.whylogs_python, folder, given.columns)
+        service = Service(folder)
+        try:
+            report(service, paths)
+        finally:
+            service.end()
+
+
+def report(service: Service, paths: list[Path]) -> None:
+    """Print every figure."""
+    print(f"profiles: {len(paths)}, {sum(path.stat().st_size for path in paths) / 1e6:.0f} MB")
+    ids = [service.upload(path) for path in paths]
+    service.timed(service.url([]))  # imports and templates, once a process
+    print(f"memory before: {service.memory():.0f} MB")
+    first = service.url(ids[:3])
+    cold, page = service.timed(first)
+    warm = statistics.median(service.timed(first)[0] for _ in range(9))
+    print(f"first page: cold {cold:.0f} ms, warm {warm:.1f} ms")
+    print(f"size: {len(page) / 1e3:.0f} KB, gzipped {len(gzip.compress(page, 5)) / 1e3:.0f} KB")
+    other = ids[3:6] if len(ids) >= 6 else ids[:3]
+    drift, waited = worst_wait(service, service.url(other, sort="drift", order="desc"))
+    again = statistics.median(
+        service.timed(service.url(other, sort="drift", order="desc"))[0] for _ in range(5)
+    )
+    print(
+        f"sorted by drift: cold {drift:.0f} ms (with another request always under way), warm {again:.1f} ms"
+    )
+    print(f"longest wait of another request behind it: {waited:.0f} ms")
+    print(f"painted in Chromium: {', '.join(f'{one:.0f}' for one in painted(first))} ms")
+    triples = [[a, b, c] for a in ids for b in ids for c in ids if len({a, b, c}) == 3]
+    peak = 0.0
+    for number in range(100):
+        service.timed(service.url(triples[number % len(triples)], offset=number * 50 % 1000))
+        peak = max(peak, service.memory())
+    print(f"memory after a hundred different pages: {service.memory():.0f} MB, at most {peak:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

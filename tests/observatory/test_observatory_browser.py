@@ -1,0 +1,238 @@
+"""Pages in real Chromium: with scripts and without, by keyboard, narrow and wide, light and dark."""
+# ruff: noqa: RUF001 - the minus signs and dashes are what the pages write
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+JULY_8, DAY_MS = 1373241600000, 86_400_000
+ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
+
+
+@pytest.fixture(scope="session")
+def axe(request):
+    """The source of axe-core, installed by npm into pytest's cache."""
+    folder = request.config.cache.mkdir("axe-core")
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        npm = shutil.which("npm")
+        if npm is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail("npm is missing: it installs axe-core, which checks pages for accessibility.")
+            pytest.skip("npm is not installed, so pages cannot be checked for accessibility.")
+        command = [
+            npm,
+            "install",
+            "--prefix",
+            str(folder),
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "axe-core@4",
+        ]
+        subprocess.run(command, check=True, capture_output=True, timeout=240)
+    return script.read_text()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Opens pages that must log no error and ask nobody but the service."""
+    contexts = []
+    noticed = []
+
+    def opened(url, **options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
+        page.on("console", lambda message: noticed.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: noticed.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                noticed.append(request.url)
+                if not request.url.startswith((origin, "blob:", "data:"))
+                else None
+            ),
+        )
+        page.goto(url)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert noticed == []
+
+
+@pytest.fixture(scope="module")
+def chosen(flights):
+    return flights.profiles["july"], str(JULY_8), str(JULY_8 + DAY_MS)
+
+
+def chosen_in(page):
+    return parse_qs(urlsplit(page.url).query)["profile"]
+
+
+def test_profiles_are_changed_added_and_removed_by_clicking(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen[:2]))
+    assert page.locator("button:visible", has_text="Change").count() == 0
+    page.select_option("#add", chosen[2])
+    page.wait_for_url("**profile=*profile=*profile=*")
+    assert chosen_in(page) == list(chosen)
+    page.get_by_role("link", name="Make baseline").first.click()
+    page.wait_for_url(lambda url: parse_qs(urlsplit(url).query)["profile"][0] == chosen[1])
+    assert chosen_in(page) == [chosen[1], chosen[0], chosen[2]]
+    page.get_by_role("link", name="Remove P3").click()
+    page.wait_for_url(lambda url: len(parse_qs(urlsplit(url).query)["profile"]) == 2)
+    page.select_option("article.p1 select", flights.profiles["first-quarter"])
+    page.wait_for_url(lambda url: flights.profiles["first-quarter"] in url)
+    assert page.locator("article.p1 h2").inner_text() == "first-quarter"
+
+
+def test_sorting_filtering_and_searching_need_no_script(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen), java_script_enabled=False)
+    assert page.locator("table.columns tbody").count() == 16
+    page.get_by_role("link", name="Mean").click()
+    means = page.locator("table.columns tbody tr.l1 td.c-mean").all_inner_texts()
+    known = [float(text.replace(",", "").replace("−", "-")) for text in means if text != "–"]
+    assert known == sorted(known, reverse=True)
+    page.fill("#q", "delay")
+    page.get_by_role("button", name="Search").click()
+    assert page.locator("table.columns tbody .name a").all_inner_texts() == ["dep_delay", "arr_delay"]
+    page.get_by_role("button", name="Add").wait_for(state="detached")
+    page.locator("article.p3").get_by_role("link", name="Remove").click()
+    page.select_option("#add", flights.profiles["first-quarter"])
+    page.get_by_role("button", name="Add").click()
+    assert chosen_in(page) == [*chosen[:2], flights.profiles["first-quarter"]]
+    page.get_by_role("link", name="arr_delay").click()
+    assert page.locator("h1").inner_text() == "arr_delay"
+    page.get_by_role("link", name="90").click()
+    assert page.locator("svg.figure:visible").first.is_visible()
+    page.get_by_role("link", name="← All columns").click()
+    assert page.locator("table.columns tbody").count() == 2
+
+
+def test_choosing_stops_at_three(open_page, flights):
+    page = open_page(flights.url())
+    boxes = page.locator("input[type=checkbox]")
+    button = page.get_by_role("button", name="Show side by side")
+    assert button.is_disabled()
+    for index in range(3):
+        boxes.nth(index).check()
+    assert boxes.nth(3).is_disabled()
+    assert "3 of 3 chosen" in page.locator("[data-chosen]").inner_text()
+    button.click()
+    page.wait_for_selector("article.p3")
+
+
+def test_the_timeline_leads_to_a_batch(open_page, flights):
+    page = open_page(flights.url())
+    page.locator(".wide svg.figure a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("table.columns")
+    assert page.locator("article.p1 h2").inner_text().startswith("2013-07-")
+
+
+def test_the_keyboard_reaches_search_and_rows(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen))
+    page.keyboard.press("/")
+    page.keyboard.type("air")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=air**")
+    page.get_by_role("link", name="air_time").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**column=air_time**")
+
+
+def test_the_theme_follows_the_browser_the_switch_and_the_url(open_page, flights, chosen):
+    def background(page):
+        return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    light = background(open_page(flights.url(*chosen), color_scheme="light"))
+    page = open_page(flights.url(*chosen), color_scheme="dark")
+    dark = background(page)
+    assert light != dark
+    page.get_by_role("button", name="Light").click()
+    assert background(page) == light
+    page.reload()
+    assert background(page) == light
+    assert background(open_page(flights.url(*chosen, theme="dark"), color_scheme="light")) == dark
+    assert background(open_page(flights.url(*chosen, theme="light"), color_scheme="dark")) == light
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 2560])
+def test_nothing_sticks_out(open_page, flights, chosen, width):
+    for parameters in ({}, {"column": "arr_delay"}, {"column": "carrier"}):
+        page = open_page(flights.url(*chosen, **parameters), viewport={"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_chart_is_saved_as_svg_and_png(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen, column="arr_delay"))
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="SVG").first.click()
+    svg = Path(waiting.value.path()).read_text()
+    assert svg.startswith("<svg xmlns=")
+    assert "july" in svg
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="PNG").first.click()
+    assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("parent", "allowed"), [("http://127.0.0.1:9/lab", True), ("http://evil.example/", False)]
+)
+def test_only_pages_of_this_machine_may_frame_the_page(browser, flights, chosen, parent, allowed):
+    context = browser.new_context()
+    frame = f'<iframe src="{flights.url(*chosen)}"></iframe>'.replace("&", "&amp;")
+    context.route(parent, lambda route: route.fulfill(body=frame, content_type="text/html"))
+    page = context.new_page()
+    with page.expect_response(lambda response: "/resources/" in response.url):
+        page.goto(parent)
+    page.wait_for_load_state()
+    shown = page.frames[1].locator("article.p3 h2").count() if len(page.frames) > 1 else 0
+    context.close()
+    assert bool(shown) is allowed
+
+
+def test_print_shows_the_table_and_no_controls(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen), color_scheme="dark")
+    page.emulate_media(media="print")
+    assert page.locator("table.columns tbody").first.is_visible()
+    assert page.locator("select:visible, button:visible, input:visible").count() == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.pdf(format="A4", landscape=True).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(open_page, flights, chosen, axe, guest, scheme):
+    odd = [
+        guest.reference("kinds", (ODDITIES / "edge-kinds.bin").read_bytes()),
+        guest.reference("<b>never</b>", None),
+        guest.batch(JULY_8, (ODDITIES / "edge-conditions.bin").read_bytes()),
+    ]
+    conditions = guest.json(odd[2])["columns"][0]["name"]
+    urls = [
+        (flights.url(*chosen), 1280),
+        (flights.url(*chosen, sort="drift", order="desc", show="drifted"), 360),
+        (flights.url(*chosen, column="arr_delay"), 1280),
+        (flights.url(chosen[0], column="carrier"), 360),
+        (flights.url(), 1280),
+        (guest.url(*odd), 1280),
+        (guest.url(odd[2], column=conditions), 1280),
+        (flights.url(*chosen, q="nothing like it"), 1280),
+    ]
+    for url, width in urls:
+        page = open_page(url, color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
+        page.evaluate(axe)
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found = [
+            (one["id"], one["impact"], [node["html"][:200] for node in one["nodes"][:3]])
+            for one in result["violations"]
+            if one["impact"] in {"serious", "critical"}
+        ]
+        assert found == [], url
