@@ -32,7 +32,7 @@ class SongbirdMagics(Magics):
     @line_magic
     def songbird(self, line: str) -> Any:
         """Show the session, or do something with it; ``%songbird --help`` says what."""
-        from ..client import SongbirdError  # noqa: PLC0415 - loading the extension loads no client
+        from ..session import SongbirdError  # noqa: PLC0415 - loading the extension loads no client
 
         try:
             # As a shell would, but for Windows, where a backslash is part of a path.

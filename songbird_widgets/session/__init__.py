@@ -1,5 +1,6 @@
 """The model behind the panels: a `Session`, with no widgets and no notebook needed."""
 
+from ..client.errors import SongbirdError
 from .display import as_html, as_text
 from .errors import AddError, SelectionError, SessionError
 from .ledger import LedgerError, LedgerSession
@@ -18,6 +19,7 @@ __all__ = [
     "Session",
     "SessionError",
     "SessionProfile",
+    "SongbirdError",
     "UploadStatus",
     "anchor",
     "as_html",

@@ -24,11 +24,16 @@ def bundle(session: Session) -> dict[str, Any]:
     if not in_kernel():
         return static
     try:
-        # The one call up the house: a session knows that panels exist, and nothing of how they are made.
+        # Upwards in the house, here and in `panel`: a session knows that panels exist, and nothing of them.
         panels = importlib.import_module("songbird_widgets.panels")
         return {**static, **panels.display_bundle(session)}
     except ImportError:
         return static
+
+
+def panel(session: Session) -> Any:
+    """Return a widget that shows a session, to be put into a layout of one's own."""
+    return importlib.import_module("songbird_widgets.panels").panel(session)
 
 
 def as_text(session: Session) -> str:

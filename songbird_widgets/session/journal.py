@@ -69,6 +69,10 @@ class Journal:
 
         self._write(write)
 
+    def leave(self) -> None:
+        """Write about no session until the next one begins."""
+        self._session_id = None
+
     def recall(self) -> list[tuple[SessionProfile, Content | None]]:
         """Return the profiles of this session that were written down, and where the bytes are."""
         ledger, session_id = self._ledger, self._session_id

@@ -140,6 +140,14 @@ class Roster:
             self._chosen = tuple(key for key in self._chosen if key not in keys)
             return keys
 
+    def leave(self) -> None:
+        """Drop what belongs to a session that is left; what was not sent can go to the next one."""
+        with self._lock:
+            kept = [item for item in self._items.values() if item.key in self._contents]
+            self._items = {item.key: replace(item, state="added", problem=None, sent=0) for item in kept}
+            self._all = None
+            self._chosen = tuple(key for key in self._chosen if key in self._items)
+
     def select(self, what: Iterable[object]) -> None:
         """Add to the selection."""
         with self._lock:

@@ -19,7 +19,7 @@ from .journal import Journal, recent_sessions
 from .links import ObservatoryLink
 from .roster import Roster
 from .selection import names, there_is, timestamp_of
-from .state import Kind, Level, Notice, Problem, SessionProfile, UploadStatus, shown
+from .state import Kind, Level, Notice, Problem, SessionProfile, UploadStatus, shown, shown_size
 from .transfer import Transfer
 
 if TYPE_CHECKING:
@@ -305,19 +305,22 @@ class Session(traitlets.HasTraits):
             self._publish()
             self.set_trait("progress", status)
 
-        transfer = Transfer(
-            connection=self._connection,
-            journal=self._journal,
-            roster=self._roster,
-            waiting=waiting,
-            cancel=cancel,
-            on_progress=report,
-        )
+        size = sum(item.size for item in waiting)
+        text = f"{len(waiting)} to upload: {shown_size(size)}"
+        self.set_trait("progress", UploadStatus(total=len(waiting), bytes_total=size, text=text))
         self.set_trait("busy", True)
         try:
-            sent = transfer.send(self._begin())
+            session_id = self._begin()
+            transfer = Transfer(
+                connection=self._connection,
+                journal=self._journal,
+                roster=self._roster,
+                waiting=waiting,
+                cancel=cancel,
+                on_progress=report,
+            )
+            sent = transfer.send(session_id)
         except SongbirdError as error:
-            transfer.give_up()
             self._tell("error", str(error))
             raise
         finally:
@@ -521,6 +524,44 @@ class Session(traitlets.HasTraits):
         self._resume()
         if self._session_id is not None:
             self._merge(self._session_id)
+
+    def switch(
+        self, endpoint: str | None = None, session_id: str | None = None, *, api_key: str | None = None
+    ) -> None:
+        """Turn to another session or endpoint; panels of this one follow.
+
+        What was not sent yet comes along. The session that is left stays as it is, and can be continued by
+        its id.
+
+        Parameters
+        ----------
+        endpoint, session_id, api_key : str, optional
+            As for a new `Session`.
+        """
+        self.cancel()
+        # After this job, nothing is sent to the old session any more.
+        self._uploads.submit(lambda: None).result()
+        with self._opening:
+            self._connection.close()
+            self._journal.leave()
+            self._roster.leave()
+            self._linked = None
+            self._open(endpoint, session_id, api_key, None)
+        self.set_trait("current_link", None)
+        self.set_trait("progress", UploadStatus())
+        self.set_trait("notice", None)
+        self._resume()
+        self._publish()
+
+    def panel(self) -> Any:
+        """Return a widget that shows the session, to be put into a layout of one's own.
+
+        Raises
+        ------
+        ImportError
+            If ipywidgets or anywidget is not installed.
+        """
+        return display.panel(self)
 
     @staticmethod
     def recent(most: int = 20) -> list[LedgerSession]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..client.errors import EndpointUnreachable, SessionExpired
+from ..client.errors import EndpointUnreachable, SessionExpired, SongbirdError
 from .jobs import beside
 from .progress import Tally
 
@@ -67,23 +67,27 @@ class Transfer:
         self._journal.announce(ready)
         self._roster.change(item for item, _ in ready)
         self._report()
-        results = self._pass(session_id, ready)
-        lost = {result.key for result in results if isinstance(result.error, EndpointUnreachable)}
-        if lost and self._connection.local and not self._cancel.is_set():
-            # The local service ends itself when idle, and may have done so just now.
-            self._settle(result for result in results if result.key not in lost)
-            self._connection.restart()
-            results = self._pass(session_id, [(item, content) for item, content in ready if item.key in lost])
-        self._settle(results)
+        try:
+            self._settle(self._passes(session_id, ready))
+        except SongbirdError:
+            # Nothing could be sent at all: what is not there waits again.
+            under_way = self._roster.pick(item.key for item, _ in ready)
+            self._roster.change(
+                replace(item, state="added", sent=0) for item in under_way if item.state == "uploading"
+            )
+            raise
         self._report()
         return self._roster.pick(item.key for item in self._waiting)
 
-    def give_up(self) -> None:
-        """Let what was under way wait again, after nothing could be sent at all."""
-        under_way = self._roster.pick(item.key for item in self._waiting)
-        self._roster.change(
-            replace(item, state="added", sent=0) for item in under_way if item.state == "uploading"
-        )
+    def _passes(self, session_id: str, ready: list[tuple[SessionProfile, Content]]) -> list[UploadResult]:
+        results = self._pass(session_id, ready)
+        lost = {result.key for result in results if isinstance(result.error, EndpointUnreachable)}
+        if not lost or not self._connection.local or self._cancel.is_set():
+            return results
+        # The local service ends itself when idle, and may have done so just now.
+        self._settle(result for result in results if result.key not in lost)
+        self._connection.restart()
+        return self._pass(session_id, [(item, content) for item, content in ready if item.key in lost])
 
     def _checked(self) -> list[tuple[SessionProfile, Content]]:
         ready = []
@@ -109,7 +113,9 @@ class Transfer:
         def note(progress: UploadProgress) -> None:
             # The journal first: what people are told has arrived must still be known after a kill.
             if progress.state == "uploaded":
-                self._journal.confirm([replace(items[progress.key], profile_id=progress.profile_id)])
+                arrived = _arrived(items[progress.key], progress.profile_id)
+                self._journal.confirm([arrived])
+                self._roster.change([arrived])
             self._tally.note(progress.key, progress.state, progress.sent)
 
         client = self._connection.client()
@@ -128,10 +134,7 @@ class Transfer:
         for item in self._roster.pick(outcomes):
             result = outcomes[item.key]
             if result.state == "uploaded":
-                arrived = replace(
-                    item, state="uploaded", problem=None, sent=item.size, profile_id=result.profile_id
-                )
-                self._roster.change([arrived])
+                self._roster.change([_arrived(item, result.profile_id)])
             elif result.state == "cancelled":
                 self._roster.change([replace(item, state="added", problem=None, sent=0)])
             else:
@@ -141,6 +144,10 @@ class Transfer:
     def _fail(self, item: SessionProfile, problem: str) -> None:
         self._journal.fail(item.key, problem)
         self._roster.change([replace(item, state="failed", problem=problem)])
+
+
+def _arrived(item: SessionProfile, profile_id: str | None) -> SessionProfile:
+    return replace(item, state="uploaded", problem=None, sent=item.size, profile_id=profile_id)
 
 
 def _as_upload(item: SessionProfile, content: Content) -> ProfileUpload:

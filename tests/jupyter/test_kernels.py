@@ -98,6 +98,10 @@ def test_a_session_displays_itself_with_a_view_html_and_text(kernel):
     assert bundle["text/plain"].startswith("Session(session-")
 
 
+def test_a_panel_for_a_layout_of_ones_own(kernel):
+    assert kernel.says("import ipywidgets\nprint(isinstance(session.panel(), ipywidgets.Widget))") == "True\n"
+
+
 def test_without_widgets_it_shows_html_and_text(kernel):
     outputs = kernel.run(
         "import sys\nkept = sys.modules.pop('songbird_widgets.panels', None)\n"

@@ -256,6 +256,44 @@ def test_another_kernel_continues_the_session(full, profiles):
     assert full.profiles[-1].state == "uploaded"
 
 
+def test_switching_takes_along_what_was_not_sent(full, profiles):
+    first = full.session_id
+    full.select("july", "2013-07-08")
+    _ = full.link
+    full.add(profiles / "batch-2013-07-08.bin", alias="unsent")
+    full.select("unsent")
+    full.switch()
+    assert (full.state, full.short_id, full.current_link) == ("new", "", None)
+    assert [(p.label, p.state) for p in full.profiles] == [("unsent", "added")]
+    assert [p.label for p in full.selection] == ["unsent"]
+    assert len(full.upload()) == 1
+    second = full.session_id
+    assert second != first
+    full.switch(session_id=first)
+    assert len(full.profiles) == 9
+    assert full.selection == ()
+    assert full.session_id == first
+    full.select("july")
+    assert "<html" in fetch(full.link)
+    with Session(session_id=second) as other:
+        assert [p.label for p in other.profiles] == ["unsent"]
+
+
+def test_profiles_turn_uploaded_as_they_arrive_and_not_before(session, profiles):
+    session.add(str(profiles / "batch-*.bin"))
+    seen = []
+
+    def note(change):
+        arrived = [profile for profile in change["new"] if profile.state == "uploaded"]
+        assert all(profile.profile_id for profile in arrived)
+        seen.append(len(arrived))
+
+    session.observe(note, "profiles")
+    session.upload()
+    assert seen == sorted(seen)
+    assert seen[-1] == 7
+
+
 def test_an_unknown_session_says_so():
     with Session(session_id="session-NobodyHasMadeThisOneEver") as session:
         assert session.profiles == ()
