@@ -41,7 +41,9 @@ def whylogs_python(request, tmp_path_factory):
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
             _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS, "-e", str(ROOT)])
+            _run(
+                [str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS, "-e", str(ROOT)]
+            )
             (folder / "complete").write_text(wanted, "utf-8")
     return _usable(python, "The environment that these tests made has")
 
@@ -53,7 +55,9 @@ def _usable(python: Path, whose: str) -> Path:
     except OSError as error:
         _give_up(f"{whose} a Python that cannot be started: {error}")
     if done.returncode:
-        _give_up(f"{whose} a Python that lacks whylogs, scipy, datasketches, nbclient or songbird_widgets: {_last(done)}")
+        _give_up(
+            f"{whose} a Python that lacks whylogs, scipy, datasketches, nbclient or songbird_widgets: {_last(done)}"
+        )
     return python
 
 

@@ -30,7 +30,12 @@ def shell(tmp_path, monkeypatch):
     def run(*arguments, **changed):
         environment = {**os.environ, **changed}
         return subprocess.run(
-            [*COMMAND, *map(str, arguments)], capture_output=True, text=True, timeout=60, env=environment, check=False
+            [*COMMAND, *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env=environment,
+            check=False,
         )
 
     yield run

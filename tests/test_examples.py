@@ -31,7 +31,9 @@ def execute(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
     for name in list(os.environ):
-        if name.startswith(("JUPYTER_", "JPY_", "WHYLABS_", "WHYLOGS_", "SONGBIRD_E", "SONGBIRD_A", "IPYTHONDIR")):
+        if name.startswith(
+            ("JUPYTER_", "JPY_", "WHYLABS_", "WHYLOGS_", "SONGBIRD_E", "SONGBIRD_A", "IPYTHONDIR")
+        ):
             monkeypatch.delenv(name)
     shutil.copytree(EXAMPLES, tmp_path / "examples")
 

@@ -101,7 +101,9 @@ def test_a_library_is_imported_in_its_home_only(library, homes):
         for path in MODULES
         if any(module.split(".")[0] == library for module in imports(path) - only_for_types(path))
     }
-    strangers = {user for user in users if not any(user == home or user.startswith(f"{home}/") for home in homes)}
+    strangers = {
+        user for user in users if not any(user == home or user.startswith(f"{home}/") for home in homes)
+    }
     assert users, f"nobody imports {library}: drop it"
     assert not strangers
 
@@ -111,7 +113,9 @@ def test_importing_the_package_loads_no_room():
         "import sys, songbird_widgets; "
         "print(*sorted(m for m in sys.modules if m.startswith(('songbird_widgets.', 'httpx', 'numpy', 'tornado'))))"
     )
-    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
     assert loaded == []
 
 
