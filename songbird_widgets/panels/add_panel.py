@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from ..session import Session, SessionProfile
 
 _MOST_LINES = 50
+_MOST_NAMED = 4
+_MOST_COMPLETIONS = 40
 _LARGEST_FILE = 1 << 30
 # Up to here a file is handed over as bytes, which the session's ledger keeps for after a kernel restart.
 _LARGEST_IN_MEMORY = 64 << 20
@@ -48,7 +50,7 @@ class AddPanel(Panel):
     """
 
     _esm = module("add_panel.js")
-    _watched = ("state",)
+    _watched = ("state", "profiles")
 
     def __init__(self, session: Session, **layout: Any) -> None:
         self._arrivals: dict[str, _Arrival] = {}
@@ -62,17 +64,24 @@ class AddPanel(Panel):
         super().__init__(session, **layout)
 
     def _facts(self) -> dict[str, Any]:
+        profiles: tuple[SessionProfile, ...] = self.session.profiles
+        waiting = [p for p in profiles if p.state in {"added", "failed"}]
         return {
-            "busy": self._jobs > 0,
-            "added": [
+            "waiting": [
                 {
-                    "label": sentence(p.label, 120),
+                    "key": p.key,
                     "kind": p.kind,
+                    "label": sentence(p.label, 120),
                     "name": sentence(p.name, 120),
                     "rows": p.rows,
+                    "columns": p.columns,
+                    "size": p.size,
                 }
-                for p in self._added[:_MOST_LINES]
+                for p in waiting[:_MOST_LINES]
             ],
+            "more": max(0, len(waiting) - _MOST_LINES),
+            "busy": self._jobs > 0,
+            "added": [sentence(p.label, 120) for p in self._added[:_MOST_NAMED]],
             "count": len(self._added),
             "problems": [
                 {"name": sentence(name, 120), "reason": sentence(reason, 600)}
@@ -114,6 +123,31 @@ class AddPanel(Panel):
             raise ValueError("Write a path or a glob such as profiles/*.bin first.")
         options = _options(content)
         self._add(lambda: self.session.add(text, **options), text)
+
+    def _waiting(self, key: object) -> SessionProfile:
+        profiles: tuple[SessionProfile, ...] = self.session.profiles
+        for profile in profiles:
+            if profile.key == key:
+                return profile
+        raise LookupError("That profile is no longer in the session. The list has been brought up to date.")
+
+    def _do_edit(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        profile = self._waiting(content.get("key"))
+        text = str(content.get("text") or "").strip()
+        try:
+            if content.get("kind") == "reference":
+                self.session.edit(profile, alias=text or Path(profile.name).stem)
+            else:
+                self.session.edit(profile, timestamp=text or profile.dataset_timestamp)
+        finally:
+            self.send({"edited": True})
+
+    def _do_remove(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        self.session.remove(self._waiting(content.get("key")))
+
+    def _do_complete(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        text = str(content.get("text") or "")
+        self._later(lambda: self.send({"completed": text, "paths": _completions(text)}))
 
     def _do_begin(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         number, name, size = str(content["file"]), str(content["name"]), int(content["size"])
@@ -179,3 +213,20 @@ def _options(content: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "batch"} if content.get("kind") == "batch" else {}
     alias = str(content.get("alias") or "").strip()
     return {"alias": alias} if alias else {"kind": "reference"}
+
+
+def _completions(text: str) -> list[str]:
+    """List the directories and profiles on the kernel's side whose path begins like this."""
+    directory, _, begun = text.rpartition("/")
+    try:
+        base = Path(f"{directory}/" if directory or text.startswith("/") else ".").expanduser()
+        found = [
+            f"{text[: len(text) - len(begun)]}{entry.name}{'/' if entry.is_dir() else ''}"
+            for entry in sorted(base.iterdir())
+            if entry.name.startswith(begun)
+            and (begun.startswith(".") or not entry.name.startswith("."))
+            and (entry.suffix in {".bin", ".zip"} or entry.is_dir())
+        ]
+    except (OSError, RuntimeError, ValueError):
+        return []  # nothing to complete: adding it says why
+    return found[:_MOST_COMPLETIONS]

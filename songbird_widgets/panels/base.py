@@ -23,9 +23,9 @@ _COMMON = (_STATIC / "common.js").read_text("utf-8")
 _LONGEST = 2_000
 
 
-def module(name: str) -> str:
-    """Read a panel's ES module, with the few helpers that all of them share in front of it."""
-    return _COMMON + (_STATIC / name).read_text("utf-8")
+def module(*names: str) -> str:
+    """Read a panel's ES module, made of one file or more, with what all panels share in front of it."""
+    return "".join([_COMMON, *((_STATIC / name).read_text("utf-8") for name in names)])
 
 
 def sentence(value: object, longest: int = _LONGEST) -> str:

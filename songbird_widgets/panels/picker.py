@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import traitlets
 
+from ..session import SelectionError
 from .base import Panel, module, sentence
 from .rows import pack, pack_states
 
@@ -36,7 +37,7 @@ class ProfilePicker(Panel):
         The session to pick from.
     """
 
-    _esm = module("picker.js")
+    _esm = module("timeline.js", "picker.js")
     _watched = ("profiles", "selection", "busy")
 
     #: The rows; see `panels.rows`.
@@ -100,6 +101,19 @@ class ProfilePicker(Panel):
             self.session.deselect(self._profile(content.get("number")))
         finally:
             self.send({"settled": True})
+
+    def _do_enter(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Choose by what was typed: an alias, a reference id, a date or a timestamp, listed yet or not."""
+        text = sentence(content.get("text") or "", 300).strip()
+
+        def choose() -> None:
+            try:
+                self.session.select(text)
+            except SelectionError:
+                self.session.refresh()  # somebody else may have uploaded it
+                self.session.select(text)
+
+        self._later(choose)
 
     def _do_clear(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         self.session.selection = ()

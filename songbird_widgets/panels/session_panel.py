@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
+from ..client import SongbirdError
 from .base import Panel, module, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..session import Session
+
+_PAUSE_SECONDS = 5.0
 _WORDS = {
     "new": "not begun yet: the first upload creates it",
     "open": "open",
@@ -30,6 +36,10 @@ class SessionPanel(Panel):
     _esm = module("session_panel.js")
     _watched = ("state", "endpoint_label", "short_id", "notice", "busy")
 
+    def __init__(self, session: Session, **layout: Any) -> None:
+        self._looked_at = float("-inf")
+        super().__init__(session, **layout)
+
     def _facts(self) -> dict[str, Any]:
         notice = self.session.notice
         if notice is not None and notice.text == self.session.progress.text:
@@ -42,6 +52,21 @@ class SessionPanel(Panel):
             "busy": self.session.busy,
             "notice": None if notice is None else {"level": notice.level, "text": sentence(notice.text)},
         }
+
+    def _do_look(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Look for what others uploaded, on the browser's own motion: not more often than is useful."""
+        now = time.monotonic()
+        session = self.session
+        if session.busy or session.state != "open" or now - self._looked_at < _PAUSE_SECONDS:
+            return
+        self._looked_at = now
+
+        def look() -> None:
+            # Nobody asked: an endpoint that is away becomes the state, and needs no message.
+            with contextlib.suppress(SongbirdError):
+                session.refresh()
+
+        self._later(look)
 
     def _do_refresh(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         self._later(self.session.refresh)

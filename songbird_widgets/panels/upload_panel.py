@@ -37,6 +37,7 @@ class UploadPanel(Panel):
         }
         return {
             "waiting": len(states["added"]),
+            "bytesWaiting": sum(p.size for state in ("added", "failed") for p in states[state]),
             "uploaded": sum(p.state == "uploaded" for p in profiles),
             "sending": len(states["uploading"]),
             "underWay": [

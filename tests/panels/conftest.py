@@ -69,13 +69,26 @@ def session():
 
 
 @pytest.fixture
-def uploaded(session):
-    """A session with two references and seven batches in the service."""
+def own(session):
+    """A session of the test's own, with two references and seven batches in the service."""
     session.add(PROFILES / "reference-first-quarter.bin", alias="first-quarter")
     session.add(PROFILES / "reference-july.bin", alias="july")
     session.add(str(PROFILES / "batch-2013-07-*.bin"))
     assert len(session.upload()) == 9
     return session
+
+
+_shared: list[str] = []
+
+
+@pytest.fixture
+def uploaded(request):
+    """The same, uploaded once for all tests that change nothing in the service, and resumed."""
+    if not _shared:
+        _shared.append(request.getfixturevalue("own").session_id)
+    with Session(session_id=_shared[0]) as session:
+        assert len(session.profiles) == 9
+        yield session
 
 
 @pytest.fixture

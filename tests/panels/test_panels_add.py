@@ -131,3 +131,68 @@ def test_files_half_arrived_leave_nothing_behind(add, say):
     assert path.exists()
     say(add, {"do": "abandon", "file": "f"})
     assert not path.exists()
+
+
+def test_what_waits_is_shown_before_it_is_sent(add, session, flights):
+    session.add(flights / "batch-2013-07-08.bin")
+    (waiting,) = add.facts["waiting"]
+    assert waiting["kind"] == "batch"
+    assert waiting["label"] == "2013-07-08"
+    assert (waiting["rows"], waiting["columns"]) == (1004, 16)
+    session.upload()
+    assert add.facts["waiting"] == []
+
+
+def test_alias_time_and_kind_can_be_edited(add, session, say, flights):
+    session.add(flights / "batch-2013-07-08.bin")
+    say(add, {"do": "edit", "key": session.profiles[0].key, "kind": "batch", "text": "2013-08-01"})
+    assert session.profiles[0].label == "2013-08-01"
+    say(add, {"do": "edit", "key": session.profiles[0].key, "kind": "reference", "text": ""})
+    assert session.profiles[0].alias == "batch-2013-07-08"
+    say(add, {"do": "edit", "key": session.profiles[0].key, "kind": "reference", "text": " calm day "})
+    assert session.profiles[0].alias == "calm day"
+    assert add.failure == ""
+    assert [p.label for p in session.upload()] == ["calm day"]
+
+
+def test_a_time_that_is_none_is_said_and_changes_nothing(add, session, say, flights):
+    session.add(flights / "batch-2013-07-08.bin")
+    say(add, {"do": "edit", "key": session.profiles[0].key, "kind": "batch", "text": "next Tuesday"})
+    assert add.failure
+    assert session.profiles[0].label == "2013-07-08"
+    assert replies(add)[-1] == {"edited": True}
+
+
+def test_what_waits_can_be_taken_out_again(add, session, say, flights):
+    session.add(str(flights / "batch-*.bin"))
+    say(add, {"do": "remove", "key": session.profiles[0].key})
+    assert len(session.profiles) == 6
+    say(add, {"do": "remove", "key": "no such key"})
+    assert "no longer in the session" in add.failure
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("prof", ["profiles/"]),
+        ("profiles/re", ["profiles/reference.bin"]),
+        ("profiles/.h", []),
+        ("no/such/", []),
+    ],
+)
+def test_paths_are_completed_on_the_kernels_side(  # noqa: PLR0917 - fixtures
+    add, say, eventually, tmp_path, monkeypatch, typed, offered
+):
+    (tmp_path / "profiles").mkdir()
+    for name in ("reference.bin", "readme.txt", "batch.bin"):
+        (tmp_path / "profiles" / name).write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+    say(add, {"do": "complete", "text": typed})
+    assert eventually(lambda: replies(add))[-1] == {"completed": typed, "paths": offered}
+
+
+@pytest.mark.parametrize("typed", ["\x00", "/" * 5000, "~nobody-of-this-name/x", "a\nb"])
+def test_completing_nonsense_offers_nothing(add, say, eventually, typed):
+    say(add, {"do": "complete", "text": typed})
+    eventually(lambda: replies(add))
+    assert add.failure == ""

@@ -12,7 +12,8 @@ def panel(uploaded):
     return ClaimPanel(uploaded)
 
 
-def test_a_claim_ends_the_session(panel, say, eventually):
+def test_a_claim_ends_the_session(own, say, eventually):
+    panel = ClaimPanel(own)
     say(panel, {"do": "claim", "organization": "", "key": ""})
     eventually(lambda: panel.facts["state"] == "claimed")
     eventually(lambda: not panel.facts["claiming"])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from songbird_widgets.panels import ProfilePicker
+from songbird_widgets.session import Session
 
 FIRST_BATCH = 2  # the two references were added first
 
@@ -100,3 +101,26 @@ def test_a_closed_picker_follows_no_longer(picker, uploaded):
     picker.close()
     uploaded.select("july")
     assert chosen(picker) == []
+
+
+@pytest.mark.parametrize("text", ["2013-07-10", "1373414400000", " july ", "2013-07-10T08:30:00Z"])
+def test_what_is_typed_is_chosen(picker, uploaded, say, eventually, text):
+    say(picker, {"do": "enter", "text": text})
+    eventually(lambda: uploaded.selection)
+    assert chosen(picker)[0] in {"2013-07-10", "july"}
+
+
+def test_what_another_kernel_uploaded_can_be_typed(own, say, eventually, flights):
+    picker = ProfilePicker(own)
+    with Session(session_id=own.session_id) as other:
+        other.add(flights / "batch-2013-07-08.bin", alias="from elsewhere")
+        other.upload()
+    say(picker, {"do": "enter", "text": "from elsewhere"})
+    eventually(lambda: own.selection)
+    assert chosen(picker) == ["from elsewhere"]
+
+
+def test_what_is_typed_and_nowhere_is_said(picker, uploaded, say, eventually):
+    say(picker, {"do": "enter", "text": "nonsense"})
+    assert "nonsense" in eventually(lambda: picker.failure)
+    assert uploaded.selection == ()

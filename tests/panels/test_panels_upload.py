@@ -80,3 +80,25 @@ def test_refresh_shows_what_others_uploaded(session, say, flights, eventually):
     say(line, {"do": "refresh"})
     eventually(lambda: len(session.profiles) == 2)
     assert line.failure == ""
+
+
+def test_what_others_uploaded_shows_by_itself(session, say, flights, eventually):
+    line = SessionPanel(session)
+    say(line, {"do": "look"})  # there is no session yet: nothing is asked
+    assert session.state == "new"
+    session.add(flights / "batch-2013-07-08.bin")
+    session.upload()
+    with Session(session_id=session.session_id) as other:
+        other.add(flights / "batch-2013-07-09.bin")
+        other.upload()
+    say(line, {"do": "look"})
+    eventually(lambda: len(session.profiles) == 2)
+    assert line.failure == ""
+
+
+def test_looking_at_an_endpoint_that_is_away_says_so_in_the_line(say, eventually):
+    with Session("http://127.0.0.1:1", session_id="session-elsewhere") as session:
+        line = SessionPanel(session)
+        say(line, {"do": "look"})
+        eventually(lambda: line.facts["state"] == "unreachable")
+        assert line.failure == ""

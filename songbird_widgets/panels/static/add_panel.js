@@ -16,7 +16,9 @@ function render({ model, el }) {
     spellcheck: "false",
     autocomplete: "off",
     autocapitalize: "off",
+    list: group,
   });
+  const completions = h("datalist", { id: group });
   const alias = h("input", { type: "text", class: "sb-alias", placeholder: "alias, else the file’s name", "aria-label": "Alias of the reference", autocomplete: "off", hidden: true });
   const kind = (value, word, checked) =>
     h("label", { class: "sb-choice", title: HINTS[value] }, h("input", { type: "radio", name: group, value, checked, onchange: () => { alias.hidden = chosenKind() !== "reference"; } }), word);
@@ -30,10 +32,13 @@ function render({ model, el }) {
   const form = h(
     "form",
     { class: "sb-form" },
-    h("div", { class: "sb-field-line" }, source, add),
+    h("div", { class: "sb-field-line" }, source, completions, add),
     h("div", { class: "sb-field-line" }, kinds, h("div", { class: "sb-from-browser" }, choose, h("span", { class: "sb-or" }, "or drop them here"), picker)),
   );
-  panel.body.append(h("header", { class: "sb-header" }, h("h3", {}, "Add profiles")), form, arrivals, said, problems);
+  const waitingTitle = h("summary", {});
+  const waitingList = h("ul", { class: "sb-waiting-list" });
+  const waiting = h("details", { class: "sb-waiting" }, waitingTitle, waitingList);
+  panel.body.append(h("header", { class: "sb-header" }, h("h3", {}, "Add profiles")), form, arrivals, said, problems, waiting);
 
   const chosenKind = () => form.querySelector(`input[name="${group}"]:checked`).value;
   const options = () => ({ kind: chosenKind(), alias: chosenKind() === "reference" ? alias.value : "" });
@@ -43,6 +48,51 @@ function render({ model, el }) {
     event.preventDefault();
     model.send({ do: "add", source: source.value, ...options() });
   });
+
+  let asked = 0;
+  source.addEventListener("input", () => {
+    clearTimeout(asked);
+    asked = setTimeout(() => model.send({ do: "complete", text: source.value }), 150);
+  });
+  panel.hear((message) => {
+    if (message.completed !== source.value) return;
+    completions.replaceChildren(...message.paths.map((path) => h("option", { value: path })));
+  });
+
+  // ---- what waits to be sent: its kind, and its alias or time ------------------------------------
+  let redraw = 0;
+  function line(one) {
+    const isReference = one.kind === "reference";
+    const text = h("input", { type: "text", value: one.label, "aria-label": `${isReference ? "Alias" : "Time"} of ${one.name}`, spellcheck: "false", autocomplete: "off" });
+    const kindField = h(
+      "select",
+      { "aria-label": `Kind of ${one.name}` },
+      ...["batch", "reference"].map((value) => h("option", { value, selected: value === one.kind }, value)),
+    );
+    const edit = (words) => {
+      redraw += 1; // the kernel may keep it as it was: the line is made anew either way
+      model.send({ do: "edit", key: one.key, kind: kindField.value, text: words });
+    };
+    text.addEventListener("change", () => edit(text.value));
+    kindField.addEventListener("change", () => edit(""));
+    const name = h("bdi", {}, one.name);
+    const figures = [one.rows !== null && many(one.rows, "row"), one.columns !== null && many(one.columns, "column"), bytes(one.size)];
+    return h(
+      "li",
+      {},
+      kindField,
+      text,
+      h("span", { class: "sb-figures", title: one.name }, `${figures.filter(Boolean).join(" · ")} · `, name),
+      button("", { class: "sb-plain", "aria-label": `Take ${one.label} out again`, title: "Take it out again" }, () => model.send({ do: "remove", key: one.key }), "close"),
+    );
+  }
+  const drawWaiting = () => {
+    const f = model.get("facts");
+    waiting.hidden = !f.waiting.length;
+    waitingTitle.textContent = `${many(f.waiting.length + f.more, "profile")} not sent yet`;
+    fill(waitingList, JSON.stringify([f.waiting, redraw]), () => [...f.waiting.map(line), f.more && h("li", {}, `and ${number.format(f.more)} more`)]);
+  };
+  panel.hear((message) => message.edited && drawWaiting());
 
   // ---- files from the browser, one piece at a time ---------------------------------------------
   const sending = new Map(); // id → { file, line, more, options }
@@ -126,8 +176,8 @@ function render({ model, el }) {
     fill(said, JSON.stringify([f.busy, f.count, f.added]), () => {
       if (f.busy) return [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Reading…"];
       if (!f.count) return [];
-      const names = f.added.slice(0, 4).map((one) => one.label).join(", ");
-      return [icon("check"), h("span", { dir: "auto" }, `Added ${many(f.count, "profile")}: ${names}${f.count > 4 ? ", …" : ""}`)];
+      const names = f.added.join(", ") + (f.count > f.added.length ? ", …" : "");
+      return [icon("check"), h("span", { dir: "auto" }, `Added ${many(f.count, "profile")}: ${names}`)];
     });
     said.hidden = !f.busy && !f.count;
     fill(problems, JSON.stringify(f.problems), () => [
@@ -135,6 +185,7 @@ function render({ model, el }) {
       f.refused > f.problems.length && h("li", {}, `and ${f.refused - f.problems.length} more`),
     ]);
     problems.hidden = !f.refused;
+    drawWaiting();
   });
   return panel.cleanup;
 }

@@ -1,7 +1,7 @@
 // Shared by every panel: making elements, following the model, and words for figures.
 // Text reaches the page as text nodes and attributes only; the one exception is a link made by links.py.
 
-const TAKES_KEYS = new Set(["a", "button", "input", "summary"]);
+const TAKES_KEYS = new Set(["a", "button", "input", "select", "summary"]);
 
 function h(name, attributes, ...children) {
   const element = document.createElement(name);
@@ -91,8 +91,10 @@ function mount({ model, el }, name, label) {
   root.append(body, failure);
   el.append(root);
 
+  const painted = [];
   const paint = () => {
     root.dataset.theme = isDark() ? "dark" : "light";
+    for (const then of painted) then();
   };
   const watcher = new MutationObserver(paint);
   watcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-vscode-theme-kind"] });
@@ -126,6 +128,7 @@ function mount({ model, el }, name, label) {
     failure,
     follow,
     hear,
+    onTheme: (then) => painted.push(then),
     cleanup: () => {
       ended.abort();
       watcher.disconnect();

@@ -28,7 +28,24 @@ function render({ model, el }) {
   const main = h("div", { class: "sb-main-link" });
   const each = h("div", { class: "sb-each-link" });
   const words = h("p", { class: "sb-words", role: "status" });
-  panel.body.append(h("header", { class: "sb-header" }, h("h3", {}, "Observatory")), main, each, words);
+  const frame = h("div", { class: "sb-frame" });
+  const preview = h("details", { class: "sb-preview" }, h("summary", {}, "Preview here"), frame);
+  panel.body.append(h("header", { class: "sb-header" }, h("h3", {}, "Observatory")), main, each, words, preview);
+
+  // A frame inherits no theme, so the page is asked for one; and it is there only while it is open and true.
+  function look() {
+    const address = main.querySelector("a")?.href;
+    preview.hidden = !address;
+    const theme = panel.root.dataset.theme;
+    fill(frame, preview.open && address ? `${address} ${theme}` : "", () => {
+      if (!preview.open || !address) return [];
+      const url = new URL(address);
+      url.searchParams.set("theme", theme);
+      return [h("iframe", { src: url.href, title: "The observatory page", referrerpolicy: "no-referrer" })];
+    });
+  }
+  preview.addEventListener("toggle", look);
+  panel.onTheme(look);
 
   panel.follow("facts", () => {
     const f = model.get("facts");
@@ -59,6 +76,7 @@ function render({ model, el }) {
       return [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Asking for the link…"];
     });
     words.dataset.tone = f.reason && !f.main ? "bad" : "quiet";
+    look();
   });
   return panel.cleanup;
 }

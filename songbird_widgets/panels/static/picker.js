@@ -75,6 +75,8 @@ function render({ model, el }) {
   let active = 0; // place in `shown` that the keyboard is at
   let sorted = { column: "profile", down: true };
   let kind = "all";
+  let marked = ""; // what the time line has been told of the choice
+  let dates = [null, null]; // first and last day, in ms
   let rowHeight = 34;
   const pending = new Map(); // number → wanted, until the kernel has answered
 
@@ -90,6 +92,22 @@ function render({ model, el }) {
     "aria-controls": listId,
     spellcheck: "false",
     autocomplete: "off",
+  });
+  const stateField = h(
+    "select",
+    { class: "sb-state-field", "aria-label": "States to show", hidden: true },
+    h("option", { value: "" }, "Any state"),
+    ...STATES.map((state, place) => h("option", { value: place }, STATE_WORDS[state])),
+  );
+  const times = makeTimeline({
+    choose: (i) => {
+      const n = rows.number[i];
+      ask(isChosen(n) ? "release" : "choose", n);
+    },
+    narrow: (from, to) => {
+      dates = [from, to];
+      refilter();
+    },
   });
   const kinds = h("div", { class: "sb-segments", role: "group", "aria-label": "Kinds to show" });
   const heads = h("div", { class: "sb-row sb-heads" });
@@ -112,7 +130,8 @@ function render({ model, el }) {
     h("header", { class: "sb-header" }, h("h3", {}, "Profiles"), count),
     chips,
     panel.failure,
-    h("div", { class: "sb-tools" }, h("label", { class: "sb-search" }, icon("search"), filter), kinds),
+    h("div", { class: "sb-tools" }, h("label", { class: "sb-search" }, icon("search"), filter), stateField, kinds),
+    times.root,
     h("div", { class: "sb-table" }, heads, list, empty),
     live,
   );
@@ -154,14 +173,13 @@ function render({ model, el }) {
   function refilter() {
     const terms = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     const words = terms.length ? rows.words() : null;
-    const wanted = kind === "all" ? -1 : Number(kind === "reference");
-    shown =
-      wanted === -1 && !words
-        ? sequence
-        : sequence.filter(
-            (i) =>
-              (wanted === -1 || rows.reference[i] === wanted) && (!words || terms.every((term) => words[i].includes(term))),
-          );
+    const tests = [];
+    if (kind !== "all") tests.push((i) => rows.reference[i] === Number(kind === "reference"));
+    if (stateField.value) tests.push((i) => states[i] === Number(stateField.value));
+    // A reference belongs to no day: choosing days does not hide what to compare them with.
+    if (dates[0] !== null) tests.push((i) => rows.reference[i] || (rows.when[i] >= dates[0] && rows.when[i] < dates[1] + DAY_MS));
+    if (words) tests.push((i) => terms.every((term) => words[i].includes(term)));
+    shown = tests.length ? sequence.filter((i) => tests.every((test) => test(i))) : sequence;
     active = Math.min(active, Math.max(0, shown.length - 1));
     for (const head of heads.querySelectorAll("button")) {
       const on = head.dataset.column === sorted.column;
@@ -175,7 +193,9 @@ function render({ model, el }) {
         ? `${many(rows.references, "reference")}, ${many(rows.count - rows.references, "batch", "batches")}`
         : "";
     empty.textContent = rows.count
-      ? "No profile matches. Change the filter, or show all kinds."
+      ? filter.value
+        ? "No profile here matches. Enter looks for it as a timestamp, a date or a reference id."
+        : "No profile matches. Show all kinds, states and dates."
       : "No profiles yet. Add files above, or call session.add(…) in a cell.";
     empty.hidden = shown.length > 0;
     list.hidden = shown.length === 0;
@@ -303,6 +323,9 @@ function render({ model, el }) {
   });
   filter.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") list.focus();
+    else if (event.key === "Enter" && shown.length === 1) toggle(0);
+    else if (event.key === "Enter" && !shown.length && filter.value.trim()) model.send({ do: "enter", text: filter.value });
+    else if (event.key === "Enter") list.focus();
     else if (event.key === "Escape" && filter.value) {
       filter.value = "";
       refilter();
@@ -325,6 +348,7 @@ function render({ model, el }) {
     panel.root.dataset.narrow = narrow;
     panel.root.dataset.medium = !narrow && panel.root.clientWidth < MEDIUM;
     rowHeight = narrow ? 52 : 34;
+    times.draw();
     draw(true);
   });
   sizes.observe(panel.root);
@@ -332,20 +356,30 @@ function render({ model, el }) {
   // ---- what the kernel says --------------------------------------------------------------------
   panel.follow("rows", () => {
     rows = unpack(model.get("rows"));
+    dates = [null, null];
+    marked = "";
+    times.load(rows);
     resort();
     whenIdle(rows.words); // so that the first key in the filter is as quick as the others
   });
   panel.follow("states", () => {
     const view = model.get("states");
     states = view?.byteLength ? new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice() : new Uint8Array();
+    const [first] = states;
+    stateField.hidden = !stateField.value && states.every((one) => one === first);
     if (sorted.column === "state") resort();
+    else if (stateField.value) refilter();
     else draw(true);
   });
   let spoken = null;
+  stateField.addEventListener("change", refilter);
   panel.follow("facts", () => {
     const now = chosen();
     drawChips();
     draw(true);
+    const places = new Map(now.map((one, place) => [rows.number.indexOf(one.number), place + 1]));
+    if (JSON.stringify([...places]) !== marked) times.mark(places);
+    marked = JSON.stringify([...places]);
     const words = now.length
       ? `Chosen: ${now.map((one, place) => `P${place + 1} ${one.label}`).join(", ")}. ${now.length} of ${MOST}.`
       : "Nothing is chosen.";

@@ -1,3 +1,6 @@
+const LOOK_MS = 10_000;
+const PRESENT_MS = 60_000;
+
 /** The first line of a message, and the rest for those who ask. */
 function folded(text) {
   const [first, ...rest] = text.split("\n");
@@ -25,8 +28,7 @@ function render({ model, el }) {
       h("strong", { class: "sb-title" }, "Songbird session"),
       id,
       state,
-      endpoint,
-      refresh,
+      h("span", { class: "sb-where" }, endpoint, refresh),
     ),
     notice,
   );
@@ -46,7 +48,24 @@ function render({ model, el }) {
     notice.dataset.level = facts.notice?.level ?? "";
     notice.setAttribute("role", facts.notice?.level === "error" ? "alert" : "status");
   });
-  return panel.cleanup;
+  // What whylogs or another kernel uploaded shows by itself, while somebody is here: a panel that is only open must
+  // not keep an idle kernel from being culled.
+  const here = new AbortController();
+  let moved = performance.now();
+  for (const event of ["pointermove", "keydown"]) {
+    document.addEventListener(event, () => { moved = performance.now(); }, { signal: here.signal, passive: true, capture: true });
+  }
+  const look = () => {
+    const visible = document.visibilityState === "visible" && panel.root.getClientRects().length > 0;
+    if (visible && performance.now() - moved < PRESENT_MS) model.send({ do: "look" });
+  };
+  document.addEventListener("visibilitychange", look, { signal: here.signal });
+  const clock = setInterval(look, LOOK_MS);
+  return () => {
+    clearInterval(clock);
+    here.abort();
+    panel.cleanup();
+  };
 }
 
 export default { render };

@@ -34,14 +34,14 @@ function render({ model, el }) {
     });
 
     const part = f.bytesTotal ? Math.min(1, f.bytesSent / f.bytesTotal) : 0;
-    bar.hidden = !running && !(left && f.total);
+    bar.hidden = !running;
     bar.firstChild.style.width = `${(100 * part).toFixed(1)}%`;
     bar.setAttribute("aria-valuenow", String(Math.round(100 * part)));
     bar.dataset.failed = f.failed > 0;
     const said = running
       ? f.text
       : left
-        ? [f.waiting && `${many(f.waiting, "profile")} waiting to be sent.`, f.failed && `${f.failed} failed.`, f.uploaded && `${f.uploaded} uploaded.`].filter(Boolean).join(" ")
+        ? [`${bytes(f.bytesWaiting)} to send`, f.failed && `${f.failed} failed`, f.uploaded && `${f.uploaded} uploaded`].filter(Boolean).join(", ")
         : f.uploaded
           ? `${f.uploaded === 1 ? "The profile is" : `All ${many(f.uploaded, "profile")} are`} uploaded.`
           : "Nothing to send yet.";
