@@ -252,12 +252,12 @@ def _expand(source: Any) -> Iterator[_Found | SourceError]:
         yield from _from_path(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         yield from _unpacked(_Found("bytes", "profile", bytes(source)))
-    elif hasattr(source, "read") and not hasattr(source, "view"):
-        yield from _from_file(source)
-    elif _is_data_frame(source):
-        yield from _from_data_frame(source)
-    elif any(hasattr(source, method) for method in ("get_writables", "serialize", "profile_view", "view")):
+    elif any(hasattr(source, method) for method in _OF_WHYLOGS):
         yield from _from_whylogs(source)
+    elif hasattr(source, "columns") and hasattr(source, "iloc"):
+        yield from _from_data_frame(source)
+    elif hasattr(source, "read"):
+        yield from _from_file(source)
     elif isinstance(source, Iterable):
         for inner in source:
             yield from _expand(inner)
@@ -384,6 +384,9 @@ def _member(
 
 # --- whylogs
 
+# What result sets, views, segments' views and profiles have, in this order, and nothing else does.
+_OF_WHYLOGS = ("get_writables", "serialize", "profile_view", "track")
+
 
 def _from_whylogs(source: Any) -> Iterator[_Found | SourceError]:
     """Serialise result sets, profiles and views, by what they can do rather than by their class."""
@@ -413,10 +416,6 @@ def _serialized(view: Any) -> bytes:
         path = Path(folder) / "segment.bin"
         view.write(str(path))
         return path.read_bytes()
-
-
-def _is_data_frame(source: Any) -> bool:
-    return hasattr(source, "columns") and hasattr(source, "iloc")
 
 
 def _from_data_frame(frame: Any) -> Iterator[_Found | SourceError]:

@@ -1,0 +1,247 @@
+"""What can be given, and what becomes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from songbird_widgets.profiles import ProfileSource, SourceError, find_sources, to_milliseconds
+
+ROOT = Path(__file__).parents[2]
+
+
+def one(source, **options):
+    (found,) = find_sources(source, **options)
+    return found
+
+
+def reason(source, **options):
+    found = one(source, **options)
+    assert isinstance(found, SourceError)
+    assert found.reason in str(found)
+    return found.reason
+
+
+@pytest.fixture
+def july(profile_path):
+    return profile_path("batch-2013-07-08.bin")
+
+
+def test_a_path_becomes_a_batch_at_its_own_time(july):
+    found = one(july)
+    assert found == one(str(july))
+    assert found.name == "batch-2013-07-08.bin"
+    assert (found.kind, found.alias, found.dataset_timestamp) == ("batch", None, 1_373_241_600_000)
+    assert (found.columns, found.rows, found.size) == (16, 1004, july.stat().st_size)
+    assert found.sha256 == hashlib.sha256(july.read_bytes()).hexdigest()
+    assert found.content == july.resolve()
+    assert found.segment_tags == ()
+    assert found.problem is None
+
+
+def test_an_alias_makes_a_reference(july):
+    assert (one(july, alias="train").kind, one(july, alias="train").alias) == ("reference", "train")
+    assert one(july, kind="reference").alias == "batch-2013-07-08"
+    assert one(july, kind="batch").alias is None
+    assert one({"train": july}).alias == "train"
+    assert one({"train": july}, kind="batch").alias is None
+
+
+def test_contradictions_are_refused_before_anything_is_looked_at():
+    with pytest.raises(ValueError, match="known by its timestamp"):
+        find_sources("missing", alias="a", kind="batch")
+    with pytest.raises(ValueError, match="'batch' or a 'reference'"):
+        find_sources("missing", kind="other")
+    with pytest.raises(TypeError, match="milliseconds"):
+        find_sources("missing", timestamp="yesterday")
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        1_373_241_600_000,
+        dt.date(2013, 7, 8),
+        dt.datetime(2013, 7, 8),  # noqa: DTZ001 - what has no zone is UTC
+        dt.datetime(2013, 7, 8, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))),
+    ],
+)
+def test_timestamps(moment, july):
+    assert to_milliseconds(moment) == 1_373_241_600_000
+    assert one(july, timestamp=moment, alias="x").dataset_timestamp == 1_373_241_600_000
+
+
+def test_a_glob_is_every_file_in_order(july):
+    found = list(find_sources(str(july.parent / "batch-*.bin")))
+    assert [source.name for source in found] == [f"batch-2013-07-{day:02}.bin" for day in range(8, 15)]
+    assert len({source.dataset_timestamp for source in found}) == 7
+
+
+def test_an_alias_for_many_names_none(july):
+    assert "One alias cannot name 7 profiles" in reason(str(july.parent / "batch-*.bin"), alias="train")
+
+
+def test_a_name_with_glob_signs_may_be_a_file(july, tmp_path):
+    (tmp_path / "a[1].bin").write_bytes(july.read_bytes())
+    assert one(str(tmp_path / "a[1].bin")).name == "a[1].bin"
+
+
+def test_bytes_and_files(july):
+    content = july.read_bytes()
+    for given in (content, bytearray(content), memoryview(content), io.BytesIO(content)):
+        assert one(given).sha256 == hashlib.sha256(content).hexdigest()
+        assert one(given if not isinstance(given, io.BytesIO) else io.BytesIO(content)).content == content
+    with july.open("rb") as file:
+        assert one(file).name == "batch-2013-07-08.bin"
+    with july.open(encoding="latin-1") as file:
+        assert "mode 'rb'" in reason(file)
+    assert one({"today": content}).name == "today"
+
+
+def test_lists_nest_and_a_bad_one_keeps_none_back(july, tmp_path):
+    found = list(find_sources([july, [str(tmp_path / "missing.bin"), b"hello"], (july,), 7]))
+    assert [type(source) for source in found] == [
+        ProfileSource,
+        SourceError,
+        SourceError,
+        ProfileSource,
+        SourceError,
+    ]
+
+
+def test_what_is_wrong_is_said(tmp_path, july, profile_path):
+    (tmp_path / "cut.bin").write_bytes(july.read_bytes()[:-5000])
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "empty.bin").touch()
+    assert "no such file" in reason(tmp_path / "missing.bin")
+    assert "No file has a name like that" in reason(str(tmp_path / "*.profile"))
+    assert "directory" in reason(tmp_path)
+    assert str(tmp_path / "*.bin") in reason(str(tmp_path))
+    assert "truncated" in reason(tmp_path / "cut.bin")
+    assert "looks like text" in reason(tmp_path / "notes.txt")
+    assert "empty" in reason(tmp_path / "empty.bin")
+    assert "whylogs 0" in reason(profile_path("edge-v0.bin"))
+    assert "Addresses are not fetched" in reason("https://example.com/profile.bin?X-Amz-Signature=secret")
+    assert "secret" not in str(one("https://example.com/profile.bin?X-Amz-Signature=secret"))
+    assert "cannot be read" in reason("nul\0.bin")
+    assert "whylogs result set" in reason(object())
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("This system has no named pipes.")
+    os.mkfifo(tmp_path / "pipe")
+    assert "pipe" in reason(tmp_path / "pipe")
+
+
+def test_an_error_fits_a_line_whatever_the_name():
+    text = str(one("missing\n" + "x" * 5000))
+    assert len(text) < 400
+    assert "\n" not in text
+
+
+def test_a_profile_without_columns_is_taken_with_a_remark():
+    found = one(b"WHY1\x00\x04\x0a\x02\x28\x07")
+    assert (found.columns, found.rows, found.dataset_timestamp) == (0, None, 7)
+    assert "no columns" in found.problem
+
+
+# --- archives
+
+
+def archive(members, method=zipfile.ZIP_DEFLATED):
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", method) as made:
+        for name, content in members.items():
+            made.writestr(name, content)
+    return memory.getvalue()
+
+
+def test_an_archive_is_the_profiles_in_it(profile_path):
+    found = list(find_sources(profile_path("edge-segments.zip")))
+    assert [source.segment_tags for source in found] == [
+        (("cat", value),) for value in ("x", "y", "z", "żółw", "日本")
+    ]
+    assert all(source.name.startswith("edge-segments.zip:profile_") for source in found)
+    assert all(isinstance(source.content, bytes) for source in found)
+
+
+def test_an_archive_of_bytes_skips_what_no_profile_would_be_called(july):
+    content = july.read_bytes()
+    packed = archive({"a/b.bin": content, "__MACOSX/b.bin": b"x", ".hidden.bin": b"x", "README.md": b"x"})
+    assert one(packed, kind="reference").alias == "b"
+    assert "no profile" in reason(archive({"README.md": b"x"}))
+    assert "no profile" in reason(archive({}))
+
+
+def test_damaged_and_odd_archives_are_refused_one_by_one(july):
+    content = july.read_bytes()
+    packed = archive({"bad.bin": b"hello", "good.bin": content})
+    assert [type(source) for source in find_sources(packed)] == [SourceError, ProfileSource]
+    assert "damaged" in reason(packed[:-30])
+    spoilt = bytearray(archive({"a.bin": content}))
+    spoilt[1000:1200] = bytes(200)
+    assert "damaged here" in reason(bytes(spoilt))
+    assert "rare method" in reason(archive({"a.bin": content}, zipfile.ZIP_LZMA))
+    encrypted = bytearray(archive({"a.bin": content}))
+    encrypted[encrypted.index(b"PK\x01\x02") + 8] |= 1
+    encrypted[6] |= 1
+    assert "encrypted" in reason(bytes(encrypted))
+
+
+def test_a_bomb_is_left_alone(july):
+    zeros = bytes(200 << 20)
+    bomb = archive({"a.bin": zeros, "b.bin": zeros})
+    assert len(bomb) < 1 << 19
+    assert "times its size" in reason(bomb)  # and the second member is not even tried
+    assert isinstance(one(archive({"a.bin": july.read_bytes()})), ProfileSource)
+
+
+# --- whylogs
+
+
+def test_whylogs_objects_and_frames_are_taken(whylogs_python, tmp_path):
+    script = Path(__file__).with_name("find_whylogs_sources.py")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    command = [str(whylogs_python), str(script)]
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    plain = {"kind": "batch", "alias": None, "columns": 2, "rows": 3, "tags": [], "time": 1_691_712_000_000}
+    for what in ("result set", "view result set", "view", "profile"):
+        assert found[what] == [plain], what
+    assert found["alias"] == [plain | {"kind": "reference", "alias": "train"}]
+    assert [item["tags"] for item in found["segmented"]] == [[["a", "1"]], [["a", "2"]]]
+    assert [item["rows"] for item in found["segmented"]] == [1, 2]
+    assert found["segment view"] == found["segmented"][:1]
+    (frame,) = found["frame"]
+    assert (frame["columns"], frame["rows"]) == (2, 3)
+
+
+def test_a_frame_without_whylogs_says_what_to_install(monkeypatch):
+    class Frame:
+        columns = iloc = None
+
+    monkeypatch.setitem(sys.modules, "whylogs", None)
+    monkeypatch.setitem(sys.modules, "whylogs.core", None)
+    assert "songbird-widgets[whylogs]" in reason(Frame())
+
+
+def test_what_whylogs_refuses_is_told_and_kept_apart(july):
+    class View:
+        def serialize(self):
+            raise RuntimeError("disk full")
+
+    found = list(find_sources([View(), july]))
+    assert found[0].reason == "whylogs cannot write it (disk full)."
+    assert isinstance(found[1], ProfileSource)
