@@ -177,10 +177,13 @@ def _from_file(path: Path, size: int) -> Iterator[bytes]:
     problem, left = "it changed while it was being sent", size
     try:
         with path.open("rb") as file:
-            while left and (chunk := file.read(min(_CHUNK, left))):
+            while left:
+                chunk = file.read(min(_CHUNK, left))
                 left -= len(chunk)
+                if not chunk or (not left and file.read(1)):
+                    break  # before the last byte leaves, so that no torn profile arrives
                 yield chunk
-            if not left and not file.read(1):
+            else:
                 return
     except OSError as error:
         problem = _reason(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import logging
 import re
@@ -121,7 +122,9 @@ class Server:
         self.endpoint = self.origin + PATH
         self.upload_origin = self.origin
         self.known: dict[str, bytes] = {}
+        self._numbers = itertools.count(1)
         self._threads: list[threading.Thread] = []
+        self._sockets: dict[int, socket.socket] = {}
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
@@ -139,6 +142,7 @@ class Server:
 
     def _serve(self, sock, number):
         try:
+            self._sockets[number] = sock
             sock.settimeout(30)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.context is not None:
@@ -159,6 +163,7 @@ class Server:
             with contextlib.suppress(OSError):
                 sock.close()
             self.open.discard(number)
+            self._sockets.pop(number, None)
 
     def answer(self, line, seen):
         """Answer as the contract says."""
@@ -172,7 +177,7 @@ class Server:
         path = seen.target.partition("?")[0].removeprefix(PATH)
         asked = json.loads(seen.body or b"{}")
         link = f"{self.origin}/resources/model-1/profiles?profile=1&sessionToken={SESSION}"
-        number = len(self.seen)
+        number = next(self._numbers)
 
         def slot(prefix, **more):
             return {
@@ -228,6 +233,9 @@ class Server:
             # Wakes the acceptor up, where closing alone does not.
             socket.create_connection(("127.0.0.1", self.port), 0.2).close()
         self._acceptor.join(5)
+        for sock in list(self._sockets.values()):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(5)
 

@@ -1,0 +1,187 @@
+"""How fast the client is, beside whylogs 1.6.4 and whylabs-client 0.6.16, in one run.
+
+    python tests/benchmarks/client_speed.py --peer-python PATH [--rounds 5]
+
+PATH is the Python of an environment with whylogs, made for example by
+``python3.11 -m venv peer && peer/bin/pip install 'whylogs[whylabs]==1.6.4' 'numpy<2' 'pandas<3'``.
+Both sides run in processes of their own against the server of client_server.py, taking turns; the best round of each
+counts, since whatever else a computer does only makes a round worse. Exits with 1 if a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CONTENT = bytes(40_000)
+MEGABYTE = 1_000_000
+
+
+def profiles(kind, count, content=CONTENT):
+    from songbird_widgets.client import ProfileUpload
+
+    alias = "alias {}".format if kind == "references" else lambda n: None
+    name = "reference" if kind == "references" else "batch"
+    return [ProfileUpload(content, name, 1373414400000, alias(n), key=str(n)) for n in range(count)]
+
+
+def ours(port, job, count):
+    """Do one of our jobs in this process and return seconds a profile or request."""
+    from songbird_widgets import client as c
+
+    session, endpoint = "session-benchmark", f"http://127.0.0.1:{port}"
+    kind, _, how = job.partition(" ")
+
+    async def in_asyncio():
+        async with c.AsyncSongbird(endpoint) as client:
+            await client.create_dataset_profile_upload(session, 1373414400000)
+            wall, cpu = time.perf_counter(), time.process_time()
+            results = await c.aupload_profiles(client, session, profiles(kind, count))
+            return wall, cpu, results
+
+    if how == "asyncio":
+        wall, cpu, results = asyncio.run(in_asyncio())
+    else:
+        with c.Songbird(endpoint) as client:
+            client.create_dataset_profile_upload(session, 1373414400000)
+            made = [] if kind == "slots" else profiles(kind, count)
+            wall, cpu = time.perf_counter(), time.process_time()
+            results = c.upload_profiles(client, session, made)
+            for _ in range(count if kind == "slots" else 0):
+                client.create_dataset_profile_upload(session, 1373414400000)
+    seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    if any(result.state != "uploaded" for result in results):
+        raise SystemExit(f"an upload failed: {results[0]}")
+    return {name: value / count for name, value in seconds.items()}
+
+
+def importing(port):
+    """Return the milliseconds until imported, and until the first answer, where widgets are in use already."""
+    import ipykernel.ipkernel  # noqa: F401
+    import ipywidgets  # noqa: F401
+
+    began = time.perf_counter()
+    import songbird_widgets  # noqa: F401
+
+    imported = time.perf_counter()
+    from songbird_widgets.client import Songbird
+
+    client = Songbird(f"http://127.0.0.1:{port}")
+    client.create_dataset_profile_upload("session-benchmark", 1373414400000)
+    answered = time.perf_counter()
+    client.close()
+    return {"import": (imported - began) * 1000, "first": (answered - began) * 1000}
+
+
+def memory(port, count):
+    """Return the megabytes by which a process grows at most while it uploads files of 1 MB."""
+    from songbird_widgets import client as c
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "profile.bin")
+        file.write_bytes(bytes(MEGABYTE))
+        with c.Songbird(f"http://127.0.0.1:{port}") as client:
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            results = c.upload_profiles(client, "session-benchmark", profiles("batches", count, file))
+    if any(result.state != "uploaded" for result in results):
+        raise SystemExit(f"an upload failed: {results[0]}")
+    return {"grown": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / MEGABYTE}
+
+
+@contextlib.contextmanager
+def server(latency):
+    command = [sys.executable, str(HERE / "client_server.py"), "--latency", str(latency)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.stdin.close()
+        process.wait(10)
+
+
+def apart(command):
+    """Run a job in a process of its own and return what it measured."""
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def best(rounds, **commands):
+    """Take turns, and return for each command the least of every figure."""
+    seen = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            seen[name].append(apart([str(part) for part in command]))
+    return {name: {key: min(one[key] for one in all_) for key in all_[0]} for name, all_ in seen.items()}
+
+
+def say(what, figure, target, met, failed):
+    sys.stdout.write(f"{'ok  ' if met else 'MISS'} {what}: {figure} (target {target})\n")
+    sys.stdout.flush()
+    if not met:
+        failed.append(what)
+
+
+def compare(peer_python, rounds):
+    failed = []
+    me = [sys.executable, __file__, "--job"]
+    peer = [peer_python, HERE / "client_peer.py"]
+    with server(0) as port:
+        run = best(rounds, ours=[*me, "slots", port, 500], peer=[*peer, port, "slots", 500])
+        mine, theirs = run["ours"]["cpu"], run["peer"]["cpu"]
+        figure = f"{mine * 1e6:.0f} µs, whylabs-client {theirs * 1e6:.0f} µs, {mine / theirs:.2f} times"
+        say("CPU of a slot request", figure, "at most 1.05 times", mine <= 1.05 * theirs, failed)
+        for kind in ("batches", "references"):
+            run = best(rounds, ours=[*me, kind, port, 1000], peer=[*peer, port, kind, 1000])
+            mine, theirs = 1 / run["ours"]["wall"], 1 / run["peer"]["wall"]
+            figure = f"{mine:.0f}/s, whylogs {theirs:.0f}/s, {mine / theirs:.2f} times"
+            say(f"1,000 {kind} of 40 KB to loopback", figure, "at least 2.2 times", mine >= 2.2 * theirs, failed)
+        run = best(rounds, ours=[*me, "import", port, 1])["ours"]
+        say("import", f"{run['import']:.1f} ms", "at most 5 ms", run["import"] <= 5, failed)
+        say("import to first answer", f"{run['first']:.1f} ms", "at most 60 ms", run["first"] <= 60, failed)
+        grown = apart([str(part) for part in (*me, "memory", port, 1000)])["grown"]
+        say("memory for 1,000 files of 1 MB", f"{grown:.1f} MB more", "at most 64 MB", grown <= 64, failed)
+    with server(30) as port:
+        for kind, requests in (("batches", 2), ("references", 1)):
+            run = best(
+                max(2, rounds // 2),
+                ours=[*me, kind, port, 1000],
+                task=[*me, f"{kind} asyncio", port, 1000],
+                peer=[*peer, port, kind, 100],
+            )
+            mine, tasks, theirs = (1 / run[name]["wall"] for name in ("ours", "task", "peer"))
+            figure = f"{mine:.0f}/s, whylogs {theirs:.1f}/s, {mine / theirs:.1f} times"
+            say(f"1,000 {kind}, 30 ms, 16 at once", figure, "at least 14 times", mine >= 14 * theirs, failed)
+            if requests == 2:  # each batch is two requests of 30 ms; references share requests for slots
+                share = mine * requests * 0.030 / 16
+                say("of that, of 16/latency", f"{share:.0%}", "at least 85 %", share >= 0.85, failed)
+            figure = f"{tasks:.0f}/s, {tasks / mine:.2f} times threads"
+            say(f"the same {kind} in asyncio", figure, "at least 0.8 times", tasks >= 0.8 * mine, failed)
+    return bool(failed)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peer-python", help="the Python of an environment with whylogs")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.job:
+        job, port, count = arguments.job[0], int(arguments.job[1]), int(arguments.job[2])
+        done = {"import": lambda: importing(port), "memory": lambda: memory(port, count)}
+        sys.stdout.write(json.dumps(done.get(job, lambda: ours(port, job, count))()) + "\n")
+        return 0
+    if not arguments.peer_python:
+        parser.error("--peer-python is needed")
+    return compare(arguments.peer_python, arguments.rounds)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,481 @@
+"""Uploads: many at once, each with its own result, whatever happens to the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import re
+import threading
+import time
+import tracemalloc
+
+import pytest
+
+from songbird_widgets import client as c
+from songbird_widgets.client import uploads
+
+SESSION = "session-6LpLSESSIONCANARY"
+FAST = c.Retry(attempts=2, budget=10, first_pause=0.001, longest_pause=0.002)
+
+
+def batch(key, content=b"x" * 100, **more):
+    return c.ProfileUpload(content, "batch", 1373414400000, key=str(key), **more)
+
+
+def reference(key, content=b"x" * 100):
+    return c.ProfileUpload(content, "reference", alias=f"alias {key}", key=str(key))
+
+
+@pytest.fixture(params=["threads", "asyncio"])
+def upload(request):
+    """Upload in both ways with the same arguments."""
+
+    def perform(server, profiles, cancel=None, **options):
+        settings = {"retries": FAST, "timeout": 5.0}
+        if request.param == "threads":
+            with c.Songbird(server.endpoint, **settings) as client:
+                return c.upload_profiles(client, SESSION, profiles, cancel=cancel, **options)
+
+        async def main():
+            async with c.AsyncSongbird(server.endpoint, **settings) as client:
+                event = None
+                if cancel is not None:
+                    event, loop = asyncio.Event(), asyncio.get_running_loop()
+                    threading.Thread(target=lambda: (cancel.wait(20), loop.call_soon_threadsafe(event.set))).start()
+                return await c.aupload_profiles(client, SESSION, profiles, cancel=event, **options)
+
+        return asyncio.run(main())
+
+    return perform
+
+
+def test_everything_arrives_as_it_is(endpoint, upload, tmp_path):
+    contents = {}
+    profiles = []
+    for n, size in enumerate([1, 2, 1000, 262_143, 262_144, 262_145, 1_500_000]):
+        content = bytes([n]) * size
+        file = tmp_path / f"{n}.bin"
+        file.write_bytes(content)
+        for kind, what in ((batch, content), (batch, file), (reference, content), (reference, file)):
+            contents[str(len(profiles))] = content
+            profiles.append(kind(len(profiles), what))
+    results = upload(endpoint, profiles)
+    assert [result.key for result in results] == list(contents)
+    assert {result.state for result in results} == {"uploaded"}
+    assert len({result.profile_id for result in results}) == len(profiles)
+    assert all("sessionToken" in result.observatory_url for result in results)
+    assert sorted(endpoint.known.values()) == sorted(contents.values())
+    for seen in endpoint.of("PUT"):
+        assert set(seen.headers) == {"host", "content-length"}
+        assert seen.headers["content-length"] == str(len(seen.body))
+    assert endpoint.idle()
+
+
+def test_bytearrays_and_views(endpoint, upload):
+    view = memoryview(bytearray(range(200)) * 2000)
+    results = upload(endpoint, [batch(0, bytearray(b"abc")), batch(1, view)])
+    assert {result.state for result in results} == {"uploaded"}
+    assert sorted(endpoint.known.values(), key=len) == [b"abc", bytes(view)]
+
+
+def test_each_has_its_own_result(serve, upload, tmp_path):
+    def behave(line, seen):
+        if seen is None or seen.method != "POST":
+            return False
+        line.body(seen)
+        if b'"bad"' in seen.body:
+            line.send(400, b'{"message": "I do not like it"}')
+            return True
+        seen.headers["content-length"] = "0"
+        line.buffer = b""
+        line.server.answer(line, seen)
+        return True
+
+    (tmp_path / "empty.bin").write_bytes(b"")
+    profiles = [
+        batch("good"),
+        batch("missing", tmp_path / "missing.bin"),
+        batch("folder", tmp_path),
+        batch("empty", b""),
+        batch("empty file", tmp_path / "empty.bin"),
+        batch("no bytes", "text"),
+        c.ProfileUpload(b"x", "batch", key="no time"),
+        c.ProfileUpload(b"x", "batch", 1373414400, key="seconds"),
+        c.ProfileUpload(b"x", "reference", alias=" ", key="alias"),
+        c.ProfileUpload(b"x", "other", 5, key="kind"),
+        batch("refused", region="bad"),
+        reference("last"),
+    ]
+    results = {result.key: result for result in upload(serve(behave), profiles)}
+    words = {
+        "missing": "missing.bin cannot be read: no such file",
+        "folder": "it is not a file",
+        "empty": "has no bytes",
+        "empty file": "has no bytes",
+        "no bytes": "must be bytes or a Path, not str",
+        "no time": "dataset timestamp",
+        "seconds": "Multiply by 1000",
+        "alias": "alias is empty",
+        "kind": "a batch or a reference",
+        "refused": "I do not like it",
+    }
+    assert list(results) == [profile.key for profile in profiles]
+    assert {key for key, result in results.items() if result.state == "uploaded"} == {"good", "last"}
+    for key, text in words.items():
+        assert results[key].state == "failed"
+        assert text in str(results[key].error)
+        assert results[key].profile_id is None
+        assert results[key].error.__traceback__ is None
+
+
+def test_references_share_requests_for_slots(endpoint, upload):
+    results = upload(endpoint, [reference(n) for n in range(40)], concurrency=4)
+    assert {result.state for result in results} == {"uploaded"}
+    groups = [seen for seen in endpoint.seen if seen.target.endswith("/references")]
+    assert len(groups) == 5
+    assert not [seen for seen in endpoint.seen if seen.target.endswith("/reference")]
+    for group in groups:
+        # Every slot was used before this worker asked for more.
+        assert len(re.findall(rb'"alias"', group.body)) == 8
+
+
+def test_large_references_do_not_wait_for_each_other(endpoint, upload):
+    upload(endpoint, [reference(n, b"x" * 3_000_000) for n in range(4)], concurrency=1)
+    order = [seen.method for seen in endpoint.seen]
+    assert order == ["POST", "PUT"] * 4
+
+
+@pytest.mark.parametrize("answer", ["404", "fewer", "others"])
+def test_endpoint_that_does_not_know_groups(serve, upload, answer):
+    def behave(line, seen):
+        if seen is None or not seen.target.endswith("/references"):
+            return False
+        line.body(seen)
+        if answer == "404":
+            line.send(404, b"no such page")
+            return True
+        result = line.server.result(seen)
+        if answer == "fewer":
+            result["references"].pop()
+        else:
+            result["references"].reverse()
+        import json  # noqa: PLC0415
+
+        line.send(200, json.dumps(result).encode())
+        return True
+
+    server = serve(behave)
+    results = upload(server, [reference(n) for n in range(4)], concurrency=2)
+    assert {result.state for result in results} == {"uploaded"}
+    assert len([seen for seen in server.seen if seen.target.endswith("/reference")]) == 4
+
+
+def test_concurrency_is_bounded_and_used(serve, upload):
+    busy, most, lock = [0], [0], threading.Lock()
+
+    def behave(line, seen):
+        if seen is None:
+            return False
+        line.body(seen)
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        time.sleep(0.05)
+        with lock:
+            busy[0] -= 1
+        seen.headers["content-length"] = "0"
+        line.server.answer(line, seen)
+        return True
+
+    results = upload(serve(behave), [batch(n) for n in range(30)], concurrency=6)
+    assert {result.state for result in results} == {"uploaded"}
+    assert most[0] == 6
+
+
+def test_an_iterator_is_asked_only_when_someone_is_free(endpoint, upload):
+    given, done = [0], [0]
+
+    def profiles():
+        for n in range(60):
+            given[0] += 1
+            assert given[0] - done[0] <= 4 * 8 + 4, "it runs ahead"
+            yield batch(n)
+
+    def on_progress(progress):
+        done[0] += progress.state == "uploaded"
+
+    results = upload(endpoint, profiles(), concurrency=4, on_progress=on_progress)
+    assert len(results) == 60
+    assert {result.state for result in results} == {"uploaded"}
+
+
+def test_an_iterator_that_fails(endpoint, upload):
+    def profiles():
+        yield batch(0)
+        raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        upload(endpoint, profiles())
+    assert endpoint.idle()
+
+
+def test_nothing_to_upload(endpoint, upload):
+    assert upload(endpoint, []) == []
+    assert upload(endpoint, iter([])) == []
+    assert not endpoint.accepted
+    with pytest.raises(c.ConfigurationError, match="concurrency"):
+        upload(endpoint, [batch(0)], concurrency=0)
+
+
+def test_progress(endpoint, upload, tmp_path):
+    told = []
+    file = tmp_path / "large.bin"
+    file.write_bytes(b"x" * 3_500_000)
+    upload(endpoint, [batch("f", file), batch("b", b"y" * 10)], on_progress=told.append, concurrency=1)
+    large = [progress for progress in told if progress.key == "f"]
+    assert [progress.state for progress in large] == ["sending"] * 4 + ["uploaded"]
+    assert [progress.sent for progress in large] == [0, 1_048_576, 2_097_152, 3_145_728, 3_500_000]
+    assert {progress.total for progress in large} == {3_500_000}
+    assert large[-1].profile_id.startswith("log-")
+    small = [progress for progress in told if progress.key == "b"]
+    assert [(progress.state, progress.sent) for progress in small] == [("sending", 0), ("uploaded", 10)]
+
+
+def test_a_callback_that_raises_costs_no_upload(endpoint, upload, records):
+    def on_progress(progress):
+        raise ZeroDivisionError(SESSION)
+
+    results = upload(endpoint, [batch(n) for n in range(5)], on_progress=on_progress)
+    assert {result.state for result in results} == {"uploaded"}
+    assert len([text for text in records.texts if "ZeroDivisionError" in text and "WARNING" not in text]) == 1
+
+
+def test_workers_have_the_callers_context(endpoint):
+    variable = contextvars.ContextVar("variable", default="none")
+    variable.set("caller's")
+    seen = set()
+    with c.Songbird(endpoint.endpoint) as client:
+        c.upload_profiles(client, SESSION, [batch(0)], on_progress=lambda p: seen.add(variable.get()))
+    assert seen == {"caller's"}
+
+
+@pytest.mark.parametrize("where", ["slot", "answer", "body"])
+@pytest.mark.parametrize("sized", [True, False])
+def test_cancel(serve, upload, where, sized):
+    reached, cancel = threading.Event(), threading.Event()
+
+    def behave(line, seen):
+        if seen is None:
+            return False
+        if where == "slot" or seen.method == "PUT":
+            if where != "body":
+                line.body(seen)
+            else:
+                line.body(seen, most=10)
+            reached.set()
+            line.wait()
+            line.reset = True
+            return True
+        return False
+
+    server = serve(behave)
+    profiles = [batch(n, b"x" * (30_000_000 if where == "body" else 400_000)) for n in range(6)]
+    threading.Thread(target=lambda: (reached.wait(20), cancel.set())).start()
+    began = time.monotonic()
+    results = upload(server, profiles if sized else iter(profiles), cancel=cancel, concurrency=2)
+    assert time.monotonic() - began < 20, "a timeout ended it, not the cancel"
+    assert {result.state for result in results} == {"cancelled"}
+    assert {type(result.error) for result in results} == {c.Cancelled}
+    assert len(results) == 6 if sized else len(results) <= 4
+    assert server.idle()
+
+
+def test_a_client_is_usable_after_a_cancel(serve):
+    cancel = threading.Event()
+
+    def behave(line, seen):
+        if seen is None or seen.method != "PUT" or cancel.is_set():
+            return False
+        cancel.set()
+        line.body(seen, most=10)
+        line.wait()
+        line.reset = True
+        return True
+
+    server = serve(behave)
+    threads = threading.active_count()
+    with c.Songbird(server.endpoint) as client:
+        results = c.upload_profiles(client, SESSION, [batch(0)], cancel=cancel)
+        assert [result.state for result in results] == ["cancelled"]
+        results = c.upload_profiles(client, SESSION, [batch(0), batch(1)])
+        assert [result.state for result in results] == ["uploaded", "uploaded"]
+        assert threading.active_count() <= threads + 4, "no worker stays behind but the server's"
+    assert server.idle()
+
+
+def test_cancelled_before_it_began(endpoint):
+    cancel = threading.Event()
+    cancel.set()
+    with c.Songbird(endpoint.endpoint) as client:
+        results = c.upload_profiles(client, SESSION, [batch(n) for n in range(5)], cancel=cancel)
+    assert [result.state for result in results] == ["cancelled"] * 5
+    assert not endpoint.accepted
+
+
+def test_a_cancelled_task_leaves_nothing_behind(serve):
+    def behave(line, seen):
+        if seen is None or seen.method != "PUT":
+            return False
+        line.body(seen)
+        line.wait()
+        line.reset = True
+        return True
+
+    server = serve(behave)
+
+    async def main():
+        async with c.AsyncSongbird(server.endpoint) as client:
+            task = asyncio.create_task(c.aupload_profiles(client, SESSION, [batch(n) for n in range(5)]))
+            while len(server.of("PUT")) < 5:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    asyncio.run(main())
+    assert server.idle()
+
+
+@pytest.mark.parametrize(("status", "kind"), [(410, c.SessionExpired), (404, c.NotFound), (403, c.AuthenticationError)])
+def test_a_session_that_is_gone_ends_it(serve, upload, status, kind):
+    def behave(line, seen):
+        if seen is None or seen.method != "POST" or line.server.of("POST").index(seen) < 3:
+            return False
+        line.body(seen)
+        line.send(status, b'{"message": "gone"}')
+        return True
+
+    server = serve(behave)
+    results = upload(server, [batch(n) for n in range(200)], concurrency=2)
+    states = [result.state for result in results]
+    assert len(results) == 200
+    assert states.count("uploaded") == 3
+    assert states.count("failed") == 197
+    assert {type(result.error) for result in results if result.error} == {kind}
+    assert len(server.of("POST")) <= 3 + 2, "the others were not even tried"
+
+
+def test_an_endpoint_that_is_gone_ends_it(serve, upload):
+    server = serve()
+    server.close()
+    results = upload(server, [batch(n) for n in range(100)], concurrency=2)
+    assert {result.state for result in results} == {"failed"}
+    assert {type(result.error) for result in results} == {c.EndpointUnreachable}
+
+
+def test_one_storage_failure_ends_nothing(serve, upload):
+    broken = []
+
+    def behave(line, seen):
+        if seen is None or seen.method != "PUT" or (len(line.server.of("PUT")) not in {2, 3}):
+            return False
+        broken.append(seen)
+        line.abort()
+
+    server = serve(behave)
+    results = upload(server, [batch(n) for n in range(10)], concurrency=1)
+    assert [result.state for result in results].count("uploaded") == 9
+    assert len(broken) == 2
+
+
+class Growing:
+    """Changes a file while it is read."""
+
+    def __init__(self, file, change):
+        self.file, self.change = file, change
+
+    def __call__(self, progress):
+        if progress.sent and progress.state == "sending":
+            self.change(self.file)
+
+
+@pytest.mark.parametrize("change", ["grows", "shrinks", "vanishes"])
+def test_a_file_that_changes_meanwhile(serve, upload, tmp_path, change, monkeypatch):
+    monkeypatch.setattr(uploads, "_PROGRESS_STEP", 1)
+    server = serve()
+    file = tmp_path / "profile.bin"
+    file.write_bytes(b"x" * 2_000_000)
+
+    def alter(path):
+        if change == "grows":
+            with path.open("ab") as stream:
+                stream.write(b"more")
+        elif change == "shrinks":
+            with path.open("r+b") as stream:
+                stream.truncate(1_000_000)
+
+    if change == "vanishes":
+        results = upload(server, removing(file))
+    else:
+        results = upload(server, [batch(0, file), batch(1)], on_progress=Growing(file, alter), concurrency=1)
+    assert results[0].state == "failed"
+    assert "profile.bin cannot be read" in str(results[0].error)
+    assert results[1].state == "uploaded"
+    assert len([seen for seen in server.of("PUT") if seen.complete]) == 1
+    assert server.idle()
+
+
+def removing(file):
+    class Vanishing(type(file)):
+        def open(self, *args, **kwargs):
+            raise FileNotFoundError(2, "No such file or directory")
+
+    return [batch(0, Vanishing(file)), batch(1)]
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "ftp://h/x?KEYCANARY", "file:///etc/passwd", "http://h/a b?S=KEYCANARY", "http://h/é"]
+)
+def test_addresses_that_cannot_be_used(serve, upload, url):
+    import json  # noqa: PLC0415
+
+    def behave(line, seen):
+        if seen is None or seen.method != "POST":
+            return False
+        line.body(seen)
+        line.send(200, json.dumps({**line.server.result(seen), "uploadUrl": url}).encode())
+        return True
+
+    (result,) = upload(serve(behave), [batch(0)])
+    assert result.state == "failed"
+    assert isinstance(result.error, (c.ResponseError, c.ConfigurationError))
+    assert "CANARY" not in str(result.error)
+
+
+def test_memory_does_not_grow_with_what_is_sent(endpoint, upload, tmp_path):
+    file = tmp_path / "profile.bin"
+    file.write_bytes(b"x" * 4_000_000)
+    endpoint.behave = swallow
+    upload(endpoint, [batch(0, file)])
+    tracemalloc.start()
+    try:
+        results = upload(endpoint, (batch(n, file) for n in range(40)), concurrency=8)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert {result.state for result in results} == {"uploaded"}
+    assert peak < 24_000_000, "160 MB were sent"
+
+
+def swallow(line, seen):
+    """Take a body without keeping it."""
+    if seen is None or seen.method != "PUT":
+        return False
+    left = int(seen.headers["content-length"]) - len(line.buffer)
+    line.buffer = b""
+    buffer = bytearray(65536)
+    while left > 0:
+        left -= line.sock.recv_into(buffer)
+    line.send(200)
+    return True
