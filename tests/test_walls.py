@@ -42,10 +42,19 @@ OUTSIDE = {
 
 
 def imports(path: Path) -> set[str]:
-    """Every absolute module name that a file imports, at any depth, relative ones resolved."""
+    """Every absolute module name that a file imports when it runs, at any depth, relative ones resolved."""
     package = ["songbird_widgets", *path.relative_to(ROOT).parent.parts]
+    tree = ast.parse(path.read_text("utf-8"))
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(tree):
+        if node in for_types:
+            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -57,31 +66,13 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def only_for_types(path: Path) -> set[str]:
-    """What a file imports for the type checker alone."""
-    tree = ast.parse(path.read_text("utf-8"))
-    blocks = [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-    ]
-    package = ["songbird_widgets", *path.relative_to(ROOT).parent.parts]
-    found: set[str] = set()
-    for block in blocks:
-        for node in ast.walk(block):
-            if isinstance(node, ast.ImportFrom):
-                base = package[: len(package) - node.level + 1] if node.level else []
-                found.add(".".join([*base, *([node.module] if node.module else [])]))
-    return found
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_module_imports_only_what_its_room_may(path):
     name = path.relative_to(ROOT).as_posix()
     room = name.split("/", 1)[0] if "/" in name else None
     if room is None:
         return
-    for module in imports(path) - only_for_types(path):
+    for module in imports(path):
         if not module.startswith("songbird_widgets."):
             continue
         inner = module.removeprefix("songbird_widgets.")
@@ -99,7 +90,7 @@ def test_a_library_is_imported_in_its_home_only(library, homes):
     users = {
         path.relative_to(ROOT).as_posix()
         for path in MODULES
-        if any(module.split(".")[0] == library for module in imports(path) - only_for_types(path))
+        if any(module.split(".")[0] == library for module in imports(path))
     }
     strangers = {
         user for user in users if not any(user == home or user.startswith(f"{home}/") for home in homes)
