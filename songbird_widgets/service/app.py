@@ -37,6 +37,7 @@ from .blobs import Blobs
 from .errors import BadRequest, Forbidden, Internal, ServiceError
 from .handler import Handler, Refusal, UnknownAddress, log_access, logger
 from .identity import (
+    IDENTITY_FILE,
     INSTANCE_LOCK,
     Identity,
     LocalServiceError,
@@ -59,6 +60,8 @@ _API_PATHS = ("/v0/", "/uploads/", "/health", "/stop")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _GRACE_SECONDS = 10.0
 _PRELOAD_SECONDS = 1.0
+#: How often it looks whether it should end.
+_LOOK_SECONDS = 5.0
 #: Requests with a body larger than this are refused, unless their handler reads the body piece by piece.
 _BODY_LIMIT = 1 << 20
 
@@ -366,7 +369,7 @@ async def _serve(
             if announce is not None:
                 announce(endpoint(identity, record))
             preload = asyncio.create_task(_preload(app))
-            await _wait(app, stop, idle_seconds)
+            await _wait(app, stop, data_dir, idle_seconds)
             preload.cancel()
         finally:
             # First the record goes, so that nobody is sent here any more; then what was begun is finished.
@@ -392,17 +395,18 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
             loop.add_signal_handler(number, stop.set)
 
 
-async def _wait(app: Application, stop: asyncio.Event, idle_seconds: float | None) -> None:
-    if idle_seconds is None:
-        await stop.wait()
-        return
+async def _wait(app: Application, stop: asyncio.Event, data_dir: Path, idle_seconds: float | None) -> None:
+    """Return when the service is to end: told to, unused for long, or without the directory it serves."""
     while not stop.is_set():
-        left = app.last_seen + idle_seconds - time.monotonic()
-        if left <= 0 and not app.is_busy():
-            logger.info("unused for %.0f seconds", idle_seconds)
+        unused = time.monotonic() - app.last_seen
+        if idle_seconds is not None and unused >= idle_seconds and not app.is_busy():
+            logger.info("unused for %.0f seconds", unused)
+            return
+        if not (data_dir / IDENTITY_FILE).exists():
+            logger.warning("the data directory is gone")
             return
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stop.wait(), max(left, 0.1))
+            await asyncio.wait_for(stop.wait(), min(_LOOK_SECONDS, idle_seconds or _LOOK_SECONDS))
 
 
 async def _preload(app: Application) -> None:

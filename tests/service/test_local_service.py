@@ -6,6 +6,7 @@ import http.server
 import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import stat
@@ -295,6 +296,13 @@ def test_unused_it_ends_itself(home, monkeypatch):
 
 
 @pytest.mark.usefixtures("home")
+def test_without_its_directory_it_ends(home):
+    service = local_service.ensure()
+    shutil.rmtree(home)
+    eventually(lambda: is_gone(service.pid))
+    assert local_service.ensure().endpoint != service.endpoint
+
+
 def test_used_it_does_not_end_itself(monkeypatch):
     monkeypatch.setattr(local_service, "IDLE_SECONDS", 1.0)
     service = local_service.ensure()
