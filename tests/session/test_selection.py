@@ -92,7 +92,7 @@ def test_every_way_to_name_a_profile(what, key):
         (None, "A NoneType is neither"),
         (b"july", "A bytes is neither"),
         (["july"], "A list is neither"),
-        (np.datetime64("NaT"), "NaT is no time"),
+        (np.datetime64("NaT", "ms"), "NaT is no time"),
         (SessionProfile(key="x", kind="batch", label="other"), "'other' is not a profile of this session"),
     ],
 )
