@@ -87,7 +87,7 @@ class Server:
     pid: int
 
     def ask(self, path, *, token=TOKEN, method="GET", headers=None, body=None):
-        request = urllib.request.Request(  # noqa: S310 - our own loopback server
+        request = urllib.request.Request(
             self.base + path, data=body, method=method, headers=dict(headers or {})
         )
         if token:

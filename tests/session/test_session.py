@@ -15,7 +15,7 @@ from songbird_widgets.session import AddError, SelectionError, Session, SessionE
 
 
 def fetch(url):
-    with urllib.request.urlopen(url) as answer:  # noqa: S310 - our own loopback service
+    with urllib.request.urlopen(url) as answer:
         return answer.read().decode()
 
 
@@ -323,7 +323,7 @@ def test_claiming_hands_the_profiles_over_and_ends_the_session(full):
         full.refresh()
     assert full.state == "claimed"
     service = local_service.ensure()
-    request = urllib.request.Request(  # noqa: S310 - our own loopback service
+    request = urllib.request.Request(
         f"{service.origin}/organizations/{service.organization_id}",
         headers={"X-API-Key": local_service.organization_key()},
     )
