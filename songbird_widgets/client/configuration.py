@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+import msgspec
 
 from .errors import ConfigurationError
 from .retry import Retry
@@ -24,15 +25,20 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"x-api-key", "host", "content-length", "transfer-encoding", "x-request-id"})
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True, dict=True):
     """What every request of a client has in common; `endpoint` and `api_key` are secrets and not shown."""
 
-    endpoint: str = field(repr=False)
-    api_key: str | None = field(repr=False)
+    endpoint: str
+    api_key: str | None
     timeout: float
     retry: Retry
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Settings({self.origin!r}, api_key={self.key_label!r}, timeout={self.timeout}, {self.retry})"
+
+    def __rich_repr__(self) -> Any:  # msgspec's would show everything
+        yield repr(self)
 
     @cached_property
     def origin(self) -> str:
@@ -55,7 +61,7 @@ class Settings:
         self, timeout: float | None, retries: int | Retry | None, headers: Mapping[str, str] | None
     ) -> Settings:
         """Return the same settings with some of them changed; headers are added to those that are there."""
-        return replace(
+        return msgspec.structs.replace(
             self,
             timeout=self.timeout if timeout is None else _seconds(timeout),
             retry=self.retry if retries is None else _retry(retries),

@@ -10,8 +10,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
 from urllib.parse import urljoin
 
 import msgspec
@@ -43,40 +42,52 @@ class Body(Protocol):
         """Return all of it anew, for one attempt."""
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """A request to send: most of it may be secret, and is not shown."""
+class _Record(msgspec.Struct, frozen=True):
+    """Something immutable whose contents may be secret, so that only `_shown` of it is in its repr."""
 
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
+        return f"{type(self).__name__}({shown})"
+
+    def __rich_repr__(self) -> Any:  # msgspec's would show everything
+        yield repr(self)
+
+
+class Exchange(_Record, frozen=True):
+    """A request to send, with the seconds that it may take in all, and without a sign of life."""
+
+    _shown = ("operation", "method")
     operation: str
     method: str
-    url: str = field(repr=False)
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    content: bytes | Body | None = field(repr=False)
-    seconds: float  # for all of it
-    stall: float  # without a sign of life
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    content: Any  # bytes, a Body or None
+    seconds: float
+    stall: float
     request_id: str | None = None
 
 
-@dataclass(frozen=True)
-class Pause:
+class Pause(_Record, frozen=True):
     """Seconds to wait."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(_Record, frozen=True):
     """An answer, whatever it says; names of headers in lower case."""
 
+    _shown = ("status",)
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    body: bytes
 
 
-@dataclass(frozen=True)
-class Failure:
+class Failure(_Record, frozen=True):
     """Why there is no answer, in words without secrets; `error` if the request itself could not be made."""
 
+    _shown = ("trouble", "detail")
     trouble: Trouble
     detail: str = ""
     error: errors.SongbirdError | None = None
@@ -86,19 +97,19 @@ Outcome: TypeAlias = Reply | Failure
 Steps: TypeAlias = Generator[Exchange | Pause, Reply | Failure | None, T]
 
 
-@dataclass(frozen=True)
-class RawResponse(Generic[T]):
+class RawResponse(_Record, Generic[T], frozen=True):
     """An answer as it came, for those who need its headers or the fields that the messages leave out.
 
     `headers` have names in lower case. Headers and content may hold secrets; the repr shows neither.
     """
 
+    _shown = ("status", "request_id", "operation")
     status: int
-    headers: Mapping[str, str] = field(repr=False)
-    content: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    content: bytes
     request_id: str
     operation: str
-    _parse: Callable[[], T] = field(repr=False)
+    _parse: Callable[[], T]
 
     def parse(self) -> T:
         """Return the operation's message, or raise the error that the answer stands for."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import re
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex, cast, get_args
@@ -27,8 +26,7 @@ _SECONDS = range(10**8, 10**11)  # as seconds 1973 to 5138, as milliseconds 1970
 _LAST_MILLISECOND = 253_402_300_799_999  # the end of the year 9999
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True):
     """One operation: in words, method, path with the message's fields in braces, key or not.
 
     `body` names the field that is sent as JSON, "" the whole message.
@@ -61,7 +59,9 @@ class Operation:
 def _named(kind: type[m.Request[Any]], operation: Operation) -> Operation:
     """Name an operation after its message, and take what answers it from its message's type."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__.removesuffix("Request")).lower()
-    return replace(operation, name=name, answer=get_args(cast("Any", kind).__orig_bases__[0])[0])
+    return msgspec.structs.replace(
+        operation, name=name, answer=get_args(cast("Any", kind).__orig_bases__[0])[0]
+    )
 
 
 _SESSION = "/v0/sessions/{session_id}"

@@ -18,10 +18,9 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import anyio
@@ -36,6 +35,8 @@ from .secrecy import origin_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from typing_extensions import Self
+
     from .conversation import Body, Exchange, Outcome
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
@@ -49,36 +50,57 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _log = logging.getLogger("songbird_widgets.client")
 
 
-@dataclass(frozen=True)
-class _Clock:
-    """How long the exchange under way in this thread or task may take."""
+class _StoppedError(Exception):
+    """The caller said stop."""
 
-    until: float
-    stall: float
-    stopped: Callable[[], bool] | None = None
+
+class _Attempt:
+    """The exchange under way in a thread or task: how long it may take, and what comes of it."""
+
+    outcome: Outcome
+
+    def __init__(self, exchange: Exchange, stopped: Callable[[], bool] | None = None) -> None:
+        self.exchange, self.stopped = exchange, stopped
+        self.began = time.monotonic()
+        self.until = self.began + exchange.seconds
 
     def left(self) -> float:
-        return max(0.001, min(self.stall, self.until - time.monotonic()))
+        """Return the seconds for the next step."""
+        return max(0.001, min(self.exchange.stall, self.until - time.monotonic()))
 
     def check(self) -> None:
+        """Raise if it is to end now."""
         if self.stopped is not None and self.stopped():
             raise _StoppedError
         if time.monotonic() >= self.until:
             raise httpcore.ReadTimeout
 
+    def __enter__(self) -> Self:
+        self._token = _attempt.set(self)
+        return self
 
-_clock: ContextVar[_Clock | None] = ContextVar("songbird_exchange", default=None)
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        _attempt.reset(self._token)
+        failure = _failure(error, self.exchange) if isinstance(error, Exception) else None
+        if error is not None and failure is None:
+            return False  # nothing that a network can do
+        self.outcome = failure or self.outcome
+        if _log.isEnabledFor(logging.DEBUG):
+            came = self.outcome.status if isinstance(self.outcome, Reply) else self.outcome.trouble.value
+            milliseconds = (time.monotonic() - self.began) * 1000
+            about = (self.exchange.operation, origin_of(self.exchange.url), came, milliseconds)
+            _log.debug("%s to %s: %s in %.0f ms (request id %s)", *about, self.exchange.request_id)
+        return True
 
 
-class _StoppedError(Exception):
-    """The caller said stop."""
+_attempt: ContextVar[_Attempt | None] = ContextVar("songbird_attempt", default=None)
 
 
 class _Quiet(logging.Filter):
     """Keep addresses and headers of our exchanges out of the libraries' logs; others' pass as they are."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if _clock.get() is not None:
+        if _attempt.get() is not None:
             record.msg, record.args = str(record.msg).split(":")[0].split(" ")[0], None  # the event's name
         return True
 
@@ -88,7 +110,7 @@ for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11",
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose reads and writes obey the clock."""
+    """A connection whose reads and writes obey the attempt."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
@@ -99,12 +121,12 @@ class _Stream(httpcore.NetworkStream):
             httpcore.WriteError
         ):  # the server may have answered early: the read will tell
             self._flush()
-        clock = _clock.get()
-        if clock is None or clock.stopped is None:
+        attempt = _attempt.get()
+        if attempt is None or attempt.stopped is None:
             return self._stream.read(max_bytes, _shorter(timeout))
-        until = time.monotonic() + clock.left()
+        until = time.monotonic() + attempt.left()
         while True:
-            clock.check()
+            attempt.check()
             try:
                 return self._stream.read(max_bytes, min(_POLL_SECONDS, max(0.001, until - time.monotonic())))
             except httpcore.ReadTimeout:
@@ -118,10 +140,10 @@ class _Stream(httpcore.NetworkStream):
 
     def _flush(self) -> None:
         unsent, self._unsent = self._unsent, b""
-        clock = _clock.get()
-        if unsent and clock is not None:
-            clock.check()
-            self._stream.write(unsent, clock.left())
+        attempt = _attempt.get()
+        if unsent and attempt is not None:
+            attempt.check()
+            self._stream.write(unsent, attempt.left())
 
     def close(self) -> None:
         self._stream.close()
@@ -143,12 +165,11 @@ class _Backend(httpcore.NetworkBackend):
 
 
 def _shorter(timeout: float | None) -> float | None:
-    clock = _clock.get()
-    return timeout if clock is None else min(clock.left(), timeout or clock.left())
+    attempt = _attempt.get()
+    return timeout if attempt is None else min(attempt.left(), timeout or attempt.left())
 
 
-@dataclass(frozen=True)
-class Route:
+class Route(NamedTuple):
     """How endpoints are reached: through whose client, transport or proxy, trusting which certificates."""
 
     http_client: Any = None
@@ -160,20 +181,19 @@ class Route:
 class _Lines:
     """A client's connections, a pool for each origin: made when needed, and again in a forked child."""
 
-    _kinds: tuple[type, type, type]  # httpx's client and transport, httpcore's pool
-    _options: dict[str, Any]
+    # httpx's client and transport, httpcore's pool, and the name of what sends with the latter two
+    _kinds: tuple[type, type, type, str]
+    _backend: Any
 
-    def __init__(
-        self, route: Route, connections: int = _CONNECTIONS, context: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, route: Route, lender: _Lines | None = None) -> None:
         if route.http_client is not None and (route.transport or route.proxy or route.verify is not True):
             raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
-        for given, kind in zip((route.http_client, route.transport), self._kinds, strict=False):
+        for given, kind in zip(route[:2], self._kinds[:2], strict=True):
             if given is not None and not isinstance(given, kind):
-                raise ConfigurationError(
-                    f"This client needs an httpx.{kind.__name__}, not {type(given).__name__}."
-                )
-        self.route, self._connections, self._context = route, connections, context
+                name = type(given).__name__
+                raise ConfigurationError(f"This client needs an httpx.{kind.__name__}, not {name}.")
+        self.route, self._lender = route, lender
+        self._context: ssl.SSLContext | None = None
         self._start()
         if route.proxy is not None:
             _proxy(route.proxy, None)  # so that a bad one is refused now
@@ -184,21 +204,23 @@ class _Lines:
 
     def context(self) -> ssl.SSLContext:
         """Return the SSLContext of all connections; making one takes tens of milliseconds."""
-        if self._context is None:
-            verify = self.route.verify
-            if isinstance(verify, ssl.SSLContext):
-                self._context = verify
-            elif isinstance(verify, bool):
-                self._context = httpx.create_ssl_context(verify=verify)
-            else:
-                self._context = _trusting(Path(verify))
+        if self._lender is not None:
+            return self._lender.context()
+        self._context = self._context or _trusting(self.route.verify)
         return self._context
+
+    def _send_with(self, exchange: Exchange, content: Any) -> Any:
+        """Return what there is to call, or to await, for an answer."""
+        if self.route.http_client is not None:
+            request = _for_httpx(exchange, content)
+            return self.route.http_client.send(request, stream=True, auth=None, follow_redirects=False)
+        if self.route.transport is not None:
+            return getattr(self.route.transport, self._kinds[3])(_for_httpx(exchange, content))
+        return getattr(self._pool(exchange.url), self._kinds[3])(_for_httpcore(exchange, content))
 
     def _pool(self, url: str) -> Any:
         if self._pid != os.getpid():
-            self._inherited = (
-                self._pools
-            )  # the sockets of the parent stay its own: neither used nor closed here
+            self._inherited = self._pools  # the parent's sockets stay its own: neither used nor closed here
             self._start()
         if self._closed:
             raise ConfigurationError("This client is closed.", advice="Make a new one.")
@@ -209,15 +231,16 @@ class _Lines:
             return self._pools[origin]
 
     def _make_pool(self, origin: str) -> Any:
-        proxy = self.route.proxy or _environments_proxy(origin)
-        options = dict(self._options)
+        proxy, options = self.route.proxy or _environments_proxy(origin), {}
         if proxy is not None:
             options["proxy"] = _proxy(proxy, self.context() if proxy.startswith("https:") else None)
+        connections = _CONNECTIONS if self._lender is None else 1
         return self._kinds[2](
             ssl_context=self.context() if origin.startswith("https:") else None,
-            max_connections=self._connections,
-            max_keepalive_connections=self._connections,
+            max_connections=connections,
+            max_keepalive_connections=connections,
             keepalive_expiry=_KEEPALIVE_SECONDS,
+            network_backend=self._backend,
             **options,
         )
 
@@ -230,43 +253,24 @@ class _Lines:
 class Wire(_Lines):
     """Sends exchanges and waits for their answers; usable from many threads."""
 
-    _kinds = (httpx.Client, httpx.BaseTransport, httpcore.ConnectionPool)
-    _options = {"network_backend": _Backend()}  # noqa: RUF012 - never changed
+    _kinds = (httpx.Client, httpx.BaseTransport, httpcore.ConnectionPool, "handle_request")
+    _backend = _Backend()
 
     def send(self, exchange: Exchange, stopped: Callable[[], bool] | None = None) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
-        began = time.monotonic()
-        clock = _Clock(began + exchange.seconds, exchange.stall, stopped)
-        token = _clock.set(clock)
-        try:
-            outcome = self._send(exchange, clock)
-        except Exception as error:  # noqa: BLE001 - `_failure` raises again what no network can do
-            outcome = _failure(error, exchange)
-        finally:
-            _clock.reset(token)
-        _report(exchange, outcome, began)
-        return outcome
-
-    def _send(self, exchange: Exchange, clock: _Clock) -> Outcome:
-        content: Any = exchange.content
-        if content is not None and not isinstance(content, bytes):
-            content = content.chunks()
-        response: Any
-        if self.route.http_client is not None:
-            request = _for_httpx(exchange, content)
-            response = self.route.http_client.send(request, stream=True, auth=None, follow_redirects=False)
-        elif self.route.transport is not None:
-            response = self.route.transport.handle_request(_for_httpx(exchange, content))
-        else:
-            response = self._pool(exchange.url).handle_request(_for_httpcore(exchange, content))
-        body = bytearray()
-        try:
-            for chunk in response.stream:
-                body += chunk
-                _bound(body, clock)
-        finally:
-            response.close()
-        return _reply(response, body)
+        with _Attempt(exchange, stopped) as attempt:
+            content: Any = exchange.content
+            if content is not None and not isinstance(content, bytes):
+                content = content.chunks()
+            response, body = self._send_with(exchange, content), bytearray()
+            try:
+                for chunk in response.stream:
+                    body += chunk
+                    _bound(body, attempt)
+            finally:
+                response.close()
+            attempt.outcome = _reply(response, body)
+        return attempt.outcome
 
     def close(self) -> None:
         """Close the connections that this client made."""
@@ -277,49 +281,32 @@ class Wire(_Lines):
 class AsyncWire(_Lines):
     """Sends exchanges on one event loop."""
 
-    _kinds = (httpx.AsyncClient, httpx.AsyncBaseTransport, httpcore.AsyncConnectionPool)
-    _options = {"network_backend": httpcore.AnyIOBackend()}  # noqa: RUF012 - never changed
+    _kinds = (
+        httpx.AsyncClient,
+        httpx.AsyncBaseTransport,
+        httpcore.AsyncConnectionPool,
+        "handle_async_request",
+    )
+    _backend = httpcore.AnyIOBackend()
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def send(self, exchange: Exchange) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         self._stay_on_loop()
-        began = time.monotonic()
-        clock = _Clock(began + exchange.seconds, exchange.stall)
-        token = _clock.set(clock)
-        try:
-            # A little later than httpcore's own timeouts, which know whether a connection was made.
-            with anyio.fail_after(exchange.seconds + 0.05):
-                outcome = await self._send(exchange, clock)
-        except Exception as error:  # noqa: BLE001 - `_failure` raises again what no network can do
-            outcome = _failure(error, exchange)
-        finally:
-            _clock.reset(token)
-        _report(exchange, outcome, began)
-        return outcome
-
-    async def _send(self, exchange: Exchange, clock: _Clock) -> Outcome:
-        content: Any = exchange.content
-        if content is not None and not isinstance(content, bytes):
-            content = _achunks(content)
-        response: Any
-        if self.route.http_client is not None:
-            request = _for_httpx(exchange, content)
-            response = await self.route.http_client.send(
-                request, stream=True, auth=None, follow_redirects=False
-            )
-        elif self.route.transport is not None:
-            response = await self.route.transport.handle_async_request(_for_httpx(exchange, content))
-        else:
-            response = await self._pool(exchange.url).handle_async_request(_for_httpcore(exchange, content))
-        body = bytearray()
-        try:
-            async for chunk in response.stream:
-                body += chunk
-                _bound(body, clock)
-        finally:
-            await response.aclose()
-        return _reply(response, body)
+        # The deadline is a little later than httpcore's own, which know whether a connection was made.
+        with _Attempt(exchange) as attempt, anyio.fail_after(exchange.seconds + 0.05):
+            content: Any = exchange.content
+            if content is not None and not isinstance(content, bytes):
+                content = _achunks(content)
+            response, body = await self._send_with(exchange, content), bytearray()
+            try:
+                async for chunk in response.stream:
+                    body += chunk
+                    _bound(body, attempt)
+            finally:
+                await response.aclose()
+            attempt.outcome = _reply(response, body)
+        return attempt.outcome
 
     def _stay_on_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -335,14 +322,8 @@ class AsyncWire(_Lines):
         await asyncio.sleep(seconds)
 
     def single(self) -> AsyncWire:
-        """Return a wire of one connection to each host, with the same certificates.
-
-        In a pool of many, each request costs a search through all its connections.
-        """
-        shared = self._context or (
-            self.context() if any(o.startswith("https:") for o in self._pools) else None
-        )
-        return AsyncWire(self.route, 1, shared)
+        """Return a wire of one connection to each host: in a pool, each request is a search through all of them."""
+        return AsyncWire(self.route, self)
 
     async def aclose(self) -> None:
         """Close the connections that this client made."""
@@ -396,8 +377,8 @@ def _for_httpx(exchange: Exchange, content: Any) -> httpx.Request:
     )
 
 
-def _bound(body: bytearray, clock: _Clock) -> None:
-    clock.check()
+def _bound(body: bytearray, attempt: _Attempt) -> None:
+    attempt.check()
     if len(body) > _LARGEST_ANSWER:
         raise httpcore.RemoteProtocolError
 
@@ -408,11 +389,17 @@ def _reply(response: Any, body: bytearray) -> Reply:
     return Reply(status, {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in raw}, bytes(body))
 
 
-def _trusting(path: Path) -> ssl.SSLContext:
+def _trusting(verify: bool | str | Path | ssl.SSLContext) -> ssl.SSLContext:
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    if isinstance(verify, bool):
+        return httpx.create_ssl_context(verify=verify)
     with contextlib.suppress(OSError):
-        folder = path.is_dir()
-        return ssl.create_default_context(cafile=None if folder else path, capath=path if folder else None)
-    raise ConfigurationError(f"The certificates to trust cannot be read from {path}.")
+        folder = Path(verify).is_dir()
+        return ssl.create_default_context(
+            cafile=None if folder else verify, capath=verify if folder else None
+        )
+    raise ConfigurationError(f"The certificates to trust cannot be read from {verify}.")
 
 
 def _environments_proxy(origin: str) -> str | None:
@@ -458,7 +445,7 @@ _TROUBLES = {
 }
 
 
-def _failure(error: Exception, exchange: Exchange) -> Failure:
+def _failure(error: Exception, exchange: Exchange) -> Failure | None:
     # No text of an exception is used: httpx's carry URLs and header values.
     if isinstance(error, SongbirdError):
         error.__traceback__ = error.__context__ = None
@@ -466,10 +453,7 @@ def _failure(error: Exception, exchange: Exchange) -> Failure:
     names = {kind.__name__ for kind in type(error).__mro__}
     if "ConnectError" in names:
         return _not_connected(error, exchange)
-    for name, failure in _TROUBLES.items():
-        if name in names:
-            return failure
-    raise error
+    return next((failure for name, failure in _TROUBLES.items() if name in names), None)
 
 
 def _not_connected(error: BaseException | None, exchange: Exchange) -> Failure:
@@ -486,10 +470,3 @@ def _not_connected(error: BaseException | None, exchange: Exchange) -> Failure:
             return Failure(Trouble.CONNECT, "nothing is listening there")
         error = error.__cause__ or error.__context__
     return Failure(Trouble.CONNECT)
-
-
-def _report(exchange: Exchange, outcome: Outcome, began: float) -> None:
-    if _log.isEnabledFor(logging.DEBUG):
-        came = outcome.status if isinstance(outcome, Reply) else outcome.trouble.value
-        about = (exchange.operation, origin_of(exchange.url), came, (time.monotonic() - began) * 1000)
-        _log.debug("%s to %s: %s in %.0f ms (request id %s)", *about, exchange.request_id)
