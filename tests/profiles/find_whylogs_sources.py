@@ -36,7 +36,7 @@ def show(source, **options):
 
 results = why.log(FRAME, dataset_timestamp=WHEN)
 segmented = why.log(FRAME, schema=DatasetSchema(segments=segment_on_column("a")), dataset_timestamp=WHEN)
-print(  # noqa: T201 - what the test reads
+print(
     json.dumps(
         {
             "result set": show(results),

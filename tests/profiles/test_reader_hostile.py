@@ -30,13 +30,11 @@ INPUTS = int(os.environ.get("SONGBIRD_FUZZ_INPUTS", "3000"))
 SEED = int(os.environ.get("SONGBIRD_FUZZ_SEED", "1"))
 BASES = [
     "edge-tiny.bin",
-    "edge-empty.bin",
     "edge-unicode-ranges.bin",
     "edge-segment.bin",
     "edge-conditions.bin",
+    "edge-kinds.bin",
 ]
-# Small files take most of the tries: a try costs what the file is long.
-SHARES = [80, 5, 5, 5, 5]
 LYING_NUMBERS = [0, 1, 2, 127, 128, 255, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1]
 
 
@@ -44,11 +42,11 @@ def use_all_of(content: bytes, chance: random.Random) -> None:
     """Read all columns, and do with some of them everything that a page does."""
     profile = read_profile(content)
     twice = merge_profiles([profile, profile])
-    names = profile.column_names
-    looked_at = set(chance.sample(names, min(2, len(names))))
-    for name in names:
+    for name in profile.column_names:
         column = read_column(profile, name)
-        if column is None or name not in looked_at:
+        if (
+            column is None or chance.random() < 0.5
+        ):  # half of the time reading is all: that is where damage tells
             continue
         column_statistics(column)
         histogram([column, None, column])
@@ -57,9 +55,8 @@ def use_all_of(content: bytes, chance: random.Random) -> None:
         merged = twice.column(name)
         column_statistics(merged)
         profile.parent_of(name)
-        for other in (column, merged):
-            if compare_columns(column, other).verdict not in {"none", "unknown"}:
-                raise AssertionError("A column differs from itself.")
+        if compare_columns(column, merged).verdict not in {"none", "unknown"}:
+            raise AssertionError("A column differs from itself.")
 
 
 def read_column(profile, name):
@@ -100,13 +97,26 @@ def mutated(content: bytes, other: bytes, chance: random.Random) -> bytes:
     return bytes(data)
 
 
+def single_columns(content: bytes) -> list[bytes]:
+    """Cut a profile into profiles of one column, which take less time and leave no damage unread."""
+    reader = read_profile(content)._read.__self__
+    paths = tuple(reader.paths[index] for index in range(len(reader.paths)))
+    files = []
+    for name, (start,) in reader.offsets.items():
+        ends = [place for place in reader.starts if place > start]
+        last = reader.chunks + ends[0] if ends else len(content)
+        files.append(made({name: (0,)}, content[reader.chunks + start : last], paths))
+    return files
+
+
 @pytest.mark.timeout(0 if INPUTS > 10_000 else 300)
 def test_mutated_files_give_one_error_and_nothing_else(profile_bytes):
-    bases = [profile_bytes(name) for name in BASES]
+    whole = [profile_bytes("edge-tiny.bin"), profile_bytes("edge-empty.bin")]
+    single = [file for name in BASES for file in single_columns(profile_bytes(name))]
     chance = random.Random(SEED)  # noqa: S311 - to be repeated
-    refused, slowest = 0, (0.0, b"")
+    refused, slowest = 0, 0.0
     for tried in range(INPUTS):
-        (base,), other = chance.choices(bases, SHARES), chance.choice(bases)
+        base, other = chance.choice(whole if tried % 20 == 0 else single), chance.choice(single)
         content = mutated(base, other, chance)
         before = time.process_time()
         try:
@@ -115,8 +125,9 @@ def test_mutated_files_give_one_error_and_nothing_else(profile_bytes):
             refused += 1
         except Exception as error:
             raise AssertionError(f"Input {tried} of seed {SEED}") from error
-        slowest = max(slowest, (time.process_time() - before, content[:64]))
-    print(f"{INPUTS} inputs, {refused} refused as a whole, the slowest took {slowest[0]:.3f} s")  # noqa: T201
+        slowest = max(slowest, time.process_time() - before)
+        if tried % 50_000 == 49_999:
+            print(f"{tried + 1} inputs, {refused} refused as a whole, slowest {slowest:.3f} s", flush=True)
     assert 0 < refused < INPUTS
 
 
