@@ -3,8 +3,8 @@
     python tests/benchmarks/observatory_pages.py --whylogs-python /path/to/python-with-whylogs
     python tests/benchmarks/observatory_pages.py a.bin b.bin c.bin …
 
-Without files, six profiles of 2,000 rows are made by whylogs, which needs an interpreter that has it. The service runs as
-a process of its own, and every request goes over HTTP.
+Without files, six profiles of 2,000 rows are made by whylogs, which needs an interpreter that has it. The service
+runs as a process of its own, and every request goes over HTTP.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Service:
 
 
 def worst_wait(service: Service, url: str) -> tuple[float, float]:
-    """Load a page and, meanwhile, ask for a session's profiles; returns the page's and the worst wait in ms."""
+    """Load a page and meanwhile ask for a session's profiles; returns the page's and the worst wait in ms."""
     waits: list[float] = []
     done = threading.Event()
 

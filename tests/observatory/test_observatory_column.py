@@ -5,7 +5,7 @@ import io
 import re
 import zipfile
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from bs4 import BeautifulSoup
@@ -141,7 +141,7 @@ def test_charts_are_files_of_their_own(flights, chosen, chart):
     answer = flights.page(*chosen, column="arr_delay", chart=chart, form=".svg")
     assert answer.headers["Content-Type"] == "image/svg+xml"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="arr_delay-{chart}.svg"'
-    drawing = ElementTree.fromstring(answer.text)
+    drawing = ET.fromstring(answer.text)  # noqa: S314 - our own drawing
     assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
     texts = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert texts[-3:] == ["P1 july", "P2 2013-07-08", "P3 2013-07-09"]
@@ -207,11 +207,11 @@ def test_hostile_column_names_are_text_everywhere(guest, name):
         page = soup(answer)
         assert not page.select("img, iframe, script:not([src])")
         assert not [tag for tag in page.find_all() if any(one.startswith("on") for one in tag.attrs)]
-        assert "\u202e" not in answer.text
+        assert "\u202e" not in page.get_text()
         assert page.h1
     svg = guest.page(profile, column=name, chart="items", form=".svg")
     if svg.status_code == 200:
-        ElementTree.fromstring(svg.text)
+        ET.fromstring(svg.text)  # noqa: S314 - our own drawing
         assert re.fullmatch(r'attachment; filename="[A-Za-z0-9._-]+"', svg.headers["Content-Disposition"])
     csv = guest.page(profile, form=".csv")
     assert not re.search(r"^=", csv.text, re.MULTILINE)

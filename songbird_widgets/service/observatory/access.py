@@ -1,4 +1,4 @@
-"""Who may see which dataset: guests by the session token in their link, members by their organization's key."""
+"""Who may see which dataset: guests by the token in their link, members by their organization's key."""
 
 from __future__ import annotations
 

@@ -58,7 +58,8 @@ def histogram_spark(edges: Floats, series: Sequence[Series]) -> Markup:
         f'<path class="s{one.place}" d="{steps(one.heights, top, SPARK_WIDTH, SPARK_HEIGHT)}"/>'
         for one in series
     )
-    return _svg("hist", histogram_summary(edges, series), paths)
+    data = {"low": float(edges[0]), "high": float(edges[-1]), "bins": edges.size - 1, "top": top}
+    return _svg("hist", histogram_summary(edges, series), paths, data)
 
 
 def items_spark(names: Sequence[str], series: Sequence[Series]) -> Markup:
@@ -68,7 +69,8 @@ def items_spark(names: Sequence[str], series: Sequence[Series]) -> Markup:
         f'<path class="b{one.place}" d="{bars(one.heights, top, index, len(series))}"/>'
         for index, one in enumerate(series)
     )
-    return _svg("items", items_summary(names, series), paths)
+    shown = "\n".join(formatting.clipped(name, 40) for name in names)
+    return _svg("items", items_summary(names, series), paths, {"names": shown, "top": top})
 
 
 def histogram_summary(edges: Floats, series: Sequence[Series], *, counts: bool = False) -> str:
@@ -154,8 +156,13 @@ def _levels(heights: Floats, top: float, height: int) -> list[int]:
     return [height - max(round(tall), 2) if tall > 0 else height for tall in scaled]
 
 
-def _svg(kind: str, summary: str, inner: str) -> Markup:
+def _svg(kind: str, summary: str, inner: str, data: Mapping[str, object]) -> Markup:
+    # What the script needs to say what is under the pointer; the heights are in the paths.
+    written = {
+        name: f"{value:.6g}" if isinstance(value, float) else escape(value) for name, value in data.items()
+    }
+    attributes = "".join(f' data-{name}="{value}"' for name, value in written.items())
     return Markup(  # noqa: S704 - the summary is escaped, the rest is made of numbers
-        f'<svg class="spark {kind}" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(summary)}">{inner}</svg>'
+        f'<svg class="spark {kind}" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" preserveAspectRatio="none" '
+        f'role="img" aria-label="{escape(summary)}"{attributes}>{inner}</svg>'
     )

@@ -1,7 +1,7 @@
 """The columns of up to three profiles, put side by side: statistics and drift of each, order, filters.
 
-Only the columns of the page are decoded, unless the order or a filter asks for all of them. What was computed is
-kept, by the hashes of the files, within a bound.
+Only the columns of the page are decoded, unless the order or a filter asks for all of them. What was computed
+is kept, by the hashes of the files, within a bound.
 """
 
 from __future__ import annotations
@@ -344,7 +344,7 @@ class Comparison:
             return names[::-1] if query.descending else names
         keyed = [(_key(columns, query.sort), columns.name) for columns in self._each(names)]
         present = [(key, name) for key, name in keyed if key is not None]
-        # Equal columns keep the order of names, and those without a value stay last, whichever way the others run.
+        # Equal columns keep the order of names; those without a value stay last, whichever way the others run.
         present.sort(key=lambda one: one[0], reverse=query.descending)
         return [name for _, name in present] + [name for key, name in keyed if key is None]
 
@@ -390,7 +390,7 @@ def _parent(name: str, known: frozenset[str]) -> str | None:
 
 
 def _by_name(name: str, known: frozenset[str]) -> tuple[str, str, str]:
-    """Order by the outermost parent, then itself: ``a``, ``a.part``, ``a-b``, and not ``a``, ``a-b``, ``a.part``."""
+    """Order by the outermost parent, then itself: ``a``, ``a.part``, ``a-b``."""
     top = name
     while parent := _parent(top, known):
         top = parent

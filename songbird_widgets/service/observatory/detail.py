@@ -452,13 +452,22 @@ def _drift(columns: Columns) -> DriftSheet:
         )
     lines = []
     for key, measure in MEASURES.items():
-        values = [getattr(drift, key) for _, drift in found]
+        # What the sketches' own error explains of this distance says nothing of the data.
+        values = [drift.ks_beyond_error if key == "ks" else getattr(drift, key) for _, drift in found]
         if any(value is not None for value in values):
-            written = tuple(formatting.numbers(values))
+            chances = [getattr(drift, f"{key}_p", None) for _, drift in found]
+            written = tuple(
+                number if chance is None else f"{number} (p {_probability(chance)})"
+                for number, chance in zip(formatting.numbers(values), chances, strict=True)
+            )
             lines.append(
                 MeasureLine(measure.title, measure.formula, measure.source, measure.reading, written)
             )
     return DriftSheet(tuple(letter for letter, _ in found), tuple(verdicts), tuple(lines))
+
+
+def _probability(chance: float) -> str:
+    return "< 0.001" if chance < 0.001 else f"= {chance:.3f}"  # noqa: PLR2004 - as it is usually written
 
 
 def _came_and_went(drift: Drift) -> list[str]:

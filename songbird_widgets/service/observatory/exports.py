@@ -1,4 +1,4 @@
-"""What a page shows, as JSON and as CSV: the same columns in the same order, with figures in full precision."""
+"""What a page shows, as JSON and as CSV: the same columns, the same order, figures in full precision."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 def as_json(dataset: str, comparison: Comparison, query: PageQuery) -> dict[str, Any]:
     """Return the page's data for JSON.
 
-    Numbers that JSON cannot hold are the strings ``"Infinity"`` and ``"-Infinity"``; null means that the profile does
-    not say.
+    Numbers that JSON cannot hold are the strings ``"Infinity"`` and ``"-Infinity"``; null means that the profile
+    does not say.
     """
     page, total = exported(comparison, query)
     return {

@@ -1,7 +1,7 @@
 """Larger charts with axes, for the page of one column and for export.
 
-Each is drawn for a given width, because text in a drawing that is scaled to a phone cannot be read: pages hold one
-for wide and one for narrow screens and show the one that fits.
+Each is drawn for a given width, because text in a drawing that is scaled to a phone cannot be read: pages hold
+one for wide and one for narrow screens and show the one that fits.
 """
 
 from __future__ import annotations
@@ -119,8 +119,7 @@ def _frame(
     lines = "".join(f"M{left:.0f} {y(tick)}H{width - _RIGHT}" for tick in y_ticks)
     grid = f'<path class="grid" d="{lines}"/>'
     grid += "".join(
-        f'<text class="tick" x="{left - 6:.0f}" y="{y(tick) + 4:.1f}" text-anchor="end">{escape(label)}</text>'
-        for tick, label in zip(y_ticks, y_labels, strict=True)
+        _text(left - 6, y(tick) + 4, "end", label) for tick, label in zip(y_ticks, y_labels, strict=True)
     )
     return _Frame(width, height, left, x, y, grid + _x_axis(x, width, height))
 
@@ -133,8 +132,12 @@ def _x_axis(x: Scale, width: int, height: int) -> str:
     for tick, label in zip(at, labels, strict=True):
         half = len(label) * _CHARACTER / 2
         place = min(max(x(tick), half), width - half)
-        axis += f'<text class="tick" x="{place:.1f}" y="{height - 12}" text-anchor="middle">{escape(label)}</text>'
+        axis += _text(place, height - 12, "middle", label)
     return axis
+
+
+def _text(x: float, y: float, anchor: str, text: str) -> str:
+    return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def histogram(
@@ -230,13 +233,14 @@ def boxes(rows: Sequence[tuple[int, Sequence[float]]], *, width: int = WIDE) -> 
         least, first, median, third, greatest = (x(value) for value in five)
         drawn.append(f'<text class="name" x="30" y="{middle + 4}" text-anchor="end">P{place}</text>')
         drawn.append(
-            f'<path class="x{place}" d="M{least} {middle - 6}v12m0-6H{first}M{third} {middle}H{greatest}m0-6v12'
-            f'M{first} {middle - 11}H{third}v22H{first}z"/>'
+            f'<path class="x{place}" d="M{least} {middle - 6}v12m0-6H{first}M{third} {middle}H{greatest}'
+            f'm0-6v12M{first} {middle - 11}H{third}v22H{first}z"/>'
             f'<path class="m{place}" d="M{median} {middle - 11}v22"/>'
         )
         words = formatting.numbers(list(five))
         said.append(
-            f"P{place}: from {words[0]} to {words[4]}, the middle half from {words[1]} to {words[3]}, median {words[2]}."
+            f"P{place}: from {words[0]} to {words[4]}, the middle half from {words[1]} to {words[3]}, "
+            f"median {words[2]}."
         )
     return _markup(width, height, "".join(drawn), " ".join(said))
 
@@ -255,14 +259,11 @@ def items(names: Sequence[str], series: Sequence[Series], *, width: int = WIDE) 
     lines = "".join(f"M{x(tick)} {_TOP}V{height - _BOTTOM}" for tick in at)
     drawn = [f'<path class="grid" d="{lines}"/>']
     drawn += [
-        f'<text class="tick" x="{x(tick)}" y="{height - 12}" text-anchor="middle">{escape(label)}</text>'
-        for tick, label in zip(at, _percents(at), strict=True)
+        _text(x(tick), height - 12, "middle", label) for tick, label in zip(at, _percents(at), strict=True)
     ]
     for index, label in enumerate(labels):
         y = _TOP + group * index + group / 2 + 4
-        drawn.append(
-            f'<text class="tick" x="{left - 6:.0f}" y="{y:.0f}" text-anchor="end">{escape(label)}</text>'
-        )
+        drawn.append(_text(left - 6, y, "end", label))
     for order, one in enumerate(series):
         path = ""
         for index, share in enumerate(one.heights.tolist()):
@@ -286,19 +287,18 @@ def timeline(days: Sequence[tuple[int, str, str]], *, width: int = WIDE) -> Mark
     low, high = min(day for day, _, _ in days), max(day for day, _, _ in days) + formatting.DAY_MS
     height = 74
     x = Scale(low, high, 4, width - 4)
-    mark = max((width - 8) * formatting.DAY_MS / (high - low) - 2, 3)
+    mark = min(max((width - 8) * formatting.DAY_MS / (high - low) - 2, 3), 48)
     drawn = [f'<path class="axis" d="M4 {height - _BOTTOM}H{width - 4}"/>']
     for day, label, url in days:
         drawn.append(
             f'<a href="{escape(url)}" aria-label="{escape(label)}"><title>{escape(label)}</title>'
-            f'<rect class="day" x="{x(day) + 1:.1f}" y="10" width="{mark:.1f}" height="{height - _BOTTOM - 12}"/></a>'
+            f'<rect class="day" x="{x(day) + 1:.1f}" y="10" width="{mark:.1f}" height="{height - _BOTTOM - 12}"/>'
+            "</a>"
         )
     ends = ((low, "start", 4), (high - formatting.DAY_MS, "end", width - 4))
     for day, anchor, place in ends if len(days) > 1 else ends[:1]:
         label = formatting.day(day)
-        drawn.append(
-            f'<text class="tick" x="{place}" y="{height - 12}" text-anchor="{anchor}">{label}</text>'
-        )
+        drawn.append(_text(place, height - 12, anchor, label))
     # A group: links inside of an image could not be reached.
     return Markup(  # noqa: S704 - all text is escaped above
         f'<svg class="figure" viewBox="0 0 {width} {height}" role="group" aria-label="Batches over time">'
@@ -312,7 +312,8 @@ def _svg(frame: _Frame, inner: str, summary: str) -> Markup:
 
 def _markup(width: int, height: int, inner: str, summary: str) -> Markup:
     return Markup(  # noqa: S704 - text is escaped where it is written, the rest is made of numbers
-        f'<svg class="figure" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(summary)}">{inner}</svg>'
+        f'<svg class="figure" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(summary)}">'
+        f"{inner}</svg>"
     )
 
 
@@ -367,6 +368,7 @@ def standalone(figure: Markup, legend: Sequence[tuple[int, str]]) -> str:
         lines += f'<text x="34" y="{y}" {_TEXT}>{escape(formatting.clipped(name, 60))}</text>'
     total = height + 20 * len(legend) + 14
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}" viewBox="0 0 {width} {total}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{total}" '
+        f'viewBox="0 0 {width} {total}"'
         f'{attributes}><rect width="{width}" height="{total}" fill="#fff"/>{inner}{lines}</svg>'
     )

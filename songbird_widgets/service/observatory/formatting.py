@@ -48,7 +48,7 @@ def _extreme(value: float) -> bool:
 
 
 def _decimals(values: Sequence[float]) -> int:
-    """Decimals for `values`: four digits of the largest, more where values would look alike, none to spare."""
+    """Count decimals: four digits of the largest, more where values would look alike, none to spare."""
     fractional = [value for value in values if value != int(value)]
     if not fractional:
         return 0
@@ -88,7 +88,8 @@ def _write(value: float | None, decimals: int) -> str:
 def _scientific(value: float) -> str:
     mantissa, _, exponent = f"{abs(value):.{_DIGITS - 1}e}".partition("e")
     mantissa = mantissa.rstrip("0").rstrip(".")
-    return f"{MINUS if value < 0 else ''}{mantissa}\N{MULTIPLICATION SIGN}10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+    power = str(int(exponent)).translate(_SUPERSCRIPT)
+    return f"{MINUS if value < 0 else ''}{mantissa}\N{MULTIPLICATION SIGN}10{power}"
 
 
 def count(value: int | None) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import re
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from urllib.parse import unquote, urlsplit
 
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from .query import PageQuery
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; form-action 'self'; "
-    "base-uri 'none'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "form-action 'self'; base-uri 'none'; "
     # A notebook's panel previews the page: from the same origin behind the relay, else from this machine.
     "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
 )
@@ -147,7 +148,8 @@ class PageHandler(Handler):
                 self.root,
                 problem=problem,
                 sign_in=sign_in,
-                next=self.next_page,
+                # A claimed session's profiles are in another dataset now: after a sign-in, to the list of all.
+                next="" if problem.status == HTTPStatus.GONE else self.next_page,
                 request_id=request_id,
                 wrong_key=wrong_key,
                 theme=theme,
@@ -255,7 +257,7 @@ class SignIn(PageHandler):
         """
         origin = self.request.headers.get("Origin")
         cross = self.request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
-        # With Referrer-Policy no-referrer browsers send the opaque origin "null" with a form of this very page.
+        # With Referrer-Policy no-referrer browsers send the opaque origin "null" with a form of our own.
         foreign = origin not in {None, "null"} and urlsplit(origin).netloc != self.request.host
         if cross or foreign:
             raise PageProblem(
@@ -284,7 +286,7 @@ class SignIn(PageHandler):
             access.COOKIE,
             org_id,
             expires_days=None,
-            path="",  # the browser then takes this URL's directory, the one prefix that is right behind any proxy
+            path="",  # the browser takes this URL's directory: right behind any proxy
             httponly=True,
             samesite="Strict",
             secure=self.request.protocol == "https",
@@ -346,7 +348,7 @@ def _decoded(arguments: dict[str, list[bytes]]) -> dict[str, list[str]]:
 
 
 def routes() -> list[URLSpec]:
-    """Return the observatory's routes; their URLs are all relative, so that they can be mounted under any prefix."""
+    """Return the observatory's routes; pages link relatively, so they can be mounted under any prefix."""
     return [
         url(r"/resources/([^/]+)/profiles(\.json|\.csv|\.svg|\.bin)?", Profiles),
         url(r"/organizations/([^/]+)", Organization),

@@ -1,4 +1,4 @@
-"""From the parameters of a URL to opened profiles: which files they name, merged by day, with what is wrong with each.
+"""From a URL's parameters to opened profiles: which files they name, merged by day, what is wrong with each.
 
 Everything here blocks (database, disk, decoding) and runs on the service's executor.
 """
@@ -224,7 +224,7 @@ def _unreadable(error: ProfileError) -> Problem:
     return problems.unreadable(
         "This file cannot be read",
         formatting.clipped(str(error), 400),
-        "Write the profile again with whylogs 1.x and upload that; the file itself is kept and can be downloaded.",
+        "Write the profile again with whylogs 1.x and upload that; the file is kept and can be downloaded.",
     )
 
 

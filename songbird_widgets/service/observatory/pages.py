@@ -39,6 +39,9 @@ STATIC = HERE / "static"
 MOST_DAYS = 400
 """Batches that the timeline draws, the newest ones."""
 
+MOST_LISTED = 500
+"""Profiles of a kind on a dataset's own page; the others are found by searching there."""
+
 MOST_CHOICES = 200
 """Profiles of a kind that a chooser offers; the session's own page lists all of them."""
 
@@ -120,6 +123,20 @@ class Choices:
     def values(self) -> frozenset[str]:
         """The URL values of all choices."""
         return frozenset(choice.value for group in self.groups for choice in group.choices)
+
+    def matching(self, search: str, used: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what the chooser's page lists: what `search` leaves of each kind, not too many, and what is used."""
+        found = []
+        for group in self.groups:
+            fitting = [
+                one for one in group.choices if search.casefold() in one.label.casefold() or one.value in used
+            ]
+            listed = fitting[:MOST_LISTED]
+            if listed:
+                found.append(
+                    {"label": group.label, "choices": listed, "more": f"{len(fitting) - len(listed):,}"}
+                )
+        return found
 
     def first(self) -> Choices:
         """Return as many as a chooser offers."""
@@ -209,8 +226,8 @@ class Observatory:
     metadata: Metadata
     library: Library
     rows: RowMaker = field(default_factory=RowMaker)
-    #: Threads of its own, and few: other requests do not wait behind pages, and buffers of many megabytes are not left
-    #: lying in the allocator's arenas of eight threads.
+    #: Threads of its own, and few: other requests do not wait behind pages, and buffers of many megabytes are
+    #: not left lying in the allocator's arenas of eight threads.
     makers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=2, thread_name_prefix="observatory")
     )
@@ -228,7 +245,7 @@ class Observatory:
                 bad_request(
                     "At most three profiles fit side by side",
                     f"This link names {len(query.profiles)}.",
-                    "Leave out the profile parameters beyond the third, or choose again from the session's page.",
+                    "Leave out the profile parameters beyond the third, or choose again on the session's page.",
                 )
             )
         sides = self.library.shelf.sides(viewer.org_id, dataset_id, query.profiles)
@@ -245,6 +262,9 @@ class Observatory:
             "dataset": dataset_id,
             "dataset_shown": formatting.clipped(dataset_id),
             "whose": viewer.shown,
+            "organization_url": ""
+            if viewer.guest
+            else f"../../organizations/{quote(viewer.org_id, safe='')}",
             "title": " · ".join(labels),
             "labels": labels,
             "sides": cards,
@@ -327,10 +347,13 @@ class Observatory:
             "query": query,
             "dataset": dataset_id,
             "dataset_shown": formatting.clipped(dataset_id),
-            "counted": viewer.shown,
-            "groups": choices.groups,
+            "whose": viewer.shown,
+            "organization_url": ""
+            if viewer.guest
+            else f"../../organizations/{quote(viewer.org_id, safe='')}",
+            "groups": choices.matching(query.search, query.profiles),
+            "any": choices.any,
             "used": frozenset(query.profiles),
-            "notices": [],
             "timeline": _timelines(choices, query),
         }
         return render("session.html", "../../", page=page, theme=query.theme, home=query.url())

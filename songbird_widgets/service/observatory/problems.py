@@ -80,8 +80,8 @@ def of_session(error: ServiceError) -> Problem:
         error.status,
         error.type,
         "This link opens no session",
-        "Its session token is not known to this service: it may have been copied incompletely, or belong to another "
-        "service.",
+        "Its session token is not known to this service: it may have been copied incompletely, or belong to "
+        "another service.",
         "Ask for the link again where the profiles were uploaded: session.link in a notebook.",
     )
 

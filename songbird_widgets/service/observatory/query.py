@@ -191,8 +191,8 @@ _CHANGES_ROWS = {field.name for field in fields(PageQuery)} - {
 def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
     """Read a page's URL parameters.
 
-    Unknown parameters and values that mean nothing are passed over, as in any hand-edited link: the page then shows
-    its default. A profile named twice is shown once.
+    Unknown parameters and values that mean nothing are passed over, as in any hand-edited link: the page then
+    shows its default. A profile named twice is shown once.
 
     Parameters
     ----------

@@ -60,6 +60,96 @@ function limitChoice(form) {
   look();
 }
 
+// What is under the pointer, or has the focus, said in a small box. The text is also in titles and labels, so nobody
+// depends on it.
+const tip = document.createElement("div");
+tip.className = "tip";
+tip.hidden = true;
+tip.setAttribute("aria-hidden", "true");
+
+function showTip(lines, x, y) {
+  tip.replaceChildren(...lines.map((line) => {
+    const row = document.createElement("div");
+    if (line.place) {
+      const badge = document.createElement("span");
+      badge.className = `badge p${line.place}`;
+      badge.textContent = `P${line.place}`;
+      row.append(badge, " ");
+    }
+    row.append(line.text);
+    return row;
+  }));
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  tip.style.left = `${Math.max(8, Math.min(x - box.width / 2, innerWidth - box.width - 8))}px`;
+  tip.style.top = `${y + box.height + 24 > innerHeight ? y - box.height - 12 : y + 16}px`;
+}
+
+const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+const share = (part) => (part ? `about ${new Intl.NumberFormat("en", { maximumSignificantDigits: 2 }).format(part * 100)} %` : "none");
+
+// Heights of a sparkline's path at a place from 0 to 1: steps go by h and v, bars are closed boxes.
+function heightAt(path, at) {
+  const [width, height] = [480, 96];
+  const d = path.getAttribute("d");
+  let x = 0;
+  let y = height;
+  for (const [, command, first, second] of d.matchAll(/([Mhvz])(-?[\d.]+)?(?: (-?[\d.]+))?/g)) {
+    if (command === "M") { x = Number(first); y = Number(second); }
+    if (command === "v") y += Number(first);
+    if (command === "h") {
+      if (at * width >= x && at * width < x + Number(first)) return (height - y) / (height - 2);
+      x += Number(first);
+    }
+  }
+  return 0;
+}
+
+function explainSpark(svg, event) {
+  const box = svg.getBoundingClientRect();
+  const at = Math.max(0, Math.min((event.clientX - box.left) / box.width, 0.9999));
+  const top = Number(svg.dataset.top);
+  const lines = [];
+  const paths = [...svg.querySelectorAll("path")];
+  const placeOf = (path) => path.getAttribute("class").slice(-1);
+  if (svg.classList.contains("hist")) {
+    const [low, high, bins] = [svg.dataset.low, svg.dataset.high, svg.dataset.bins].map(Number);
+    const bin = Math.floor(at * bins);
+    const edge = (index) => short.format(low + ((high - low) * index) / bins);
+    lines.push({ text: `${edge(bin)} to ${edge(bin + 1)}` });
+    for (const path of paths) lines.push({ place: placeOf(path), text: share(heightAt(path, (bin + 0.5) / bins) * top) });
+  } else {
+    const names = svg.dataset.names.split("\n");
+    const slot = Math.min(1 / names.length, 1 / 4);
+    const item = Math.floor(at / slot);
+    if (item >= names.length) { tip.hidden = true; return; }
+    lines.push({ text: names[item] });
+    paths.forEach((path, index) => {
+      const middle = slot * (item + 0.08 + (0.84 * (index + 0.4)) / paths.length);
+      lines.push({ place: placeOf(path), text: share(heightAt(path, middle) * top) });
+    });
+  }
+  showTip(lines, event.clientX, event.clientY);
+}
+
+function explain() {
+  document.body.append(tip);
+  document.addEventListener("pointermove", (event) => {
+    const svg = event.target.closest?.("svg.spark");
+    if (svg) explainSpark(svg, event);
+    else if (!document.activeElement?.matches("[title]:focus-visible")) tip.hidden = true;
+  });
+  document.addEventListener("focusin", (event) => {
+    const { target } = event;
+    tip.hidden = true;
+    if (!target.matches("[title]:focus-visible")) return;
+    const box = target.getBoundingClientRect();
+    showTip([{ text: target.title }], box.left + box.width / 2, box.bottom);
+  });
+  document.addEventListener("focusout", () => { tip.hidden = true; });
+  document.addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
+}
+
 // A chart as a picture: the service's own SVG file, painted at twice its size.
 function pngButton(button) {
   button.hidden = false;
@@ -87,6 +177,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("select[data-submit]").forEach(goOnChange);
   document.querySelectorAll("form[data-choose]").forEach(limitChoice);
   document.querySelectorAll("[data-png]").forEach(pngButton);
+  explain();
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
     button.addEventListener("click", () => print());
