@@ -51,6 +51,7 @@ class AddPanel(Panel):
 
     _esm = module("add_panel.js")
     _watched = ("state", "profiles")
+    _by_itself = frozenset({"complete", "piece"})
 
     def __init__(self, session: Session, **layout: Any) -> None:
         self._arrivals: dict[str, _Arrival] = {}

@@ -62,6 +62,8 @@ class Panel(anywidget.AnyWidget):
 
     #: Traits of the session whose change changes `facts`.
     _watched: ClassVar[Sequence[str]] = ()
+    #: Messages that no person sends, so that they dismiss no failure that a person has yet to read.
+    _by_itself: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: Session, **layout: Any) -> None:
         # Changes arrive from the session's threads and from the main thread; the lock keeps an older view of
@@ -70,6 +72,8 @@ class Panel(anywidget.AnyWidget):
         self._lane = Lane("songbird-panel")
         self._following = False
         self.session = session
+        # A continued session finds out what it holds before anything waits for this panel's lock.
+        _ = session.profiles
         super().__init__(**layout)
         self.on_msg(self._on_message)
         session.observe(self._on_change, list(self._watched))
@@ -97,7 +101,7 @@ class Panel(anywidget.AnyWidget):
             try:
                 work()
             except Exception as error:  # noqa: BLE001 - shown to the person
-                self.failure = in_words(error)
+                self._fail(in_words(error))
 
         self._lane.submit(guarded)
 
@@ -106,7 +110,12 @@ class Panel(anywidget.AnyWidget):
         try:
             self._show()
         except Exception as error:  # noqa: BLE001 - shown to the person
-            self.failure = in_words(error)
+            self._fail(in_words(error))
+
+    def _fail(self, words: str) -> None:
+        # Under the lock: a trait set while another thread sends the state in one piece could be lost.
+        with self._lock:
+            self.failure = words
 
     def _on_message(self, _widget: object, content: Any, buffers: Sequence[memoryview]) -> None:
         # Exceptions in callbacks vanish in every front end, so each one is shown here.
@@ -115,10 +124,11 @@ class Panel(anywidget.AnyWidget):
             handler = getattr(self, f"_do_{name}", None) if isinstance(name, str) else None
             if handler is None:
                 return  # of another version of the view, or of anywidget itself
-            self.failure = ""
+            if name not in self._by_itself:
+                self._fail("")
             handler(content, buffers)
         except Exception as error:  # noqa: BLE001 - shown to the person
-            self.failure = in_words(error)
+            self._fail(in_words(error))
 
     def _do_forget(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         """Dismiss the failure: `_on_message` has done it."""

@@ -35,6 +35,7 @@ class SessionPanel(Panel):
 
     _esm = module("session_panel.js")
     _watched = ("state", "endpoint_label", "short_id", "notice", "busy")
+    _by_itself = frozenset({"look"})
 
     def __init__(self, session: Session, **layout: Any) -> None:
         self._looked_at = float("-inf")
@@ -52,6 +53,10 @@ class SessionPanel(Panel):
             "busy": self.session.busy,
             "notice": None if notice is None else {"level": notice.level, "text": sentence(notice.text)},
         }
+
+    def _do_identify(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Give the id to who asks for it, in a message of its own: it is in no widget's state."""
+        self._later(lambda: self.send({"id": self.session.session_id}))
 
     def _do_look(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         """Look for what others uploaded, on the browser's own motion: not more often than is useful."""

@@ -69,7 +69,7 @@ def test_failures_are_shown_where_they_happen(lab, tmp_path):
         'unreachable.add("profiles/batch-2013-07-08.bin")\nunreachable.select("2013-07-08")\nunreachable',
     )
     page, add = someone.page, someone.panel("add")
-    add.get_by_role("textbox", name="Path or glob").fill("no/such/*.bin")
+    add.get_by_role("combobox", name="Path or glob").fill("no/such/*.bin")
     page.keyboard.press("Enter")
     expect(add.locator(".sb-failures")).to_contain_text("no/such/*.bin")
 
@@ -192,3 +192,44 @@ def test_two_panels_stay_in_step_and_a_reload_shows_what_is_true(lab):
     page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
     expect(pickers.first.locator(".sb-chip[data-p]")).to_have_count(1)
     expect(pickers.first.get_by_role("option", name="july")).to_have_attribute("aria-selected", "true")
+
+
+def test_edit_before_sending_then_time_line_and_preview(lab):
+    someone = lab(SESSION + "session")
+    page, picker, add = someone.page, someone.panel("picker"), someone.panel("add")
+    rows = picker.get_by_role("listbox").get_by_role("option")
+    add.get_by_text("8 profiles not sent yet").click()
+    add.get_by_label("Alias of reference-july.bin").fill("summer")
+    page.keyboard.press("Tab")
+    expect(rows.first).to_contain_text("summer")
+    add.get_by_role("button", name="Take 2013-07-14 out again").click()
+    expect(rows).to_have_count(7)
+    someone.panel("upload").get_by_role("button", name="Upload 7 profiles").click()
+    expect(someone.panel("upload").get_by_role("status")).to_have_text("All 7 profiles are uploaded.")
+
+    bars = picker.locator(".sb-timeline rect")
+    expect(bars).to_have_count(6)
+    bars.nth(2).click()
+    expect(picker.locator(".sb-chip[data-p]")).to_contain_text("2013-07-10")
+    expect(bars.nth(2)).to_have_attribute("data-p", "1")
+    picker.get_by_label("First day to show").fill("2013-07-12")
+    expect(rows).to_have_count(3)  # two days, and the reference, which belongs to none
+    picker.get_by_role("button", name="All dates").click()
+    expect(rows).to_have_count(7)
+    picker.get_by_role("searchbox").fill("1373328000000")  # 9 July in ms
+    page.keyboard.press("Enter")
+    expect(picker.locator(".sb-chip[data-p]")).to_have_count(2)
+
+    link = someone.panel("link")
+    link.get_by_text("Preview here").click()
+    frame = link.frame_locator("iframe")
+    expect(frame.locator("table.columns")).to_be_visible()
+    expect(frame.locator("html")).to_have_attribute("data-theme", "light")
+    picker.get_by_role("button", name="Remove P1").click()
+    picker.get_by_role("button", name="Remove P1").click()
+    expect(link.locator("iframe")).to_have_count(0)
+
+    session_line = someone.panel("session")
+    session_line.get_by_role("button", name="Copy the id of session").click()
+    expect(session_line.get_by_text("copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()").startswith("session-")

@@ -22,7 +22,7 @@ def href(html):
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - the local service
+    with urllib.request.urlopen(url, timeout=10) as answer:
         return answer.read().decode()
 
 

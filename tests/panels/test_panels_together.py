@@ -108,3 +108,19 @@ def test_styles_and_scripts_load_nothing_from_elsewhere():
     for path in STATIC.iterdir():
         text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
         assert not re.search(r"https?://|@import|url\(", text), path.name
+
+
+def test_what_no_person_sent_dismisses_no_failure(uploaded, say):
+    line, add = panels.SessionPanel(uploaded), panels.AddPanel(uploaded)
+    line.failure = add.failure = "to be read"
+    say(line, {"do": "look"})
+    say(add, {"do": "complete", "text": "x"})
+    assert line.failure == add.failure == "to be read"
+
+
+def test_the_id_is_given_only_when_asked_for(uploaded, say, eventually):
+    line = panels.SessionPanel(uploaded)
+    assert uploaded.session_id not in str(line.comm.sent)
+    say(line, {"do": "identify"})
+    eventually(lambda: {"id": uploaded.session_id} in [m["data"].get("content") for m in line.comm.sent])
+    assert uploaded.session_id not in str(line.get_state())

@@ -136,6 +136,23 @@ function mount({ model, el }, name, label) {
   };
 }
 
+/** Copy a text, and tell whether it worked. */
+async function copyText(text, near) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // Without https the clipboard API is missing; the old way still works from a click.
+    const field = h("textarea", { class: "sb-unseen" });
+    field.value = text;
+    near.append(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    return copied;
+  }
+}
+
 const number = new Intl.NumberFormat("en");
 
 function bytes(count) {

@@ -7,22 +7,6 @@ function linkFrom(html) {
   return a ?? document.createTextNode(template.content.textContent);
 }
 
-async function copyText(text, near) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Without https the clipboard API is missing; the old way still works from a click.
-    const field = h("textarea", { class: "sb-unseen" });
-    field.value = text;
-    near.append(field);
-    field.select();
-    const copied = document.execCommand("copy");
-    field.remove();
-    return copied;
-  }
-}
-
 function render({ model, el }) {
   const panel = mount({ model, el }, "link", "Observatory links");
   const main = h("div", { class: "sb-main-link" });

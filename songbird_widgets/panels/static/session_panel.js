@@ -11,7 +11,11 @@ function folded(text) {
 function render({ model, el }) {
   const panel = mount({ model, el }, "session", "Songbird session");
   const state = h("span", { class: "sb-state", role: "status" });
-  const id = h("span", { class: "sb-id" });
+  const id = button(
+    "",
+    { class: "sb-id", title: "Copy the session id: whoever has it can see the session and add to it" },
+    () => model.send({ do: "identify" }),
+  );
   const endpoint = h("span", { class: "sb-endpoint", dir: "ltr" });
   const refresh = button(
     "",
@@ -36,6 +40,7 @@ function render({ model, el }) {
     const facts = model.get("facts");
     panel.root.dataset.state = facts.state;
     id.textContent = facts.id ?? "";
+    id.setAttribute("aria-label", `Copy the id of session ${facts.id}`);
     id.hidden = !facts.id;
     if (state.textContent !== facts.words) state.textContent = facts.words;
     endpoint.textContent = facts.endpoint;
@@ -48,6 +53,13 @@ function render({ model, el }) {
     notice.dataset.level = facts.notice?.level ?? "";
     notice.setAttribute("role", facts.notice?.level === "error" ? "alert" : "status");
   });
+  panel.hear(async (message) => {
+    if (!message.id) return;
+    const short = id.textContent;
+    id.textContent = (await copyText(message.id, panel.root)) ? "copied" : "not copied";
+    setTimeout(() => { id.textContent = short; }, 1400);
+  });
+
   // What whylogs or another kernel uploaded shows by itself, while somebody is here: a panel that is only open must
   // not keep an idle kernel from being culled.
   const here = new AbortController();
