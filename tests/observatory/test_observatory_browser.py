@@ -226,6 +226,22 @@ def test_only_pages_of_this_machine_may_frame_the_page(browser, flights, chosen,
     assert bool(shown) is allowed
 
 
+def test_the_page_works_under_any_prefix(open_page, flights, chosen, service):
+    prefix = f"/k/{service.secret}"
+    url = flights.url(*chosen).replace("/resources/", f"{prefix}/resources/")
+    page = open_page(url)
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.badge.p1')).backgroundColor")
+        == "rgb(14, 116, 144)"
+    )
+    assert page.locator("[data-theme-switch]").is_visible()
+    page.get_by_role("link", name="arr_delay").click()
+    page.wait_for_url(f"**{prefix}/resources/**column=arr_delay**")
+    page.get_by_role("link", name="Songbird observatory").click()
+    page.wait_for_selector("form[data-choose]")
+    assert prefix in page.url
+
+
 def test_print_shows_the_table_and_no_controls(open_page, flights, chosen):
     page = open_page(flights.url(*chosen), color_scheme="dark")
     page.emulate_media(media="print")

@@ -291,6 +291,45 @@ def test_a_hostile_alias_is_text(guest):
     assert ",=cmd" not in rows.text
 
 
+def test_a_name_too_long_for_a_url_is_shown_without_a_link(guest):
+    whole = (FLIGHTS / "batch-2013-07-08.bin").read_bytes()
+    profile = guest.reference("long", with_a_column_named(whole, "x" * 100_000))
+    answer = guest.page(profile)
+    assert answer.status_code == 200
+    assert len(answer.text) < 400_000
+    assert soup(answer).select_one("table.columns .name strong").text.startswith("xxx")
+
+
+def with_a_column_named(whole, name):
+    """The profile `whole` with one more column, whose chunk is that of its first one."""
+    position = whole.index(b"WHY1") + 4
+    segment, position = varint(whole, position)
+    head = position + segment
+    size, begin = varint(whole, head)
+    entry = b"\x0a" + encoded(len(name)) + name.encode() + b"\x12\x02\x0a\x00"
+    header = whole[begin : begin + size] + b"\x12" + encoded(len(entry)) + entry
+    return whole[:head] + encoded(len(header)) + header + whole[begin + size :]
+
+
+def varint(data, position):
+    value = shift = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, position
+
+
+def encoded(value):
+    parts = bytearray()
+    while value > 127:
+        parts.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*parts, value])
+
+
 # Form of the answers
 
 

@@ -142,7 +142,9 @@ class Columns:
             return self.library.shelf.column(side, self.name)
         except ProfileError as error:
             self.troubles[side.place] = str(error)
-            return None
+        except FileNotFoundError:
+            self.troubles[side.place] = "The file is missing from the store."
+        return None
 
     @cached_property
     def facts(self) -> list[Facts | None]:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MOST_ROWS_KEPT = 1_500
 """Drawn rows kept, about 6 KB each."""
 
+LONGEST_LINKED = 2_000
+"""Characters of a column's name up to which it has a page: longer ones make URLs that servers refuse."""
+
 SPARK_BINS = 30
 SPARK_ITEMS = 8
 NUMERIC_ITEMS = 40
@@ -422,7 +425,7 @@ def _shown(comparison: Comparison, query: PageQuery, row: Row, *, grouped: bool)
         part = formatting.clipped(row.name[len(parent) :], 120)
         hidden = formatting.clipped(parent, 120)
         shown = Markup('<span class="visually-hidden">{}</span>{}').format(hidden, part)
-    url = query.url(column=row.name, offset=0)
+    url = query.url(column=row.name, offset=0) if len(row.name) <= LONGEST_LINKED else ""
     return ShownRow(shown, url, parent is not None, row.chart, row.tags, row.lines)
 
 
