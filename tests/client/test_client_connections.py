@@ -90,7 +90,9 @@ def test_typed_messages_and_keywords_ask_the_same(endpoint):
         (
             "get_session_profile_observatory_link",
             (SESSION, [5], ["r"]),
-            c.GetSessionProfileObservatoryLinkRequest(c.GetProfileObservatoryLinkRequest((5,), ("r",)), SESSION),
+            c.GetSessionProfileObservatoryLinkRequest(
+                c.GetProfileObservatoryLinkRequest((5,), ("r",)), SESSION
+            ),
         ),
         ("list_session_profiles", (SESSION,), c.ListSessionProfilesRequest(SESSION)),
     ]
@@ -107,7 +109,9 @@ def test_raw_answers(serve):
     def behave(line, seen):
         if seen is None or seen.method == "POST":
             return False
-        line.send(410, b'{"message": "gone", "requestId": "r", "type": "Gone"}', ["X-Extra: 1", "X-Request-Id: r-9"])
+        line.send(
+            410, b'{"message": "gone", "requestId": "r", "type": "Gone"}', ["X-Extra: 1", "X-Request-Id: r-9"]
+        )
         return True
 
     server = serve(behave)
@@ -157,7 +161,9 @@ def test_injected_async_client(endpoint):
         async with httpx.AsyncClient() as mine:
             async with c.AsyncSongbird(endpoint.endpoint, http_client=mine) as client:
                 await client.create_session("u")
-                results = await c.aupload_profiles(client, SESSION, [c.ProfileUpload(b"x" * 600_000, "batch", 5)] * 3)
+                results = await c.aupload_profiles(
+                    client, SESSION, [c.ProfileUpload(b"x" * 600_000, "batch", 5)] * 3
+                )
             assert not mine.is_closed
         return results
 
@@ -168,7 +174,12 @@ def test_injected_transport():
     def answer(request):
         assert request.headers["x-request-id"]
         if request.url.path.endswith("upload"):
-            slot = {"id": "log-1", "datasetId": "m", "observatoryUrl": "http://o", "uploadUrl": "http://s/x?y=KEYCANARY"}
+            slot = {
+                "id": "log-1",
+                "datasetId": "m",
+                "observatoryUrl": "http://o",
+                "uploadUrl": "http://s/x?y=KEYCANARY",
+            }
             return httpx.Response(200, json=slot)
         return httpx.Response(200, json={"id": "session-12345678"})
 
@@ -183,7 +194,9 @@ def test_injected_transport():
     assert asyncio.run(main()).id == "session-12345678"
 
 
-@pytest.mark.parametrize("failing", [httpx.ConnectError, httpx.ReadTimeout, httpx.InvalidURL, httpx.RemoteProtocolError])
+@pytest.mark.parametrize(
+    "failing", [httpx.ConnectError, httpx.ReadTimeout, httpx.InvalidURL, httpx.RemoteProtocolError]
+)
 def test_failures_of_an_injected_transport(failing):
     def answer(request):
         raise failing(f"{request.url} KEYCANARY")
@@ -200,7 +213,10 @@ def test_errors_that_are_nobodys_failure_come_through():
     def answer(request):
         raise ZeroDivisionError
 
-    with c.Songbird("http://h", transport=httpx.MockTransport(answer)) as client, pytest.raises(ZeroDivisionError):
+    with (
+        c.Songbird("http://h", transport=httpx.MockTransport(answer)) as client,
+        pytest.raises(ZeroDivisionError),
+    ):
         client.create_session("u")
 
 
@@ -212,16 +228,19 @@ def test_what_does_not_fit_is_refused():
             c.Songbird("http://h", http_client=mine, proxy="http://p:1")
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # nobody can close what a loop that is gone has open
 def test_second_event_loop(endpoint):
-    client = c.AsyncSongbird(endpoint.endpoint)
+    def used_twice():
+        client = c.AsyncSongbird(endpoint.endpoint)
 
-    async def main():
-        await client.create_session("u")
-        return client
+        async def main():
+            await client.create_session("u")
 
-    asyncio.run(main())
-    with pytest.raises(c.ConfigurationError, match="another event loop"):
         asyncio.run(main())
+        with pytest.raises(c.ConfigurationError, match="another event loop"):
+            asyncio.run(main())
+
+    used_twice()
     gc.collect()
 
 
@@ -293,7 +312,9 @@ def test_certificates(serve, tmp_path, given):
 
     async def main():
         async with c.AsyncSongbird(server.endpoint, verify=verify) as client:
-            return await c.aupload_profiles(client, SESSION, [c.ProfileUpload(b"x" * 300_000, "batch", 5)] * 4)
+            return await c.aupload_profiles(
+                client, SESSION, [c.ProfileUpload(b"x" * 300_000, "batch", 5)] * 4
+            )
 
     assert {result.state for result in asyncio.run(main())} == {"uploaded"}
 
@@ -321,7 +342,9 @@ def test_plain_http_builds_no_trust_store(endpoint):
         "import songbird_widgets.client as c\n"
         "with c.Songbird(sys.argv[1]) as client: print(client.create_session('u').id[:8])\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, endpoint.endpoint], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, endpoint.endpoint], capture_output=True, text=True, check=False
+    )
     assert done.stdout.strip() == "session-", done.stderr
 
 

@@ -75,7 +75,10 @@ def test_operations_are_the_contracts():
         "get_session_profile_observatory_link",
         "list_session_profiles",
     }
-    assert {name for name, operation in named.items() if operation.keyed} == {"get_session", "claim_guest_session"}
+    assert {name for name, operation in named.items() if operation.keyed} == {
+        "get_session",
+        "claim_guest_session",
+    }
     assert named["claim_guest_session"].answer is c.ClaimGuestSessionResponse
     assert named["batch_create_reference_profile_upload"].answer is c.BatchLogSessionReferenceResponse
 
@@ -94,7 +97,9 @@ def test_reprs_show_no_secret():
         c.CreateSessionResponse(SESSION),
         c.GetSessionRequest(SESSION),
         c.GetSessionResponse(c.SessionMetadata(SESSION, "o", "m", "u")),
-        c.CreateDatasetProfileUploadResponse("log-1", "m", f"http://x/r?sessionToken={SESSION}", "http://h:1/b?S=KEYCANARY"),
+        c.CreateDatasetProfileUploadResponse(
+            "log-1", "m", f"http://x/r?sessionToken={SESSION}", "http://h:1/b?S=KEYCANARY"
+        ),
         c.GetProfileObservatoryLinkResponse(f"http://x/{SESSION}", (f"http://x/{SESSION}",)),
         c.RawResponse(200, {"x": SESSION}, SESSION.encode(), "r", "get_session", lambda: None),
         c.ProfileUpload(b"KEYCANARY", "batch"),
@@ -132,9 +137,15 @@ REFUSED = {
         c.CreateDatasetProfileUploadRequest(c.LogAsyncRequest(1, (c.SegmentTag("k", None),)), "s"),
         "segment tag's value must be text",
     ),
-    "empty region": (c.CreateDatasetProfileUploadRequest(c.LogAsyncRequest(1, (), " "), "s"), "region is empty"),
+    "empty region": (
+        c.CreateDatasetProfileUploadRequest(c.LogAsyncRequest(1, (), " "), "s"),
+        "region is empty",
+    ),
     "empty alias": (c.CreateReferenceProfileUploadRequest(L("  "), "s"), "alias is empty"),
-    "no references": (c.BatchCreateReferenceProfileUploadRequest(c.BatchLogReferenceRequest(()), "s"), "no references"),
+    "no references": (
+        c.BatchCreateReferenceProfileUploadRequest(c.BatchLogReferenceRequest(()), "s"),
+        "no references",
+    ),
     "one alias empty": (
         c.BatchCreateReferenceProfileUploadRequest(c.BatchLogReferenceRequest((L("a"), L(""))), "s"),
         "alias is empty",
@@ -148,7 +159,9 @@ REFUSED = {
         "No profile is selected",
     ),
     "four selected": (
-        c.GetSessionProfileObservatoryLinkRequest(c.GetProfileObservatoryLinkRequest((0, 1), ("a", "b")), "s"),
+        c.GetSessionProfileObservatoryLinkRequest(
+            c.GetProfileObservatoryLinkRequest((0, 1), ("a", "b")), "s"
+        ),
         "4 profiles are selected, but a page shows at most 3. Take 1 away",
     ),
     "id in a link": (
@@ -165,7 +178,10 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refused_before_sending(endpoint, case):
     message, words = REFUSED[case]
-    with c.Songbird(endpoint.endpoint, "key") as client, pytest.raises(c.ValidationError, match="(?s).*") as caught:
+    with (
+        c.Songbird(endpoint.endpoint, "key") as client,
+        pytest.raises(c.ValidationError, match="(?s).*") as caught,
+    ):
         client.send(message)
     assert words in str(caught.value)
     assert "CANARY" not in str(caught.value)
@@ -197,7 +213,10 @@ def test_datetime_is_refused_with_the_conversion(endpoint):
     from datetime import datetime, timezone  # noqa: PLC0415
 
     moment = datetime(2013, 7, 10, tzinfo=timezone.utc)
-    with c.Songbird(endpoint.endpoint) as client, pytest.raises(c.ValidationError, match=r"int\(moment.timestamp"):
+    with (
+        c.Songbird(endpoint.endpoint) as client,
+        pytest.raises(c.ValidationError, match=r"int\(moment.timestamp"),
+    ):
         client.create_dataset_profile_upload("s", moment)
 
 
