@@ -7,15 +7,14 @@ column holds; `compare_profiles` says how far two are apart; `merge_profiles` sh
 
 from .container import Column, Counts, Profile, Types, read_profile
 from .drift import (
-    MEASURES,
     Drift,
     DriftSummary,
-    Measure,
     compare_columns,
     compare_profiles,
     summarize_drift,
 )
 from .errors import ProfileError
+from .measures import MEASURES, Measure
 from .merge import merge_profiles
 from .sketches import FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
 from .sources import ProfileSource, SourceError, find_sources, to_milliseconds

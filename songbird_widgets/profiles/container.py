@@ -110,7 +110,7 @@ class Column:
         return math.sqrt(variance) if variance >= 0 else math.nan
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Profile:
     """A profile: what is known about one data set.
 
@@ -137,8 +137,11 @@ class Profile:
     segments: tuple[tuple[str, str], ...]
     column_names: tuple[str, ...]
     size: int
-    paths: tuple[str, ...] = field(repr=False)
-    _read: Callable[[str], Column] = field(repr=False)
+    paths: tuple[str, ...]
+    _read: Callable[[str], Column]
+
+    def __repr__(self) -> str:
+        return f"<Profile: {len(self.column_names)} columns, {self.size} bytes, dataset {self.dataset_timestamp}>"
 
     def column(self, name: str) -> Column:
         """Read one column.
