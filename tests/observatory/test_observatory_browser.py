@@ -22,22 +22,14 @@ def axe(request):
     folder = request.config.cache.mkdir("axe-core")
     script = folder / "node_modules" / "axe-core" / "axe.min.js"
     if not script.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            if os.environ.get("CI") == "true":
-                pytest.fail("npm is missing: it installs axe-core, which checks pages for accessibility.")
-            pytest.skip("npm is not installed, so pages cannot be checked for accessibility.")
-        command = [
-            npm,
-            "install",
-            "--prefix",
-            str(folder),
-            "--no-save",
-            "--no-audit",
-            "--no-fund",
-            "axe-core@4",
-        ]
-        subprocess.run(command, check=True, capture_output=True, timeout=240)
+        options = ["--prefix", str(folder), "--no-save", "--no-audit", "--no-fund"]
+        try:
+            subprocess.run(
+                ["npm", "install", *options, "axe-core@4"], check=True, capture_output=True, timeout=240
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            reason = f"npm could not install axe-core, which checks pages for accessibility: {error}"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
     return script.read_text()
 
 

@@ -417,7 +417,7 @@ def _parts(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet 
             if part is None or part.kll is None or not part.kll.n:
                 cells.append(formatting.NONE)
                 continue
-            low, mean, high = formatting.numbers([part.kll.min, part.mean, part.kll.max])
+            low, mean, high = (formatting.number(one) for one in (part.kll.min, part.mean, part.kll.max))
             cells.append(f"mean {mean} ({low} to {high})")
         lines.append((formatting.clipped(name.rpartition("/")[2], 80), tuple(cells)))
     return Sheet("Part", letters, tuple(lines), "Characters of each kind in a value: mean, least and most.")

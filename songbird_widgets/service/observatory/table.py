@@ -131,10 +131,17 @@ def _row(comparison: Comparison, name: str) -> Row:
 def chart_of(
     sides: Sequence[Side], columns: Sequence[Column | None], facts: Sequence[Facts | None]
 ) -> Markup:
-    """Draw a column's sparkline: a histogram, or frequent items if it is discrete or holds no numbers."""
+    """Draw a column's sparkline: a histogram, or frequent items if they are few or there are no numbers."""
     discrete = all(fact.statistics.is_discrete for fact in facts if fact and fact.statistics)
+    # More numbers than there is room for bars would be a choice among them, on an axis that looks complete.
+    crowded = any(
+        column is not None
+        and column.frequent_items is not None
+        and len(column.frequent_items.values) > NUMERIC_ITEMS
+        for column in columns
+    )
     numbers = any(column is not None and column.kll is not None and column.kll.n for column in columns)
-    if numbers and not discrete:
+    if numbers and (crowded or not discrete):
         drawn = _histogram_chart(sides, columns)
     else:
         drawn = _items_chart(sides, columns) or (_histogram_chart(sides, columns) if numbers else None)
@@ -499,7 +506,7 @@ def _summary(comparison: Comparison, query: PageQuery, drift: DriftCounts | None
     baseline = formatting.clipped(comparison.shown[0].label, 40)
     if drift is None:
         url = query.url(sort="drift", descending=True)
-        return Markup('<strong>{}</strong> <a href="{}">Find what drifted from {}</a>').format(
+        return Markup('<strong>{}</strong> · <a href="{}">Find what drifted from {}</a>').format(
             counted, url, baseline
         )
     said = [
