@@ -60,6 +60,13 @@ def test_upload_and_pick_with_the_keyboard_alone(lab):
     active = picker.get_by_role("listbox").get_attribute("aria-activedescendant")
     expect(page.locator(f"#{active}")).to_have_attribute("aria-posinset", "3")
     expect(picker.get_by_role("status")).to_contain_text("P1 2013-07-14, P2 2013-07-10")
+    # A chip that goes leaves the keys with the next one, the last one with the list.
+    picker.get_by_role("button", name="Remove P1, 2013-07-14").focus()
+    page.keyboard.press("Enter")
+    expect(picker.get_by_role("button", name="Remove P1, 2013-07-10")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(chips).to_have_count(0)
+    expect(picker.get_by_role("listbox")).to_be_focused()
 
 
 def test_failures_are_shown_where_they_happen(lab, tmp_path):

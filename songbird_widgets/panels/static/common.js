@@ -59,7 +59,10 @@ function sendOnEnter(form) {
 function fill(element, key, make) {
   if (element.dataset.key === key) return;
   element.dataset.key = key;
+  const held = element.contains(document.activeElement);
   element.replaceChildren(...[make()].flat().filter(Boolean));
+  // What had the focus is gone: keep it near, for from the page's body keys would go to the notebook.
+  if (held) (element.querySelector("button, a, input") ?? element.closest(".songbird"))?.focus();
 }
 
 function isDark() {
@@ -84,6 +87,7 @@ function mount({ model, el }, name, label) {
   const ended = new AbortController();
   const root = h("section", {
     class: `songbird songbird-${name}`,
+    tabindex: "-1",
     "aria-label": label,
   });
   const body = h("div", { class: "sb-body" });
