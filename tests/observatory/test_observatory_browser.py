@@ -4,7 +4,6 @@
 import html
 import http.server
 import os
-import shutil
 import subprocess
 import threading
 from pathlib import Path
