@@ -1,4 +1,4 @@
-"""The session line: which endpoint, which session, how it is."""
+"""The session line: which endpoint, which session, how it is; and the way to another one."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from .base import Panel, module, sentence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..session import Session
+    from ..session import LedgerSession, Session
 
 _PAUSE_SECONDS = 5.0
+_MOST_EARLIER = 12
 _WORDS = {
     "new": "not begun yet: the first upload creates it",
     "open": "open",
@@ -26,6 +27,8 @@ _WORDS = {
 
 class SessionPanel(Panel):
     """Endpoint (without secrets), the shortened id and the state of a Session, in words, and its last notice.
+
+    It also turns the session to a new one, to an earlier one of this user, or to one whose id is known.
 
     Parameters
     ----------
@@ -39,6 +42,7 @@ class SessionPanel(Panel):
 
     def __init__(self, session: Session, **layout: Any) -> None:
         self._looked_at = float("-inf")
+        self._earlier: list[LedgerSession] = []
         super().__init__(session, **layout)
 
     def _facts(self) -> dict[str, Any]:
@@ -72,6 +76,37 @@ class SessionPanel(Panel):
                 session.refresh()
 
         self._later(look)
+
+    def _do_recall(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        def recall() -> None:
+            self._earlier = self.session.recent(_MOST_EARLIER)
+            self.send(
+                {
+                    "earlier": [
+                        {
+                            "id": earlier.short_id,
+                            "endpoint": sentence(earlier.label, 120),
+                            "state": earlier.state,
+                            "used": earlier.used,
+                            "profiles": earlier.profiles,
+                            "unfinished": earlier.unfinished,
+                        }
+                        for earlier in self._earlier
+                    ]
+                }
+            )
+
+        self._later(recall)
+
+    def _do_continue(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        earlier = self._earlier[int(content["place"])]
+        self._later(lambda: self.session.switch(earlier.endpoint, earlier.session_id))
+
+    def _do_open(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Turn to the session that was typed, or to a new one of the endpoint that was typed."""
+        session_id = str(content.get("id") or "").strip() or None
+        endpoint = str(content.get("endpoint") or "").strip() or None
+        self._later(lambda: self.session.switch(endpoint, session_id))
 
     def _do_refresh(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         self._later(self.session.refresh)

@@ -124,3 +124,37 @@ def test_the_id_is_given_only_when_asked_for(uploaded, say, eventually):
     say(line, {"do": "identify"})
     eventually(lambda: {"id": uploaded.session_id} in [m["data"].get("content") for m in line.comm.sent])
     assert uploaded.session_id not in str(line.get_state())
+
+
+def test_an_earlier_session_can_be_continued(uploaded, session, say, eventually, flights):
+    line, picker = panels.SessionPanel(session), panels.ProfilePicker(session)
+    session.add(flights / "batch-2013-07-08.bin", alias="not sent")
+    say(line, {"do": "recall"})
+    earlier = eventually(lambda: [m["data"]["content"] for m in line.comm.sent if m["data"].get("content")])
+    assert uploaded.session_id not in str(earlier)
+    place = [one["id"] for one in earlier[0]["earlier"]].index(uploaded.short_id)
+    say(line, {"do": "continue", "place": place})
+    eventually(lambda: line.facts["id"] == uploaded.short_id)
+    eventually(lambda: len(session.profiles) == 10)  # the nine of that session, and what came along
+    assert line.failure == ""
+    session.select("july")
+    assert [one["label"] for one in picker.facts["chosen"]] == ["july"]
+
+
+def test_a_session_can_be_opened_by_its_id_and_left_for_a_new_one(uploaded, session, say, eventually):
+    line = panels.SessionPanel(session)
+    say(line, {"do": "open", "id": f" {uploaded.session_id} ", "endpoint": ""})
+    eventually(lambda: len(session.profiles) == 9)
+    say(line, {"do": "open", "id": "", "endpoint": ""})
+    eventually(lambda: line.facts["state"] == "new")
+    assert session.profiles == ()
+    assert uploaded.session_id not in str(line.get_state())
+
+
+def test_an_endpoint_that_is_none_is_said(session, say, eventually, flights):
+    line, upload = panels.SessionPanel(session), panels.UploadPanel(session)
+    session.add(flights / "batch-2013-07-08.bin")
+    say(line, {"do": "open", "id": "", "endpoint": "not an address"})
+    eventually(lambda: line.facts["endpoint"] == "(no URL)")
+    say(upload, {"do": "upload"})
+    assert eventually(lambda: upload.facts["trouble"] or upload.failure)

@@ -24,6 +24,54 @@ function render({ model, el }) {
     "refresh",
   );
   const notice = h("div", { class: "sb-notice" });
+
+  // ---- another session -------------------------------------------------------------------------
+  const earlier = h("ul", { class: "sb-earlier", "aria-label": "Earlier sessions" });
+  const field = (words, placeholder) => h("input", { type: "text", "aria-label": words, placeholder, spellcheck: "false", autocomplete: "off", autocapitalize: "off" });
+  // An id opens its session to whoever has it: it goes to the kernel in one message, and the field is emptied.
+  const [idField, endpointField] = [field("Session id", "session id, or empty for a new one"), field("Endpoint", "endpoint, or empty for the default")];
+  const form = h("form", { class: "sb-form sb-open" }, idField, endpointField, button("Open", { type: "submit" }, () => {}));
+  const other = h(
+    "details",
+    { class: "sb-other" },
+    h("summary", {}, "Another session"),
+    h("div", { class: "sb-inside" }, h("p", { class: "sb-quiet" }, "What was not sent yet comes along. This session stays as it is, and is among the earlier ones."), earlier, form),
+  );
+  other.addEventListener("toggle", () => other.open && model.send({ do: "recall" }));
+  sendOnEnter(form);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    model.send({ do: "open", id: idField.value, endpoint: endpointField.value });
+    idField.value = "";
+    other.open = false;
+  });
+  const when = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+  panel.hear((message) => {
+    if (!message.earlier) return;
+    earlier.replaceChildren(
+      ...message.earlier.map((one, place) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "sb-mono" }, one.id),
+          h(
+            "span",
+            { class: "sb-quiet" },
+            [when.format(one.used), one.endpoint, many(one.profiles, "profile"), one.unfinished && `${number.format(one.unfinished)} not sent`, one.state !== "open" && one.state]
+              .filter(Boolean)
+              .join(" · "),
+          ),
+          one.id === model.get("facts").id
+            ? h("span", { class: "sb-quiet" }, "shown")
+            : button(one.unfinished && one.state === "open" ? "Finish" : "Continue", { class: "sb-small", "aria-label": `Continue ${one.id}` }, () => {
+                model.send({ do: "continue", place });
+                other.open = false;
+              }),
+        ),
+      ),
+    );
+    if (!message.earlier.length) earlier.append(h("li", { class: "sb-quiet" }, "There are no earlier sessions."));
+  });
   panel.body.append(
     h(
       "div",
@@ -35,6 +83,7 @@ function render({ model, el }) {
       h("span", { class: "sb-where" }, endpoint, refresh),
     ),
     notice,
+    other,
   );
   panel.follow("facts", () => {
     const facts = model.get("facts");
