@@ -13,7 +13,7 @@ import msgspec
 
 from .errors import ConfigurationError
 from .retry import Retry
-from .secrecy import origin_of
+from .secrecy import Discreet, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,20 +25,15 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"x-api-key", "host", "content-length", "transfer-encoding", "x-request-id"})
 
 
-class Settings(msgspec.Struct, frozen=True, dict=True):
+class Settings(Discreet, frozen=True, dict=True):
     """What every request of a client has in common; `endpoint` and `api_key` are secrets and not shown."""
 
+    _shown = ("origin", "key_label", "timeout", "retry")
     endpoint: str
     api_key: str | None
     timeout: float
     retry: Retry
     headers: tuple[tuple[str, str], ...] = ()
-
-    def __repr__(self) -> str:
-        return f"Settings({self.origin!r}, api_key={self.key_label!r}, timeout={self.timeout}, {self.retry})"
-
-    def __rich_repr__(self) -> Any:  # msgspec's would show everything
-        yield repr(self)
 
     @cached_property
     def origin(self) -> str:

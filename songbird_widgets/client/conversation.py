@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Generator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import urljoin
 
 import msgspec
@@ -19,7 +19,7 @@ from . import errors
 from .models import ErrorResponse
 from .operations import OPERATIONS, check
 from .retry import Repeat, Retry, Trouble, pause_before, retry_after
-from .secrecy import excerpt, origin_of
+from .secrecy import Discreet, excerpt, origin_of
 
 if TYPE_CHECKING:
     from .configuration import Settings
@@ -31,31 +31,7 @@ _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
 AGENT = ("User-Agent", "songbird-widgets")
 
 
-class Body(Protocol):
-    """A body that is too large to hold, or whose sending someone watches."""
-
-    @property
-    def blocking(self) -> bool:
-        """Whether making the chunks waits for a disk."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """Return all of it anew, for one attempt."""
-
-
-class _Record(msgspec.Struct, frozen=True):
-    """Something immutable whose contents may be secret, so that only `_shown` of it is in its repr."""
-
-    _shown: ClassVar[tuple[str, ...]] = ()
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
-        return f"{type(self).__name__}({shown})"
-
-    def __rich_repr__(self) -> Any:  # msgspec's would show everything
-        yield repr(self)
-
-
-class Exchange(_Record, frozen=True):
+class Exchange(Discreet, frozen=True):
     """A request to send, with the seconds that it may take in all, and without a sign of life."""
 
     _shown = ("operation", "method")
@@ -63,19 +39,19 @@ class Exchange(_Record, frozen=True):
     method: str
     url: str
     headers: tuple[tuple[str, str], ...]
-    content: Any  # bytes, a Body or None
+    content: Any  # bytes, None, or something with `chunks()`, made anew for each attempt, and `blocking`
     seconds: float
     stall: float
     request_id: str | None = None
 
 
-class Pause(_Record, frozen=True):
+class Pause(Discreet, frozen=True):
     """Seconds to wait."""
 
     seconds: float
 
 
-class Reply(_Record, frozen=True):
+class Reply(Discreet, frozen=True):
     """An answer, whatever it says; names of headers in lower case."""
 
     _shown = ("status",)
@@ -84,7 +60,7 @@ class Reply(_Record, frozen=True):
     body: bytes
 
 
-class Failure(_Record, frozen=True):
+class Failure(Discreet, frozen=True):
     """Why there is no answer, in words without secrets; `error` if the request itself could not be made."""
 
     _shown = ("trouble", "detail")
@@ -97,7 +73,7 @@ Outcome: TypeAlias = Reply | Failure
 Steps: TypeAlias = Generator[Exchange | Pause, Reply | Failure | None, T]
 
 
-class RawResponse(_Record, Generic[T], frozen=True):
+class RawResponse(Discreet, Generic[T], frozen=True):
     """An answer as it came, for those who need its headers or the fields that the messages leave out.
 
     `headers` have names in lower case. Headers and content may hold secrets; the repr shows neither.

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from .secrecy import origin_of, plain, short_id
+from .secrecy import Discreet, origin_of, plain, short_id
 
 T = TypeVar("T")
 
@@ -25,15 +25,12 @@ def _shown(name: str, value: Any) -> str:
     return repr(origin_of(value) + "/…" if name.endswith("_url") else plain(value))
 
 
-class Message(msgspec.Struct, frozen=True, rename="camel"):
+class Message(Discreet, frozen=True, rename="camel"):
     """What all messages have in common: immutable, camelCase on the wire, reprs without secrets."""
 
     def __repr__(self) -> str:
         shown = (f"{name}={_shown(name, getattr(self, name))}" for name in self.__struct_fields__)
         return f"{type(self).__name__}({', '.join(shown)})"
-
-    def __rich_repr__(self) -> Any:  # msgspec gives every struct one that shows all values
-        yield repr(self)
 
 
 class Request(Message, Generic[T], frozen=True):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, unquote
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +18,19 @@ _QUERY_VALUE = re.compile(r"([?&;][\w.-]+=)[^&;\s\"'<>]+")
 _SESSION_ID = re.compile(r"\bsession-[A-Za-z0-9_-]{5,}")
 _UNSEEN_ELEMENT = re.compile(r"<(script|style|head)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>?")
+
+
+class Discreet(msgspec.Struct, frozen=True):
+    """Something immutable whose contents may be secret, so that its repr has only what `_shown` names."""
+
+    _shown: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self._shown)
+        return f"{type(self).__name__}({shown})"
+
+    def __rich_repr__(self) -> Any:  # msgspec's own would show everything
+        yield repr(self)
 
 
 def short_id(identifier: str) -> str:

@@ -89,9 +89,9 @@ class _Client:
         raise TypeError("A client holds connections and secrets and cannot be pickled: make a new one.")
 
 
-def _request(kind: type[_R], given: object, **fields: Any) -> _R:
-    """Return the request message that was given as one, or make it from the fields given as keywords."""
-    return given if isinstance(given, kind) else cast("Any", kind)(**fields)
+def _request(kind: type[_R], given: object, *before: object) -> _R:
+    """Return the request message that was given as one, or make it; what was given is its last field."""
+    return given if isinstance(given, kind) else cast("Any", kind)(*before, given)
 
 
 class Songbird(_Client):
@@ -169,13 +169,13 @@ class Songbird(_Client):
 
     def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
         """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
-        return self.send(_request(m.CreateSessionRequest, user_id, user_id=user_id))
+        return self.send(_request(m.CreateSessionRequest, user_id))
 
     def get_session(
         self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None
     ) -> m.GetSessionResponse:
         """Return a session's organization, model and user; needs an API key, the client's or this one."""
-        return self.send(_request(m.GetSessionRequest, session_id, session_id=session_id), api_key)
+        return self.send(_request(m.GetSessionRequest, session_id), api_key)
 
     def create_dataset_profile_upload(
         self,
@@ -198,8 +198,7 @@ class Songbird(_Client):
             Where to store it, for endpoints that have a choice.
         """
         body = m.LogAsyncRequest(cast("int", dataset_timestamp), tuple(segment_tags), region)
-        kind = m.CreateDatasetProfileUploadRequest
-        return self.send(_request(kind, session_id, log_async_request=body, session_id=session_id))
+        return self.send(_request(m.CreateDatasetProfileUploadRequest, session_id, body))
 
     def create_reference_profile_upload(
         self,
@@ -210,8 +209,7 @@ class Songbird(_Client):
     ) -> m.LogSessionReferenceResponse:
         """Ask for a slot for a reference profile, known by the id in the answer and shown by its alias."""
         body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
-        kind = m.CreateReferenceProfileUploadRequest
-        return self.send(_request(kind, session_id, log_reference_request=body, session_id=session_id))
+        return self.send(_request(m.CreateReferenceProfileUploadRequest, session_id, body))
 
     def batch_create_reference_profile_upload(
         self,
@@ -220,8 +218,7 @@ class Songbird(_Client):
     ) -> m.BatchLogSessionReferenceResponse:
         """Ask for slots for several reference profiles at once."""
         body = m.BatchLogReferenceRequest(tuple(references))
-        kind = m.BatchCreateReferenceProfileUploadRequest
-        return self.send(_request(kind, session_id, batch_log_reference_request=body, session_id=session_id))
+        return self.send(_request(m.BatchCreateReferenceProfileUploadRequest, session_id, body))
 
     def claim_guest_session(
         self,
@@ -234,9 +231,7 @@ class Songbird(_Client):
         An error whose `ambiguous` is true leaves open whether that happened. The claim is then not repeated:
         `get_session` says that the session has expired if it did.
         """
-        return self.send(
-            _request(m.ClaimGuestSessionRequest, session_id, session_id=session_id, org_id=org_id), api_key
-        )
+        return self.send(_request(m.ClaimGuestSessionRequest, session_id, org_id), api_key)
 
     def get_session_profile_observatory_link(
         self,
@@ -249,16 +244,13 @@ class Songbird(_Client):
         if isinstance(reference_profile_ids, str):
             raise ValidationError("The reference profile ids must be a list of ids, not one text.")
         body = m.GetProfileObservatoryLinkRequest(moments, tuple(reference_profile_ids))
-        kind = m.GetSessionProfileObservatoryLinkRequest
-        return self.send(
-            _request(kind, session_id, get_profile_observatory_link_request=body, session_id=session_id)
-        )
+        return self.send(_request(m.GetSessionProfileObservatoryLinkRequest, session_id, body))
 
     def list_session_profiles(
         self, session_id: str | m.ListSessionProfilesRequest
     ) -> m.ListSessionProfilesResponse:
         """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
-        return self.send(_request(m.ListSessionProfilesRequest, session_id, session_id=session_id))
+        return self.send(_request(m.ListSessionProfilesRequest, session_id))
 
 
 def _awaited(

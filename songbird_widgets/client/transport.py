@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from .conversation import Body, Exchange, Outcome
+    from .conversation import Exchange, Outcome
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
@@ -331,7 +331,7 @@ class AsyncWire(_Lines):
             await pool.aclose()
 
 
-async def _achunks(body: Body) -> AsyncIterator[bytes]:
+async def _achunks(body: Any) -> AsyncIterator[bytes]:
     chunks = body.chunks()
     while chunk := (await asyncio.to_thread(next, chunks, b"") if body.blocking else next(chunks, b"")):
         yield chunk
