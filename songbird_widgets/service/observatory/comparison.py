@@ -228,6 +228,7 @@ class Comparison:
 
     library: Library
     sides: tuple[Side, ...]
+    _kept: dict[str, Columns] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def shown(self) -> tuple[Side, ...]:
@@ -257,7 +258,12 @@ class Comparison:
 
     def columns(self, name: str) -> Columns:
         """Return a column in all shown sides; decodes nothing yet."""
-        return Columns(self.library, self.shown, name)
+        if len(self.names) > SMALL:
+            return Columns(self.library, self.shown, name)
+        # Few enough to stay decoded while a page is made: its summary and its rows look at the same ones.
+        if name not in self._kept:
+            self._kept[name] = Columns(self.library, self.shown, name)
+        return self._kept[name]
 
     def missing(self, name: str) -> bool:
         """Whether P1 has a column that another side lacks."""

@@ -31,7 +31,7 @@ MOST_OUTLINE_NAMES = 200_000
 """Column names kept, over all outlines."""
 
 _BATCH = re.compile(r"-?[0-9]{1,16}")
-_ROWS_FROM = 16
+_ROWS_FROM = 4
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
@@ -187,14 +188,16 @@ def item_shares(column: Column | None) -> dict[str, float]:
     sketch = column.frequent_items if column is not None else None
     if sketch is None or not sketch.total:
         return {}
-    return {item.value: item.estimate / sketch.total for item in sketch.items}
+    shares = (sketch.weights + sketch.offset) / sketch.total
+    return dict(zip(sketch.values, shares.tolist(), strict=True))
 
 
 def common_items(shares: Sequence[dict[str, float]], most: int, most_numbers: int) -> list[str]:
     """Return the items that say most about any of several profiles: by number if all are, else by share."""
     best: dict[str, float] = {}
     for share in shares:
-        for name, fraction in share.items():
+        # Heaviest first, and what is among the heaviest of all is among the heaviest of its own profile.
+        for name, fraction in islice(share.items(), most_numbers):
             best[name] = max(best.get(name, 0.0), fraction)
     by_share = sorted(best, key=lambda name: (-best[name], name))
     few = by_share[:most_numbers]
