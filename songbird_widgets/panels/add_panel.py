@@ -52,6 +52,7 @@ class AddPanel(Panel):
     _esm = module("add_panel.js")
     _watched = ("state", "profiles")
     _by_itself = frozenset({"complete", "piece"})
+    _of_the_owner = frozenset({"add", "complete"})
 
     def __init__(self, session: Session, **layout: Any) -> None:
         self._arrivals: dict[str, _Arrival] = {}
@@ -82,6 +83,7 @@ class AddPanel(Panel):
             ],
             "more": max(0, len(waiting) - _MOST_LINES),
             "busy": self._jobs > 0,
+            "visited": self._visited,
             "added": [sentence(p.label, 120) for p in self._added[:_MOST_NAMED]],
             "count": len(self._added),
             "problems": [

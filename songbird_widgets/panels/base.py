@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
+from ..jupyter import discovery
 from ..session.jobs import Lane
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ class Panel(anywidget.AnyWidget):
     _watched: ClassVar[Sequence[str]] = ()
     #: Messages that no person sends, so that they dismiss no failure that a person has yet to read.
     _by_itself: ClassVar[frozenset[str]] = frozenset()
+    #: Messages that only the kernel's owner may send. Behind Voilà sit visitors: they must not reach the owner's
+    #: files, other sessions or keys.
+    _of_the_owner: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: Session, **layout: Any) -> None:
         # Changes arrive from the session's threads and from the main thread; the lock keeps an older view of
@@ -71,6 +75,7 @@ class Panel(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._lane = Lane("songbird-panel")
         self._following = False
+        self._visited = discovery.front_end() == "voila"
         self.session = session
         # A continued session finds out what it holds before anything waits for this panel's lock.
         _ = session.profiles
@@ -126,9 +131,16 @@ class Panel(anywidget.AnyWidget):
                 return  # of another version of the view, or of anywidget itself
             if name not in self._by_itself:
                 self._fail("")
+            self._refuse_visitors(name)
             handler(content, buffers)
         except Exception as error:  # noqa: BLE001 - shown to the person
             self._fail(in_words(error))
+
+    def _refuse_visitors(self, name: object) -> None:
+        if self._visited and name in self._of_the_owner:
+            raise PermissionError(
+                "This is not open to a dashboard's visitors: its author does it in a notebook."
+            )
 
     def _do_forget(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         """Dismiss the failure: `_on_message` has done it."""

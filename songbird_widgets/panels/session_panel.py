@@ -39,6 +39,7 @@ class SessionPanel(Panel):
     _esm = module("session_panel.js")
     _watched = ("state", "endpoint_label", "short_id", "notice", "busy")
     _by_itself = frozenset({"look"})
+    _of_the_owner = frozenset({"recall", "continue", "open"})
 
     def __init__(self, session: Session, **layout: Any) -> None:
         self._looked_at = float("-inf")
@@ -55,6 +56,7 @@ class SessionPanel(Panel):
             "state": self.session.state,
             "words": _WORDS[self.session.state],
             "busy": self.session.busy,
+            "visited": self._visited,
             "notice": None if notice is None else {"level": notice.level, "text": sentence(notice.text)},
         }
 

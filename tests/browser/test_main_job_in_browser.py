@@ -61,6 +61,11 @@ def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, base_url, 
     options = picker.get_by_role("listbox").get_by_role("option")
     expect(options).to_have_count(9)
 
+    # Behind Voilà sit visitors: the owner's files and other sessions are not offered to them.
+    mine = name != "voila"
+    expect(someone.panel("add").get_by_role("combobox", name="Path or glob")).to_be_visible(visible=mine)
+    expect(someone.panel("session").get_by_text("Another session")).to_be_visible(visible=mine)
+
     # The notebook has chosen three; let them go, and choose others by clicking.
     chips = picker.locator(".sb-chip[data-p]")
     expect(chips).to_have_count(3)

@@ -158,3 +158,24 @@ def test_an_endpoint_that_is_none_is_said(session, say, eventually, flights):
     eventually(lambda: line.facts["endpoint"] == "(no URL)")
     say(upload, {"do": "upload"})
     assert eventually(lambda: upload.facts["trouble"] or upload.failure)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (panels.SessionPanel, {"do": "recall"}),
+        (panels.SessionPanel, {"do": "continue", "place": 0}),
+        (panels.SessionPanel, {"do": "open", "id": "", "endpoint": "http://127.0.0.1:1"}),
+        (panels.AddPanel, {"do": "add", "source": "/etc/passwd"}),
+        (panels.AddPanel, {"do": "complete", "text": "/"}),
+        (panels.ClaimPanel, {"do": "claim", "organization": "", "key": ""}),
+    ],
+)
+def test_a_dashboards_visitors_reach_nothing_of_its_owner(uploaded, say, monkeypatch, kind, content):
+    monkeypatch.setenv("VOILA_REQUEST_URL", "http://127.0.0.1:8866/")
+    panel = kind(uploaded)
+    panel.comm.sent.clear()
+    say(panel, content)
+    assert "author" in panel.failure
+    assert "custom" not in [message["data"]["method"] for message in panel.comm.sent]
+    assert uploaded.state == "open"

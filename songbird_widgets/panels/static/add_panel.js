@@ -172,6 +172,7 @@ function render({ model, el }) {
   panel.follow("facts", () => {
     const f = model.get("facts");
     add.disabled = f.closed;
+    add.parentNode.hidden = f.visited; // paths are those of the kernel's owner
     choose.disabled = f.closed;
     fill(said, JSON.stringify([f.busy, f.count, f.added]), () => {
       if (f.busy) return [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Reading…"];

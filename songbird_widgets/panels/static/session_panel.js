@@ -95,6 +95,7 @@ function render({ model, el }) {
     endpoint.textContent = facts.endpoint;
     endpoint.title = facts.endpoint;
     refresh.disabled = facts.busy;
+    other.hidden = facts.visited;
     fill(notice, JSON.stringify(facts.notice), () =>
       facts.notice?.text && [facts.notice.level === "info" ? null : icon("warning"), folded(facts.notice.text)],
     );
