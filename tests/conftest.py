@@ -1,21 +1,50 @@
-"""What tests of several rooms need: an environment with whylogs, made once."""
+"""What tests of several rooms need: an environment with whylogs, made once, and a browser, started once."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 # whylogs 1.6.4 fails on newer numpy and pandas. Then second oracles for sketches and distances, the package
 # itself, which must work beside whylogs, and what runs its notebook there.
 REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel", "nbclient")
 FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
+
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Put what needs the browser last: while Playwright runs, this thread has an event loop, which others cannot have."""
+    items.sort(key=lambda item: "browser" in item.fixturenames)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium. Without one a test is skipped, on a continuous integration server it fails."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        _give_up("No Chromium is on PATH; install it with `apt-get install chromium`.")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,21 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ORACLE = Path(__file__).parents[1] / "profiles" / "data"
 START_SECONDS = 60.0
 WAIT_MS = 30_000
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 # Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme: their scripts lie under static/.
 # Ours are modules from blob: addresses.
 _PLACES = re.compile(r"(?:https?|blob):[^\s)]+")
@@ -69,20 +60,6 @@ class FrontEnd:
             return  # Voilà ends a visitor's kernel itself
         for session in self.ask("api/sessions"):
             self.ask(f"api/sessions/{session['id']}", "DELETE")
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        reason = "no Chromium on PATH; install it with `apt-get install chromium`"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def isolated(home):

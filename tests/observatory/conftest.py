@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,29 +147,3 @@ def flights(service):
 def guest(service):
     """An empty session."""
     return service.guest()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Headless Chromium; it is part of what CI must have."""
-    playwright = pytest.importorskip("playwright.sync_api")
-    path = os.environ.get("SONGBIRD_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is missing: install it, or set SONGBIRD_CHROMIUM to its path.")
-        pytest.skip("Chromium is not installed, so pages cannot be looked at in a browser.")
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(
-            executable_path=path,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-            ],
-        )
-        yield opened
-        opened.close()
