@@ -1,4 +1,4 @@
-"""Exchanges over real connections: the only module that imports httpx.
+"""Exchanges over real connections: the only module that imports httpx, and only when it is needed.
 
 Clients send through httpcore, the engine inside httpx, over a network backend of their own: here each read
 knows how long the whole exchange may still take and whether the caller has said stop, while no timeout of
@@ -25,7 +25,6 @@ from urllib.parse import urlsplit
 
 import anyio
 import httpcore
-import httpx
 
 from .conversation import Failure, Reply
 from .errors import ConfigurationError, SongbirdError
@@ -35,6 +34,7 @@ from .secrecy import origin_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    import httpx
     from typing_extensions import Self
 
     from .conversation import Exchange, Outcome
@@ -181,17 +181,17 @@ class Route(NamedTuple):
 class _Lines:
     """A client's connections, a pool for each origin: made when needed, and again in a forked child."""
 
-    # httpx's client and transport, httpcore's pool, and the name of what sends with the latter two
-    _kinds: tuple[type, type, type, str]
+    _fitting: tuple[str, str]  # the httpx client and transport that can be given
+    _pool_kind: Any
+    _handle: str  # what sends with a transport or a pool
     _backend: Any
 
     def __init__(self, route: Route, lender: _Lines | None = None) -> None:
         if route.http_client is not None and (route.transport or route.proxy or route.verify is not True):
             raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
-        for given, kind in zip(route[:2], self._kinds[:2], strict=True):
-            if given is not None and not isinstance(given, kind):
-                name = type(given).__name__
-                raise ConfigurationError(f"This client needs an httpx.{kind.__name__}, not {name}.")
+        for given, kind in zip(route[:2], self._fitting, strict=True):
+            if given is not None and kind not in {base.__name__ for base in type(given).__mro__}:
+                raise ConfigurationError(f"This client needs an httpx.{kind}, not {type(given).__name__}.")
         self.route, self._lender = route, lender
         self._context: ssl.SSLContext | None = None
         self._start()
@@ -215,8 +215,8 @@ class _Lines:
             request = _for_httpx(exchange, content)
             return self.route.http_client.send(request, stream=True, auth=None, follow_redirects=False)
         if self.route.transport is not None:
-            return getattr(self.route.transport, self._kinds[3])(_for_httpx(exchange, content))
-        return getattr(self._pool(exchange.url), self._kinds[3])(_for_httpcore(exchange, content))
+            return getattr(self.route.transport, self._handle)(_for_httpx(exchange, content))
+        return getattr(self._pool(exchange.url), self._handle)(_for_httpcore(exchange, content))
 
     def _pool(self, url: str) -> Any:
         if self._pid != os.getpid():
@@ -235,7 +235,7 @@ class _Lines:
         if proxy is not None:
             options["proxy"] = _proxy(proxy, self.context() if proxy.startswith("https:") else None)
         connections = _CONNECTIONS if self._lender is None else 1
-        return self._kinds[2](
+        return self._pool_kind(
             ssl_context=self.context() if origin.startswith("https:") else None,
             max_connections=connections,
             max_keepalive_connections=connections,
@@ -253,7 +253,7 @@ class _Lines:
 class Wire(_Lines):
     """Sends exchanges and waits for their answers; usable from many threads."""
 
-    _kinds = (httpx.Client, httpx.BaseTransport, httpcore.ConnectionPool, "handle_request")
+    _fitting, _handle, _pool_kind = ("Client", "BaseTransport"), "handle_request", httpcore.ConnectionPool
     _backend = _Backend()
 
     def send(self, exchange: Exchange, stopped: Callable[[], bool] | None = None) -> Outcome:
@@ -281,12 +281,8 @@ class Wire(_Lines):
 class AsyncWire(_Lines):
     """Sends exchanges on one event loop."""
 
-    _kinds = (
-        httpx.AsyncClient,
-        httpx.AsyncBaseTransport,
-        httpcore.AsyncConnectionPool,
-        "handle_async_request",
-    )
+    _fitting, _handle = ("AsyncClient", "AsyncBaseTransport"), "handle_async_request"
+    _pool_kind = httpcore.AsyncConnectionPool
     _backend = httpcore.AnyIOBackend()
     _loop: asyncio.AbstractEventLoop | None = None
 
@@ -368,6 +364,8 @@ def _for_httpcore(exchange: Exchange, content: Any) -> httpcore.Request:
 
 
 def _for_httpx(exchange: Exchange, content: Any) -> httpx.Request:
+    import httpx  # noqa: PLC0415 - it takes as long as all the rest, and is needed for what is injected only
+
     return httpx.Request(
         exchange.method,
         exchange.url,
@@ -384,8 +382,8 @@ def _bound(body: bytearray, attempt: _Attempt) -> None:
 
 
 def _reply(response: Any, body: bytearray) -> Reply:
-    raw = response.headers.raw if isinstance(response, httpx.Response) else response.headers
-    status = response.status_code if isinstance(response, httpx.Response) else response.status
+    raw = getattr(response.headers, "raw", response.headers)  # httpx's, or httpcore's
+    status = response.status_code if hasattr(response, "status_code") else response.status
     return Reply(status, {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in raw}, bytes(body))
 
 
@@ -393,6 +391,8 @@ def _trusting(verify: bool | str | Path | ssl.SSLContext) -> ssl.SSLContext:
     if isinstance(verify, ssl.SSLContext):
         return verify
     if isinstance(verify, bool):
+        import httpx  # noqa: PLC0415 - for its choice of authorities
+
         return httpx.create_ssl_context(verify=verify)
     with contextlib.suppress(OSError):
         folder = Path(verify).is_dir()
@@ -416,6 +416,8 @@ def _environments_proxy(origin: str) -> str | None:
 
 
 def _proxy(proxy: str, context: ssl.SSLContext | None) -> httpcore.Proxy:
+    import httpx  # noqa: PLC0415 - for its reading of such addresses
+
     parsed = None
     with contextlib.suppress(ValueError, httpx.InvalidURL):
         parsed = httpx.Proxy(proxy)
