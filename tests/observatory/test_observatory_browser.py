@@ -16,9 +16,10 @@ ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
 
 
 @pytest.fixture(scope="session")
-def axe(request):
+def axe(request, tmp_path_factory):
     """The source of axe-core, installed by npm into pytest's cache."""
-    folder = request.config.cache.mkdir("axe-core")
+    cache = getattr(request.config, "cache", None)
+    folder = Path(cache.mkdir("axe-core") if cache is not None else tmp_path_factory.mktemp("axe-core"))
     script = folder / "node_modules" / "axe-core" / "axe.min.js"
     if not script.exists():
         options = ["--prefix", str(folder), "--no-save", "--no-audit", "--no-fund"]
