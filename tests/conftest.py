@@ -31,7 +31,7 @@ CHROMIUM_ARGUMENTS = [
 
 
 def pytest_collection_modifyitems(items):
-    """Put what needs the browser last: while Playwright runs, this thread has an event loop, which others cannot have."""
+    """Put what needs the browser last: while Playwright runs, its event loop is this thread's only one."""
     items.sort(key=lambda item: "browser" in item.fixturenames)
 
 

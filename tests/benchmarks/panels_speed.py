@@ -15,15 +15,22 @@ import statistics
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-_SPEC = importlib.util.spec_from_file_location(
-    "browsers", Path(__file__).parents[1] / "browser" / "conftest.py"
-)
-browsers = importlib.util.module_from_spec(_SPEC)
-sys.modules["browsers"] = browsers
-_SPEC.loader.exec_module(browsers)
+
+def _conftest(name: str, path: Path) -> Any:
+    """Load what the tests' fixtures are made of."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    sys.modules[name] = module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_TESTS = Path(__file__).parents[1]
+chromium = _conftest("chromium", _TESTS / "conftest.py")
+browsers = _conftest("browsers", _TESTS / "browser" / "conftest.py")
 
 SETUP = """
 import songbird_widgets as sw
@@ -97,7 +104,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=browsers.CHROMIUM_ARGUMENTS
+            executable_path=shutil.which("chromium"), args=chromium.CHROMIUM_ARGUMENTS
         )
         environment = browsers.isolated(Path(home) / "home")
         with browsers.serve("lab", environment, Path(home)) as lab:
@@ -172,7 +179,7 @@ def long_lists(someone: browsers.Desk, rounds: int) -> None:
             target = {10_000: "250 ms", 100_000: "500 ms"}[count] if name == "ProfilePicker" else "to compare"
             report(f"{name}, {count:,} rows visible", statistics.median(taken), target)
     page.evaluate(RUN_CELL, [cell, ".jp-RenderedText"])
-    print(page.evaluate("() => [...document.querySelectorAll('.jp-OutputArea-output pre')].at(-1).innerText"))  # noqa: T201 - a benchmark prints
+    print(page.evaluate("() => [...document.querySelectorAll('.jp-OutputArea-output pre')].at(-1).innerText"))
     page.evaluate(RUN_CELL, [cell + 1, ".sb-option"])
     page.wait_for_timeout(500)
     typed, clicked = [], []
@@ -194,7 +201,7 @@ def long_lists(someone: browsers.Desk, rounds: int) -> None:
 
 
 def report(what: str, milliseconds: float, target: str) -> None:
-    print(f"{what:<55} {milliseconds:8.0f} ms   (target {target})", flush=True)  # noqa: T201 - a benchmark prints
+    print(f"{what:<55} {milliseconds:8.0f} ms   (target {target})", flush=True)
 
 
 if __name__ == "__main__":
