@@ -29,7 +29,7 @@ def _conftest(name: str, path: Path) -> Any:
 
 
 _TESTS = Path(__file__).parents[1]
-chromium = _conftest("chromium", _TESTS / "conftest.py")
+shared = _conftest("shared", _TESTS / "conftest.py")
 browsers = _conftest("browsers", _TESTS / "browser" / "conftest.py")
 
 SETUP = """
@@ -104,7 +104,7 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=chromium.CHROMIUM_ARGUMENTS
+            executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS
         )
         environment = browsers.isolated(Path(home) / "home")
         with browsers.serve("lab", environment, Path(home)) as lab:
