@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+from concurrent.futures import wait
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ..jupyter import discovery
+from .jobs import Lane
 from .links import anchor
 
 if TYPE_CHECKING:
@@ -16,12 +19,18 @@ if TYPE_CHECKING:
     from .state import SessionProfile, UploadStatus
 
 _ROWS = 100
+_LINK_SECONDS = 0.7
+# A document keeps what it gets, and nobody looks at it before it is done.
+_DOCUMENT_SECONDS = 10.0
 
 
 def bundle(session: Session) -> dict[str, Any]:
     """Return what Jupyter displays: the panel where widgets can be shown, and HTML and text beside it."""
+    document = in_kernel() and _for_a_document()
+    if in_kernel():
+        _ask_for_link(session, _DOCUMENT_SECONDS if document else _LINK_SECONDS)
     static = {"text/plain": as_text(session), "text/html": as_html(session)}
-    if not in_kernel():
+    if document or not in_kernel():
         return static
     try:
         # Upwards in the house, here and in `panel`: a session knows that panels exist, and nothing of them.
@@ -65,8 +74,32 @@ def as_html(session: Session) -> str:
         parts.append(f"<p>and {more} more</p>")
     link = session.current_link
     if link is not None:
-        parts.append(f"<p>{anchor(link.href, link.text)}</p>")
+        # A document that is kept has no origin to which the path of a relay would be relative.
+        address = str(link) if link.endswith(link.href) else link.href
+        parts.append(f"<p>{anchor(address, link.text)}</p>")
     return f'<div class="songbird-static">{"".join(parts)}</div>'
+
+
+def _ask_for_link(session: Session, patience: float) -> None:
+    """Ask beside the cell for the link of the selection, so that the HTML holds it if it comes in time."""
+    chosen = session.selection
+    if not chosen or session.current_link is not None or session.state != "open":
+        return
+    if all(profile.state == "uploaded" for profile in chosen):
+        wait([Lane("songbird-link").submit(lambda: session.link)], timeout=patience)
+
+
+def _for_a_document() -> bool:
+    """Tell whether nobody is there to use a panel: nbconvert, papermill and the like run the cell.
+
+    They cannot answer `input()`, and say so. The page that they write would show a widget only with the help
+    of the internet, and then one without a kernel; Voilà's pages have one.
+    """
+    shell = sys.modules["IPython"].get_ipython()
+    if not hasattr(shell, "get_parent"):
+        return False  # another kernel than ipykernel
+    request: dict[str, Any] = shell.get_parent().get("content", {})
+    return request.get("allow_stdin") is False and discovery.front_end() != "voila"
 
 
 def _line(session: Session) -> str:

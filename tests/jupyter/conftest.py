@@ -10,11 +10,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jupyter_client.manager import KernelManager
 
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "examples" / "profiles"
@@ -28,7 +30,7 @@ _EXTENSIONS = {"songbird_widgets": True, **dict.fromkeys(_OTHERS, False)}
 def environment(tmp_path_factory):
     """Everything that Jupyter, IPython and Songbird keep for a user, in a directory of its own."""
     home = tmp_path_factory.mktemp("home")
-    foreign = ("JUPYTER", "JPY_", "SONGBIRD", "WHYLABS", "VOILA", "SERVER_")
+    foreign = ("JUPYTER", "JPY_", "SONGBIRD", "WHYLABS", "VOILA", "SERVER_", "VSCODE", "COLAB")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     made = {
         **kept,
@@ -195,3 +197,55 @@ def jupyter(request, serve_jupyter):
 def stopped(environment):
     """The local service has just ended."""
     stop_service(environment)
+
+
+SHOWN = {"stream", "display_data", "update_display_data", "execute_result", "error"}
+
+
+class Kernel:
+    """A kernel whose cells can be run one by one."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def run(self, code, *, fails=False, kinds=SHOWN):
+        """Run a cell and return its messages of these kinds in order; by default its outputs."""
+        outputs = []
+
+        def note(message):
+            if message["msg_type"] in kinds:
+                outputs.append((message["msg_type"], message["content"]))
+
+        reply = self.client.execute_interactive(code, timeout=90, output_hook=note)["content"]
+        assert (reply["status"] == "error") == fails, reply
+        return outputs
+
+    def says(self, code):
+        return "".join(content["text"] for kind, content in self.run(code) if kind == "stream")
+
+    def send(self, comm_id, content):
+        """Send a widget's view's custom message."""
+        data = {"method": "custom", "content": content}
+        message = self.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
+        self.client.shell_channel.send(message)
+
+
+@pytest.fixture(scope="session")
+def starting(environment):
+    """Start a kernel: ``with starting(NAME="value of a variable") as (kernel, manager)``."""
+
+    @contextmanager
+    def start(**variables):
+        connection_file = Path(environment["JUPYTER_RUNTIME_DIR"]) / f"kernel-{uuid.uuid4()}.json"
+        manager = KernelManager(kernel_name="python3", connection_file=str(connection_file))
+        manager.start_kernel(env={**environment, **variables})
+        client = manager.blocking_client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(90)
+            yield Kernel(client), manager
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+
+    return start

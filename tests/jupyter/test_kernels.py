@@ -4,63 +4,17 @@ from __future__ import annotations
 
 import queue
 import re
-import uuid
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from jupyter_client.manager import KernelManager
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-class Kernel:
-    """A kernel whose cells can be run one by one."""
-
-    def __init__(self, client):
-        self.client = client
-
-    def run(self, code, *, fails=False):
-        """Run a cell and return its outputs in order."""
-        outputs = []
-
-        def note(message):
-            if message["msg_type"] in {
-                "stream",
-                "display_data",
-                "update_display_data",
-                "execute_result",
-                "error",
-            }:
-                outputs.append((message["msg_type"], message["content"]))
-
-        reply = self.client.execute_interactive(code, timeout=90, output_hook=note)["content"]
-        assert (reply["status"] == "error") == fails, reply
-        return outputs
-
-    def says(self, code):
-        return "".join(content["text"] for kind, content in self.run(code) if kind == "stream")
-
-
-@contextmanager
-def starting(environment):
-    connection_file = Path(environment["JUPYTER_RUNTIME_DIR"]) / f"kernel-{uuid.uuid4()}.json"
-    manager = KernelManager(kernel_name="python3", connection_file=str(connection_file))
-    manager.start_kernel(env=environment)
-    client = manager.blocking_client()
-    client.start_channels()
-    try:
-        client.wait_for_ready(90)
-        yield Kernel(client), manager
-    finally:
-        client.stop_channels()
-        manager.shutdown_kernel(now=True)
-
-
 @pytest.fixture(scope="module")
-def kernel(environment):
-    with starting(environment) as (kernel, manager):
+def kernel(starting):
+    with starting() as (kernel, manager):
         kernel.interrupt = manager.interrupt_kernel
         kernel.run(f"from pathlib import Path; P = Path({str(PROFILES)!r})")
         yield kernel
@@ -154,8 +108,8 @@ def test_an_interrupted_cell_cancels_and_the_kernel_goes_on(kernel):
     assert kernel.says("print(stopped.profiles[0].state, len(stopped.upload()))") == "added 1\n"
 
 
-def test_a_restarted_kernel_finishes_what_was_begun(environment):
-    with starting(environment) as (kernel, manager):
+def test_a_restarted_kernel_finishes_what_was_begun(starting):
+    with starting() as (kernel, manager):
         said = kernel.says(
             "import songbird_widgets as sw\nfrom pathlib import Path\n"
             f"P = Path({str(PROFILES)!r})\nsession = sw.Session()\n"
