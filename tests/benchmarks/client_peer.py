@@ -1,7 +1,7 @@
 """What whylogs 1.6.4 does to upload profiles, for client_speed.py to compare with; runs in whylogs' own environment.
 
-whylogs asks whylabs-client for a slot and calls ``requests.put``, one profile after the other; for references it asks for
-all slots at once. (Its pause of two seconds after each call is left out.) Prints one line of JSON.
+whylogs asks whylabs-client for a slot and calls ``requests.put``, one profile after the other; for references it asks
+for all slots at once. (Its pause of two seconds after each call is left out.) Prints one line of JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from whylabs_client.api.sessions_api import (
 
 
 def main(port, job, count):
-    configuration = Configuration(host=f"http://127.0.0.1:{port}", api_key={"ApiKeyAuth": "xxxxxxxxxx." + "x" * 50})
+    configuration = Configuration(
+        host=f"http://127.0.0.1:{port}", api_key={"ApiKeyAuth": "xxxxxxxxxx." + "x" * 50}
+    )
     configuration.discard_unknown_keys = True
     api = SessionsApi(ApiClient(configuration))
     session, content = "session-benchmark", bytes(40_000)
@@ -37,13 +39,15 @@ def main(port, job, count):
             slot()
     elif job == "batches":
         for _ in range(count):
-            requests.put(slot().upload_url, data=content)
+            requests.put(slot().upload_url, data=content)  # noqa: S113 - whylogs sets none
     else:
         wanted = [LogReferenceRequest(alias=f"alias {n}", datasetTimestamp=0) for n in range(count)]
         request = BatchLogReferenceRequest(session_id=session, references=wanted)
-        answer = api.batch_create_reference_profile_upload(batch_log_reference_request=request, session_id=session)
+        answer = api.batch_create_reference_profile_upload(
+            batch_log_reference_request=request, session_id=session
+        )
         for reference in answer.references:
-            requests.put(reference.upload_url, data=content)
+            requests.put(reference.upload_url, data=content)  # noqa: S113 - whylogs sets none
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     sys.stdout.write(json.dumps({name: value / count for name, value in seconds.items()}) + "\n")
 

@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415 - each job imports what it measures, and nothing else
 """How fast the client is, beside whylogs 1.6.4 and whylabs-client 0.6.16, in one run.
 
     python tests/benchmarks/client_speed.py --peer-python PATH [--rounds 5]
@@ -30,7 +31,7 @@ MEGABYTE = 1_000_000
 def profiles(kind, count, content=CONTENT):
     from songbird_widgets.client import ProfileUpload
 
-    alias = "alias {}".format if kind == "references" else lambda n: None
+    alias = "alias {}".format if kind == "references" else lambda _: None
     name = "reference" if kind == "references" else "batch"
     return [ProfileUpload(content, name, 1373414400000, alias(n), key=str(n)) for n in range(count)]
 

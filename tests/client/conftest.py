@@ -173,7 +173,7 @@ class Server:
             return
         line.send(200, json.dumps(self.result(seen)).encode(), ["Content-Type: application/json"])
 
-    def result(self, seen):
+    def result(self, seen):  # noqa: PLR0911 - one for each operation
         path = seen.target.partition("?")[0].removeprefix(PATH)
         asked = json.loads(seen.body or b"{}")
         link = f"{self.origin}/resources/model-1/profiles?profile=1&sessionToken={SESSION}"

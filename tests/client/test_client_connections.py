@@ -202,15 +202,15 @@ def test_failures_of_an_injected_transport(failing):
         raise failing(f"{request.url} KEYCANARY")
 
     policy = c.Retry(attempts=2, first_pause=0.001)
-    with c.Songbird("http://h/k/PATHCANARY", transport=httpx.MockTransport(answer), retries=policy) as client:
-        with pytest.raises(c.SongbirdError) as caught:
-            client.create_session("u")
+    client = c.Songbird("http://h/k/PATHCANARY", transport=httpx.MockTransport(answer), retries=policy)
+    with client, pytest.raises(c.SongbirdError) as caught:
+        client.create_session("u")
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
 
 
 def test_errors_that_are_nobodys_failure_come_through():
-    def answer(request):
+    def answer(_):
         raise ZeroDivisionError
 
     with (
@@ -320,9 +320,9 @@ def test_certificates(serve, tmp_path, given):
 
 
 def test_certificates_that_are_not_there(tmp_path):
-    with c.Songbird("https://127.0.0.1:1", verify=tmp_path / "none.pem") as client:
-        with pytest.raises(c.ConfigurationError, match=r"none\.pem"):
-            client.create_session("u")
+    client = c.Songbird("https://127.0.0.1:1", verify=tmp_path / "none.pem")
+    with client, pytest.raises(c.ConfigurationError, match=r"none\.pem"):
+        client.create_session("u")
 
 
 def test_importing_loads_no_httpx():

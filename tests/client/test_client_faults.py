@@ -116,16 +116,16 @@ BROKEN = {
     "reset on connect": reset_on_connect,
     "reset inside request": reset_inside_request,
     "reset inside body": reset_inside_body,
-    "reset after request": on_request(lambda line, seen: line.abort()),
-    "closed after request": on_request(lambda line, seen: None),
-    "truncated head": on_request(lambda line, seen: line.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-")),
-    "truncated body": on_request(lambda line, seen: line.send(200, b'{"id": ', length=50)),
+    "reset after request": on_request(lambda line, _: line.abort()),
+    "closed after request": on_request(lambda *_: None),
+    "truncated head": on_request(lambda line, _: line.sock.sendall(b"HTTP/1.1 200 OK\r\nContent-")),
+    "truncated body": on_request(lambda line, _: line.send(200, b'{"id": ', length=50)),
     "truncated chunk": on_request(cut_chunked),
-    "no HTTP": on_request(lambda line, seen: line.sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")),
-    "other service": on_request(lambda line, seen: line.sock.sendall(b"\x15\x03\x01\x00\x02\x02\x46" * 20)),
+    "no HTTP": on_request(lambda line, _: line.sock.sendall(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")),
+    "other service": on_request(lambda line, _: line.sock.sendall(b"\x15\x03\x01\x00\x02\x02\x46" * 20)),
 }
 STALLED = {
-    "stalled": on_request(lambda line, seen: line.wait()),
+    "stalled": on_request(lambda line, _: line.wait()),
     "stalled head": on_request(half_head),
     "stalled body": on_request(half_body),
     "trickling head": on_request(trickle_head),
@@ -182,7 +182,8 @@ def s3_denial(line, seen):
         return False
     line.body(seen)
     query = seen.target.partition("?")[2]
-    content = f"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message><Q>{query}</Q>"
+    content = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Request has expired</Message>"
+    content += f"<Q>{query}</Q>"
     line.send(403, content.encode(), ["Content-Type: application/xml"])
     return True
 
@@ -585,7 +586,7 @@ def test_tls(serve, authority, case, operation, mode):
 @pytest.mark.parametrize("status", [403, 407, 502])
 def test_proxy_refuses(serve, status, operation, mode):
     def refuse(line, seen):
-        if seen is None or (operation == "PUT" and seen.method not in {"CONNECT"}):
+        if seen is None or (operation == "PUT" and seen.method != "CONNECT"):
             return False
         line.send(status, b"no PROXYCANARY", ["Proxy-Authenticate: Basic realm=PROXYCANARY"])
         line.reset = True

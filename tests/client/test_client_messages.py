@@ -180,7 +180,7 @@ def test_refused_before_sending(endpoint, case):
     message, words = REFUSED[case]
     with (
         c.Songbird(endpoint.endpoint, "key") as client,
-        pytest.raises(c.ValidationError, match="(?s).*") as caught,
+        pytest.raises(c.ValidationError) as caught,
     ):
         client.send(message)
     assert words in str(caught.value)
@@ -192,7 +192,7 @@ def test_refused_before_sending(endpoint, case):
 
 TIMES = {
     1373414400: "looks like seconds (2013-07-10), but milliseconds are expected. Multiply by 1000: 1373414400000.",
-    1373414400000000: "looks like microseconds (2013-07-10), but milliseconds are expected. Divide by 1000: 1373414400000.",
+    1373414400000000: "looks like microseconds (2013-07-10), but milliseconds are expected. Divide by 1000",
     1373414400000000000: "looks like nanoseconds (2013-07-10)",
     10**30: "is not a time",
     -1: "lies before 1970",

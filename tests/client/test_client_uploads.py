@@ -244,7 +244,7 @@ def test_progress(endpoint, upload, tmp_path):
 
 
 def test_a_callback_that_raises_costs_no_upload(endpoint, upload, records):
-    def on_progress(progress):
+    def on_progress(_):
         raise ZeroDivisionError(SESSION)
 
     results = upload(endpoint, [batch(n) for n in range(5)], on_progress=on_progress)
@@ -257,7 +257,7 @@ def test_workers_have_the_callers_context(endpoint):
     variable.set("caller's")
     seen = set()
     with c.Songbird(endpoint.endpoint) as client:
-        c.upload_profiles(client, SESSION, [batch(0)], on_progress=lambda p: seen.add(variable.get()))
+        c.upload_profiles(client, SESSION, [batch(0)], on_progress=lambda _: seen.add(variable.get()))
     assert seen == {"caller's"}
 
 
@@ -338,7 +338,7 @@ def test_a_cancelled_task_leaves_nothing_behind(serve):
     async def main():
         async with c.AsyncSongbird(server.endpoint) as client:
             task = asyncio.create_task(c.aupload_profiles(client, SESSION, [batch(n) for n in range(5)]))
-            while len(server.of("PUT")) < 5:
+            while len(server.of("PUT")) < 5:  # noqa: ASYNC110 - the server's threads know nothing of events
                 await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -385,7 +385,7 @@ def test_one_storage_failure_ends_nothing(serve, upload):
         if seen is None or seen.method != "PUT" or (len(line.server.of("PUT")) not in {2, 3}):
             return False
         broken.append(seen)
-        line.abort()
+        return line.abort()
 
     server = serve(behave)
     results = upload(server, [batch(n) for n in range(10)], concurrency=1)
@@ -432,7 +432,7 @@ def test_a_file_that_changes_meanwhile(serve, upload, tmp_path, change, monkeypa
 
 def removing(file):
     class Vanishing(type(file)):
-        def open(self, *args, **kwargs):
+        def open(self, *_args, **_kwargs):
             raise FileNotFoundError(2, "No such file or directory")
 
     return [batch(0, Vanishing(file)), batch(1)]
