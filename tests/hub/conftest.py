@@ -1,0 +1,219 @@
+"""A real JupyterHub on loopback, with real Chromium in front of it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import expect, sync_playwright
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+USERS = ("ada", "bob")
+# Version 5 wants a newer Node than Debian stable has.
+PROXY = "configurable-http-proxy@4"
+START_SECONDS = 60.0
+WAIT_MS = 120_000  # on a busy machine a user's server takes its time
+# The other extensions installed here only cost time.
+_OTHERS = ("notebook", "voila", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
+SERVER_ARGUMENTS = [
+    "--allow-root",
+    "--LabApp.expose_app_in_browser=True",
+    f"--ServerApp.jpserver_extensions={dict.fromkeys(_OTHERS, False)}",
+]
+CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+
+CONFIGURATION = """
+c.JupyterHub.bind_url = {url!r}
+c.JupyterHub.hub_bind_url = {hub_url!r}
+c.JupyterHub.db_url = "sqlite:///hub.sqlite"
+c.JupyterHub.authenticator_class = "dummy"
+c.DummyAuthenticator.password = {password!r}
+c.Authenticator.allowed_users = set({users!r})
+c.ConfigurableHTTPProxy.command = {proxy!r}
+c.ConfigurableHTTPProxy.api_url = {proxy_url!r}
+c.JupyterHub.spawner_class = "simple"
+c.SimpleLocalProcessSpawner.home_dir_template = {home!r}
+c.Spawner.cmd = [{python!r}, "-m", "jupyterhub.singleuser"]
+c.Spawner.args = {arguments!r}
+c.Spawner.start_timeout = 150
+c.Spawner.http_timeout = 150
+c.Spawner.notebook_dir = {home!r} + "/examples"
+c.Spawner.default_url = "/lab"
+c.Spawner.environment = {{"PYTHONDONTWRITEBYTECODE": "1"}}
+"""
+
+
+def _give_up(reason):
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def proxy_command(request, tmp_path_factory):
+    """The command that starts the proxy, which is installed once and kept in the cache of pytest."""
+    if os.name == "nt":
+        pytest.skip("JupyterHub does not run on Windows.")
+    npm, node = shutil.which("npm"), shutil.which("node")
+    if npm is None or node is None:
+        _give_up("JupyterHub's proxy needs Node: install it with `apt-get install npm`.")
+    cache = getattr(request.config, "cache", None)
+    base = cache.mkdir("hub") if cache is not None else tmp_path_factory.mktemp("hub")
+    folder = Path(base) / PROXY.replace("@", "-")
+    script = folder / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "complete").exists():
+            command = [npm, "install", "--prefix", str(folder), "--no-audit", "--no-fund", PROXY]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+            if done.returncode or not script.exists():
+                _give_up(f"npm could not install {PROXY}: {done.stderr.strip()[-500:]}")
+            (folder / "complete").touch()
+    return [node, str(script)]
+
+
+@pytest.fixture(scope="session")
+def browser():
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        _give_up("no Chromium on PATH; install it with `apt-get install chromium`")
+    expect.set_options(timeout=WAIT_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A running hub; `url` ends with a slash."""
+
+    url: str
+    password: str
+    homes: Path
+    log: Path
+
+    def home(self, user):
+        return self.homes / user
+
+
+def _home(homes, user):
+    home = homes / user
+    shutil.copytree(EXAMPLES, home / "examples")
+    settings = home / ".jupyter" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet), "utf-8")
+
+
+def _free_ports(count):
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def _environment(home):
+    """Leave nothing of this process's own Jupyter and endpoints."""
+    foreign = ("JUPYTER", "JPY_", "SONGBIRD", "WHYLABS", "VOILA", "XDG_", "IPYTHONDIR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {**kept, "HOME": str(home), "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32)}
+
+
+@pytest.fixture(scope="session")
+def hub(proxy_command, tmp_path_factory):
+    """Start a hub with two users, each with a home that holds the examples."""
+    if importlib.util.find_spec("jupyterhub") is None:
+        _give_up("JupyterHub is not installed: pip install 'songbird-widgets[test]'.")
+    directory = tmp_path_factory.mktemp("hub")
+    homes = directory / "homes"
+    for user in USERS:
+        _home(homes, user)
+    public, internal, api = (f"http://127.0.0.1:{port}/" for port in _free_ports(3))
+    password = secrets.token_hex(8)
+    (directory / "hub.py").write_text(
+        CONFIGURATION.format(
+            url=public,
+            hub_url=internal,
+            proxy=proxy_command,
+            proxy_url=api,
+            password=password,
+            users=USERS,
+            arguments=SERVER_ARGUMENTS,
+            home=f"{homes}/{{username}}",
+            python=sys.executable,
+        ),
+        "utf-8",
+    )
+    log = directory / "hub.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterhub", "-f", "hub.py"],
+            cwd=directory,
+            env=_environment(directory),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                urllib.request.urlopen(f"{public}hub/health", timeout=5).close()
+                break
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(
+                        f"JupyterHub did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}"
+                    )
+                time.sleep(0.1)
+        yield Hub(public, password, homes, log)
+    finally:
+        # It ends its users' servers and its proxy; the local services outlive them on purpose.
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+        for user in USERS:
+            command = [sys.executable, "-m", "songbird_widgets", "stop"]
+            subprocess.run(
+                command, env=_environment(homes / user), check=False, capture_output=True, timeout=30
+            )
+
+
+@pytest.fixture
+def visit(browser, hub):
+    """Log somebody in through the hub's form, as far as its own JupyterLab: ``visit("ada")``."""
+    contexts = []
+
+    def log_in(user):
+        context = browser.new_context(viewport={"width": 1280, "height": 1600})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto(hub.url)
+        page.get_by_label("Username").fill(user)
+        page.get_by_label("Password").fill(hub.password)
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"{hub.url}user/{user}/lab*")
+        return page
+
+    yield log_in
+    for context in contexts:
+        context.close()
