@@ -131,6 +131,19 @@ class RelayHandler(JupyterHandler):
     def compute_etag(self) -> None:
         """Leave the tag of an answer to the service."""
 
+    def _log(self) -> None:
+        """Let Jupyter log the request; it hides what is called a token, and not what is a sessionToken."""
+        self._hide_query()
+        super()._log()
+
+    def log_exception(self, *error: Any) -> None:
+        """Let Jupyter log what went wrong, with the request but without its query."""
+        self._hide_query()
+        super().log_exception(*error)
+
+    def _hide_query(self) -> None:
+        self.request.uri = self.request.path
+
     def _target(self) -> tuple[str, str]:
         """Return path and query to ask the service for, as they were sent but without Jupyter's token."""
         raw = urlsplit("http://relay" + str(self.request.uri).partition("#")[0])

@@ -8,7 +8,7 @@ import textwrap
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
@@ -109,6 +109,17 @@ def test_the_log_tells_no_secrets(jupyter, uploaded):
     jupyter.ask(f"{tail(uploaded['link'])}&token=canary-jupyter-token", token=None)
     log = jupyter.log.read_text("utf-8", "replace")
     assert uploaded["key"] not in log
+    assert f"sessionToken={uploaded['id']}" not in unquote(log)
+
+
+def test_a_request_that_is_refused_is_logged_without_its_session(jupyter, uploaded):
+    path = f"songbird/resources/nowhere/profiles?profile=1&sessionToken={uploaded['id']}"
+    assert jupyter.ask(path).status in (403, 404)
+    deadline = time.monotonic() + 30
+    while "songbird/resources/nowhere/profiles" not in jupyter.log.read_text("utf-8", "replace"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert f"sessionToken={uploaded['id']}" not in unquote(jupyter.log.read_text("utf-8", "replace"))
 
 
 def test_the_service_sees_nothing_of_jupyters_login_and_its_failures_are_pages(serve_jupyter):
