@@ -223,11 +223,20 @@ class Kernel:
     def says(self, code):
         return "".join(content["text"] for kind, content in self.run(code) if kind == "stream")
 
-    def send(self, comm_id, content):
-        """Send a widget's view's custom message."""
+    def send(self, comm_id, content, subshell=None):
+        """Send the custom message of a widget's view."""
         data = {"method": "custom", "content": content}
         message = self.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
+        message["header"]["subshell_id"] = subshell
         self.client.shell_channel.send(message)
+
+    def subshell(self):
+        """Return the id of a new subshell, which handles messages beside a busy cell; None if it has none."""
+        reply = self.client.kernel_info(reply=True, timeout=90)["content"]
+        if "kernel subshells" not in reply.get("supported_features", []):
+            return None
+        self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
+        return self.client.get_control_msg(timeout=90)["content"]["subshell_id"]
 
 
 @pytest.fixture(scope="session")
