@@ -420,6 +420,7 @@ def slow(server_class, record_class):
     import logging  # noqa: PLC0415
 
     handler, root = record_class(), logging.getLogger()
+    level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     policy = c.Retry(attempts=2, budget=3.0, first_pause=0.001, longest_pause=0.002)
@@ -441,6 +442,7 @@ def slow(server_class, record_class):
         assert not handler.leaks()
     finally:
         patch.undo()
+        root.setLevel(level)
         root.removeHandler(handler)
 
 
