@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import sys
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-FrontEnd = Literal["jupyter", "hub", "voila", "nbconvert", "ipython", "script"]
+FrontEnd = Literal["jupyter", "hub", "voila", "colab", "vscode", "nbconvert", "ipython", "script"]
 
 RELAY_VARIABLE = "SONGBIRD_RELAY"
 """Environment variable in which a server says where its relay is, as JSON."""
@@ -79,20 +80,60 @@ def front_end() -> FrontEnd:
     environment = os.environ
     if environment.get("VOILA_REQUEST_URL") or environment.get("VOILA_BASE_URL"):
         return "voila"
-    if environment.get("JPY_PARENT_PID"):
-        if environment.get("JUPYTERHUB_SERVICE_PREFIX"):
-            return "hub"
-        # nbconvert and nbclient start kernels too, but keep no server's sessions.
-        return "jupyter" if environment.get("JPY_SESSION_NAME") or relay() is not None else "nbconvert"
-    return "ipython" if _in_ipython() else "script"
+    # Colab's own notebooks know it by its module; its kernels run behind a Jupyter server of its own.
+    if "google.colab" in sys.modules or environment.get("COLAB_RELEASE_TAG"):
+        return "colab"
+    started = environment.get("JPY_PARENT_PID")
+    if started and environment.get("JUPYTERHUB_SERVICE_PREFIX"):
+        return "hub"
+    if started and (environment.get("JPY_SESSION_NAME") or relay() is not None):
+        return "jupyter"
+    # VS Code starts kernels itself. A remote one's lack the first variable, its terminals have neither.
+    if in_kernel() and (environment.get("VSCODE_PID") or environment.get("VSCODE_CWD")):
+        return "vscode"
+    # nbconvert and nbclient start kernels too, but keep no server's sessions.
+    return "nbconvert" if started else "script" if _ipython() is None else "ipython"
 
 
-def _in_ipython() -> bool:
-    try:
-        get_ipython  # type: ignore[name-defined] # noqa: B018 - a builtin that IPython adds
-    except NameError:
-        return False
-    return True
+_FOR_PANELS = {
+    "colab": "Colab shows panels once custom widgets are enabled: run `from google.colab import output` and "
+    "`output.enable_custom_widget_manager()`, then this cell again.",
+    "vscode": "VS Code shows panels if its setting jupyter.widgetScriptSources says where to load widgets from.",
+}
+_FOR_LINKS = {
+    "colab": "Links to the local service lead to Colab's machine, which a browser reaches through Colab's own "
+    "port proxy only.",
+    "vscode": "In a remote window, links open while VS Code forwards the local service's port.",
+}
+
+
+def advice(*, local: bool) -> str:
+    """Say what this front end wants, by its documentation, before it shows panels and opens links.
+
+    Parameters
+    ----------
+    local : bool
+        Whether the links lead to the local service.
+
+    Returns
+    -------
+    str
+        Sentences; empty where nothing need be done.
+    """
+    where = front_end()
+    said = [_FOR_PANELS.get(where, ""), _FOR_LINKS.get(where, "") if local else ""]
+    return " ".join(filter(None, said))
+
+
+def in_kernel() -> bool:
+    """Tell whether this is a Jupyter kernel, whose front end can show HTML and widgets."""
+    return getattr(_ipython(), "kernel", None) is not None
+
+
+def _ipython() -> Any:
+    # Asked only if someone has loaded it: a plain script has none.
+    module = sys.modules.get("IPython")
+    return None if module is None else module.get_ipython()
 
 
 def _relay(base_url: str, url: str | None) -> Relay:

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 
 import ipywidgets  # type: ignore[import-untyped]  # it ships no types
 
+from ..jupyter import discovery
 from .add_panel import AddPanel
 from .claim_panel import ClaimPanel
 from .link_panel import LinkPanel
@@ -39,7 +40,11 @@ def panel(session: Session) -> ipywidgets.VBox:
     main = ipywidgets.VBox([AddPanel(session), ProfilePicker(session)])
     side = ipywidgets.VBox([UploadPanel(session), LinkPanel(session), ClaimPanel(session)])
     columns = ipywidgets.Box([main, side])
-    whole = ipywidgets.VBox([SessionPanel(session), columns])
+    parts = [SessionPanel(session), columns]
+    if discovery.front_end() == "colab":
+        # A widget of ipywidgets itself, which Colab shows before it shows any other.
+        parts.insert(0, ipywidgets.Label(discovery.advice(local=session.local)))
+    whole = ipywidgets.VBox(parts)
     for box, name in ((main, "column"), (side, "column"), (columns, "columns"), (whole, "panel")):
         box.add_class(f"songbird-{name}")
     return whole

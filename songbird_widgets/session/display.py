@@ -26,11 +26,12 @@ _DOCUMENT_SECONDS = 10.0
 
 def bundle(session: Session) -> dict[str, Any]:
     """Return what Jupyter displays: the panel where widgets can be shown, and HTML and text beside it."""
-    document = in_kernel() and _for_a_document()
-    if in_kernel():
+    kernel = discovery.in_kernel()
+    document = kernel and _for_a_document()
+    if kernel:
         _ask_for_link(session, _DOCUMENT_SECONDS if document else _LINK_SECONDS)
     static = {"text/plain": as_text(session), "text/html": as_html(session)}
-    if document or not in_kernel():
+    if document or not kernel:
         return static
     try:
         # Upwards in the house, here and in `panel`: a session knows that panels exist, and nothing of them.
@@ -54,6 +55,9 @@ def as_text(session: Session) -> str:
         lines.append(f" {mark} {profile.kind:<9}  {profile.label:<24}  {_state(profile)}")
     if len(session.profiles) > _ROWS:
         lines.append(f"   and {len(session.profiles) - _ROWS} more")
+    advice = discovery.advice(local=session.local)
+    if advice:
+        lines.append(advice)
     return "\n".join(lines)
 
 
@@ -77,6 +81,9 @@ def as_html(session: Session) -> str:
         # A document that is kept has no origin to which the path of a relay would be relative.
         address = str(link) if link.endswith(link.href) else link.href
         parts.append(f"<p>{anchor(address, link.text)}</p>")
+    advice = discovery.advice(local=session.local)
+    if advice:
+        parts.append(f"<p>{escape(advice)}</p>")
     return f'<div class="songbird-static">{"".join(parts)}</div>'
 
 
@@ -122,7 +129,7 @@ class Progress(Protocol):
 
 def progress() -> Progress:
     """Return the display that fits: the cell's output in a notebook, else a line on standard error."""
-    return _CellProgress() if in_kernel() else _LineProgress()
+    return _CellProgress() if discovery.in_kernel() else _LineProgress()
 
 
 class _CellProgress:
@@ -171,13 +178,3 @@ class _LineProgress:
         print(file=sys.stderr) if self._live else print(status.text, file=sys.stderr)  # noqa: T201
         for profile in failed:
             print(f"  {profile.label}: {profile.problem}", file=sys.stderr)  # noqa: T201
-
-
-def in_kernel() -> bool:
-    """Tell whether this is a Jupyter kernel, whose front end can show HTML and widgets."""
-    # IPython is asked only if someone has loaded it: a plain script has no kernel.
-    ipython = sys.modules.get("IPython")
-    if ipython is None:
-        return False
-    shell = ipython.get_ipython()
-    return getattr(shell, "kernel", None) is not None

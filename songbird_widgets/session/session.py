@@ -447,6 +447,11 @@ class Session(traitlets.HasTraits):
     # -- the session itself ---------------------------------------------------------------------------------
 
     @property
+    def local(self) -> bool:
+        """Whether the session lives in this user's local service because nobody named an endpoint."""
+        return self._connection.local
+
+    @property
     def session_id(self) -> str:
         """The id: whoever has it can add to the session and see it. Asking for it makes the session.
 

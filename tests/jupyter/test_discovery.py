@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 
@@ -10,6 +11,7 @@ import pytest
 from songbird_widgets.jupyter import discovery
 
 VARIABLES = (
+    "COLAB_RELEASE_TAG",
     "JPY_PARENT_PID",
     "JPY_SESSION_NAME",
     "JUPYTERHUB_PUBLIC_URL",
@@ -17,6 +19,8 @@ VARIABLES = (
     "SONGBIRD_RELAY",
     "VOILA_BASE_URL",
     "VOILA_REQUEST_URL",
+    "VSCODE_CWD",
+    "VSCODE_PID",
 )
 
 
@@ -69,6 +73,9 @@ def test_anything_else_in_the_variable_is_passed_over(monkeypatch, published):
         ({"JPY_PARENT_PID": "7", "JPY_SESSION_NAME": "/a.ipynb"}, "jupyter"),
         ({"JPY_PARENT_PID": "7", "JUPYTERHUB_SERVICE_PREFIX": "/user/alice/"}, "hub"),
         ({"JPY_PARENT_PID": "7", "VOILA_BASE_URL": "/"}, "voila"),
+        ({"JPY_PARENT_PID": "7", "JPY_SESSION_NAME": "/a.ipynb", "COLAB_RELEASE_TAG": "release"}, "colab"),
+        ({"JPY_PARENT_PID": "7", "JPY_SESSION_NAME": "/a.ipynb", "VSCODE_PID": "8"}, "jupyter"),
+        ({"VSCODE_PID": "8"}, "script"),
     ],
 )
 def test_front_ends(monkeypatch, environment, front_end):
@@ -93,3 +100,40 @@ def test_a_record_of_a_server_that_has_no_relay(monkeypatch, tmp_path, record):
     (tmp_path / "jpserver-4711.json").write_text(record)
     assert discovery.relay() is None
     discovery._recorded.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("variables", "front_end", "words", "label"),
+    [
+        (
+            {"VSCODE_CWD": "/home/ada"},
+            "vscode",
+            ["jupyter.widgetScriptSources", "forwards the local service's port"],
+            False,
+        ),
+        (
+            {"COLAB_RELEASE_TAG": "release"},
+            "colab",
+            ["output.enable_custom_widget_manager()", "Colab's own port proxy"],
+            True,
+        ),
+    ],
+)
+def test_a_front_end_that_wants_more_says_so(starting, variables, front_end, words, label):
+    with starting(**variables) as (kernel, _):
+        shown = kernel.run(
+            "import songbird_widgets as sw\nfrom songbird_widgets.jupyter import discovery\nsw.Session()"
+        )[-1][1]["data"]
+        for text in (shown["text/plain"], html.unescape(shown["text/html"])):
+            assert all(some in text for some in words)
+        assert kernel.says("print(discovery.front_end(), end='')") == front_end
+        # In Colab no other widget may be there to say it.
+        found = kernel.says(
+            "import ipywidgets\n"
+            "for child in sw.Session().panel().children:\n"
+            "    if isinstance(child, ipywidgets.Label): print(child.value)"
+        )
+        assert all((some in found) == label for some in words)
+        elsewhere = kernel.run("sw.Session(endpoint='https://songbird.example')")[-1][1]["data"]
+        assert "local service" not in elsewhere["text/plain"]
+        assert words[0] in elsewhere["text/plain"]
