@@ -413,10 +413,12 @@ async def _preload(app: Application) -> None:
     """Have the pages ready before the first one is asked for, and after the first uploads were taken."""
     await asyncio.sleep(_PRELOAD_SECONDS)
     with contextlib.suppress(ImportError, Internal):  # told to the one who asks for a page
-        await asyncio.get_running_loop().run_in_executor(
-            app.settings["executor"], importlib.import_module, "songbird_widgets.service.observatory"
-        )
+        await asyncio.get_running_loop().run_in_executor(app.settings["executor"], _prepare_observatory)
         app.add_observatory()
+
+
+def _prepare_observatory() -> None:
+    importlib.import_module("songbird_widgets.service.observatory").prepare()
 
 
 async def _finish(app: Application) -> None:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .handlers import routes
+from .pages import prepare
 
-__all__ = ["routes"]
+__all__ = ["prepare", "routes"]

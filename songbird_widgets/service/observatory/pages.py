@@ -63,6 +63,12 @@ def _templates() -> Environment:
     return environment
 
 
+def prepare() -> None:
+    """Compile every template, so that the first page need not wait for it."""
+    for name in _templates().list_templates():
+        _templates().get_template(name)
+
+
 @lru_cache(maxsize=32)
 def _stamp(name: str) -> str:
     """Tell versions of a static file apart, so that browsers may keep each for long."""
