@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -47,7 +48,7 @@ def execute(tmp_path, monkeypatch):
         said = []
         for output in (output for cell in notebook.cells for output in cell.get("outputs", ())):
             said.append(output.get("text", ""))
-            said += [str(data) for data in output.get("data", {}).values()]
+            said += [unescape(str(data)) for data in output.get("data", {}).values()]
         return "\n".join(said)
 
     yield run
