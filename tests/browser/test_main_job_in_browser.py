@@ -60,6 +60,8 @@ def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, base_url, 
     picker = someone.panel("picker")
     options = picker.get_by_role("listbox").get_by_role("option")
     expect(options).to_have_count(9)
+    whole = "labels => labels.every(label => label.scrollWidth <= label.clientWidth)"
+    assert options.locator(".sb-label").evaluate_all(whole), "a name is cut off"
 
     # Behind Voilà sit visitors: the owner's files and other sessions are not offered to them.
     mine = name != "voila"
