@@ -28,7 +28,7 @@ def timed(function):
 def show(what, seconds, target):
     middle, worst = statistics.median(seconds) * 1000, max(seconds) * 1000
     verdict = "ok" if middle <= target else "MISSED"
-    print(f"{what:<58} {middle:7.1f} ms (worst {worst:6.1f})   target {target:4d} ms   {verdict}")  # noqa: T201 (its output)
+    print(f"{what:<58} {middle:7.1f} ms (worst {worst:6.1f})   target {target:4d} ms   {verdict}")
 
 
 def nine_profiles():
@@ -71,7 +71,7 @@ def main():
             figures, count = measure()
         finally:
             local_service.stop()
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds")  # noqa: T201 (its output)
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds")
     show("needed for the first time -> a session is created", figures["first"], 500)
     show("needed, not running -> a session is created", figures["start"], 500)
     show("needed, running -> found and verified", figures["found"], 50)
