@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import expect, sync_playwright
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 USERS = ("ada", "bob")
@@ -33,7 +32,6 @@ SERVER_ARGUMENTS = [
     "--LabApp.expose_app_in_browser=True",
     f"--ServerApp.jpserver_extensions={dict.fromkeys(_OTHERS, False)}",
 ]
-CHROMIUM_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
 CONFIGURATION = """
 c.JupyterHub.bind_url = {url!r}
@@ -82,18 +80,6 @@ def proxy_command(request, tmp_path_factory):
                 _give_up(f"npm could not install {PROXY}: {done.stderr.strip()[-500:]}")
             (folder / "complete").touch()
     return [node, str(script)]
-
-
-@pytest.fixture(scope="session")
-def browser():
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        _give_up("no Chromium on PATH; install it with `apt-get install chromium`")
-    expect.set_options(timeout=WAIT_MS)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @dataclass(frozen=True)
