@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import traitlets
 
-from ..client.errors import NotFound, SessionExpired, SongbirdError
+from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
 from ..client.secrecy import short_id
 from . import contents, display
 from .connection import Connection
@@ -297,19 +297,20 @@ class Session(traitlets.HasTraits):
 
     def _send(self, cancel: threading.Event) -> list[SessionProfile]:
         self._resume()
-        waiting = [item for item in self._roster.look()[0] if item.state in ("added", "failed")]
-        if not waiting:
-            return []
 
         def report(status: UploadStatus) -> None:
             self._publish()
             self.set_trait("progress", status)
 
-        size = sum(item.size for item in waiting)
-        text = f"{len(waiting)} to upload: {shown_size(size)}"
-        self.set_trait("progress", UploadStatus(total=len(waiting), bytes_total=size, text=text))
-        self.set_trait("busy", True)
         try:
+            self._find_arrived()
+            waiting = self._waiting()
+            if not waiting:
+                return []
+            size = sum(item.size for item in waiting)
+            text = f"{len(waiting)} to upload: {shown_size(size)}"
+            self.set_trait("progress", UploadStatus(total=len(waiting), bytes_total=size, text=text))
+            self.set_trait("busy", True)
             session_id = self._begin()
             transfer = Transfer(
                 connection=self._connection,
@@ -337,6 +338,20 @@ class Session(traitlets.HasTraits):
         else:
             self._tell("info", self.progress.text)
         return sent
+
+    def _waiting(self) -> list[SessionProfile]:
+        return [item for item in self._roster.look()[0] if item.state in ("added", "failed")]
+
+    def _find_arrived(self) -> None:
+        """Ask what has arrived after all of an upload that broke off: sent again, it would count twice."""
+        if self._session_id is None or not self._waiting():
+            return
+        try:
+            self._merge(self._session_id)
+        except EndpointUnreachable:
+            raise
+        except SongbirdError:
+            pass  # another service may have no listing, and whatever else it is, the upload will say
 
     # -- selecting ------------------------------------------------------------------------------------------
 

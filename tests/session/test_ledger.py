@@ -11,6 +11,7 @@ import sys
 import textwrap
 import threading
 import time
+import urllib.request
 from dataclasses import replace
 
 import pytest
@@ -237,6 +238,25 @@ def test_a_kernel_killed_in_the_middle_of_an_upload_is_finished_by_the_next(prof
             assert len(again.profiles) == len({profile.profile_id for profile in again.profiles}) == 7
             listed = again._connection.client().list_session_profiles(session_id).profiles
             assert len(listed) == 7
+
+
+def test_what_arrived_after_all_is_not_sent_again(session, profiles):
+    """Bytes that a killed kernel left in the sockets, or an upload that was cancelled or lost its answer."""
+    days = sorted(profiles.glob("batch-*.bin"))[:2]
+    session.add(*days)
+    late = replace(session.profiles[0], state="failed", problem="It was not answered.")
+    session._roster.change([late])
+    slot = session._connection.client().create_dataset_profile_upload(
+        session.session_id, late.dataset_timestamp
+    )
+    request = urllib.request.Request(slot.upload_url, data=days[0].read_bytes(), method="PUT")
+    urllib.request.urlopen(request, timeout=10).close()
+    assert [item.label for item in session.upload()] == [session.profiles[1].label]
+    assert session.profiles[0].profile_id == slot.id
+    assert {item.state for item in session.profiles} == {"uploaded"}
+    listed = session._connection.client().list_session_profiles(session.session_id).profiles
+    assert len(listed) == 2
+    assert session.upload() == []
 
 
 def test_a_continued_session_finds_its_endpoint_by_itself(endpoint_that):
