@@ -141,7 +141,7 @@ class Songbird(_Client):
     def run(
         self,
         steps: Steps[T],
-        stopped: Callable[[], bool] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
         wait: Callable[[float], object] = time.sleep,
     ) -> T:
         """Hold a conversation to its end; `stopped` and `wait` let an upload be cancelled in between."""
