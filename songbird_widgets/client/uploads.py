@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -19,7 +18,7 @@ from .conversation import Exchange, Failure, Outcome, RawResponse, Reply, Steps,
 from .errors import Cancelled, SongbirdError, ValidationError
 from .operations import check
 from .retry import Repeat
-from .secrecy import excerpt, origin_of, plain, secrets_of
+from .secrecy import Discreet, excerpt, origin_of, plain, secrets_of
 
 if TYPE_CHECKING:
     from .configuration import Settings
@@ -43,8 +42,7 @@ _FATAL = (
 _log = logging.getLogger("songbird_widgets.client")
 
 
-@dataclass(frozen=True)
-class ProfileUpload:
+class ProfileUpload(Discreet, frozen=True):
     """One profile to upload.
 
     Parameters
@@ -63,7 +61,8 @@ class ProfileUpload:
         The caller's own name for it, echoed in progress and result.
     """
 
-    content: bytes | Path = field(repr=False)
+    _shown = ("kind", "dataset_timestamp", "alias", "segment_tags", "region", "key")
+    content: bytes | Path
     kind: Literal["batch", "reference"]
     dataset_timestamp: int | None = None
     alias: str | None = None
@@ -72,13 +71,13 @@ class ProfileUpload:
     key: str = ""
 
 
-@dataclass(frozen=True)
-class UploadProgress:
+class UploadProgress(Discreet, frozen=True):
     """How far one profile is: `sent` of `total` bytes. `sent` starts again when an attempt is repeated.
 
     `profile_id` comes with the state ``"uploaded"``, so that an arrival can be written down as it happens.
     """
 
+    _shown = ("key", "state", "sent", "total", "profile_id")
     key: str
     state: State
     sent: int
@@ -86,14 +85,14 @@ class UploadProgress:
     profile_id: str | None = None
 
 
-@dataclass(frozen=True)
-class UploadResult:
+class UploadResult(Discreet, frozen=True):
     """What became of one profile: its final id and link, or why not. The link carries the session id."""
 
+    _shown = ("key", "state", "profile_id", "error")
     key: str
     state: Literal["uploaded", "failed", "cancelled"]
     profile_id: str | None = None
-    observatory_url: str | None = field(default=None, repr=False)
+    observatory_url: str | None = None
     error: SongbirdError | None = None
 
 

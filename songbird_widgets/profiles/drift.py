@@ -100,19 +100,22 @@ class Drift:
         return self.verdict in {"moderate", "strong"}
 
 
-def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
+def compare_columns(baseline: Column | None, other: Column | None, *, verdict_only: bool = False) -> Drift:
     """Compare a column with the baseline's.
 
     Parameters
     ----------
     baseline, other : Column or None
         None where the profile lacks the column; one of them is there.
+    verdict_only : bool
+        Find verdict, score, reasons and change of type, and none of the measures that they do not need: for
+        sorting many columns, in half the time.
     """
     if other is None:
         return Drift("missing", _ABSENT, ("The column is in the baseline only.",))
     if baseline is None:
         return Drift("new", _ABSENT, ("The column is not in the baseline.",))
-    found = Findings()
+    found = Findings(verdict_only=verdict_only)
     types = inferred_type(vars(baseline.types)), inferred_type(vars(other.types))
     compare_nulls(baseline, other, found)
     change = None
@@ -127,7 +130,8 @@ def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
         compare_values(baseline, other, types, found)
     else:
         found.notes.append("Values of different types are not compared.")
-    compare_ratios(baseline, other, found)
+    if not verdict_only:
+        compare_ratios(baseline, other, found)
     return _judged(found, change)
 
 

@@ -42,6 +42,7 @@ _JENSEN_SHANNON_CURVATURE = 8 * math.log(2)
 class Findings:
     """What the parts of a comparison find, to become one `Drift`."""
 
+    verdict_only: bool = False  # leave out what neither counts as an effect nor hides one
     measures: dict[str, Any] = field(default_factory=dict)  # by the names of Drift's fields
     effects: list[tuple[float, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -129,14 +130,32 @@ def _compare_numbers(
 ) -> None:
     error = first.rank_error + second.rank_error
     points = np.concatenate([first.items, second.items])
-    order = points.argsort(kind="stable")
+    order = points.argsort(kind="stable")  # of two sorted runs: no more than a merger
     points = points[order]
     steps = np.concatenate([first.weights / first.n, second.weights / -second.n])[order]
     gaps = np.abs(steps.cumsum()[:-1])
-    apart = (
-        points[1:] != points[:-1]
-    )  # the cumulative functions are what they are only after the last of equal points
-    distance = float(gaps.max(initial=0.0, where=apart))
+    if use_cells:
+        cells = _decile_cells(first)
+        found.measures["basis"] = "deciles"
+        _compare_cells(first.pmf(cells), second.pmf(cells), first.n, second.n, error, found)
+    finite = math.isfinite(points[0]) and math.isfinite(points[-1])
+    if finite:
+        _compare_positions(points, steps, gaps, first, second, spread, error, found)
+    if found.verdict_only:
+        return
+    _kolmogorov_smirnov(points, gaps, first, second, found)
+    if finite:
+        found.measures["hellinger"] = _hellinger(first, second, float(points[0]), float(points[-1]))
+    else:
+        found.notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
+
+
+def _kolmogorov_smirnov(
+    points: Floats, gaps: Floats, first: KllSketch, second: KllSketch, found: Findings
+) -> None:
+    error = first.rank_error + second.rank_error
+    # The cumulative functions are what they are only after the last of equal points.
+    distance = float(gaps.max(initial=0.0, where=points[1:] != points[:-1]))
     found.measures["ks"] = distance
     found.measures["ks_error"] = error
     pairs = first.n * second.n / (first.n + second.n)
@@ -148,15 +167,6 @@ def _compare_numbers(
         found.notes.append(
             "No Kolmogorov-Smirnov p-value: for so many values the sketches are not exact enough."
         )
-    if use_cells:
-        cells = _decile_cells(first)
-        found.measures["basis"] = "deciles"
-        _compare_cells(first.pmf(cells), second.pmf(cells), first.n, second.n, error, found)
-    if math.isfinite(points[0]) and math.isfinite(points[-1]):
-        _compare_positions(points, steps, gaps, first, second, spread, error, found)
-        found.measures["hellinger"] = _hellinger(first, second, float(points[0]), float(points[-1]))
-    else:
-        found.notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
 
 
 def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and what they were made of
@@ -239,6 +249,8 @@ def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, foun
     _compare_cells(p, q, first.total, second.total, uncertain, found)
     if covered < 0.5:  # noqa: PLR2004 - the larger part
         found.blind.append(f"Only {_percent(covered)} of the values are frequent enough to be compared.")
+    if found.verdict_only:
+        return
     if lossless:
         known, others = frozenset(first.values), frozenset(second.values)
         found.measures["new_values"] = tuple(value for value in second.values if value not in known)
@@ -301,8 +313,9 @@ def _compare_cells(  # noqa: PLR0917 - two distributions and how well each is kn
     distance, noise = _jensen_shannon(p, q, first, second, error)
     found.measures["js_distance"] = distance
     found.measures["js_noise"] = noise
-    high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
-    found.measures["psi"] = float(((high - low) * np.log(high / low)).sum())
+    if not found.verdict_only:
+        high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
+        found.measures["psi"] = float(((high - low) * np.log(high / low)).sum())
     if distance > noise:
         found.effects.append(
             (distance / _JS_UNIT, f"The distributions are {distance:.2g} apart (Jensen-Shannon).")

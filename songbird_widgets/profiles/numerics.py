@@ -27,8 +27,14 @@ def kolmogorov_tail(distance: float, pairs: float) -> float:
     t = distance * (root + 0.12 + 0.11 / root)
     if t < 0.2:  # noqa: PLR2004 - there the probability is 1 to twelve digits, and the sum slow
         return 1.0
-    terms = ((-1) ** (j - 1) * math.exp(-2 * (j * t) ** 2) for j in range(1, 101))
-    return min(1.0, max(0.0, 2 * math.fsum(terms)))
+    total, sign = 0.0, 1
+    for j in range(1, 101):
+        term = math.exp(-2 * (j * t) ** 2)
+        total += sign * term
+        if term < _PRECISION:
+            break
+        sign = -sign
+    return min(1.0, max(0.0, 2 * total))
 
 
 def chi_squared_tail(statistic: float, degrees: int) -> float:

@@ -1,4 +1,4 @@
-"""Real Chromium and front ends: one browser a run, one server a front end, a fresh context a test."""
+"""Real Chromium and front ends: one browser a run, one server a front end, one JupyterLab page for most tests."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-ORACLE = Path(__file__).parents[1] / "profiles" / "data"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+PICTURES = ROOT / "build" / "artifacts"  # kept as an output of a CI run
+KEY = "canarykeys.the-key-of-the-servers-owner-must-be-nowhere"
 START_SECONDS = 60.0
 WAIT_MS = 30_000
 # Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme: their scripts lie under static/.
@@ -45,6 +47,7 @@ class FrontEnd:
     token: str
     root: Path
     environment: dict[str, str]
+    log: Path
 
     def ask(self, path: str, method: str = "GET"):
         """Speak to the Jupyter server's own API, as its user."""
@@ -69,10 +72,19 @@ def isolated(home):
         for name, value in os.environ.items()
         if not name.startswith(("JUPYTER", "SONGBIRD", "WHYLABS"))
     }
-    settings = home / "config" / "lab" / "user-settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    quiet = {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}
-    (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet), "utf-8")
+    settings = home / "config" / "lab" / "user-settings"
+    for name, values in {
+        "@jupyterlab/apputils-extension/notification": {
+            "fetchNews": "false",
+            "checkForUpdates": False,
+            "doNotDisturbMode": True,
+        },
+        # So that a saved notebook holds all that it can hold of a panel.
+        "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
+    }.items():
+        path = settings / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(values), "utf-8")
     return {
         **kept,
         "HOME": str(home),
@@ -82,6 +94,7 @@ def isolated(home):
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "SONGBIRD_DATA_DIR": str(home / "songbird"),
         "XDG_CACHE_HOME": str(home / "cache"),
+        "SONGBIRD_API_KEY": KEY,
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 
@@ -97,6 +110,17 @@ def environment(tmp_path_factory):
     environment = isolated(tmp_path_factory.mktemp("home"))
     yield environment
     stop_service(environment)
+
+
+@pytest.fixture(scope="session")
+def whylogs_kernel(environment, whylogs_python):
+    """Install a kernel of the environment that has whylogs, and return its name."""
+    folder = Path(environment["JUPYTER_DATA_DIR"]) / "kernels" / "whylogs"
+    folder.mkdir(parents=True)
+    command = [str(whylogs_python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": command, "display_name": "Python with whylogs", "language": "python"}
+    (folder / "kernel.json").write_text(json.dumps(spec), "utf-8")
+    return folder.name
 
 
 def free_port() -> int:
@@ -146,7 +170,7 @@ def serve(name, environment, directory, *, base_url="/"):
                         f"{name} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}"
                     )
                 time.sleep(0.1)
-        yield FrontEnd(name, url, token, root, environment)
+        yield FrontEnd(name, url, token, root, environment, log)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -180,18 +204,36 @@ class Desk:
         self.page = page
         self.front_end = front_end
         self.errors: list[str] = []
+        self.loaded = False
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
 
-    def open(self, notebook):
-        """Open a notebook of the examples directory; Voilà runs it at once."""
-        # A workspace of its own: the server would open again what earlier tests had open.
-        lab = f"lab/workspaces/{secrets.token_hex(4)}/tree/"
-        place = {"lab": lab, "notebook": "notebooks/", "voila": "voila/render/"}[self.front_end.name]
-        self.page.goto(f"{self.front_end.url}{place}{notebook}?token={self.front_end.token}")
+    def open(self, notebook, *, dark=False):
+        """Open a notebook of the examples directory; Voilà runs it at once, and only it takes a theme here."""
+        if self.loaded:
+            self.page.evaluate(
+                "path => window.jupyterapp.commands.execute('docmanager:open', { path })", notebook
+            )
+        else:
+            # A workspace of its own: the server would open again what earlier tests had open.
+            lab = f"lab/workspaces/{secrets.token_hex(4)}/tree/"
+            place = {"lab": lab, "notebook": "notebooks/", "voila": "voila/render/"}[self.front_end.name]
+            theme = "&theme=dark" if dark else ""
+            self.page.goto(f"{self.front_end.url}{place}{notebook}?token={self.front_end.token}{theme}")
         if self.front_end.name != "voila":
             self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
             self.page.wait_for_selector(".jp-Notebook .jp-Cell")
+        self.loaded = self.front_end.name == "lab"
+
+    def leave(self):
+        """Close what is open in a JupyterLab that stays loaded: loading it takes longer than most tests."""
+        for other in self.page.context.pages[1:]:
+            other.close()
+        self.page.evaluate(
+            "() => [...window.jupyterapp.shell.widgets('main')].forEach((one) => one.dispose())"
+        )
+        if self.page.evaluate("() => document.body.dataset.jpThemeLight") == "false":
+            self.use_theme(dark=False)
 
     def run_all(self):
         """Run every cell; Voilà has done it already."""
@@ -221,6 +263,21 @@ class Desk:
         )
         self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(not dark).lower()}'")
 
+    def photograph(self, name, *, dark):
+        """Keep a picture of the page with the panel in sight."""
+        self.panel("session").evaluate("panel => panel.scrollIntoView({ block: 'start' })")
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(
+            path=PICTURES / f"{name}-{'dark' if dark else 'light'}.png", animations="disabled"
+        )
+
+    def use_kernel(self, notebook, name):
+        """Let a notebook of the examples directory run in another kernel."""
+        path = self.front_end.root / notebook
+        document = json.loads(path.read_text("utf-8"))
+        document["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
+        path.write_text(json.dumps(document), "utf-8")
+
     def write(self, name, *cells):
         """Write a notebook of code cells beside the examples, to be opened by its name."""
         document = {
@@ -242,16 +299,32 @@ class Desk:
         (self.front_end.root / name).write_text(json.dumps(document), "utf-8")
 
 
+@pytest.fixture(scope="session")
+def _kept():
+    """The one JupyterLab page that stays loaded from test to test; its context goes with the browser."""
+    return []
+
+
 @pytest.fixture
-def desk(browser, front_ends):
-    """A function that seats a person at a front end: ``desk("lab", base_url="/user/ada/", width=380)``."""
+def desk(browser, front_ends, _kept):
+    """A function that seats a person at a front end: ``desk("lab", width=380)``.
+
+    A JupyterLab is the one that is loaded already, unless there is to be a `fresh` one.
+    """
     seated = []
 
-    def seat(name, *, base_url="/", width=1280, height=900):
+    def seat(name, *, base_url="/", width=1280, height=900, fresh=False):
         front_end = front_ends(name, base_url)
-        context = browser.new_context(viewport={"width": width, "height": height})
-        context.grant_permissions(["clipboard-read", "clipboard-write"])
-        someone = Desk(context.new_page(), front_end)
+        shared = name == "lab" and base_url == "/" and not fresh and not any(one in _kept for one in seated)
+        if shared and _kept:
+            someone = _kept[0]
+            someone.page.set_viewport_size({"width": width, "height": height})
+        else:
+            context = browser.new_context(viewport={"width": width, "height": height})
+            context.grant_permissions(["clipboard-read", "clipboard-write"])
+            someone = Desk(context.new_page(), front_end)
+            if shared:
+                _kept.append(someone)
         seated.append(someone)
         return someone
 
@@ -259,9 +332,29 @@ def desk(browser, front_ends):
     errors = []
     for someone in seated:
         errors += [error for error in someone.errors if not is_foreign(error)]
-        someone.page.context.close()
+        someone.errors.clear()
+        if someone in _kept and not errors:
+            someone.leave()
+        else:
+            _kept[:] = [one for one in _kept if one is not someone]
+            someone.page.context.close()
         someone.front_end.end_kernels()
     assert not errors, f"the page threw: {errors}"
+
+
+@pytest.fixture
+def lab(desk):
+    """Run cells in a notebook of JupyterLab and wait for the panel."""
+
+    def run(*cells, wait_for="picker", **options):
+        someone = desk("lab", **{"height": 1400, **options})
+        someone.write("test.ipynb", *cells)
+        someone.open("test.ipynb")
+        someone.run_all()
+        expect(someone.panel(wait_for)).to_be_visible()
+        return someone
+
+    return run
 
 
 @pytest.fixture(autouse=True, scope="session")

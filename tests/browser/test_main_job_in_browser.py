@@ -1,4 +1,4 @@
-"""The main job in real front ends: run the notebook, pick by clicking, follow the link, find the figures."""
+"""Every example in every front end, with pictures; and the main job: pick by clicking, follow the link, find the figures."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ FRONT_ENDS = [
     pytest.param("lab", "/user/ada/", "quickstart.ipynb", id="lab-under-a-base-url"),
     pytest.param("notebook", "/", "quickstart.ipynb", id="notebook"),
     pytest.param("voila", "/", "dashboard.ipynb", id="voila"),
+]
+FLIGHTS = ["july", "2013-07-14", "2013-07-10"]
+THE_OTHERS = [
+    ("lab", "dashboard", 9, FLIGHTS),
+    ("notebook", "dashboard", 9, FLIGHTS),
+    ("voila", "quickstart", 9, FLIGHTS),
+    ("lab", "whylogs_guest_session", 4, ["monday", "tuesday"]),
+    ("notebook", "whylogs_guest_session", 4, ["monday", "tuesday"]),
+    ("voila", "whylogs_guest_session", 4, ["monday", "tuesday"]),
 ]
 
 
@@ -51,6 +60,48 @@ def check_figures(observatory, profiles):
                 assert shows(found, figure), f"{column} of P{place} ({name}): {figure} is not among {found}"
 
 
+def photograph(someone, notebook, desk):
+    """Keep pictures of an example in both themes; Voilà makes a page in one of them."""
+    name = f"{notebook}-in-{someone.front_end.name}"
+    expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
+    if someone.front_end.name != "voila":
+        for dark in (True, False):
+            someone.use_theme(dark=dark)
+            someone.photograph(name, dark=dark)
+        return
+    someone.photograph(name, dark=False)
+    night = desk("voila", height=1600)
+    night.open(f"{notebook}.ipynb", dark=True)
+    expect(night.panel("link").get_by_role("link", name="side by side")).to_be_visible()
+    expect(night.panel("picker")).to_have_attribute("data-theme", "dark")
+    night.photograph(name, dark=True)
+
+
+@pytest.mark.parametrize(("name", "notebook", "profiles", "selected"), THE_OTHERS)
+def test_an_example_runs_without_an_edit(desk, request, name, notebook, profiles, selected):
+    someone = desk(name, height=1600)
+    if notebook.startswith("whylogs"):
+        someone.use_kernel(f"{notebook}.ipynb", request.getfixturevalue("whylogs_kernel"))
+    someone.open(f"{notebook}.ipynb")
+    someone.run_all()
+    photograph(someone, notebook, desk)
+    assert (
+        someone.page.locator(
+            "[data-mime-type='application/vnd.jupyter.error'], .jp-RenderedText pre .ansi-red-fg"
+        ).count()
+        == 0
+    )
+    picker = someone.panel("picker")
+    expect(picker.get_by_role("listbox").get_by_role("option")).to_have_count(profiles)
+    for place, label in enumerate(selected):
+        expect(picker.locator(".sb-chip[data-p]").nth(place)).to_contain_text(label)
+    with someone.page.context.expect_page() as opened:
+        someone.panel("link").get_by_role("link", name="side by side").click()
+    for label in selected:
+        expect(opened.value.locator("h1")).to_contain_text(label)
+    expect(opened.value.locator("table.columns")).to_be_visible()
+
+
 @pytest.mark.parametrize(("name", "base_url", "notebook"), FRONT_ENDS)
 def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, base_url, notebook):
     someone = desk(name, base_url=base_url, height=1600)
@@ -60,6 +111,8 @@ def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, base_url, 
     picker = someone.panel("picker")
     options = picker.get_by_role("listbox").get_by_role("option")
     expect(options).to_have_count(9)
+    if base_url == "/":
+        photograph(someone, notebook.removesuffix(".ipynb"), desk)
     whole = "labels => labels.every(label => label.scrollWidth <= label.clientWidth)"
     assert options.locator(".sb-label").evaluate_all(whole), "a name is cut off"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from playwright.sync_api import expect
 
 SESSION = """
@@ -14,21 +13,6 @@ session.add("profiles/reference-july.bin", alias="july")
 session.add("profiles/batch-2013-07-*.bin")
 """
 KEY = "canarykeys.this-key-must-be-nowhere-but-in-its-one-message"
-
-
-@pytest.fixture
-def lab(desk):
-    """Run cells in a notebook of JupyterLab and wait for the panel."""
-
-    def run(*cells, wait_for="picker", **size):
-        someone = desk("lab", height=1400, **size)
-        someone.write("test.ipynb", *cells)
-        someone.open("test.ipynb")
-        someone.run_all()
-        expect(someone.panel(wait_for)).to_be_visible()
-        return someone
-
-    return run
 
 
 def test_upload_and_pick_with_the_keyboard_alone(lab):
@@ -166,7 +150,7 @@ def test_the_key_is_nowhere_but_in_its_one_message(lab):
 
 
 def test_theme_and_width(lab):
-    someone = lab(SESSION + "session.upload()\nsession", width=560)
+    someone = lab(SESSION + "session.upload()\nsession", width=560, fresh=True)
     page, picker = someone.page, someone.panel("picker")
     for dark in (True, False):
         someone.use_theme(dark=dark)
@@ -186,7 +170,9 @@ def test_theme_and_width(lab):
 
 def test_two_panels_stay_in_step_and_a_reload_shows_what_is_true(lab):
     someone = lab(
-        SESSION + "session.upload()\nsession", "from songbird_widgets.panels import *\nProfilePicker(session)"
+        SESSION + "session.upload()\nsession",
+        "from songbird_widgets.panels import *\nProfilePicker(session)",
+        fresh=True,
     )
     page = someone.page
     pickers = page.locator(".songbird-picker")

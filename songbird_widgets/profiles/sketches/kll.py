@@ -177,7 +177,7 @@ class KllSketch:
 
     @cached_property
     def _sorted(self) -> tuple[Floats, Ints, Ints]:
-        order = self._values.argsort(kind="stable")
+        order = self._values.argsort()
         weights = self._weights[order]
         cumulative = np.zeros(len(weights) + 1, np.int64)
         np.cumsum(weights, out=cumulative[1:])
