@@ -46,15 +46,21 @@ def raw(corpus):
     return json.loads((corpus / "drift.json").read_text("utf-8"))
 
 
+def pair(corpus, name):
+    return [read_profile((corpus / f"drift-{name}-{place}.bin").read_bytes()).column("x") for place in (1, 2)]
+
+
 @pytest.fixture(scope="module")
 def drift(corpus):
-    def compare(name):
-        first, second = (
-            read_profile((corpus / f"drift-{name}-{place}.bin").read_bytes()) for place in (1, 2)
-        )
-        return compare_columns(first.column("x"), second.column("x"))
+    return lambda name: compare_columns(*pair(corpus, name))
 
-    return compare
+
+@pytest.fixture(scope="module")
+def drift_pairs(corpus):
+    return [
+        pair(corpus, name)
+        for name in [*NUMBERS, *EXACT_ITEMS, "items-zipf-moved", "few-same", "items-unique"]
+    ]
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -294,3 +300,19 @@ def test_every_measure_of_the_result_is_explained():
         assert measure.title
         assert measure.formula
         assert measure.reading
+
+
+def test_the_verdict_alone_is_the_verdict_of_the_whole_comparison(profile_bytes, drift_pairs):
+    names = ("reference-july", "batch-2013-07-08", "batch-2013-07-13", "edge-kinds")
+    read = [read_profile(profile_bytes(f"{name}.bin")) for name in names]
+    pairs = [
+        tuple(profile.column(name) if name in profile.column_names else None for profile in (read[0], other))
+        for other in read[1:]
+        for name in {*read[0].column_names, *other.column_names}
+    ]
+    for before, after in [*pairs, *drift_pairs]:
+        whole = compare_columns(before, after)
+        alone = compare_columns(before, after, verdict_only=True)
+        for field in ("verdict", "score", "reasons", "type_change"):
+            assert getattr(alone, field) == getattr(whole, field)
+        assert alone.ks is alone.psi is alone.hellinger is alone.chi2 is None

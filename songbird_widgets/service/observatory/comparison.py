@@ -168,16 +168,18 @@ class Columns:
             marks.append(self.library.marks.through(key, partial(self._mark, index)))
         return marks
 
-    def drift(self, index: int) -> Drift | None:
-        """Return all measures of the drift of one side from the first; None where neither has the column."""
+    def drift(self, index: int, *, verdict_only: bool = False) -> Drift | None:
+        """Return the drift of one side from the first; None where neither has the column."""
         before, after = self.decoded[0], self.decoded[index]
         trouble = self.troubles.get(self.sides[0].place) or self.troubles.get(self.sides[index].place)
         if trouble:
             return Drift("unknown", 0.0, (trouble,))
-        return None if before is None and after is None else compare_columns(before, after)
+        if before is None and after is None:
+            return None
+        return compare_columns(before, after, verdict_only=verdict_only)
 
     def _mark(self, index: int) -> Mark:
-        drift = self.drift(index)
+        drift = self.drift(index, verdict_only=True)
         if drift is None:
             return Mark("unknown", 0.0, "")
         return Mark(drift.verdict, drift.score, " ".join(drift.reasons[:2]), drift.type_change is not None)
