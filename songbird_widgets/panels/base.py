@@ -35,6 +35,11 @@ def sentence(value: object, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def unsealed(buffers: Sequence[memoryview]) -> str | None:
+    """Read the secret that came with a message: as a buffer, because kernels log what messages say."""
+    return b"".join(buffers).decode("utf-8", "replace").strip() or None
+
+
 def in_words(error: BaseException) -> str:
     """Say what went wrong as a person reads it."""
     return sentence(error) or f"{type(error).__name__}: it came without an explanation."

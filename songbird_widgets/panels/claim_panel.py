@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .base import Panel, in_words, module
+from .base import Panel, in_words, module, unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,9 +42,9 @@ class ClaimPanel(Panel):
             "result": self._result,
         }
 
-    def _do_claim(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+    def _do_claim(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         organization = str(content.get("organization") or "").strip() or None
-        key = str(content.get("key") or "").strip() or None
+        key = unsealed(buffers)
         if organization is not None and len(organization) > _LONGEST_ORGANIZATION:
             raise ValueError("That is no organization's id: it is too long.")
         if self._visited and key is None:

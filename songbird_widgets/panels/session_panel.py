@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..client import SongbirdError
-from .base import Panel, module, sentence
+from .base import Panel, module, sentence, unsealed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,9 +104,9 @@ class SessionPanel(Panel):
         earlier = self._earlier[int(content["place"])]
         self._later(lambda: self.session.switch(earlier.endpoint, earlier.session_id))
 
-    def _do_open(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+    def _do_open(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
         """Turn to the session that was typed, or to a new one of the endpoint that was typed."""
-        session_id = str(content.get("id") or "").strip() or None
+        session_id = unsealed(buffers)
         endpoint = str(content.get("endpoint") or "").strip() or None
         self._later(lambda: self.session.switch(endpoint, session_id))
 

@@ -242,6 +242,16 @@ class Desk:
         self.wait_for_kernel()
         self.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
 
+    def run_cell(self, place):
+        """Run one cell of the notebook in JupyterLab, or add it to those that wait."""
+        self.page.evaluate(
+            """place => {
+              window.jupyterapp.shell.currentWidget.content.activeCellIndex = place;
+              window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            place,
+        )
+
     def wait_for_kernel(self):
         """Wait until the notebook has its kernel: before that, running a cell does nothing."""
         self.page.wait_for_function(
@@ -277,6 +287,8 @@ class Desk:
         document = json.loads(path.read_text("utf-8"))
         document["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
         path.write_text(json.dumps(document), "utf-8")
+        if self.loaded:  # before the kernel was there, it may be
+            self.page.evaluate("() => window.jupyterapp.serviceManager.kernelspecs.refreshSpecs()")
 
     def write(self, name, *cells):
         """Write a notebook of code cells beside the examples, to be opened by its name."""

@@ -102,7 +102,10 @@ def say():
     """Say something to a panel as the browser does: through its comm."""
 
     def say(panel, content, buffers=()):
-        message = {"content": {"data": {"method": "custom", "content": content}}, "buffers": list(buffers)}
+        message = {
+            "content": {"data": {"method": "custom", "content": content}},
+            "buffers": [*map(memoryview, buffers)],
+        }
         panel.comm.handle_msg(message)
 
     return say

@@ -143,9 +143,9 @@ def test_an_earlier_session_can_be_continued(uploaded, session, say, eventually,
 
 def test_a_session_can_be_opened_by_its_id_and_left_for_a_new_one(uploaded, session, say, eventually):
     line = panels.SessionPanel(session)
-    say(line, {"do": "open", "id": f" {uploaded.session_id} ", "endpoint": ""})
+    say(line, {"do": "open", "endpoint": ""}, [f" {uploaded.session_id} ".encode()])
     eventually(lambda: len(session.profiles) == 9)
-    say(line, {"do": "open", "id": "", "endpoint": ""})
+    say(line, {"do": "open", "endpoint": ""})
     eventually(lambda: line.facts["state"] == "new")
     assert session.profiles == ()
     assert uploaded.session_id not in str(line.get_state())
@@ -154,7 +154,7 @@ def test_a_session_can_be_opened_by_its_id_and_left_for_a_new_one(uploaded, sess
 def test_an_endpoint_that_is_none_is_said(session, say, eventually, flights):
     line, upload = panels.SessionPanel(session), panels.UploadPanel(session)
     session.add(flights / "batch-2013-07-08.bin")
-    say(line, {"do": "open", "id": "", "endpoint": "not an address"})
+    say(line, {"do": "open", "endpoint": "not an address"})
     eventually(lambda: line.facts["endpoint"] == "(no URL)")
     say(upload, {"do": "upload"})
     assert eventually(lambda: upload.facts["trouble"] or upload.failure)
@@ -165,10 +165,10 @@ def test_an_endpoint_that_is_none_is_said(session, say, eventually, flights):
     [
         (panels.SessionPanel, {"do": "recall"}),
         (panels.SessionPanel, {"do": "continue", "place": 0}),
-        (panels.SessionPanel, {"do": "open", "id": "", "endpoint": "http://127.0.0.1:1"}),
+        (panels.SessionPanel, {"do": "open", "endpoint": "http://127.0.0.1:1"}),
         (panels.AddPanel, {"do": "add", "source": "/etc/passwd"}),
         (panels.AddPanel, {"do": "complete", "text": "/"}),
-        (panels.ClaimPanel, {"do": "claim", "organization": "", "key": ""}),
+        (panels.ClaimPanel, {"do": "claim", "organization": ""}),
     ],
 )
 def test_a_dashboards_visitors_reach_nothing_of_its_owner(uploaded, say, monkeypatch, kind, content):

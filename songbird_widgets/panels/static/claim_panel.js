@@ -7,7 +7,7 @@ function render({ model, el }) {
   const ask = button("Claim…", { type: "submit" });
   const question = h("p", {});
   const yes = button("Claim for good", { class: "sb-primary sb-danger" }, () => {
-    model.send({ do: "claim", organization: organization.value, key: key.value });
+    model.send({ do: "claim", organization: organization.value }, undefined, sealed(key.value));
     key.value = "";
     confirming(false);
   });

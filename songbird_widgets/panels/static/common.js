@@ -72,6 +72,9 @@ function isDark() {
   return document.documentElement.getAttribute("theme") === "dark"; // Colab; elsewhere the page is a light export
 }
 
+/** A secret on its way to the kernel: kernels log what messages say, and not what their buffers hold. */
+const sealed = (text) => [new TextEncoder().encode(text).buffer];
+
 let serial = 0;
 /** An id that no other view on the page has. */
 function unique(word) {

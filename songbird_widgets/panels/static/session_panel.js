@@ -41,7 +41,7 @@ function render({ model, el }) {
   sendOnEnter(form);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    model.send({ do: "open", id: idField.value, endpoint: endpointField.value });
+    model.send({ do: "open", endpoint: endpointField.value }, undefined, sealed(idField.value));
     idField.value = "";
     other.open = false;
   });
