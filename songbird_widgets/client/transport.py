@@ -1,9 +1,11 @@
-"""Exchanges over httpx: the only module that imports it, and only when something is to be sent.
+"""Exchanges over real connections: the only module that imports httpx, and only when it is needed.
 
-httpx bounds each read, not a whole exchange, and nothing can tell a thread to stop that waits in one. So in
-threads connections are made by a network backend of ours, the extension point of httpx's engine, which knows
-how long the exchange may still take and whether the caller has said stop; asyncio can do both by itself. An
-injected client or transport is used as it is, and bounded between the pieces of an answer.
+Clients send through httpcore, the engine inside httpx, over a network backend of their own: here each read
+and write knows how long the whole exchange may still take and whether the caller has said stop, while no
+timeout of httpx ends an answer that trickles in; a presigned URL leaves byte for byte as it came; and no full
+URL is logged. By way of an `httpx.Client` a request costs more than twice the CPU (cookies, redirects, URLs
+read three times: all that is not wanted here), and uploads to loopback are half as fast. An injected httpx
+client or transport is used as it is; it is bounded between the pieces of an answer.
 """
 
 from __future__ import annotations
@@ -17,15 +19,15 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from functools import cached_property
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import anyio
 import httpcore
-import httpx
 
 from .conversation import Failure, Reply
 from .errors import ConfigurationError, SongbirdError
@@ -33,8 +35,9 @@ from .retry import Trouble
 from .secrecy import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
+    import httpx
     from typing_extensions import Self
 
     from .conversation import Exchange, Outcome
@@ -43,8 +46,8 @@ _LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
 _KEEPALIVE_SECONDS = 5.0
 _CONNECTIONS = 100
-_PIECE = 64 * 1024
-_POLL_SECONDS = 0.1  # how soon a waiting thread notices that the caller has said stop
+_JOINED = 64 * 1024  # headers and a body up to this leave in one piece: sending is what costs most
+_POLL_SECONDS = 0.1  # how soon a waiting read notices that the caller has said stop
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _log = logging.getLogger("songbird_widgets.client")
@@ -114,10 +117,14 @@ class _Stream(httpcore.NetworkStream):
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         self._stream = stream
+        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        attempt = _attempt.get()
-        until = time.monotonic() + _shorter(timeout)
+        with contextlib.suppress(
+            httpcore.WriteError
+        ):  # the server may have answered early: the read will tell
+            self._flush()
+        attempt, until = _attempt.get(), time.monotonic() + _shorter(timeout)
         while True:
             attempt.check()
             try:
@@ -126,25 +133,35 @@ class _Stream(httpcore.NetworkStream):
                 if time.monotonic() >= until:
                     raise
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002 - see _flush
+        self._unsent = self._unsent + buffer if self._unsent else buffer
+        if len(self._unsent) > _JOINED:
+            self._flush()
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, b""
         attempt = _attempt.get()
+        for start in range(0, len(unsent), _JOINED):
+            attempt.check()
+            if len(unsent) > _JOINED:  # less fits into the buffers on the way
+                self._until_writable(attempt)
+            self._stream.write(unsent[start : start + _JOINED], attempt.left())
+
+    def _until_writable(self, attempt: _Attempt) -> None:
+        until = time.monotonic() + attempt.left()
         with selectors.DefaultSelector() as selector:
             selector.register(self.get_extra_info("socket"), selectors.EVENT_WRITE)
-            for start in range(0, len(buffer), _PIECE):
-                until = time.monotonic() + _shorter(timeout)
+            while not selector.select(_POLL_SECONDS):
                 attempt.check()
-                while not selector.select(_POLL_SECONDS):
-                    attempt.check()
-                    if time.monotonic() >= until:
-                        raise httpcore.WriteTimeout
-                self._stream.write(buffer[start : start + _PIECE], _shorter(timeout))
+                if time.monotonic() >= until:
+                    raise httpcore.WriteTimeout
 
     def close(self) -> None:
         self._stream.close()
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> _Stream:
+    ) -> httpcore.NetworkStream:
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, _shorter(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
@@ -163,207 +180,138 @@ def _shorter(timeout: float | None) -> float:
     return left if timeout is None else min(left, timeout)
 
 
-class _Body(httpx.SyncByteStream):
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-class _Transport(httpx.BaseTransport):
-    """What `httpx.HTTPTransport` is, over connections that obey the attempt."""
-
-    def __init__(self, verify: ssl.SSLContext, proxy: httpx.Proxy | None, limits: httpx.Limits) -> None:
-        through = None
-        if proxy is not None:
-            through = httpcore.Proxy(_raw(proxy.url), proxy.raw_auth, ssl_context=proxy.ssl_context)
-        self._pool = httpcore.ConnectionPool(
-            verify,
-            through,
-            limits.max_connections,
-            limits.max_keepalive_connections,
-            limits.keepalive_expiry,
-            network_backend=_Backend(),
-        )
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        content: Any = request.stream
-        answer = self._pool.handle_request(
-            httpcore.Request(
-                request.method,
-                _raw(request.url),
-                headers=request.headers.raw,
-                content=content,
-                extensions=request.extensions,
-            )
-        )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(answer.stream))
-
-    def close(self) -> None:
-        self._pool.close()
-
-
-def _raw(url: httpx.URL) -> httpcore.URL:
-    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
-
-
-class Route:
+class Route(NamedTuple):
     """How endpoints are reached: through whose client, transport or proxy, trusting which certificates."""
 
-    def __init__(
-        self,
-        http_client: Any,
-        transport: Any,
-        proxy: str | None,
-        verify: bool | str | Path | ssl.SSLContext,
-    ) -> None:
-        if http_client is not None and (transport or proxy or verify is not True):
-            raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
-        self.http_client, self.transport, self._given, self._verify = http_client, transport, proxy, verify
-        if proxy is not None:
-            self.proxy("http://")  # so that a bad one is refused now
-
-    def proxy(self, origin: str) -> httpx.Proxy | None:
-        """Return the proxy on the way to an origin: the one given, or the environment's."""
-        address = _environments_proxy(origin) if self._given is None else self._given
-        if address is None:
-            return None
-        with contextlib.suppress(ValueError, httpx.InvalidURL):
-            secure = self.context(address) if address.startswith("https:") else None
-            proxy = httpx.Proxy(address, ssl_context=secure)
-            if proxy.url.host:
-                return proxy
-        said = "The proxy is not an address that can be used, like http://proxy.example.com:3128."
-        raise ConfigurationError(said)
-
-    def context(self, origin: str) -> ssl.SSLContext:
-        """Return what to trust an origin by; reading the authorities takes tens of milliseconds."""
-        return self._authorities if origin.startswith("https:") else _NOBODY
-
-    @cached_property
-    def _authorities(self) -> ssl.SSLContext:
-        verify = self._verify
-        if isinstance(verify, ssl.SSLContext):
-            return verify
-        if isinstance(verify, bool):
-            return httpx.create_ssl_context(verify=verify)
-        with contextlib.suppress(OSError):
-            folder = Path(verify).is_dir()
-            return ssl.create_default_context(
-                cafile=None if folder else verify, capath=verify if folder else None
-            )
-        raise ConfigurationError(f"The certificates to trust cannot be read from {verify}.")
-
-
-_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    http_client: Any = None
+    transport: Any = None
+    proxy: str | None = None
+    verify: bool | str | Path | ssl.SSLContext = True
 
 
 class _Lines:
-    """A client's connections: an httpx client for each origin, made when needed, and again in a forked child."""
+    """A client's connections, a pool for each origin: made when needed, and again in a forked child."""
 
-    _kinds: tuple[Any, Any, Any]  # of httpx client, of transport that may be given, of our transport
+    _fitting: tuple[str, str]  # the httpx client and transport that can be given
+    _pool_kind: Any
+    _handle: str  # what sends with a transport or a pool
+    _backend: Any
 
-    def __init__(self, route: Route, connections: int = _CONNECTIONS) -> None:
-        for given, kind in zip((route.http_client, route.transport), self._kinds, strict=False):
-            if given is not None and not isinstance(given, kind):
-                said = f"This client needs an httpx.{kind.__name__}, not {type(given).__name__}."
-                raise ConfigurationError(said)
-        self.route, self._connections = route, connections
+    def __init__(self, route: Route, lender: _Lines | None = None) -> None:
+        if route.http_client is not None and (route.transport or route.proxy or route.verify is not True):
+            raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
+        for given, kind in zip(route[:2], self._fitting, strict=True):
+            if given is not None and kind not in {base.__name__ for base in type(given).__mro__}:
+                raise ConfigurationError(f"This client needs an httpx.{kind}, not {type(given).__name__}.")
+        self.route, self._lender = route, lender
+        self._context: ssl.SSLContext | None = None
         self._start()
+        if route.proxy is not None:
+            _proxy(route.proxy, None)  # so that a bad one is refused now
 
     def _start(self) -> None:
         self._pid, self._lock, self._closed = os.getpid(), threading.Lock(), False
-        self._clients: dict[str, Any] = {}
+        self._pools: dict[str, Any] = {}
 
-    def _send(self, exchange: Exchange, content: Any) -> Any:
-        """Return the response, or what is to be awaited for it."""
-        origin, target = origin_of(exchange.url).lower(), _target(exchange.url)
-        request = httpx.Request(
-            exchange.method, exchange.url, headers=list(exchange.headers), content=content
-        )
-        request.extensions["timeout"] = _limits(exchange)
-        if request.url.raw_path != target:  # httpx encodes anew what a signature covers
-            forwarded = origin.startswith("http:") and self.route.proxy(origin) is not None
-            request.extensions["target"] = origin.encode("ascii") + target if forwarded else target
-        client = self.route.http_client or self._client(origin)
-        return client.send(request, stream=True, auth=None, follow_redirects=False)
+    def context(self) -> ssl.SSLContext:
+        """Return the SSLContext of all connections; making one takes tens of milliseconds."""
+        if self._lender is not None:
+            return self._lender.context()
+        self._context = self._context or _trusting(self.route.verify)
+        return self._context
 
-    def _client(self, origin: str) -> Any:
-        # One for each origin: in one for all, each request would search through the others' connections.
+    def _send_with(self, exchange: Exchange, content: Any) -> Any:
+        """Return what there is to call, or to await, for an answer."""
+        if self.route.http_client is not None:
+            request = _for_httpx(exchange, content)
+            return self.route.http_client.send(request, stream=True, auth=None, follow_redirects=False)
+        if self.route.transport is not None:
+            return getattr(self.route.transport, self._handle)(_for_httpx(exchange, content))
+        return getattr(self._pool(exchange.url), self._handle)(_for_httpcore(exchange, content))
+
+    def _pool(self, url: str) -> Any:
         if self._pid != os.getpid():
-            self._inherited = self._clients  # the parent's sockets stay its own: neither used nor closed here
+            self._inherited = self._pools  # the parent's sockets stay its own: neither used nor closed here
             self._start()
         if self._closed:
             raise ConfigurationError("This client is closed.", advice="Make a new one.")
+        origin = origin_of(url).lower()
         with self._lock:
-            if origin not in self._clients:
-                transport = self.route.transport or self._kinds[2](
-                    verify=self.route.context(origin),
-                    proxy=self.route.proxy(origin),
-                    limits=httpx.Limits(
-                        max_connections=self._connections,
-                        max_keepalive_connections=self._connections,
-                        keepalive_expiry=_KEEPALIVE_SECONDS,
-                    ),
-                )
-                self._clients[origin] = self._kinds[0](transport=transport)
-            return self._clients[origin]
+            if origin not in self._pools:
+                self._pools[origin] = self._make_pool(origin)
+            return self._pools[origin]
 
-    def _to_close(self) -> list[Any]:
-        ours = self._pid == os.getpid() and self.route.transport is None  # which its owner closes
-        clients = list(self._clients.values()) if ours else []
-        self._clients, self._closed = {}, True
-        return clients
+    def _make_pool(self, origin: str) -> Any:
+        proxy, options = self.route.proxy or _environments_proxy(origin), {}
+        if proxy is not None:
+            options["proxy"] = _proxy(proxy, self.context() if proxy.startswith("https:") else None)
+        connections = _CONNECTIONS if self._lender is None else 1
+        return self._pool_kind(
+            ssl_context=self.context() if origin.startswith("https:") else None,
+            max_connections=connections,
+            max_keepalive_connections=connections,
+            keepalive_expiry=_KEEPALIVE_SECONDS,
+            network_backend=self._backend,
+            **options,
+        )
+
+    def _taken(self) -> list[Any]:
+        pools = list(self._pools.values()) if self._pid == os.getpid() else []
+        self._pools, self._closed = {}, True
+        return pools
 
 
 class Wire(_Lines):
     """Sends exchanges and waits for their answers; usable from many threads."""
 
-    _kinds = (httpx.Client, httpx.BaseTransport, _Transport)
+    _fitting, _handle, _pool_kind = ("Client", "BaseTransport"), "handle_request", httpcore.ConnectionPool
+    _backend = _Backend()
 
     def send(self, exchange: Exchange, stopped: Callable[[], bool] = lambda: False) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         with _Attempt(exchange, stopped) as attempt:
-            content = exchange.content
-            response = self._send(exchange, content.chunks() if hasattr(content, "chunks") else content)
-            body = bytearray()
-            with contextlib.closing(response):
+            content: Any = exchange.content
+            if content is not None and not isinstance(content, bytes):
+                content = content.chunks()
+            response, body = self._send_with(exchange, content), bytearray()
+            try:
                 for chunk in response.stream:
                     body += chunk
                     _bound(body, attempt)
+            finally:
+                response.close()
             attempt.outcome = _reply(response, body)
         return attempt.outcome
 
     def close(self) -> None:
         """Close the connections that this client made."""
-        for client in self._to_close():
-            client.close()
+        for pool in self._taken():
+            pool.close()
 
 
 class AsyncWire(_Lines):
     """Sends exchanges on one event loop."""
 
-    _kinds = (httpx.AsyncClient, httpx.AsyncBaseTransport, httpx.AsyncHTTPTransport)
+    _fitting, _handle = ("AsyncClient", "AsyncBaseTransport"), "handle_async_request"
+    _pool_kind = httpcore.AsyncConnectionPool
+    _backend = httpcore.AnyIOBackend()
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def send(self, exchange: Exchange) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         self._stay_on_loop()
-        # The deadline is a little later than httpx's own, which know whether a connection was made.
+        # The deadline is a little later than httpcore's own, which know whether a connection was made.
         with _Attempt(exchange) as attempt, anyio.fail_after(exchange.seconds + 0.05):
-            content = exchange.content
-            response = await self._send(
-                exchange, _achunks(content) if hasattr(content, "chunks") else content
-            )
-            body = bytearray()
-            async with contextlib.aclosing(response):
+            content: Any = exchange.content
+            if content is not None and not isinstance(content, bytes):
+                content = _achunks(content)
+            response, body = await self._send_with(exchange, content), bytearray()
+            try:
                 async for chunk in response.stream:
                     body += chunk
                     _bound(body, attempt)
+            finally:
+                await response.aclose()
             attempt.outcome = _reply(response, body)
         return attempt.outcome
 
@@ -382,12 +330,12 @@ class AsyncWire(_Lines):
 
     def single(self) -> AsyncWire:
         """Return a wire of one connection to each host: in a pool, each request is a search through all of them."""
-        return AsyncWire(self.route, connections=1)
+        return AsyncWire(self.route, self)
 
     async def aclose(self) -> None:
         """Close the connections that this client made."""
-        for client in self._to_close():
-            await client.aclose()
+        for pool in self._taken():
+            await pool.aclose()
 
 
 async def _achunks(body: Any) -> AsyncIterator[bytes]:
@@ -396,10 +344,16 @@ async def _achunks(body: Any) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _target(url: str) -> bytes:
-    """Return path and query byte for byte."""
-    start = url.find("/", url.find("://") + 3)
-    target = url[start:].partition("#")[0] if start > 0 else "/"
+@lru_cache(64)
+def _address(origin: str) -> tuple[bytes, bytes, int | None, tuple[bytes, bytes]]:
+    parts = urlsplit(origin)
+    host = (parts.hostname or "").encode("ascii")
+    return parts.scheme.encode("ascii"), host, parts.port, (b"Host", parts.netloc.encode("ascii"))
+
+
+def _target(exchange: Exchange) -> bytes:
+    start = exchange.url.find("/", exchange.url.find("://") + 3)
+    target = exchange.url[start:].partition("#")[0] if start > 0 else "/"
     if not target.isascii() or not target.isprintable() or " " in target:
         raise httpcore.LocalProtocolError
     return target.encode("ascii")
@@ -410,15 +364,51 @@ def _limits(exchange: Exchange) -> dict[str, float]:
     return {"connect": connect, "read": exchange.stall, "write": exchange.stall, "pool": exchange.seconds}
 
 
+def _for_httpcore(exchange: Exchange, content: Any) -> httpcore.Request:
+    scheme, address, port, host = _address(origin_of(exchange.url))
+    headers = [host, *((name.encode("ascii"), value.encode("ascii")) for name, value in exchange.headers)]
+    if exchange.method == "POST":
+        headers.append((b"Content-Length", str(len(content or b"")).encode("ascii")))
+    url = httpcore.URL(scheme=scheme, host=address, port=port, target=_target(exchange))
+    extensions = {"timeout": _limits(exchange)}
+    return httpcore.Request(exchange.method, url, headers=headers, content=content, extensions=extensions)
+
+
+def _for_httpx(exchange: Exchange, content: Any) -> httpx.Request:
+    import httpx  # noqa: PLC0415 - it takes as long as all the rest, and is needed for what is injected only
+
+    request = httpx.Request(exchange.method, exchange.url, headers=list(exchange.headers), content=content)
+    request.extensions["timeout"], target = _limits(exchange), _target(exchange)
+    if request.url.raw_path != target:  # httpx encodes anew what a signature covers
+        request.extensions["target"] = target
+    return request
+
+
 def _bound(body: bytearray, attempt: _Attempt) -> None:
     attempt.check()
     if len(body) > _LARGEST_ANSWER:
         raise httpcore.RemoteProtocolError
 
 
-def _reply(response: httpx.Response, body: bytearray) -> Reply:
-    headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
-    return Reply(response.status_code, headers, bytes(body))
+def _reply(response: Any, body: bytearray) -> Reply:
+    raw = getattr(response.headers, "raw", response.headers)  # httpx's, or httpcore's
+    status = response.status_code if hasattr(response, "status_code") else response.status
+    return Reply(status, {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in raw}, bytes(body))
+
+
+def _trusting(verify: bool | str | Path | ssl.SSLContext) -> ssl.SSLContext:
+    if isinstance(verify, ssl.SSLContext):
+        return verify
+    if isinstance(verify, bool):
+        import httpx  # noqa: PLC0415 - for its choice of authorities
+
+        return httpx.create_ssl_context(verify=verify)
+    with contextlib.suppress(OSError):
+        folder = Path(verify).is_dir()
+        return ssl.create_default_context(
+            cafile=None if folder else verify, capath=verify if folder else None
+        )
+    raise ConfigurationError(f"The certificates to trust cannot be read from {verify}.")
 
 
 def _environments_proxy(origin: str) -> str | None:
@@ -434,7 +424,22 @@ def _environments_proxy(origin: str) -> str | None:
     return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
 
 
-# By name, since httpx and its engine call their exceptions the same; the first that fits.
+def _proxy(proxy: str, context: ssl.SSLContext | None) -> httpcore.Proxy:
+    import httpx  # noqa: PLC0415 - for its reading of such addresses
+
+    parsed = None
+    with contextlib.suppress(ValueError, httpx.InvalidURL):
+        parsed = httpx.Proxy(proxy)
+    if parsed is None or not parsed.url.host:
+        raise ConfigurationError(
+            "The proxy is not an address that can be used, like http://proxy.example.com:3128."
+        )
+    url = parsed.url
+    where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+    return httpcore.Proxy(where, auth=parsed.raw_auth, ssl_context=context)
+
+
+# By name, since httpx and httpcore call their exceptions the same; the first that fits.
 _TROUBLES = {
     "ConnectTimeout": Failure(Trouble.CONNECT, "no answer to the attempt to connect"),
     "PoolTimeout": Failure(Trouble.CONNECT, "no connection was free"),
