@@ -197,6 +197,10 @@ def front_ends(environment, tmp_path_factory):
         yield start
 
 
+def _text(data):
+    return data if isinstance(data, str) else data.decode("utf-8", "replace")
+
+
 class Desk:
     """One fresh browser context, and what a person does in it."""
 
@@ -204,6 +208,7 @@ class Desk:
         self.page = page
         self.front_end = front_end
         self.errors: list[str] = []
+        self.sockets: list[str] = []
         self.loaded = False
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
@@ -224,6 +229,18 @@ class Desk:
             self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
             self.page.wait_for_selector(".jp-Notebook .jp-Cell")
         self.loaded = self.front_end.name == "lab"
+
+    def listen(self):
+        """Keep what goes through the websockets that are opened from now on: ``[("in", text), ("out", text)]``."""
+        frames = []
+
+        def opened(socket):
+            self.sockets.append(socket.url)
+            for event, way in (("framereceived", "in"), ("framesent", "out")):
+                socket.on(event, lambda data, way=way: frames.append((way, _text(data))))
+
+        self.page.on("websocket", opened)
+        return frames
 
     def leave(self):
         """Close what is open in a JupyterLab that stays loaded: loading it takes longer than most tests."""

@@ -168,23 +168,18 @@ def test_theme_and_width(lab):
     expect(option).to_have_attribute("aria-selected", "true")
 
 
-def test_two_panels_stay_in_step_and_a_reload_shows_what_is_true(lab):
+def test_two_panels_stay_in_step(lab):
     someone = lab(
-        SESSION + "session.upload()\nsession",
-        "from songbird_widgets.panels import *\nProfilePicker(session)",
-        fresh=True,
+        SESSION + "session.upload()\nsession", "from songbird_widgets.panels import *\nProfilePicker(session)"
     )
-    page = someone.page
-    pickers = page.locator(".songbird-picker")
+    pickers = someone.page.locator(".songbird-picker")
     expect(pickers).to_have_count(2)
     pickers.nth(1).get_by_role("option", name="july").click()
     for place in (0, 1):
         expect(pickers.nth(place).locator(".sb-chip[data-p]")).to_have_count(1)
-    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.reload()
-    page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
-    expect(pickers.first.locator(".sb-chip[data-p]")).to_have_count(1)
-    expect(pickers.first.get_by_role("option", name="july")).to_have_attribute("aria-selected", "true")
+    pickers.nth(0).get_by_role("button", name="Remove P1").click()
+    for place in (0, 1):
+        expect(pickers.nth(place).locator(".sb-chip[data-p]")).to_have_count(0)
 
 
 def test_edit_before_sending_then_time_line_and_preview(lab):

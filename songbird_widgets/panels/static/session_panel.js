@@ -45,6 +45,13 @@ function render({ model, el }) {
     idField.value = "";
     other.open = false;
   });
+  const goOn = (one, place) => {
+    const word = one.unfinished && one.state === "open" ? "Finish" : "Continue";
+    return button(word, { class: "sb-small", "aria-label": `${word} ${one.id}` }, () => {
+      model.send({ do: "continue", place });
+      other.open = false;
+    });
+  };
   const when = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
   panel.hear((message) => {
     if (!message.earlier) return;
@@ -63,10 +70,7 @@ function render({ model, el }) {
           ),
           one.id === model.get("facts").id
             ? h("span", { class: "sb-quiet" }, "shown")
-            : button(one.unfinished && one.state === "open" ? "Finish" : "Continue", { class: "sb-small", "aria-label": `Continue ${one.id}` }, () => {
-                model.send({ do: "continue", place });
-                other.open = false;
-              }),
+            : goOn(one, place),
         ),
       ),
     );
