@@ -239,6 +239,8 @@ def make_app(
 def close_app(app: Application) -> None:
     """Finish the work that was begun and close the database."""
     app.settings["executor"].shutdown(wait=True)
+    if observatory := app.settings.get("observatory"):
+        observatory.close()
     app.settings["metadata"].close()
 
 

@@ -1,7 +1,8 @@
 """The columns of up to three profiles, put side by side: statistics and drift of each, order, filters.
 
-Only the columns of the page are decoded, unless the order or a filter asks for all of them. What was computed
-is kept, by the hashes of the files, within a bound.
+Only the columns of the page are decoded, unless the order or a filter asks for all of them: then helper processes
+look at them (`songbird_widgets.service.survey`). What was computed is kept, by the hashes of the files, within a
+bound.
 """
 
 from __future__ import annotations
@@ -9,75 +10,33 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from songbird_widgets.profiles import (
-    ColumnStatistics,
-    Drift,
-    ProfileError,
-    column_statistics,
-    compare_columns,
-)
+from songbird_widgets.profiles import ProfileError
 
+from ..survey import Surveyors, What, drift_of, facts_of, mark_of, read_column
 from .cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from songbird_widgets.profiles import Column
+    from songbird_widgets.profiles import Column, ColumnStatistics, Drift
 
+    from ..survey import Facts, Mark
     from .loading import Shelf, Side
     from .query import PageQuery
 
 MOST_FACTS = 9_000
 """Columns whose statistics are kept: those of three profiles of 3,000 columns; about 2 KB each."""
 
-MOST_MARKS = 12_000
-"""Pairs of columns whose drift is kept."""
+MOST_MARKS = 24_000
+"""Pairs of columns whose drift is kept; about 300 B each."""
 
 SMALL = 200
-"""Columns up to which every page looks at all of them, for its summary; beyond, it does so when asked to."""
+"""Columns up to which every page looks at all of them at once; beyond, helper processes do."""
 
-
-@dataclass(frozen=True)
-class Facts:
-    """One column of one profile.
-
-    Parameters
-    ----------
-    statistics
-        What its sketches and counters say; None when they cannot be read.
-    trouble
-        Why they cannot.
-    """
-
-    statistics: ColumnStatistics | None
-    trouble: str | None = None
-
-
-@dataclass(frozen=True)
-class Mark:
-    """How far a column of another profile is from P1's.
-
-    Parameters
-    ----------
-    verdict
-        ``none``, ``moderate``, ``strong``, ``unknown``, ``missing`` or ``new``.
-    score
-        To sort by: 1 is moderate, 2 is strong.
-    why
-        Reasons in words.
-    """
-
-    verdict: str
-    score: float
-    why: str
-    type_changed: bool = False
-
-    @property
-    def drifted(self) -> bool:
-        """Whether the values changed noticeably."""
-        return self.verdict in {"moderate", "strong"}
+MOST_AHEAD = 5_000
+"""Columns up to which drift is looked for before anybody asks for it."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +68,11 @@ class Library:
     """
 
     shelf: Shelf
-    facts: Cache[Facts] = field(default_factory=lambda: Cache(MOST_FACTS, lambda _: 1))
-    marks: Cache[Mark] = field(default_factory=lambda: Cache(MOST_MARKS, lambda _: 1))
+    surveyors: Surveyors = field(default_factory=Surveyors)
+    #: What is known of every column, by name: facts of a side, or marks of a pair of sides.
+    tables: dict[What, Cache[dict[str, Any]]] = field(
+        default_factory=lambda: {"facts": Cache(MOST_FACTS, len), "marks": Cache(MOST_MARKS, len)}
+    )
     drift_counts: Cache[DriftCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
     kind_counts: Cache[KindCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
 
@@ -120,75 +82,52 @@ class Columns:
 
     Parameters
     ----------
-    library, sides
+    comparison
         Where from.
     name
         The column's name.
     """
 
-    def __init__(self, library: Library, sides: Sequence[Side], name: str) -> None:
-        self.library = library
-        self.sides = sides
+    def __init__(self, comparison: Comparison, name: str) -> None:
+        self.comparison = comparison
+        self.sides = comparison.shown
         self.name = name
-        self.troubles: dict[int, str] = {}
 
     @cached_property
+    def read(self) -> list[Column | str | None]:
+        """The columns, or why one cannot be read; None for a side that has none of that name."""
+        return [self._read(side) if self.name in side.names else None for side in self.sides]
+
+    def _read(self, side: Side) -> Column | str:
+        try:
+            return read_column(self.comparison.library.shelf.opened(side), self.name)
+        except (ProfileError, FileNotFoundError):
+            return "The file is missing from the store, or was damaged there."
+
+    @property
     def decoded(self) -> list[Column | None]:
         """The columns; None for a side that has none of that name, or an unreadable one."""
-        return [self._decode(side) for side in self.sides]
-
-    def _decode(self, side: Side) -> Column | None:
-        try:
-            return self.library.shelf.column(side, self.name)
-        except ProfileError as error:
-            self.troubles[side.place] = str(error)
-        except FileNotFoundError:
-            self.troubles[side.place] = "The file is missing from the store."
-        return None
+        return [None if isinstance(column, str) else column for column in self.read]
 
     @cached_property
     def facts(self) -> list[Facts | None]:
         """The statistics of each; None for a side that has no such column."""
         return [
-            self.library.facts.through((side.fingerprint, self.name), partial(self._summed_up, index))
-            if self.name in side.names
-            else None
-            for index, side in enumerate(self.sides)
+            facts_of(self.read[index]) if table is None else table.get(self.name)
+            for index, table in enumerate(self.comparison.tables("facts"))
         ]
 
     @cached_property
     def marks(self) -> list[Mark | None]:
         """How far each is from the first; None for the first itself."""
-        marks: list[Mark | None] = [None]
-        for index, side in enumerate(self.sides[1:], start=1):
-            key = (self.sides[0].fingerprint, side.fingerprint, self.name)
-            if self.name not in self.sides[0].names and self.name not in side.names:
-                marks.append(None)
-                continue
-            marks.append(self.library.marks.through(key, partial(self._mark, index)))
-        return marks
+        return [None] + [
+            mark_of(self.read[0], self.read[index]) if table is None else table.get(self.name)
+            for index, table in enumerate(self.comparison.tables("marks"), start=1)
+        ]
 
-    def drift(self, index: int, *, verdict_only: bool = False) -> Drift | None:
-        """Return the drift of one side from the first; None where neither has the column."""
-        before, after = self.decoded[0], self.decoded[index]
-        trouble = self.troubles.get(self.sides[0].place) or self.troubles.get(self.sides[index].place)
-        if trouble:
-            return Drift("unknown", 0.0, (trouble,))
-        if before is None and after is None:
-            return None
-        return compare_columns(before, after, verdict_only=verdict_only)
-
-    def _mark(self, index: int) -> Mark:
-        drift = self.drift(index, verdict_only=True)
-        if drift is None:
-            return Mark("unknown", 0.0, "")
-        return Mark(drift.verdict, drift.score, " ".join(drift.reasons[:2]), drift.type_change is not None)
-
-    def _summed_up(self, index: int) -> Facts:
-        column = self.decoded[index]
-        if column is None:
-            return Facts(None, self.troubles.get(self.sides[index].place, ""))
-        return Facts(column_statistics(column))
+    def drift(self, index: int) -> Drift | None:
+        """Return all measures of the drift of one side from the first; None where neither has the column."""
+        return drift_of(self.read[0], self.read[index])
 
     @property
     def first(self) -> ColumnStatistics | None:
@@ -231,6 +170,7 @@ class Comparison:
     library: Library
     sides: tuple[Side, ...]
     _kept: dict[str, Columns] = field(default_factory=dict, init=False, repr=False)
+    _tables: dict[What, list[dict[str, Any] | None]] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def shown(self) -> tuple[Side, ...]:
@@ -261,10 +201,10 @@ class Comparison:
     def columns(self, name: str) -> Columns:
         """Return a column in all shown sides; decodes nothing yet."""
         if len(self.names) > SMALL:
-            return Columns(self.library, self.shown, name)
+            return Columns(self, name)
         # Few enough to stay decoded while a page is made: its summary and its rows look at the same ones.
         if name not in self._kept:
-            self._kept[name] = Columns(self.library, self.shown, name)
+            self._kept[name] = Columns(self, name)
         return self._kept[name]
 
     def missing(self, name: str) -> bool:
@@ -279,19 +219,96 @@ class Comparison:
         """Whether exactly one of several sides has a column."""
         return self.several and sum(name in side.names for side in self.shown) == 1
 
-    def drift_counts(self, *, whatever_it_takes: bool) -> DriftCounts | None:
+    def tables(self, what: What) -> list[dict[str, Any] | None]:
+        """Return the facts of each side, or the marks of each but the first; None where not all columns are known."""
+        if what not in self._tables:
+            self._tables[what] = [self.library.tables[what].get(key) for key in self._keys(what)]
+        return self._tables[what]
+
+    def _keys(self, what: What) -> list[tuple[Any, ...]]:
+        if what == "facts":
+            return [side.fingerprint for side in self.shown]
+        return [(self.shown[0].fingerprint, side.fingerprint) for side in self.shown[1:]]
+
+    def know(self, what: What, *, wait: bool = True) -> bool:
+        """Have facts or marks of every column at hand.
+
+        Parameters
+        ----------
+        what
+            Which of them.
+        wait
+            Whether to wait where that takes long; else it is only begun, for the next one who asks.
+
+        Returns
+        -------
+        bool
+            Whether `tables` has them now. If not, each column is looked at when it is asked for.
+        """
+        tables = self.tables(what)
+        absent = [index for index, table in enumerate(tables) if table is None]
+        if not absent:
+            return True
+        if len(self.names) <= SMALL:
+            made = [self._table(what, index) for index in absent]
+            self._keep(what, absent, made)
+        else:
+            keys = self._keys(what)
+            survey = self.library.surveyors.begin(
+                (what, *(keys[index] for index in absent)), partial(self._survey, what, absent)
+            )
+            if not wait:
+                return False
+            try:
+                made = survey.result()
+            except (ProfileError, FileNotFoundError):  # files that went bad: each column will say so
+                return False
+        for index, table in zip(absent, made, strict=True):
+            tables[index] = table
+        return True
+
+    def _table(self, what: What, index: int) -> dict[str, Any]:
+        columns = [self.columns(name) for name in self.names]
+        each: list[Any] = [one.facts[index] if what == "facts" else one.marks[index + 1] for one in columns]
+        return {name: found for name, found in zip(self.names, each, strict=True) if found is not None}
+
+    def _survey(self, what: What, absent: list[int]) -> list[dict[str, Any]]:
+        sides = [self.shown[index] for index in absent]
+        if what == "marks":
+            sides = [self.shown[0], *(self.shown[index + 1] for index in absent)]
+        shelf = self.library.shelf
+        found = self.library.surveyors.look([shelf.paths(side) for side in sides], self.names, what)
+        tables = [
+            {name: values[place] for name, values in found.items() if values[place] is not None}
+            for place in range(len(absent))
+        ]
+        self._keep(what, absent, tables)
+        return tables
+
+    def _keep(self, what: What, absent: list[int], tables: list[dict[str, Any]]) -> None:
+        keys = self._keys(what)
+        for index, table in zip(absent, tables, strict=True):
+            self.library.tables[what].put(keys[index], table)
+
+    def drift_counts(self, *, wait: bool) -> DriftCounts | None:
         """Count the columns that drifted.
 
         Parameters
         ----------
-        whatever_it_takes
-            Whether to look at all columns however many they are; otherwise None if they are many and were not
-            looked at before.
+        wait
+            Whether to look at all columns however many they are; otherwise, if they are many and were not looked
+            at before, this is begun and None returned.
         """
+        if not self.several:
+            return None
         key = self._fingerprints
         known = self.library.drift_counts.get(key)
-        if known is not None or not (whatever_it_takes or len(self.names) <= SMALL):
+        if known is not None:
             return known
+        if not wait and len(self.names) > MOST_AHEAD:
+            return None
+        if not self.know("marks", wait=wait) and not wait:
+            return None
         drifted = strong = unknown = type_changed = 0
         for columns in self._each():
             verdicts = {mark.verdict for mark in columns.marks if mark}
@@ -303,12 +320,13 @@ class Comparison:
         self.library.drift_counts.put(key, counts)
         return counts
 
-    def kind_counts(self, *, whatever_it_takes: bool) -> KindCounts | None:
-        """Count the columns of each kind; parameter and None as for `drift_counts`."""
+    def kind_counts(self, *, wait: bool) -> KindCounts | None:
+        """Count the columns of each kind; None if they are many and were not looked at before."""
         key = self._fingerprints
         known = self.library.kind_counts.get(key)
-        if known is not None or not (whatever_it_takes or len(self.names) <= SMALL):
+        if known is not None or not (wait or len(self.names) <= SMALL):
             return known
+        self.know("facts")
         insights = discrete = 0
         for columns in self._each():
             insights += columns.has_insights
@@ -326,6 +344,8 @@ class Comparison:
 
     def selected(self, query: PageQuery) -> list[str]:
         """Return the names of the columns that the search and filters leave, in the order asked for."""
+        for what in query.looks_at:
+            self.know(what)
         names = [name for name in self.names if _matches(name, query)]
         for test in self._tests(query):
             names = [columns.name for columns in self._each(names) if test(columns)]

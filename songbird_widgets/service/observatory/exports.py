@@ -12,7 +12,8 @@ from songbird_widgets.profiles import MEASURES, histogram
 if TYPE_CHECKING:
     from songbird_widgets.profiles import Column, ColumnStatistics, Drift
 
-    from .comparison import Comparison, Facts
+    from ..survey import Facts
+    from .comparison import Comparison
     from .loading import Side
     from .query import PageQuery
 

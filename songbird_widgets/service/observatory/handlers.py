@@ -207,7 +207,8 @@ class Profiles(PageHandler):
             return Answer(self.observatory.chart(viewer, dataset, asked, chart), SVG, file_name=name)
         if form:
             return self._data(viewer, dataset, form, asked)
-        status, html = self.observatory.profiles_page(viewer, dataset, asked)
+        patient = self.request.headers.get("Prefer", "").startswith("wait")  # RFC 7240; the page's own script
+        status, html = self.observatory.profiles_page(viewer, dataset, asked, patient=patient)
         return Answer(html, HTML, status)
 
     def _data(self, viewer: Viewer, dataset: str, form: str, asked: PageQuery) -> Answer:

@@ -10,15 +10,17 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from songbird_widgets.profiles import ProfileError, merge_profiles, read_profile
+from songbird_widgets.profiles import ProfileError
 
+from ..survey import open_profile
 from . import formatting, problems
 from .cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from songbird_widgets.profiles import Column, Profile
+    from songbird_widgets.profiles import Profile
 
     from ..blobs import Blobs
     from ..metadata import Metadata, ProfileRow
@@ -140,13 +142,12 @@ class Shelf:
         """
         return self._open.through(side.fingerprint, lambda: self._read(side))
 
-    def column(self, side: Side, name: str) -> Column | None:
-        """Return one decoded column of a side, or None when it has no such column."""
-        return self.opened(side).column(name) if name in side.names else None
+    def paths(self, side: Side) -> list[Path]:
+        """Where a side's files lie."""
+        return [self.blobs.path(row.blob) for row in side.uploads if row.blob]
 
     def _read(self, side: Side) -> Profile:
-        opened = [read_profile(self.blobs.read(row.blob)) for row in side.uploads if row.blob]
-        return opened[0] if len(opened) == 1 else merge_profiles(opened)
+        return open_profile([path.read_bytes() for path in self.paths(side)])
 
     def _side(self, org_id: str, dataset_id: str, value: str, place: int) -> Side:
         if _BATCH.fullmatch(value):

@@ -244,6 +244,11 @@ class Observatory:
         # interpreter again and again within one short answer to someone else.
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.0005))
 
+    def close(self) -> None:
+        """Finish the pages that were begun, and end what helps making them."""
+        self.library.surveyors.close()
+        self.makers.shutdown()
+
     def compare(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> Comparison:
         """Open the profiles that a URL names.
 
@@ -263,8 +268,18 @@ class Observatory:
         sides = self.library.shelf.sides(viewer.org_id, dataset_id, query.profiles)
         return Comparison(self.library, sides)
 
-    def profiles_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
-        """Return status and HTML of the page of one to three profiles, or of one column of theirs."""
+    def profiles_page(
+        self, viewer: Viewer, dataset_id: str, query: PageQuery, *, patient: bool = False
+    ) -> tuple[int, str]:
+        """Return status and HTML of the page of one to three profiles, or of one column of theirs.
+
+        Parameters
+        ----------
+        viewer, dataset_id, query
+            Who asks for what.
+        patient
+            Whether to count what drifted even where that takes a while.
+        """
         comparison = self.compare(viewer, dataset_id, query)
         choices = choices_of(self.metadata.profiles(viewer.org_id, dataset_id))
         cards = [_card(side, query) for side in comparison.sides]
@@ -294,7 +309,7 @@ class Observatory:
                 comparison, query.column, query, self.rows.row(comparison, query.column)
             )
         elif comparison.shown:
-            page["table"] = make_table(comparison, query, self.rows)
+            page["table"] = make_table(comparison, query, self.rows, patient=patient)
         home = PageQuery(token=query.token, theme=query.theme).url()
         return page_status(comparison), render(template, "../../", page=page, theme=query.theme, home=home)
 

@@ -14,6 +14,8 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ..survey import What
+
 MOST_PROFILES = 3
 """Profiles a page can show side by side."""
 
@@ -119,6 +121,14 @@ class PageQuery:
     def searching(self) -> bool:
         """Whether search or filters hide some columns."""
         return bool(self.search or self.highlights or self.show or self.types)
+
+    @property
+    def looks_at(self) -> tuple[What, ...]:
+        """What must be known of every column to put them into this order and to choose among them."""
+        asked = {self.sort, *self.show}
+        marks = bool(asked & {"drift", "drifted", "type-changed"})
+        facts = bool(asked - {"name", "drift", "drifted", "type-changed", "missing", "new", "only-in-one"})
+        return (*(("marks",) if marks else ()), *(("facts",) if facts or self.types else ()))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Name the parameters that differ from their defaults, as (name, value) in URL order."""

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import Column, ColumnStatistics
 
-    from .comparison import Columns, Comparison, DriftCounts, Facts, KindCounts, Mark
+    from ..survey import Facts, Mark
+    from .comparison import Columns, Comparison, DriftCounts, KindCounts
     from .loading import Side
     from .query import PageQuery
 
@@ -389,16 +390,20 @@ class Table:
     cell_count: int
 
 
-def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker) -> Table:
-    """Put together the page of the table that `query` asks for."""
+def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, patient: bool = False) -> Table:
+    """Put together the page of the table that `query` asks for.
+
+    Parameters
+    ----------
+    comparison, query, maker
+        What of, which part, and where rows come from.
+    patient
+        Whether to count what drifted even where that takes a while.
+    """
     query = query.but(limit=min(query.limit, MOST_ROWS), offset=query.offset)
-    # Whoever sorts or filters by what only the sketches know has all columns looked at anyway.
-    by_drift = query.sort == "drift" or bool({"drifted", "type-changed"}.intersection(query.show))
-    by_kind = query.sort not in {"name", "drift"} or bool(
-        {"insights", "discrete", "non-discrete"} & set(query.show)
-    )
-    drift = comparison.drift_counts(whatever_it_takes=by_drift)
-    kinds = comparison.kind_counts(whatever_it_takes=by_kind)
+    wanted = query.looks_at
+    drift = comparison.drift_counts(wait=patient or "marks" in wanted)
+    kinds = comparison.kind_counts(wait="facts" in wanted)
     names = comparison.selected(query)
     offset = min(query.offset, max(len(names) - 1, 0) // query.limit * query.limit)
     page = names[offset : offset + query.limit]
