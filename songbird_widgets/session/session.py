@@ -324,6 +324,12 @@ class Session(traitlets.HasTraits):
         except SongbirdError as error:
             self._tell("error", str(error))
             raise
+        except Exception as error:
+            # In the background nobody would hear of it. What it says is not shown: it may hold an address with a token.
+            self._tell(
+                "error", f"The upload broke off ({type(error).__name__}). Upload again to send the rest."
+            )
+            raise
         finally:
             self._publish()
             self.set_trait("busy", False)

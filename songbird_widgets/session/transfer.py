@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..client.errors import EndpointUnreachable, SessionExpired, SongbirdError
+from ..client.errors import EndpointUnreachable, SessionExpired
 from .jobs import beside
 from .progress import Tally
 
@@ -69,7 +69,7 @@ class Transfer:
         self._report()
         try:
             self._settle(self._passes(session_id, ready))
-        except SongbirdError:
+        except BaseException:
             # Nothing could be sent at all: what is not there waits again.
             under_way = self._roster.pick(item.key for item, _ in ready)
             self._roster.change(

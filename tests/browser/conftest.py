@@ -197,8 +197,8 @@ def front_ends(environment, tmp_path_factory):
         yield start
 
 
-def _text(data):
-    return data if isinstance(data, str) else data.decode("utf-8", "replace")
+def _bytes(data):
+    return data.encode() if isinstance(data, str) else data
 
 
 class Desk:
@@ -231,13 +231,13 @@ class Desk:
         self.loaded = self.front_end.name == "lab"
 
     def listen(self):
-        """Keep what goes through the websockets that are opened from now on: ``[("in", text), ("out", text)]``."""
+        """Keep what goes through the websockets that are opened from now on: ``[("in", bytes), ("out", bytes)]``."""
         frames = []
 
         def opened(socket):
             self.sockets.append(socket.url)
             for event, way in (("framereceived", "in"), ("framesent", "out")):
-                socket.on(event, lambda data, way=way: frames.append((way, _text(data))))
+                socket.on(event, lambda data, way=way: frames.append((way, _bytes(data))))
 
         self.page.on("websocket", opened)
         return frames

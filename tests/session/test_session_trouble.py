@@ -160,3 +160,20 @@ def test_cancelling_drops_uploads_that_wait_their_turn(session, profiles):
     gate.set()
     assert landed == [[]]
     assert session.profiles[0].state == "added"
+
+
+def test_what_nobody_foresaw_is_said_and_leaves_nothing_half_sent(session, profiles, monkeypatch):
+    def broken(*_, **__):
+        raise KeyError("http://host/?sessionToken=canary")
+
+    session.add(profiles / "batch-2013-07-08.bin")
+    with monkeypatch.context() as patch:
+        patch.setattr("songbird_widgets.client.uploads.upload_profiles", broken)
+        assert session.upload(wait=False) == []
+        session._uploads.submit(lambda: None).result(30)
+    assert session.notice.level == "error"
+    assert "broke off (KeyError)" in session.notice.text
+    assert "canary" not in session.notice.text
+    assert not session.busy
+    assert session.profiles[0].state == "added"
+    assert len(session.upload()) == 1
