@@ -25,10 +25,6 @@ _JS_UNIT = 0.1
 _WASSERSTEIN_UNIT = 0.25
 _PSI_FLOOR = 1e-4
 _CONFIDENCE = 0.99
-_DECILES = np.arange(1, 10) / 10
-# A number that fills this much of the baseline is a cell of its own: else a constant's shift would stay in
-# one cell.
-_ATOM = 0.05
 # Counts of frequent items are exact to within the offset; an item is a cell when it is this many times above
 # it.
 _CLEAR_OF_OFFSET = 5
@@ -129,15 +125,15 @@ def _compare_numbers(
     first: KllSketch, second: KllSketch, spread: float | None, found: Findings, *, use_cells: bool
 ) -> None:
     error = first.rank_error + second.rank_error
+    if use_cells:
+        cells, shares = first.decile_cells
+        found.measures["basis"] = "deciles"
+        _compare_cells(shares, second.pmf(cells), first.n, second.n, error, found)
     points = np.concatenate([first.items, second.items])
     order = points.argsort(kind="stable")  # of two sorted runs: no more than a merger
     points = points[order]
     steps = np.concatenate([first.weights / first.n, second.weights / -second.n])[order]
     gaps = np.abs(steps.cumsum()[:-1])
-    if use_cells:
-        cells = _decile_cells(first)
-        found.measures["basis"] = "deciles"
-        _compare_cells(first.pmf(cells), second.pmf(cells), first.n, second.n, error, found)
     finite = math.isfinite(points[0]) and math.isfinite(points[-1])
     if finite:
         _compare_positions(points, steps, gaps, first, second, spread, error, found)
@@ -203,24 +199,6 @@ def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and 
         found.notes.append("The Wasserstein distance is within what the sketches and chance explain.")
 
 
-def _decile_cells(sketch: KllSketch) -> Floats:
-    """Cut the number line at a sketch's deciles.
-
-    Cells are closed to the left. A decile that many values share is cut off on both sides, so that a column
-    of one value, or of many zeros, does not hide a shift within one cell.
-    """
-    ranks = (_DECILES * sketch.n).astype(np.int64)
-    places = sketch.cumulative[:-1].searchsorted(ranks)
-    deciles = np.array(sorted(set(sketch.items[np.minimum(places, len(sketch.items) - 1)].tolist())))
-    left = sketch.items.searchsorted(deciles, side="left")
-    right = sketch.items.searchsorted(deciles, side="right")
-    mass = (sketch.cumulative[right] - sketch.cumulative[left]) / sketch.n
-    atoms = deciles[(mass >= _ATOM) & (right - left > 1) & (deciles < np.inf)]
-    if not len(atoms):
-        return deciles
-    return np.array(sorted({*deciles.tolist(), *np.nextafter(atoms, np.inf).tolist()}))
-
-
 def _hellinger(first: KllSketch, second: KllSketch, low: float, high: float) -> float:
     """Hellinger distance on equal bins, as many as whylogs takes: one for four values, 2 to 30."""
     bins = min(30, max(2, math.ceil((first.n + second.n) / 4)))
@@ -267,8 +245,11 @@ def _clear_values(first: FrequentItemsSketch, second: FrequentItemsSketch) -> li
     limit = _CLEAR_OF_OFFSET * max(sketch.offset / sketch.total for sketch in (first, second))
     names: dict[str, None] = {}
     for sketch in (first, second):
-        clear = int(np.count_nonzero((sketch.weights + sketch.offset) / sketch.total >= limit))
-        names.update(dict.fromkeys(sketch.values[:clear]))
+        clear = sketch.values
+        if limit:
+            least = limit * sketch.total - sketch.offset
+            clear = clear[: int(np.count_nonzero(sketch.weights >= least))]
+        names |= dict.fromkeys(clear)
     return list(names)
 
 
@@ -277,8 +258,7 @@ def _shares(sketch: FrequentItemsSketch, values: Sequence[str]) -> Floats:
 
     Its upper bound, which is exact for an item that was never dropped; half the offset for one not listed.
     """
-    counts = dict(zip(sketch.values, (sketch.weights + sketch.offset).tolist(), strict=True))
-    absent = sketch.offset / 2
+    counts, absent = sketch.estimates, sketch.offset / 2
     shares = np.array([counts.get(value, absent) for value in values], np.float64) / sketch.total
     excess = float(shares.sum())
     return shares / excess if excess > 1 else shares
@@ -332,15 +312,12 @@ def _jensen_shannon(p: Floats, q: Floats, first: int, second: int, error: float)
     less than there are cells. A cell that is also wrong by `error` adds ``error**2 / m``.
     """
     m = (p + q) / 2
+    rows = np.array([m, p, q])
+    # Entropies in bits, negative; cells that are empty have none.
+    joint, one, other = (rows * np.log2(rows, where=rows > 0, out=np.zeros_like(rows))).sum(axis=1).tolist()
+    divergence = (one + other) / 2 - joint
     m = m[m > 0]
-    divergence = _entropy(m) - (_entropy(p) + _entropy(q)) / 2
     chance = (1 / first + 1 / second) * chi_squared_quantile(_CONFIDENCE, len(m) - 1)
     wrong = float((np.minimum(error, m) ** 2 / m).sum()) if error else 0.0
     noise = math.sqrt((chance + wrong) / _JENSEN_SHANNON_CURVATURE)
     return math.sqrt(min(1.0, max(0.0, divergence))), noise
-
-
-def _entropy(p: Floats) -> float:
-    """Shannon entropy in bits, of which cells that are empty have none."""
-    filled = p[p > 0]
-    return -float(filled @ np.log2(filled))

@@ -104,6 +104,11 @@ class FrequentItemsSketch:
             total=sum(sketch.total for sketch in sketches),
         )
 
+    @cached_property
+    def estimates(self) -> dict[str, int]:
+        """By value: how often it was seen, at most."""
+        return dict(zip(self.values, (self.weights + self.offset).tolist(), strict=True))
+
     @property
     def lossless(self) -> bool:
         """Whether the items are all that were ever seen, with exact counts."""
