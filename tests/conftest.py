@@ -48,6 +48,23 @@ def browser():
 
 
 @pytest.fixture(scope="session")
+def axe(request, tmp_path_factory):
+    """The source of axe-core, installed by npm into pytest's cache."""
+    cache = getattr(request.config, "cache", None)
+    folder = Path(cache.mkdir("axe-core") if cache is not None else tmp_path_factory.mktemp("axe-core"))
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.exists():
+        options = ["--prefix", str(folder), "--no-save", "--no-audit", "--no-fund"]
+        try:
+            subprocess.run(
+                ["npm", "install", *options, "axe-core@4"], check=True, capture_output=True, timeout=240
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            _give_up(f"npm could not install axe-core, which checks pages for accessibility: {error}")
+    return script.read_text("utf-8")
+
+
+@pytest.fixture(scope="session")
 def whylogs_python(request, tmp_path_factory):
     """The Python of an environment with whylogs, which needs an older numpy than these tests.
 

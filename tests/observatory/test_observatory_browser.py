@@ -3,8 +3,6 @@
 
 import html
 import http.server
-import os
-import subprocess
 import threading
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -13,24 +11,6 @@ import pytest
 
 JULY_8, DAY_MS = 1373241600000, 86_400_000
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
-
-
-@pytest.fixture(scope="session")
-def axe(request, tmp_path_factory):
-    """The source of axe-core, installed by npm into pytest's cache."""
-    cache = getattr(request.config, "cache", None)
-    folder = Path(cache.mkdir("axe-core") if cache is not None else tmp_path_factory.mktemp("axe-core"))
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        options = ["--prefix", str(folder), "--no-save", "--no-audit", "--no-fund"]
-        try:
-            subprocess.run(
-                ["npm", "install", *options, "axe-core@4"], check=True, capture_output=True, timeout=240
-            )
-        except (OSError, subprocess.SubprocessError) as error:
-            reason = f"npm could not install axe-core, which checks pages for accessibility: {error}"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
-    return script.read_text()
 
 
 @pytest.fixture
