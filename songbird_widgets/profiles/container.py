@@ -462,24 +462,32 @@ class _ColumnReader:
                 f"but only {end - stop} follow.",
                 offset=stop,
             )
-        for number, wire, first, last in protobuf.fields(data, stop, stop + length):
+        position, end = stop, stop + length
+        while position < end:
+            # Most of a column are counters, short entries of which the same profile has many alike.
+            after = position + 2 + data[position + 1] if position + 1 < end else end
+            if data[position] == _ENTRY and after <= min(end, position + 2 + _LONGEST_COUNTER):
+                self._read_counter(data[position + 2 : after], position + 2, components)
+                position = after
+                continue
+            number, wire, first, position = next(protobuf.fields(data, position, end))
             if number == 1 and wire == DELIMITED:
-                if last - first <= _LONGEST_COUNTER:
-                    self._read_counter(data[first:last], first, components)
-                else:
-                    self._read_component(data, first, last, components)
+                self._read_component(data, first, position, components)
 
     def _read_counter(self, entry: bytes, offset: int, components: dict[str, _Component]) -> None:
         known = self.counters.get(entry)
-        if known is None:
-            try:
-                path = self._read_component(entry, 0, len(entry), components)
-            except ProfileError as error:
-                raise ProfileError(error.reason, offset=offset) from error
-            if path in components and len(self.counters) < _MOST_COUNTERS:
-                self.counters[entry] = path, components[path]
-        else:
+        if known is not None:
             components[known[0]] = known[1]
+            return
+        try:
+            path = self._read_component(entry, 0, len(entry), components)
+        except ProfileError as error:
+            raise ProfileError(error.reason, offset=offset) from error
+        found = components.get(path)
+        if (
+            type(found) is int and len(self.counters) < _MOST_COUNTERS
+        ):  # means and the like are each their own
+            self.counters[entry] = path, found
 
     def _read_component(self, data: bytes, first: int, last: int, components: dict[str, _Component]) -> str:
         index = start = stop = 0
@@ -506,6 +514,7 @@ class _ColumnReader:
 
 
 # Columns of one profile say the same counts over and over (rows, zeros): those entries are read once.
+_ENTRY = 1 << 3 | DELIMITED  # the first byte of an entry of a map
 _LONGEST_COUNTER = 24
 _MOST_COUNTERS = 4096
 
