@@ -155,8 +155,6 @@ def no_answer(failure: Failure, doing: str, origin: str, seconds: float) -> erro
     if failure.trouble is Trouble.BROKEN:
         said = f"The connection to {origin} broke while {doing}{detail}."
         return errors.EndpointUnreachable(said, advice="Try again.", ambiguous=True)
-    if failure.trouble is Trouble.CANCELLED:
-        return errors.Cancelled(f"Stopped while {doing}.")
     if failure.trouble is Trouble.LOCAL:
         return errors.ConfigurationError(f"The request for {doing} could not be made{detail}.")
     advice = "Check the address, and that the service is running."

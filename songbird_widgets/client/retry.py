@@ -43,7 +43,6 @@ class Trouble(Enum):
     BROKEN = "the connection broke"
     TIMEOUT = "time ran out"
     LOCAL = "the request could not be made here"
-    CANCELLED = "the caller said stop"
 
 
 class Repeat(Enum):

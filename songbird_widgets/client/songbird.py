@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import time
@@ -306,9 +307,11 @@ class AsyncSongbird(_Client):
         try:
             step = next(steps)
             while True:
-                step = steps.send(
-                    await (wire.pause(step.seconds) if isinstance(step, Pause) else wire.send(step))
-                )
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = steps.send(None)
+                else:
+                    step = steps.send(await wire.send(step))
         except StopIteration as end:
             return cast("T", end.value)
         finally:

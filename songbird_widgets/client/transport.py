@@ -19,18 +19,17 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anyio
 import httpcore
 
 from .conversation import Failure, Reply
-from .errors import ConfigurationError, SongbirdError
+from .errors import Cancelled, ConfigurationError, SongbirdError
 from .retry import Trouble
 from .secrecy import origin_of
 
@@ -53,10 +52,6 @@ _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _log = logging.getLogger("songbird_widgets.client")
 
 
-class _StoppedError(Exception):
-    """The caller said stop."""
-
-
 class _Attempt:
     """The exchange under way in a thread or task: how long it may take, and what comes of it."""
 
@@ -74,7 +69,7 @@ class _Attempt:
     def check(self) -> None:
         """Raise if it is to end now."""
         if self.stopped():
-            raise _StoppedError
+            raise Cancelled("Stopped before the answer came.")
         if time.monotonic() >= self.until:
             raise httpcore.ReadTimeout
 
@@ -180,13 +175,33 @@ def _shorter(timeout: float | None) -> float:
     return left if timeout is None else min(left, timeout)
 
 
-class Route(NamedTuple):
+class Route:
     """How endpoints are reached: through whose client, transport or proxy, trusting which certificates."""
 
-    http_client: Any = None
-    transport: Any = None
-    proxy: str | None = None
-    verify: bool | str | Path | ssl.SSLContext = True
+    def __init__(
+        self, http_client: Any, transport: Any, proxy: str | None, verify: bool | str | Path | ssl.SSLContext
+    ) -> None:
+        if http_client is not None and (transport or proxy or verify is not True):
+            raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
+        self.http_client, self.transport, self.proxy, self._verify = http_client, transport, proxy, verify
+        if proxy is not None:
+            _proxy(proxy, None)  # so that a bad one is refused now
+
+    @cached_property
+    def context(self) -> ssl.SSLContext:
+        """The SSLContext of all connections; making one takes tens of milliseconds."""
+        verify = self._verify
+        if isinstance(verify, ssl.SSLContext):
+            return verify
+        if isinstance(verify, bool):
+            import httpx  # noqa: PLC0415 - for its choice of authorities
+
+            return httpx.create_ssl_context(verify=verify)
+        with contextlib.suppress(OSError):
+            if Path(verify).is_dir():
+                return ssl.create_default_context(capath=verify)
+            return ssl.create_default_context(cafile=verify)
+        raise ConfigurationError(f"The certificates to trust cannot be read from {verify}.")
 
 
 class _Lines:
@@ -197,28 +212,16 @@ class _Lines:
     _handle: str  # what sends with a transport or a pool
     _backend: Any
 
-    def __init__(self, route: Route, lender: _Lines | None = None) -> None:
-        if route.http_client is not None and (route.transport or route.proxy or route.verify is not True):
-            raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
-        for given, kind in zip(route[:2], self._fitting, strict=True):
+    def __init__(self, route: Route, connections: int = _CONNECTIONS) -> None:
+        for given, kind in zip((route.http_client, route.transport), self._fitting, strict=True):
             if given is not None and kind not in {base.__name__ for base in type(given).__mro__}:
                 raise ConfigurationError(f"This client needs an httpx.{kind}, not {type(given).__name__}.")
-        self.route, self._lender = route, lender
-        self._context: ssl.SSLContext | None = None
+        self.route, self._connections = route, connections
         self._start()
-        if route.proxy is not None:
-            _proxy(route.proxy, None)  # so that a bad one is refused now
 
     def _start(self) -> None:
         self._pid, self._lock, self._closed = os.getpid(), threading.Lock(), False
         self._pools: dict[str, Any] = {}
-
-    def context(self) -> ssl.SSLContext:
-        """Return the SSLContext of all connections; making one takes tens of milliseconds."""
-        if self._lender is not None:
-            return self._lender.context()
-        self._context = self._context or _trusting(self.route.verify)
-        return self._context
 
     def _send_with(self, exchange: Exchange, content: Any) -> Any:
         """Return what there is to call, or to await, for an answer."""
@@ -244,12 +247,11 @@ class _Lines:
     def _make_pool(self, origin: str) -> Any:
         proxy, options = self.route.proxy or _environments_proxy(origin), {}
         if proxy is not None:
-            options["proxy"] = _proxy(proxy, self.context() if proxy.startswith("https:") else None)
-        connections = _CONNECTIONS if self._lender is None else 1
+            options["proxy"] = _proxy(proxy, self.route.context if proxy.startswith("https:") else None)
         return self._pool_kind(
-            ssl_context=self.context() if origin.startswith("https:") else None,
-            max_connections=connections,
-            max_keepalive_connections=connections,
+            ssl_context=self.route.context if origin.startswith("https:") else None,
+            max_connections=self._connections,
+            max_keepalive_connections=self._connections,
             keepalive_expiry=_KEEPALIVE_SECONDS,
             network_backend=self._backend,
             **options,
@@ -324,13 +326,9 @@ class AsyncWire(_Lines):
                 advice="Make one for each event loop, within `async with`.",
             )
 
-    async def pause(self, seconds: float) -> None:
-        """Wait, and let others work."""
-        await asyncio.sleep(seconds)
-
     def single(self) -> AsyncWire:
         """Return a wire of one connection to each host: in a pool, each request is a search through all of them."""
-        return AsyncWire(self.route, self)
+        return AsyncWire(self.route, connections=1)
 
     async def aclose(self) -> None:
         """Close the connections that this client made."""
@@ -396,21 +394,6 @@ def _reply(response: Any, body: bytearray) -> Reply:
     return Reply(status, {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in raw}, bytes(body))
 
 
-def _trusting(verify: bool | str | Path | ssl.SSLContext) -> ssl.SSLContext:
-    if isinstance(verify, ssl.SSLContext):
-        return verify
-    if isinstance(verify, bool):
-        import httpx  # noqa: PLC0415 - for its choice of authorities
-
-        return httpx.create_ssl_context(verify=verify)
-    with contextlib.suppress(OSError):
-        folder = Path(verify).is_dir()
-        return ssl.create_default_context(
-            cafile=None if folder else verify, capath=verify if folder else None
-        )
-    raise ConfigurationError(f"The certificates to trust cannot be read from {verify}.")
-
-
 def _environments_proxy(origin: str) -> str | None:
     host = urlsplit(origin).hostname or ""
     if host in _LOCAL_HOSTS or not any(name.lower().endswith("_proxy") for name in os.environ):
@@ -449,7 +432,6 @@ _TROUBLES = {
     "UnsupportedProtocol": Failure(Trouble.LOCAL, "its address cannot be used"),
     "InvalidURL": Failure(Trouble.LOCAL, "its address cannot be used"),
     "LocalProtocolError": Failure(Trouble.LOCAL, "its address or one of its headers cannot be used"),
-    "_StoppedError": Failure(Trouble.CANCELLED),
     "NetworkError": Failure(Trouble.BROKEN),
     "RemoteProtocolError": Failure(Trouble.BROKEN),
     "OSError": Failure(Trouble.BROKEN),
