@@ -13,6 +13,8 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from songbird_widgets.profiles import protobuf
+from songbird_widgets.profiles.container import _column_offsets
 from songbird_widgets.service.app import close_app, make_app
 
 ROOT = Path(__file__).parents[2]
@@ -147,3 +149,50 @@ def flights(service):
 def guest(service):
     """An empty session."""
     return service.guest()
+
+
+def widened(data: bytes, columns: int) -> bytes:
+    """A profile of as many columns: those of `data` over and over, ``name_0``, ``name_1``, …."""
+    first, last = protobuf.delimited(data, 4, len(data))
+    first, chunks = protobuf.delimited(data, last, len(data))
+    header, offsets = bytearray(), {}
+    for number, _, start, stop in protobuf.fields(data, first, chunks):
+        if number == 2:
+            name, places = _column_offsets(data, start, stop)
+            offsets[name] = places
+        else:
+            header += _delimited(number, data[start:stop])
+    ends = sorted([*(place for places in offsets.values() for place in places), len(data) - chunks])
+    body = bytearray()
+    for index in range(columns):
+        name, (place,) = list(offsets.items())[index % len(offsets)]
+        entry = _delimited(1, f"{name}_{index // len(offsets)}".encode())
+        entry += _delimited(2, _delimited(1, _varint(len(body))))
+        header += _delimited(2, entry)
+        body += data[chunks + place : chunks + next(end for end in ends if end > place)]
+    return data[:last] + _varint(len(header)) + bytes(header) + bytes(body)
+
+
+def _varint(value: int) -> bytes:
+    small = bytearray()
+    while value > 127:
+        small.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*small, value])
+
+
+def _delimited(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+@pytest.fixture(scope="session")
+def wide_files():
+    """Two profiles of 400 columns, which are more than a page looks at by itself."""
+    return [widened(find_profile(f"batch-2013-07-{day:02}.bin"), 400) for day in (8, 9)]
+
+
+@pytest.fixture
+def wide(guest, wide_files):
+    """A session with two wide profiles, and their names in URLs."""
+    names = [guest.reference(f"wide {index}", data) for index, data in enumerate(wide_files, start=1)]
+    return guest, names

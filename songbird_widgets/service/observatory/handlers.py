@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .query import PageQuery
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; "
     # A notebook's panel previews the page: from the same origin behind the relay, else from this machine.
     "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
@@ -207,7 +207,7 @@ class Profiles(PageHandler):
             return Answer(self.observatory.chart(viewer, dataset, asked, chart), SVG, file_name=name)
         if form:
             return self._data(viewer, dataset, form, asked)
-        patient = self.request.headers.get("Prefer", "").startswith("wait")  # RFC 7240; the page's own script
+        patient = self.get_query_argument("count", "") == "all"  # asked for by the page's own script
         status, html = self.observatory.profiles_page(viewer, dataset, asked, patient=patient)
         return Answer(html, HTML, status)
 

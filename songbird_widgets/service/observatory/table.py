@@ -13,6 +13,7 @@ from songbird_widgets.profiles import histogram
 
 from . import charts, formatting
 from .cache import Cache
+from .comparison import MOST_AHEAD
 from .query import MOST_ROWS, TYPES
 
 if TYPE_CHECKING:
@@ -379,6 +380,7 @@ class Table:
     sorts: tuple[tuple[str, str], ...]
     sorted_by: str
     summary: Markup
+    counting: bool
     nothing: str
     clear_url: str
     first: int
@@ -417,6 +419,7 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, pat
         sorts=tuple(item for item in SORT_LABELS.items() if item[0] != "drift" or comparison.several),
         sorted_by=SORT_LABELS[query.sort],
         summary=_summary(comparison, query, drift),
+        counting=comparison.several and drift is None and len(comparison.names) <= MOST_AHEAD,
         nothing="No column matches the search and the filters." if query.searching else _EMPTY,
         clear_url=query.url(search="", highlights=(), show=(), types=()),
         first=offset + 1,
