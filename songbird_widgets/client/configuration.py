@@ -65,11 +65,7 @@ class Settings(Discreet, frozen=True, dict=True):
 
 
 def configure(
-    endpoint: str | None,
-    api_key: str | None,
-    timeout: float,
-    retries: int | Retry,
-    headers: Mapping[str, str] | None,
+    endpoint: str | None, api_key: str | None, timeout: float, retries: int | Retry, headers: Mapping[str, str] | None
 ) -> Settings:
     """Find out where to talk to, and check it; the local service is started only if nothing names another.
 
@@ -96,18 +92,14 @@ def checked_key(api_key: object, source: str = "the argument api_key") -> str:
     key = api_key.strip()
     if not key.isascii() or not key.isprintable() or " " in key:
         advice = "Copy it once more, alone."
-        raise ConfigurationError(
-            f"The API key from {source} holds characters that no key has.", advice=advice
-        )
+        raise ConfigurationError(f"The API key from {source} holds characters that no key has.", advice=advice)
     return key
 
 
 def _first(value: str | None, argument: str, variables: tuple[str, ...]) -> tuple[str | None, str]:
     if value is not None:
         return value, argument
-    return next(
-        ((os.environ[name], name) for name in variables if os.environ.get(name, "").strip()), (None, "")
-    )
+    return next(((os.environ[name], name) for name in variables if os.environ.get(name, "").strip()), (None, ""))
 
 
 def _checked_endpoint(given: object, source: str) -> str:
@@ -117,12 +109,7 @@ def _checked_endpoint(given: object, source: str) -> str:
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if (
-        not usable
-        or not endpoint.isascii()
-        or not endpoint.isprintable()
-        or any(c in endpoint for c in ' ?#@\\"<>')
-    ):
+    if not usable or not endpoint.isascii() or not endpoint.isprintable() or any(c in endpoint for c in ' ?#@\\"<>'):
         raise ConfigurationError(
             f"The endpoint from {source} is not an address that can be used.",
             advice="It looks like https://songbird.example.com, without user name, query or fragment.",

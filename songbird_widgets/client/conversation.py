@@ -92,9 +92,7 @@ class RawResponse(Discreet, Generic[T], frozen=True):
         return self._parse()
 
 
-def attempts(
-    make: Callable[[float], Exchange], repeat: Repeat, policy: Retry, began: float
-) -> Steps[Outcome]:
+def attempts(make: Callable[[float], Exchange], repeat: Repeat, policy: Retry, began: float) -> Steps[Outcome]:
     """Send a request until it is answered for good; `make` makes it for one attempt, given the seconds left.
 
     `began` is when the budget of time began to run, by the monotonic clock.
@@ -125,14 +123,7 @@ def call(message: Request[T], settings: Settings, api_key: str | None = None) ->
         def make(left: float, url: str = url) -> Exchange:
             seconds, name = min(settings.timeout, left), talk.operation.name
             return Exchange(
-                name,
-                talk.operation.method,
-                url,
-                talk.headers,
-                talk.content,
-                seconds,
-                seconds,
-                talk.request_id,
+                name, talk.operation.method, url, talk.headers, talk.content, seconds, seconds, talk.request_id
             )
 
         outcome = yield from attempts(make, talk.operation.repeat, settings.retry, began)
@@ -175,9 +166,7 @@ class _Talk:
         key = (api_key or settings.api_key) if operation.keyed else None
         if operation.keyed and key is None:
             advice = "Set SONGBIRD_API_KEY, or pass api_key."
-            raise self.error(
-                errors.ConfigurationError, "This needs an API key, and there is none.", advice=advice
-            )
+            raise self.error(errors.ConfigurationError, "This needs an API key, and there is none.", advice=advice)
         session_id = getattr(message, "session_id", "")
         self.secrets = (*settings.secrets, *(s for s in (key, session_id) if s))
         headers = {"user-agent": AGENT, "accept": ("Accept", "application/json")}
@@ -187,9 +176,7 @@ class _Talk:
         own = [("X-Request-Id", self.request_id)] + ([("X-API-Key", key)] if key else [])
         self.headers = (*headers.values(), *own)
 
-    def error(
-        self, kind: type[errors.SongbirdError], said: str, reply: Reply | None = None, **fields: Any
-    ) -> Any:
+    def error(self, kind: type[errors.SongbirdError], said: str, reply: Reply | None = None, **fields: Any) -> Any:
         status, request_id = None, self.request_id
         if reply is not None:
             status, request_id = reply.status, self.answered_by(reply)

@@ -51,17 +51,13 @@ class Operation(msgspec.Struct, frozen=True):
         if self.body is None:
             return None
         part = getattr(message, self.body) if self.body else message
-        return msgspec.json.encode(
-            part, enc_hook=operator.index
-        )  # for numpy's integers, the only others let in
+        return msgspec.json.encode(part, enc_hook=operator.index)  # for numpy's integers, the only others let in
 
 
 def _named(kind: type[m.Request[Any]], operation: Operation) -> Operation:
     """Name an operation after its message, and take what answers it from its message's type."""
     name = re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__.removesuffix("Request")).lower()
-    return msgspec.structs.replace(
-        operation, name=name, answer=get_args(cast("Any", kind).__orig_bases__[0])[0]
-    )
+    return msgspec.structs.replace(operation, name=name, answer=get_args(cast("Any", kind).__orig_bases__[0])[0])
 
 
 _SESSION = "/v0/sessions/{session_id}"
@@ -75,10 +71,7 @@ _UNNAMED: dict[type[m.Request[Any]], Operation] = {
         "asking for a slot for a reference", "POST", _SESSION + "/reference", body="log_reference_request"
     ),
     m.BatchCreateReferenceProfileUploadRequest: Operation(
-        "asking for slots for references",
-        "POST",
-        _SESSION + "/references",
-        body="batch_log_reference_request",
+        "asking for slots for references", "POST", _SESSION + "/references", body="batch_log_reference_request"
     ),
     m.ClaimGuestSessionRequest: Operation(
         "claiming the session", "POST", _SESSION + "/claim?org_id={org_id}", keyed=True, repeat=Repeat.UNSENT
@@ -133,13 +126,9 @@ def identifier(value: object, what: str) -> None:
     """Refuse what cannot be an id; the value itself is not shown, since it may be a secret."""
     text(value, what)
     if len(str(value)) > _LONGEST_ID:
-        raise ValidationError(
-            f"The {what} is {len(str(value))} characters long; no id has more than {_LONGEST_ID}."
-        )
+        raise ValidationError(f"The {what} is {len(str(value))} characters long; no id has more than {_LONGEST_ID}.")
     if value in {".", ".."} or not str(value).isprintable() or " " in str(value):
-        raise ValidationError(
-            f"The {what} holds characters that no id has (spaces, line breaks or the like)."
-        )
+        raise ValidationError(f"The {what} holds characters that no id has (spaces, line breaks or the like).")
 
 
 def text(value: object, what: str, *, may_be_empty: bool = False) -> None:
@@ -147,9 +136,7 @@ def text(value: object, what: str, *, may_be_empty: bool = False) -> None:
     if not isinstance(value, str):
         raise ValidationError(f"The {what} must be text, not {type(value).__name__}.")
     if len(value) > _LONGEST_TEXT:
-        raise ValidationError(
-            f"The {what} is {len(value)} characters long; at most {_LONGEST_TEXT} are sent."
-        )
+        raise ValidationError(f"The {what} is {len(value)} characters long; at most {_LONGEST_TEXT} are sent.")
     if not may_be_empty and not plain(value):
         raise ValidationError(f"The {what} is empty.")
     if not value.isascii() and value.encode("utf-8", "ignore").decode("utf-8") != value:
@@ -167,14 +154,10 @@ def timestamp(value: SupportsIndex, what: str = "dataset timestamp") -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         advice = "Use int(moment.timestamp() * 1000)." if hasattr(value, "timestamp") else None
         kind = type(value).__name__
-        raise ValidationError(
-            f"The {what} must be milliseconds since 1970 as an int, not {kind}.", advice=advice
-        )
+        raise ValidationError(f"The {what} must be milliseconds since 1970 as an int, not {kind}.", advice=advice)
     number = operator.index(value)
     if number < 0:
-        raise ValidationError(
-            f"The {what} {number if number > -(10**20) else '(a huge number)'} lies before 1970."
-        )
+        raise ValidationError(f"The {what} {number if number > -(10**20) else '(a huge number)'} lies before 1970.")
     for unit, milliseconds, advice in (
         ("seconds", number * 1000 if number in _SECONDS else None, "Multiply by 1000"),
         ("microseconds", number // 1000 if number > _LAST_MILLISECOND else None, "Divide by 1000"),

@@ -77,9 +77,7 @@ class _Client:
         return self._wires[0]  # the first, should two threads have made one each
 
     def __repr__(self) -> str:
-        return (
-            f"{type(self).__name__}(endpoint={self.settings.origin!r}, api_key={self.settings.key_label!r})"
-        )
+        return f"{type(self).__name__}(endpoint={self.settings.origin!r}, api_key={self.settings.key_label!r})"
 
     def __copy__(self) -> Self:
         other = object.__new__(type(self))
@@ -140,10 +138,7 @@ class Songbird(_Client):
             cast("Wire", self._wire()).close()
 
     def run(
-        self,
-        steps: Steps[T],
-        stopped: Callable[[], bool] = lambda: False,
-        wait: Callable[[float], object] = time.sleep,
+        self, steps: Steps[T], stopped: Callable[[], bool] = lambda: False, wait: Callable[[float], object] = time.sleep
     ) -> T:
         """Hold a conversation to its end; `stopped` and `wait` let an upload be cancelled in between."""
         wire: Wire = self._wire()
@@ -172,9 +167,7 @@ class Songbird(_Client):
         """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
         return self.send(_request(m.CreateSessionRequest, user_id))
 
-    def get_session(
-        self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None
-    ) -> m.GetSessionResponse:
+    def get_session(self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None) -> m.GetSessionResponse:
         """Return a session's organization, model and user; needs an API key, the client's or this one."""
         return self.send(_request(m.GetSessionRequest, session_id), api_key)
 
@@ -222,10 +215,7 @@ class Songbird(_Client):
         return self.send(_request(m.BatchCreateReferenceProfileUploadRequest, session_id, body))
 
     def claim_guest_session(
-        self,
-        session_id: str | m.ClaimGuestSessionRequest,
-        org_id: str | None = None,
-        api_key: str | None = None,
+        self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
     ) -> m.ClaimGuestSessionResponse:
         """Move a session's profiles into an organization for good; the session expires.
 
@@ -247,9 +237,7 @@ class Songbird(_Client):
         body = m.GetProfileObservatoryLinkRequest(moments, tuple(reference_profile_ids))
         return self.send(_request(m.GetSessionProfileObservatoryLinkRequest, session_id, body))
 
-    def list_session_profiles(
-        self, session_id: str | m.ListSessionProfilesRequest
-    ) -> m.ListSessionProfilesResponse:
+    def list_session_profiles(self, session_id: str | m.ListSessionProfilesRequest) -> m.ListSessionProfilesResponse:
         """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
         return self.send(_request(m.ListSessionProfilesRequest, session_id))
 

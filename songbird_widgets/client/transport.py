@@ -115,9 +115,7 @@ class _Stream(httpcore.NetworkStream):
         self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        with contextlib.suppress(
-            httpcore.WriteError
-        ):  # the server may have answered early: the read will tell
+        with contextlib.suppress(httpcore.WriteError):  # the server may have answered early: the read will tell
             self._flush()
         attempt, until = _attempt.get(), time.monotonic() + _shorter(timeout)
         while True:
@@ -164,9 +162,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 class _Backend(httpcore.NetworkBackend):
-    def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any
-    ) -> _Stream:
+    def connect_tcp(self, host: str, port: int, timeout: float | None = None, *args: Any, **options: Any) -> _Stream:
         return _Stream(httpcore.SyncBackend().connect_tcp(host, port, _shorter(timeout), *args, **options))
 
 
@@ -414,9 +410,7 @@ def _proxy(proxy: str, context: ssl.SSLContext | None) -> httpcore.Proxy:
     with contextlib.suppress(ValueError, httpx.InvalidURL):
         parsed = httpx.Proxy(proxy)
     if parsed is None or not parsed.url.host:
-        raise ConfigurationError(
-            "The proxy is not an address that can be used, like http://proxy.example.com:3128."
-        )
+        raise ConfigurationError("The proxy is not an address that can be used, like http://proxy.example.com:3128.")
     url = parsed.url
     where = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
     return httpcore.Proxy(where, auth=parsed.raw_auth, ssl_context=context)
@@ -456,9 +450,7 @@ def _not_connected(error: BaseException | None, exchange: Exchange) -> Failure:
         if isinstance(error, ssl.SSLError):
             return Failure(Trouble.REFUSED, "no secure connection (TLS) came about")
         if isinstance(error, socket.gaierror):
-            return Failure(
-                Trouble.CONNECT, f"the name {urlsplit(origin_of(exchange.url)).hostname} is not known (DNS)"
-            )
+            return Failure(Trouble.CONNECT, f"the name {urlsplit(origin_of(exchange.url)).hostname} is not known (DNS)")
         if isinstance(error, ConnectionRefusedError):
             return Failure(Trouble.CONNECT, "nothing is listening there")
         error = error.__cause__ or error.__context__

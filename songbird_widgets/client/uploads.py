@@ -33,11 +33,7 @@ _SLOWEST = 32 * 1024  # bytes a second: who takes a profile more slowly has stop
 _GROUP_ITEMS = 8  # references that share a request for slots, as long as their bytes leave at once
 _GROUP_BYTES = 4 * 1024 * 1024
 _IN_VAIN = 3  # failures to connect in a row, each after its own repetitions, before the rest is given up
-_FATAL = (
-    errors.SessionExpired,
-    errors.AuthenticationError,
-    errors.NotFound,
-)  # for one slot: for all others too
+_FATAL = (errors.SessionExpired, errors.AuthenticationError, errors.NotFound)  # for one slot: for all others too
 
 _log = logging.getLogger("songbird_widgets.client")
 
@@ -292,9 +288,7 @@ class _Job:
         key = item.profile.key
         if isinstance(outcome, SongbirdError):
             outcome.__traceback__ = None  # it would keep the profile's bytes alive
-            result = UploadResult(
-                key, "cancelled" if isinstance(outcome, Cancelled) else "failed", error=outcome
-            )
+            result = UploadResult(key, "cancelled" if isinstance(outcome, Cancelled) else "failed", error=outcome)
         else:
             result = UploadResult(key, "uploaded", outcome.id, outcome.observatory_url)
             self._in_vain, item.sent = 0, item.size
@@ -339,9 +333,7 @@ class _Job:
                     return self._judge(error, _FATAL)
             host = origin_of(slot.upload_url)
             if not host.startswith("http"):
-                return errors.ResponseError(
-                    "The endpoint gave an address for the upload that cannot be used."
-                )
+                return errors.ResponseError("The endpoint gave an address for the upload that cannot be used.")
             outcome = yield from self._put(item, slot.upload_url)
             if isinstance(outcome, Failure):
                 failed = no_answer(outcome, "sending a profile", host, self.settings.timeout)
