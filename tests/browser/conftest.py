@@ -68,9 +68,7 @@ class FrontEnd:
 def isolated(home):
     """Return an environment in which everything that Jupyter, IPython and Songbird keep lies below `home`."""
     kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("JUPYTER", "SONGBIRD", "WHYLABS"))
+        name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "SONGBIRD", "WHYLABS"))
     }
     settings = home / "config" / "lab" / "user-settings"
     for name, values in {
@@ -166,9 +164,7 @@ def serve(name, environment, directory, *, base_url="/"):
                 break
             except OSError as error:
                 if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(
-                        f"{name} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}"
-                    )
+                    pytest.fail(f"{name} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}")
                 time.sleep(0.1)
         yield FrontEnd(name, url, token, root, environment, log)
     finally:
@@ -189,9 +185,7 @@ def front_ends(environment, tmp_path_factory):
         def start(name, base_url="/"):
             if (name, base_url) not in running:
                 directory = tmp_path_factory.mktemp(name)
-                running[name, base_url] = stack.enter_context(
-                    serve(name, environment, directory, base_url=base_url)
-                )
+                running[name, base_url] = stack.enter_context(serve(name, environment, directory, base_url=base_url))
             return running[name, base_url]
 
         yield start
@@ -217,7 +211,7 @@ class Desk:
         """Open a notebook of the examples directory; Voilà runs it at once, and only it takes a theme here."""
         if self.loaded:
             self.page.evaluate(
-                "path => window.jupyterapp.commands.execute('docmanager:open', { path })", notebook
+                "async (path) => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }", notebook
             )
         else:
             # A workspace of its own: the server would open again what earlier tests had open.
@@ -246,9 +240,7 @@ class Desk:
         """Close what is open in a JupyterLab that stays loaded: loading it takes longer than most tests."""
         for other in self.page.context.pages[1:]:
             other.close()
-        self.page.evaluate(
-            "() => [...window.jupyterapp.shell.widgets('main')].forEach((one) => one.dispose())"
-        )
+        self.page.evaluate("() => [...window.jupyterapp.shell.widgets('main')].forEach((one) => one.dispose())")
         if self.page.evaluate("() => document.body.dataset.jpThemeLight") == "false":
             self.use_theme(dark=False)
 
@@ -285,18 +277,14 @@ class Desk:
 
     def use_theme(self, *, dark):
         name = "JupyterLab Dark" if dark else "JupyterLab Light"
-        self.page.evaluate(
-            "name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name
-        )
+        self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name)
         self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(not dark).lower()}'")
 
     def photograph(self, name, *, dark):
         """Keep a picture of the page with the panel in sight."""
         self.panel("session").evaluate("panel => panel.scrollIntoView({ block: 'start' })")
         PICTURES.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(
-            path=PICTURES / f"{name}-{'dark' if dark else 'light'}.png", animations="disabled"
-        )
+        self.page.screenshot(path=PICTURES / f"{name}-{'dark' if dark else 'light'}.png", animations="disabled")
 
     def use_kernel(self, notebook, name):
         """Let a notebook of the examples directory run in another kernel."""

@@ -34,15 +34,11 @@ browsers = _conftest("browsers", HERE / "conftest.py")
 def main() -> None:
     TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS
-        )
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
         environment = browsers.isolated(Path(directory) / "home")
         try:
             with browsers.serve("lab", environment, Path(directory)) as lab:
-                context = chromium.new_context(
-                    viewport={"width": 1400, "height": 1000}, device_scale_factor=1.25
-                )
+                context = chromium.new_context(viewport={"width": 1400, "height": 1000}, device_scale_factor=1.25)
                 someone = browsers.Desk(context.new_page(), lab)
                 someone.open("quickstart.ipynb")
                 someone.run_all()

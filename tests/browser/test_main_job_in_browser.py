@@ -47,9 +47,7 @@ def check_figures(observatory, profiles):
     """Compare the page with whylogs' own figures of the same profiles, P1 to P3 in their order."""
     expect(observatory.locator("table.columns")).to_be_visible()
     for column in ("dep_delay", "distance", "air_time"):
-        body = observatory.locator("tbody").filter(
-            has=observatory.get_by_role("link", name=column, exact=True)
-        )
+        body = observatory.locator("tbody").filter(has=observatory.get_by_role("link", name=column, exact=True))
         for place, name in enumerate(profiles, 1):
             line = body.locator("tr").filter(has_text=f"P{place}")
             expect(line).to_have_count(1)

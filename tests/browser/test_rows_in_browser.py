@@ -39,9 +39,7 @@ def test_rows_are_read_as_they_were_written(browser):
     data = base64.b64encode(pack(profiles, [len(LABELS) - i for i in range(len(LABELS))])).decode()
     script = str(ProfilePicker._esm).replace("export default { render };", "")
     page = browser.new_page()
-    read = page.evaluate(
-        READ, [script, data, ["JULY", "name-3", "🐦", "stanbul", "bin2013", "nowhere", "ø🎈"]]
-    )
+    read = page.evaluate(READ, [script, data, ["JULY", "name-3", "🐦", "stanbul", "bin2013", "nowhere", "ø🎈"]])
     page.close()
     shown = [label if len(label) <= 120 else f"{label[:119]}…" for label in LABELS]
     assert read["labels"] == [label.replace("\ud800", "?") for label in shown]

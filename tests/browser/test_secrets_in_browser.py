@@ -64,9 +64,7 @@ def test_key_and_session_id_are_only_where_they_belong(used, environment):
     someone, frames, session_id = used
     assert session_id.startswith("session-")
     sent = [data for way, data in frames if way == "out"]
-    received = [
-        data for way, data in frames if way == "in"
-    ]  # the kernel's iopub among it, as every client gets it
+    received = [data for way, data in frames if way == "in"]  # the kernel's iopub among it, as every client gets it
     assert sum(data.count(KEY.encode()) for data in sent) == 1
     assert not [data for data in received if KEY.encode() in data]
     assert sum(outside_links(data, session_id) for data in sent) == 1  # from the id field

@@ -110,9 +110,7 @@ def test_three_visitors_at_once_see_nothing_of_each_other_nor_of_the_owner(desk,
         send(visitor, {**header, "msg_id": "made-up-1", "msg_type": "execute_request"}, code)
         data = {"method": "custom", "content": {"do": "recall"}}
         send(visitor, {**header, "msg_id": "made-up-2"}, {**content, "data": data})
-        expect(visitor.panel("session").get_by_role("alert")).to_contain_text(
-            "not open to a dashboard's visitors"
-        )
+        expect(visitor.panel("session").get_by_role("alert")).to_contain_text("not open to a dashboard's visitors")
         received = b"".join(data for way, data in visitor.frames if way == "in")
         assert b"not open to a dashboard" in received
         assert b"execute_reply" not in received

@@ -79,6 +79,10 @@ function figure(value, unit) {
   return unit === "size" ? bytes(value) : number.format(value);
 }
 
+function amount(value, unit) {
+  return value === UNKNOWN ? [] : [figure(value), h("span", { class: "sb-unit" }, ` ${unit}`)];
+}
+
 function render({ model, el }) {
   const panel = mount({ model, el }, "picker", "Profiles of the session");
   let rows = unpack(null);
@@ -223,7 +227,6 @@ function render({ model, el }) {
     const position = chosen().findIndex((one) => one.number === n);
     const problem = model.get("facts").problems?.[n];
     const label = rows.label(i);
-    const spoken = [label, rows.kind(i), figure(rows.rows[i]) && `${figure(rows.rows[i])} rows`, STATE_WORDS[state], problem];
     return h(
       "div",
       {
@@ -233,7 +236,6 @@ function render({ model, el }) {
         "aria-selected": String(taken),
         "aria-setsize": shown.length,
         "aria-posinset": place + 1,
-        "aria-label": spoken.filter(Boolean).join(", "),
         "data-number": n,
         "data-place": place,
         "data-active": place === active,
@@ -253,8 +255,8 @@ function render({ model, el }) {
         h("span", { class: "sb-kind", "data-kind": rows.kind(i) }, rows.kind(i)),
         h("bdi", { class: "sb-source" }, rows.name(i)),
       ),
-      h("span", { class: "sb-cell sb-cell-rows" }, figure(rows.rows[i]), h("span", { class: "sb-unit" }, " rows")),
-      h("span", { class: "sb-cell sb-cell-columns" }, figure(rows.columns[i]), h("span", { class: "sb-unit" }, " columns")),
+      h("span", { class: "sb-cell sb-cell-rows" }, amount(rows.rows[i], "rows")),
+      h("span", { class: "sb-cell sb-cell-columns" }, amount(rows.columns[i], "columns")),
       h("span", { class: "sb-cell sb-cell-size" }, figure(rows.size[i], "size")),
       h("span", { class: "sb-cell sb-cell-state", "data-state": state }, STATE_WORDS[state]),
     );

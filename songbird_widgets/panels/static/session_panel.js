@@ -4,7 +4,7 @@ const PRESENT_MS = 60_000;
 /** The first line of a message, and the rest for those who ask. */
 function folded(text) {
   const [first, ...rest] = text.split("\n");
-  if (!rest.length) return h("span", { dir: "auto" }, first);
+  if (rest.length < 2) return h("span", { dir: "auto" }, [first, ...rest.map((line) => line.trim())].join(" "));
   return h("details", {}, h("summary", { dir: "auto" }, first), h("div", { dir: "auto" }, rest.join("\n")));
 }
 

@@ -1,0 +1,92 @@
+"""How the panels look and are read: narrow, wide, in a grid of Voilà, light and dark; pictures are kept."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+SESSION = """
+import ipywidgets
+import songbird_widgets as sw
+session = sw.Session()
+session.add("profiles/reference-july.bin", alias="july")
+session.add("profiles/batch-2013-07-*.bin")
+session.upload()
+session.add("profiles/reference-first-quarter.bin", alias="first-quarter")
+session.select("july", "2013-07-14", "2013-07-10")
+try: session.add("profiles/none-*.bin")
+except sw.SongbirdError: pass
+"""
+NARROW = "ipywidgets.Box([session.panel()], layout={'width': '360px'})"
+GRID = """
+from songbird_widgets.panels import *
+ipywidgets.GridBox(
+    [ProfilePicker(session), AddPanel(session), UploadPanel(session), SessionPanel(session), LinkPanel(session),
+     ClaimPanel(session)],
+    layout=ipywidgets.Layout(grid_template_columns="1.4fr 1fr 1fr", grid_gap="10px", align_items="flex-start"),
+)
+"""
+# What sticks out of its box, or is cut off without a mark that it is.
+OUTSIDE = """
+root => [...root.querySelectorAll('*')].filter((one) => {
+  const style = getComputedStyle(one);
+  if (one.closest('.sb-unseen, .sb-unit, svg, option, datalist, iframe, .sb-figures > *')) return false;
+  if (!one.getClientRects().length) return false;
+  const [inner, outer] = [one.getBoundingClientRect(), root.getBoundingClientRect()];
+  const cut = one.scrollWidth > one.clientWidth + 1 && style.overflowX !== 'visible'
+    && style.textOverflow !== 'ellipsis' && !['auto', 'scroll'].includes(style.overflowX)
+    && !['INPUT', 'SELECT'].includes(one.tagName) && style.display !== 'inline';
+  return cut || inner.right > outer.right + 1 || inner.left < outer.left - 1;
+}).map((one) => one.outerHTML.slice(0, 200))
+"""
+
+
+def check_accessibility(page, axe):
+    if not page.evaluate("'axe' in window"):
+        page.add_script_tag(content=axe)
+    found = page.evaluate("axe.run({ include: [['.songbird']] }, { resultTypes: ['violations'] })")
+    return [
+        (one["id"], one["impact"], [node["html"][:200] for node in one["nodes"][:3]])
+        for one in found["violations"]
+        if one["id"] != "region"  # the page's own affair
+    ]
+
+
+def open_all(page):
+    """Unfold whatever is folded."""
+    page.evaluate("() => document.querySelectorAll('.songbird details').forEach((one) => { one.open = true; })")
+
+
+@pytest.mark.parametrize("place", ["narrow", "wide"])
+def test_in_a_cell(desk, axe, place):
+    someone = desk("lab", height=2400, width=1700 if place == "wide" else 1280)
+    someone.write("looks.ipynb", SESSION + (NARROW if place == "narrow" else "session"))
+    someone.open("looks.ipynb")
+    someone.run_all()
+    expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
+    for dark in (False, True):
+        someone.use_theme(dark=dark)
+        someone.photograph(f"panel-{place}", dark=dark)
+        assert check_accessibility(someone.page, axe) == []
+    open_all(someone.page)
+    expect(someone.panel("session").get_by_role("listitem").first).to_be_visible()
+    expect(someone.panel("link").frame_locator("iframe").locator("table.columns")).to_be_visible()
+    for dark in (False, True):
+        someone.use_theme(dark=dark)
+        someone.photograph(f"panel-{place}-unfolded", dark=dark)
+        assert check_accessibility(someone.page, axe) == []
+    for panel in someone.page.locator(".songbird").all():
+        assert panel.evaluate(OUTSIDE) == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_in_a_grid_of_voila(desk, axe, dark):
+    someone = desk("voila", height=1100)
+    someone.write("grid.ipynb", SESSION + GRID)
+    someone.open("grid.ipynb", dark=dark)
+    expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
+    expect(someone.panel("picker")).to_have_attribute("data-theme", "dark" if dark else "light")
+    someone.photograph("voila-grid", dark=dark)
+    assert check_accessibility(someone.page, axe) == []
+    for panel in someone.page.locator(".songbird").all():
+        assert panel.evaluate(OUTSIDE) == []
