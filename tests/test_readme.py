@@ -1,9 +1,12 @@
-"""What README promises in commands is what CI and the packaging really have."""
+"""What README promises in commands and code is what CI and the package really do."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,9 @@ import pytest
 from songbird_widgets.__main__ import _parser
 
 ROOT = Path(__file__).parents[1]
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_ci_runs_the_test_command_of_the_readme():
@@ -27,3 +32,24 @@ def test_ci_runs_the_test_command_of_the_readme():
 )
 def test_commands_in_the_readme_are_understood(line):
     _parser().parse_args(shlex.split(line)[1:])
+
+
+@pytest.mark.parametrize("block", PYTHON)
+def test_python_in_the_readme_runs(block, tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SONGBIRD", "WHYLABS"))}
+    environment |= {"JUPYTER_DATA_DIR": str(tmp_path), "PYTHONWARNINGS": "error"}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", block],
+            cwd=ROOT / "examples",
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+    finally:
+        subprocess.run([sys.executable, "-m", "songbird_widgets", "stop"], env=environment, check=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    for printed in re.findall(r"print\(.*\)\s+# (.+)", block):
+        assert printed in done.stdout
