@@ -1,4 +1,4 @@
-"""Make README's pictures from the real thing: the quickstart's panel in light, the observatory in dark.
+"""Make README's pictures from the real thing: the quickstart's panel, light and dark, and the observatory.
 
     python tests/browser/screenshots.py
 
@@ -46,7 +46,9 @@ def main() -> None:
                 panel.get_by_role("link", name="side by side").wait_for()
                 with context.expect_page() as opened:
                     panel.get_by_role("link", name="side by side").click()
-                panel.screenshot(path=TARGET / "panel-light.png")
+                for theme in ("light", "dark"):
+                    someone.use_theme(dark=theme == "dark")
+                    panel.screenshot(path=TARGET / f"panel-{theme}.png", animations="disabled")
                 observatory = opened.value
                 observatory.emulate_media(color_scheme="dark")
                 observatory.reload()
