@@ -180,9 +180,7 @@ class Profile:
     def _parts(self) -> frozenset[str]:
         """How parts of compound metrics are called in names of columns: ``part`` or ``metric.part``."""
         compound = [path.partition(":")[0] for path in self.paths if ":" in path]
-        return frozenset(
-            [path.partition("/")[2] for path in compound] + [path.replace("/", ".") for path in compound]
-        )
+        return frozenset([path.partition("/")[2] for path in compound] + [path.replace("/", ".") for path in compound])
 
 
 _MOST_DOTS = 3  # a part and its metric; a hostile name may have millions
@@ -219,11 +217,7 @@ _BEGINS = "A whylogs profile begins with WHY1."
 def _looks_like(data: bytes) -> str:
     """Say what a file is that is no profile."""
     if MAGIC.startswith(data):
-        return (
-            f"The file is truncated: it has only {len(data)} bytes."
-            if data
-            else "The file is empty (0 bytes)."
-        )
+        return f"The file is truncated: it has only {len(data)} bytes." if data else "The file is empty (0 bytes)."
     for mark, what in _KNOWN_FILES:
         if data.startswith(mark):
             return f"This is {what}, not a profile. {_BEGINS}"
@@ -412,9 +406,7 @@ class _ColumnReader:
     whatever the offsets claim.
     """
 
-    def __init__(
-        self, data: bytes, chunks: int, offsets: dict[str, list[int]], paths: dict[int, str]
-    ) -> None:
+    def __init__(self, data: bytes, chunks: int, offsets: dict[str, list[int]], paths: dict[int, str]) -> None:
         self.data = data
         self.chunks = chunks
         self.offsets = offsets
@@ -426,13 +418,9 @@ class _ColumnReader:
         area = len(data) - chunks
         for index, place in enumerate(self.starts):
             if place >= area:
-                raise ProfileError(
-                    "The file is truncated: a column should begin beyond its end.", offset=len(data)
-                )
+                raise ProfileError("The file is truncated: a column should begin beyond its end.", offset=len(data))
             if index and place == self.starts[index - 1]:
-                raise ProfileError(
-                    "The file is corrupt: two columns begin at one place.", offset=chunks + place
-                )
+                raise ProfileError("The file is corrupt: two columns begin at one place.", offset=chunks + place)
 
     def read(self, name: str) -> Column:
         components: dict[str, _Component] = {}
@@ -484,9 +472,7 @@ class _ColumnReader:
         except ProfileError as error:
             raise ProfileError(error.reason, offset=offset) from error
         found = components.get(path)
-        if (
-            type(found) is int and len(self.counters) < _MOST_COUNTERS
-        ):  # means and the like are each their own
+        if type(found) is int and len(self.counters) < _MOST_COUNTERS:  # means and the like are each their own
             self.counters[entry] = path, found
 
     def _read_component(self, data: bytes, first: int, last: int, components: dict[str, _Component]) -> str:

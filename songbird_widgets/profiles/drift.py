@@ -9,7 +9,8 @@ or 2 times its unit and stands out from the noise of sampling and sketching: the
 the values in units of 0.1, the Wasserstein distance in units of a quarter of the baseline's standard
 deviation, and the Jensen-Shannon distance of null against not null in units of 0.1. (For a shifted normal
 distribution the first two agree: a quarter of a standard deviation is a distance of 0.106.) Where the
-sketches hold too little to see even a strong drift, the verdict is ``unknown``.
+sketches hold too little to see even a strong drift, the verdict is ``unknown``: fewer than ten values, or
+mostly values that were seen so seldom that any two samples have few of them in common (identifiers, times).
 """
 
 from __future__ import annotations

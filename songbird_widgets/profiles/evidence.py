@@ -28,6 +28,10 @@ _CONFIDENCE = 0.99
 # Counts of frequent items are exact to within the offset; an item is a cell when it is this many times above
 # it.
 _CLEAR_OF_OFFSET = 5
+# Below so many values, or so few expected of one value, what chance does is not what the formulas for many say
+# (W. Cochran, Biometrics 10, 1954).
+_FEWEST = 10
+_FEWEST_OF_ONE = 5
 # The Kolmogorov-Smirnov test's p-value means nothing once the sketches' error is near the critical distance.
 _NEGLIGIBLE_ERROR = 0.2
 _CRITICAL_KS = 1.358  # for a level of 5 %
@@ -57,14 +61,12 @@ def compare_nulls(baseline: Column, other: Column, found: Findings) -> None:
     # Hostile or odd files may count more nulls than rows.
     before, after = min(1.0, baseline.counts.null / rows), min(1.0, other.counts.null / others)
     found.measures["null_delta"] = after - before
-    if before == after:
+    if before == after or min(rows, others) < _FEWEST:
         return
     p, q = np.array([before, 1 - before]), np.array([after, 1 - after])
     distance, noise = _jensen_shannon(p, q, rows, others, 0)
     if distance > noise:
-        found.effects.append(
-            (distance / _JS_UNIT, f"Nulls went from {_percent(before)} to {_percent(after)}.")
-        )
+        found.effects.append((distance / _JS_UNIT, f"Nulls went from {_percent(before)} to {_percent(after)}."))
 
 
 def compare_ratios(baseline: Column, other: Column, found: Findings) -> None:
@@ -146,9 +148,7 @@ def _compare_numbers(
         found.notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
 
 
-def _kolmogorov_smirnov(
-    points: Floats, gaps: Floats, first: KllSketch, second: KllSketch, found: Findings
-) -> None:
+def _kolmogorov_smirnov(points: Floats, gaps: Floats, first: KllSketch, second: KllSketch, found: Findings) -> None:
     error = first.rank_error + second.rank_error
     # The cumulative functions are what they are only after the last of equal points.
     distance = float(gaps.max(initial=0.0, where=points[1:] != points[:-1]))
@@ -160,9 +160,7 @@ def _kolmogorov_smirnov(
     elif distance <= error:
         found.notes.append("The Kolmogorov-Smirnov distance is within the sketches' error.")
     else:
-        found.notes.append(
-            "No Kolmogorov-Smirnov p-value: for so many values the sketches are not exact enough."
-        )
+        found.notes.append("No Kolmogorov-Smirnov p-value: for so many values the sketches are not exact enough.")
 
 
 def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and what they were made of
@@ -185,7 +183,7 @@ def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and 
         found.notes.append("The Wasserstein distance needs a baseline with a spread.")
         return
     found.measures["wasserstein"] = distance = moved / spread
-    if distance < _WASSERSTEIN_UNIT:
+    if distance < _WASSERSTEIN_UNIT or min(first.n, second.n) < _FEWEST:
         return
     # By how much ∫|F - G| may be off: the sketches' rank error all along, and three standard errors of F - G.
     joint = np.abs(steps).cumsum()[:-1] / 2
@@ -221,7 +219,12 @@ def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, foun
     p, q = np.append(p, max(0.0, 1 - p.sum())), np.append(q, max(0.0, 1 - q.sum()))
     found.measures["basis"] = "items"
     if not values:
-        found.blind.append("No value is frequent enough to be counted, so the sketches cannot tell.")
+        few = min(first.total, second.total) < _FEWEST
+        found.blind.append(
+            _too_few(first.total, second.total)
+            if few
+            else "No value is frequent enough to be compared, so the sketches cannot tell."
+        )
         return
     uncertain = first.offset / first.total + second.offset / second.total
     _compare_cells(p, q, first.total, second.total, uncertain, found)
@@ -234,23 +237,24 @@ def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, foun
         found.measures["new_values"] = tuple(value for value in second.values if value not in known)
         found.measures["vanished_values"] = tuple(value for value in first.values if value not in others)
     else:
-        found.notes.append(
-            "No chi-squared p-value and no list of new values: rare values were dropped from the count."
-        )
+        found.notes.append("No chi-squared p-value and no list of new values: rare values were dropped from the count.")
     _chi_squared(p * first.total, q * second.total, found, exact=lossless)
 
 
 def _clear_values(first: FrequentItemsSketch, second: FrequentItemsSketch) -> list[str]:
-    """Name the values whose share is far above the sketches' error: all of them when both are exact."""
+    """Name the values that are cells of their own.
+
+    Their share is far above the sketches' error, and chance would bring several into either sample: of names or
+    identifiers that are seen once, any two samples have few in common.
+    """
     limit = _CLEAR_OF_OFFSET * max(sketch.offset / sketch.total for sketch in (first, second))
     names: dict[str, None] = {}
     for sketch in (first, second):
-        clear = sketch.values
-        if limit:
-            least = limit * sketch.total - sketch.offset
-            clear = clear[: int(np.count_nonzero(sketch.weights >= least))]
-        names |= dict.fromkeys(clear)
-    return list(names)
+        clear = int(np.count_nonzero(sketch.weights + sketch.offset >= limit * sketch.total))
+        names |= dict.fromkeys(sketch.values[:clear])
+    one, other = first.estimates, second.estimates
+    least = _FEWEST_OF_ONE * (1 + max(first.total, second.total) / min(first.total, second.total))
+    return [name for name in names if one.get(name, first.offset) + other.get(name, second.offset) >= least]
 
 
 def _shares(sketch: FrequentItemsSketch, values: Sequence[str]) -> Floats:
@@ -276,8 +280,8 @@ def _chi_squared(first: Floats, second: Floats, found: Findings, *, exact: bool)
     found.measures["cramers_v"] = math.sqrt(statistic / (rows + others))
     if not exact:
         return
-    # W. Cochran, Biometrics 10 (1954): at most one expected count in five below 5.
-    rare = sum(int(np.count_nonzero(both * size / (rows + others) < 5)) for size in (rows, others))  # noqa: PLR2004
+    # By Cochran, too: at most one expected count in five below 5.
+    rare = sum(int(np.count_nonzero(both * size / (rows + others) < _FEWEST_OF_ONE)) for size in (rows, others))
     if rare > 0.2 * 2 * len(both):
         found.notes.append("No chi-squared p-value: too many values are too rare for it.")
     else:
@@ -296,12 +300,15 @@ def _compare_cells(  # noqa: PLR0917 - two distributions and how well each is kn
     if not found.verdict_only:
         high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
         found.measures["psi"] = float(((high - low) * np.log(high / low)).sum())
-    if distance > noise:
-        found.effects.append(
-            (distance / _JS_UNIT, f"The distributions are {distance:.2g} apart (Jensen-Shannon).")
-        )
-    elif noise > 2 * _JS_UNIT:
-        found.blind.append(f"Too few values ({first:,} and {second:,}) to tell a drift from chance.")
+    few = min(first, second) < _FEWEST
+    if distance > noise and not few:
+        found.effects.append((distance / _JS_UNIT, f"The distributions are {distance:.2g} apart (Jensen-Shannon)."))
+    elif few or noise > 2 * _JS_UNIT:
+        found.blind.append(_too_few(first, second))
+
+
+def _too_few(first: int, second: int) -> str:
+    return f"Too few values ({first:,} and {second:,}) to tell a drift from chance."
 
 
 def _jensen_shannon(p: Floats, q: Floats, first: int, second: int, error: float) -> tuple[float, float]:

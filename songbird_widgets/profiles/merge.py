@@ -36,9 +36,7 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
     names = [frozenset(profile.column_names) for profile in profiles]
 
     def read(name: str) -> Column:
-        columns = [
-            profile.column(name) for profile, known in zip(profiles, names, strict=True) if name in known
-        ]
+        columns = [profile.column(name) for profile, known in zip(profiles, names, strict=True) if name in known]
         if not columns:
             raise KeyError(name)
         return merge_columns(columns)
@@ -83,8 +81,7 @@ def merge_columns(columns: Sequence[Column]) -> Column:
         frequent_items=FrequentItemsSketch.union(items) if items else None,
         conditions={name: sum(column.conditions.get(name, 0) for column in columns) for name in conditions},
         others={
-            name: merge_columns([column.others[name] for column in columns if name in column.others])
-            for name in others
+            name: merge_columns([column.others[name] for column in columns if name in column.others]) for name in others
         },
     )
 

@@ -101,9 +101,7 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
             yield key >> 3, wire, position, last
             position = last
         else:
-            raise ProfileError(
-                "The file is corrupt: it holds a field of a kind that does not exist.", offset=position
-            )
+            raise ProfileError("The file is corrupt: it holds a field of a kind that does not exist.", offset=position)
 
 
 def delimited(data: bytes, position: int, end: int) -> tuple[int, int]:

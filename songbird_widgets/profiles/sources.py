@@ -159,9 +159,7 @@ def to_milliseconds(moment: int | date) -> int:
     elif isinstance(moment, int):
         return moment
     else:
-        raise TypeError(
-            f"A timestamp is milliseconds since 1970, a date or a datetime, not {type(moment).__name__}."
-        )
+        raise TypeError(f"A timestamp is milliseconds since 1970, a date or a datetime, not {type(moment).__name__}.")
     return round(aware.timestamp() * 1000)
 
 
@@ -272,9 +270,7 @@ def _expand(source: Any) -> Iterator[_Found | SourceError]:
 def _from_path(source: str | Path) -> Iterator[_Found | SourceError]:
     text = str(source)
     if text.startswith(("http://", "https://", "s3://", "gs://")):
-        yield SourceError(
-            text.partition("?")[0], "Addresses are not fetched: give the downloaded file's path."
-        )
+        yield SourceError(text.partition("?")[0], "Addresses are not fetched: give the downloaded file's path.")
         return
     try:
         path = Path(source).expanduser()
@@ -360,9 +356,7 @@ def _is_profile(name: str) -> bool:
     return last.lower().endswith(".bin") and not last.startswith(".") and not name.startswith("__MACOSX/")
 
 
-def _member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, found: _Found, left: int
-) -> _Found | SourceError:
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, found: _Found, left: int) -> _Found | SourceError:
     name = f"{found.name}:{member.filename}"
     # Only these two are unpacked in steps of bounded size.
     if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:

@@ -70,11 +70,7 @@ def kinds(rows: int, seed: int) -> pd.DataFrame:
 
 
 def profile(frame: pd.DataFrame, schema=None) -> DatasetProfileView:
-    made = (
-        DatasetProfile(schema=schema, dataset_timestamp=WHEN)
-        if schema
-        else DatasetProfile(dataset_timestamp=WHEN)
-    )
+    made = DatasetProfile(schema=schema, dataset_timestamp=WHEN) if schema else DatasetProfile(dataset_timestamp=WHEN)
     made.track(pandas=frame)
     return made.view()
 
@@ -185,9 +181,7 @@ def column_figures(column) -> dict:
             found[name] = METRICS[name](metric)
         elif name == "unicode_range":
             found["others"] = {
-                f"{name}/{part}": {
-                    inner: METRICS[inner](value) for inner, value in metrics.items() if inner in METRICS
-                }
+                f"{name}/{part}": {inner: METRICS[inner](value) for inner, value in metrics.items() if inner in METRICS}
                 for part, metrics in metric.submetrics.items()
             }
     return found
@@ -299,9 +293,7 @@ def drift_pairs():
     yield (
         "bimodal",
         random.normal(size=30_000),
-        np.where(
-            random.random(30_000) < 0.5, random.normal(-1.5, 0.5, 30_000), random.normal(1.5, 0.5, 30_000)
-        ),
+        np.where(random.random(30_000) < 0.5, random.normal(-1.5, 0.5, 30_000), random.normal(1.5, 0.5, 30_000)),
     )
 
 
@@ -347,9 +339,7 @@ def measures(first: np.ndarray, second: np.ndarray) -> dict:
     found |= {"ks": float(test.statistic), "ks_p": float(test.pvalue)}
     if np.isfinite(first).all() and np.isfinite(second).all() and first.std():
         found["wasserstein"] = float(stats.wasserstein_distance(first, second) / first.std(ddof=1))
-        found["span"] = float(
-            (max(first.max(), second.max()) - min(first.min(), second.min())) / first.std(ddof=1)
-        )
+        found["span"] = float((max(first.max(), second.max()) - min(first.min(), second.min())) / first.std(ddof=1))
         found["mean_shift"] = float((second.mean() - first.mean()) / first.std(ddof=1))
         edges = np.linspace(min(first.min(), second.min()), max(first.max(), second.max()), 31)
         p, q = (np.histogram(raw, edges)[0] / len(raw) for raw in (first, second))
@@ -358,9 +348,7 @@ def measures(first: np.ndarray, second: np.ndarray) -> dict:
 
 
 def item_measures(first: np.ndarray, second: np.ndarray) -> dict:
-    table = pd.crosstab(
-        np.repeat([0, 1], [len(first), len(second)]), np.concatenate([first, second])
-    ).to_numpy()
+    table = pd.crosstab(np.repeat([0, 1], [len(first), len(second)]), np.concatenate([first, second])).to_numpy()
     p, q = table / table.sum(axis=1, keepdims=True)
     test = stats.chi2_contingency(table, correction=False)
     return {

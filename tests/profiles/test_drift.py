@@ -57,10 +57,7 @@ def drift(corpus):
 
 @pytest.fixture(scope="module")
 def drift_pairs(corpus):
-    return [
-        pair(corpus, name)
-        for name in [*NUMBERS, *EXACT_ITEMS, "items-zipf-moved", "few-same", "items-unique"]
-    ]
+    return [pair(corpus, name) for name in [*NUMBERS, *EXACT_ITEMS, "items-zipf-moved", "few-same", "items-unique"]]
 
 
 @pytest.mark.parametrize("name", NUMBERS)
@@ -195,9 +192,7 @@ def numbers(values, *, null=0, kind="fractional", name="x"):
 
 def strings(counts, *, offset=0):
     total = sum(counts.values()) + offset
-    items = FrequentItemsSketch(
-        list(counts), np.array(list(counts.values()), np.int64), offset=offset, total=total
-    )
+    items = FrequentItemsSketch(list(counts), np.array(list(counts.values()), np.int64), offset=offset, total=total)
     return Column("x", Counts(n=total), Types(string=total), frequent_items=items)
 
 
@@ -252,9 +247,7 @@ def test_a_moved_tail_is_seen_though_the_deciles_stay():
     assert "moved" in found.reasons[0]
 
 
-@pytest.mark.parametrize(
-    "values", [[-1.7e308, 1.7e308], [5e-324, 1e-323], [np.inf, -np.inf], [np.inf] * 3, [0.0]]
-)
+@pytest.mark.parametrize("values", [[-1.7e308, 1.7e308], [5e-324, 1e-323], [np.inf, -np.inf], [np.inf] * 3, [0.0]])
 def test_numbers_at_the_edge_of_doubles_neither_warn_nor_fail(values):
     column = numbers(values * 300)
     found = compare_columns(column, column)
@@ -265,6 +258,63 @@ def test_numbers_at_the_edge_of_doubles_neither_warn_nor_fail(values):
 def test_rare_items_that_cannot_be_told_apart_are_unknown_not_equal():
     found = compare_columns(strings({"a": 60, "b": 20}, offset=920), strings({"a": 61, "b": 20}, offset=919))
     assert found.verdict == "unknown"
+
+
+def counted(values):
+    found, counts = np.unique(np.asarray(values, str), return_counts=True)
+    return strings(dict(zip(found.tolist(), counts.tolist(), strict=True)))
+
+
+@pytest.mark.parametrize("n", [3, 12, 50, 300, 800])
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda random, n: random.integers(0, 10**12, n),
+        lambda random, n: np.datetime64("2024-01-01") + random.integers(0, 10**9, n).astype("m8[s]"),
+        lambda random, n: random.integers(0, 2 * n, n),
+        lambda random, n: np.where(random.random(n) < 0.5, "none", random.integers(0, 10**9, n).astype(str)),
+    ],
+    ids=["identifiers", "times", "names", "half-empty"],
+)
+def test_values_seen_once_or_twice_are_no_drift_but_nothing_to_go_by(draw, n):
+    random = np.random.default_rng(n)
+    found = compare_columns(counted(draw(random, n)), counted(draw(random, n)))
+    assert found.verdict in {"none", "unknown"}
+    assert found.verdict == "unknown" or found.js_distance < 0.1
+
+
+def test_words_of_one_language_are_no_drift_though_each_text_has_words_of_its_own():
+    random = np.random.default_rng(7)
+    for n in (300, 1000, 5000):
+        found = compare_columns(counted(random.zipf(1.5, n)), counted(random.zipf(1.5, n)))
+        assert found.verdict == "none"
+        assert found.new_values
+
+
+def test_a_drift_among_identifiers_is_still_seen():
+    random = np.random.default_rng(7)
+    ids = random.integers(0, 10**9, 2000).astype(str)
+    half, tenth = (np.where(random.random(2000) < share, "none", ids) for share in (0.5, 0.1))
+    assert compare_columns(counted(half), counted(tenth)).verdict == "strong"
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 9])
+def test_a_handful_of_rows_tells_nothing(n):
+    for before, after in (
+        (numbers([1.0] * n), numbers([9.0] * n)),
+        (numbers(range(n)), numbers(range(100, 100 + n))),
+        (strings({"a": n}), strings({"b": n})),
+        (numbers(range(n)), numbers([], null=n)),
+        (strings({"a": n}), strings({"a": n})),
+    ):
+        found = compare_columns(before, after)
+        assert found.verdict == "unknown"
+        assert found.reasons
+
+
+def test_a_dozen_rows_may_tell_what_is_plain():
+    assert compare_columns(strings({"a": 12}), strings({"b": 12})).verdict == "strong"
+    assert compare_columns(numbers([1.0] * 12), numbers([9.0] * 12)).verdict == "strong"
 
 
 def test_a_damaged_column_is_unknown_and_the_rest_is_compared(profile_bytes):
@@ -280,9 +330,7 @@ def test_a_damaged_column_is_unknown_and_the_rest_is_compared(profile_bytes):
 
 
 def test_a_thunderstorm_week_differs_from_its_month(profile_bytes):
-    month, first = (
-        read_profile(profile_bytes(f"{name}.bin")) for name in ("reference-july", "batch-2013-07-08")
-    )
+    month, first = (read_profile(profile_bytes(f"{name}.bin")) for name in ("reference-july", "batch-2013-07-08"))
     drifts = compare_profiles(month, first)
     assert drifts["day"].verdict == "strong"
     assert drifts["origin"].verdict == "none"

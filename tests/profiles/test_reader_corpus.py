@@ -126,9 +126,7 @@ def test_cardinalities_of_merged_files_are_near(corpus, name):
     profile, figures = load(corpus, f"merged-{name}")
     for column, expected in every_column(profile, figures):
         if "cardinality" in expected:
-            assert column.cardinality.estimate == pytest.approx(
-                expected["cardinality"]["estimate"], rel=0.005
-            )
+            assert column.cardinality.estimate == pytest.approx(expected["cardinality"]["estimate"], rel=0.005)
 
 
 @pytest.fixture(params=MERGES)
@@ -155,9 +153,7 @@ def test_merging_equals_whylogs_in_cardinality(merged):
     profile, figures, _ = merged
     for column, expected in every_column(profile, figures):
         if "cardinality" in expected:
-            assert column.cardinality.estimate == pytest.approx(
-                expected["cardinality"]["estimate"], rel=0.005
-            )
+            assert column.cardinality.estimate == pytest.approx(expected["cardinality"]["estimate"], rel=0.005)
 
 
 def test_merging_equals_whylogs_in_frequent_items_or_knows_more(merged):
@@ -176,9 +172,7 @@ def test_merging_equals_whylogs_in_frequent_items_or_knows_more(merged):
             for value, _, lower, upper in oracle["possible"]:
                 assert lower <= ours[value].lower <= ours[value].upper <= upper
         assert items.offset == sum(
-            part.column(column.name).frequent_items.offset
-            for part in parts
-            if column.name in part.column_names
+            part.column(column.name).frequent_items.offset for part in parts if column.name in part.column_names
         )
 
 

@@ -44,9 +44,7 @@ def use_all_of(content: bytes, chance: random.Random) -> None:
     twice = merge_profiles([profile, profile])
     for name in profile.column_names:
         column = read_column(profile, name)
-        if (
-            column is None or chance.random() < 0.5
-        ):  # half of the time reading is all: that is where damage tells
+        if column is None or chance.random() < 0.5:  # half of the time reading is all: that is where damage tells
             continue
         column_statistics(column)
         histogram([column, None, column])
@@ -165,9 +163,7 @@ def field(number: int, content: bytes | int) -> bytes:
 def made(columns: dict[str, tuple[int, ...]], chunks: bytes, paths: tuple[str, ...] = ("counts/n",)) -> bytes:
     header = field(1, field(5, 1_691_712_000_000))
     for name, offsets in columns.items():
-        header += field(
-            2, field(1, name.encode()) + field(2, b"".join(field(1, offset) for offset in offsets))
-        )
+        header += field(2, field(1, name.encode()) + field(2, b"".join(field(1, offset) for offset in offsets)))
     for index, path in enumerate(paths):
         header += field(5, field(1, index) + field(2, path.encode()))
     return b"WHY1" + varint(0) + varint(len(header)) + header + chunks

@@ -167,9 +167,7 @@ def archive(members, method=zipfile.ZIP_DEFLATED):
 
 def test_an_archive_is_the_profiles_in_it(profile_path):
     found = list(find_sources(profile_path("edge-segments.zip")))
-    assert [source.segment_tags for source in found] == [
-        (("cat", value),) for value in ("x", "y", "z", "żółw", "日本")
-    ]
+    assert [source.segment_tags for source in found] == [(("cat", value),) for value in ("x", "y", "z", "żółw", "日本")]
     assert all(source.name.startswith("edge-segments.zip:profile_") for source in found)
     assert all(isinstance(source.content, bytes) for source in found)
 

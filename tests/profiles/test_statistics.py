@@ -115,17 +115,12 @@ def test_bounds_of_large_integers_are_exact():
 
 
 def test_insights_name_mixed_types_imbalance_and_nulls(kinds):
-    found = {
-        name: [i.kind for i in column_statistics(kinds.column(name)).insights] for name in kinds.column_names
-    }
+    found = {name: [i.kind for i in column_statistics(kinds.column(name)).insights] for name in kinds.column_names}
     assert found["mixed"] == ["mixed_types"]
     assert found["bool"] == ["imbalanced"]
     assert found["nulls"] == ["nulls"]
     assert found["norm"] == found["cat"] == []
-    assert (
-        column_statistics(kinds.column("bool")).insights[0].text
-        == "Imbalanced: “True” is 69.1 % of the values."
-    )
+    assert column_statistics(kinds.column("bool")).insights[0].text == "Imbalanced: “True” is 69.1 % of the values."
 
 
 def test_an_insight_never_rounds_up_to_all():

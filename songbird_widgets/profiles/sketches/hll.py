@@ -110,9 +110,7 @@ class HllSketch:
         if target == _HLL_4:
             count = _U32.unpack_from(data, 36)[0]
             # Not compact: the whole hash table with holes, its size in byte 4.
-            slots = (
-                count if flags & _HLL_FLAG_COMPACT else min(1 << min(data[4], 31), len(data)) if count else 0
-            )
+            slots = count if flags & _HLL_FLAG_COMPACT else min(1 << min(data[4], 31), len(data)) if count else 0
             escapes = data[end : end + 4 * slots]
             if len(escapes) != 4 * slots or slots > 1 << lg_k:
                 raise corrupt("an HLL sketch is cut off")
@@ -222,9 +220,7 @@ class HllSketch:
         if self.lg_k == _HLL_12:
             low, high = (_HLL_12_MERGED if self._hip is None else _HLL_12_IN_ORDER)[deviations]
         else:
-            low = (
-                deviations * (_MERGED_ERROR if self._hip is None else _HIP_ERROR) / math.sqrt(1 << self.lg_k)
-            )
+            low = deviations * (_MERGED_ERROR if self._hip is None else _HIP_ERROR) / math.sqrt(1 << self.lg_k)
             high = -low
         # Each register that was touched proves a value of its own.
         return max(estimate / (1 + low), float(np.count_nonzero(self.registers))), estimate / (1 + high)
@@ -363,9 +359,7 @@ def _from_registers(registers: Registers) -> float:
     m = len(registers)
     counts = np.bincount(registers).tolist()
     spread = math.fsum(math.ldexp(count, -value) for value, count in enumerate(counts))
-    by_mean = (
-        m * _values_a_register(spread / m) / (1 + 1.079 / m)
-    )  # the mean of reciprocals is a little above
+    by_mean = m * _values_a_register(spread / m) / (1 + 1.079 / m)  # the mean of reciprocals is a little above
     if by_mean > 3 * m:
         return by_mean
     by_zeros = m * math.log((m + 0.5) / (counts[0] + 0.5))
@@ -382,9 +376,7 @@ def _values_a_register(spread: float) -> float:
     distribution ``P(register <= k) = exp(-x * 2**-k)``.
     """
     x = 0.0
-    for _ in range(
-        100
-    ):  # Newton's method; the sum is convex and falls, so it comes from the left and never overshoots
+    for _ in range(100):  # Newton's method; the sum is convex and falls, so it comes from the left and never overshoots
         value = slope = 0.0
         for k in range(70):
             step = math.ldexp(1.0, -k)

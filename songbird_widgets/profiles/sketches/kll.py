@@ -150,9 +150,7 @@ class KllSketch:
             raise corrupt("a KLL sketch holds numbers beyond its minimum and maximum, or NaN")
         weights = _POWERS[:levels].repeat(counts)
         error = 2.296 / min_k**0.9723 if levels > 1 else 0.0
-        return cls(
-            n=n, k=k, minimum=minimum, maximum=maximum, values=values, weights=weights, rank_error=error
-        )
+        return cls(n=n, k=k, minimum=minimum, maximum=maximum, values=values, weights=weights, rank_error=error)
 
     @classmethod
     def union(cls, sketches: Sequence[KllSketch]) -> KllSketch:
@@ -274,9 +272,7 @@ class KllSketch:
 
 
 _DECILES = np.arange(1, 10) / 10
-_ATOM = (
-    0.05  # a number that fills this much is a cell of its own: else a constant's shift would stay in one cell
-)
+_ATOM = 0.05  # a number that fills this much is a cell of its own: else a constant's shift would stay in one cell
 _POWERS: Ints = np.left_shift(np.int64(1), np.arange(_KLL_MAX_LEVELS, dtype=np.int64))
 
 
