@@ -55,8 +55,7 @@ def histogram_spark(edges: Floats, series: Sequence[Series]) -> Markup:
     """
     top = max((float(one.heights.max()) for one in series if one.heights.size), default=0.0)
     paths = "".join(
-        f'<path class="s{one.place}" d="{steps(one.heights, top, SPARK_WIDTH, SPARK_HEIGHT)}"/>'
-        for one in series
+        f'<path class="s{one.place}" d="{steps(one.heights, top, SPARK_WIDTH, SPARK_HEIGHT)}"/>' for one in series
     )
     data = {"low": float(edges[0]), "high": float(edges[-1]), "bins": edges.size - 1, "top": top}
     return _svg("hist", histogram_summary(edges, series), paths, data)
@@ -158,9 +157,7 @@ def _levels(heights: Floats, top: float, height: int) -> list[int]:
 
 def _svg(kind: str, summary: str, inner: str, data: Mapping[str, object]) -> Markup:
     # What the script needs to say what is under the pointer; the heights are in the paths.
-    written = {
-        name: f"{value:.6g}" if isinstance(value, float) else escape(value) for name, value in data.items()
-    }
+    written = {name: f"{value:.6g}" if isinstance(value, float) else escape(value) for name, value in data.items()}
     attributes = "".join(f' data-{name}="{value}"' for name, value in written.items())
     return Markup(  # noqa: S704 - the summary is escaped, the rest is made of numbers
         f'<svg class="spark {kind}" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" preserveAspectRatio="none" '

@@ -364,9 +364,7 @@ class Comparison:
         }
         wanted = [tests[show] for show in query.show]
         if query.types:
-            wanted.append(
-                lambda columns: (first := columns.first) is not None and first.inferred_type in query.types
-            )
+            wanted.append(lambda columns: (first := columns.first) is not None and first.inferred_type in query.types)
         return wanted
 
     def _ordered(self, names: list[str], query: PageQuery) -> list[str]:

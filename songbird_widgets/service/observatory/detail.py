@@ -151,9 +151,7 @@ def drawn(comparison: Comparison, name: str, query: PageQuery, width: int) -> di
     if bins.edges.size:
         heights = bins.counts if query.counts else bins.fractions
         series = [Series(place, one) for place, one in zip(places, heights, strict=True) if one is not None]
-        made["histogram"] = figures.histogram(
-            bins.edges, series, width=width, counts=query.counts, log=query.log
-        )
+        made["histogram"] = figures.histogram(bins.edges, series, width=width, counts=query.counts, log=query.log)
         sketches = [
             (place, column.kll)
             for place, column in zip(places, columns, strict=True)
@@ -174,9 +172,7 @@ def drawn(comparison: Comparison, name: str, query: PageQuery, width: int) -> di
     names = common_items(shares, MOST_ITEMS, 2 * MOST_ITEMS)
     if names:
         series = [
-            Series(place, charts.heights(names, share))
-            for place, share in zip(places, shares, strict=True)
-            if share
+            Series(place, charts.heights(names, share)) for place, share in zip(places, shares, strict=True) if share
         ]
         made["items"] = figures.items(names, series, width=width)
     return made
@@ -196,9 +192,7 @@ def make_detail(comparison: Comparison, name: str, query: PageQuery, row: Row) -
     letters = tuple(side.letter for side in comparison.shown)
     wide, narrow = (drawn(comparison, name, query, width) for width in (figures.WIDE, figures.NARROW))
     made = {
-        key: Chart(key, wide[key], narrow[key], f"{query.url('.svg')}&chart={key}")
-        for key in CHARTS
-        if key in wide
+        key: Chart(key, wide[key], narrow[key], f"{query.url('.svg')}&chart={key}") for key in CHARTS if key in wide
     }
     return Detail(
         name=name,
@@ -265,7 +259,8 @@ def _figures(letters: tuple[str, ...], row: Row) -> Sheet:
     lines = []
     for index, head in enumerate(reversed(HEADS), start=1):  # from the end: drift may stand before them
         cells = tuple(line.cells[-index].text if line.cells else formatting.NONE for line in row.lines)
-        lines.append((head.label, cells))
+        if head.sort == "nulls" or any(cell != formatting.NONE for cell in cells):
+            lines.append((head.label, cells))
     return Sheet("Figure", letters, tuple(reversed(lines)))
 
 
@@ -310,9 +305,7 @@ def _bins(letters: tuple[str, ...], columns: Sequence[Column | None], query: Pag
 
 def _quantiles(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
     known = [
-        column.kll.quantiles(RANKS).tolist()
-        if column is not None and column.kll is not None and column.kll.n
-        else None
+        column.kll.quantiles(RANKS).tolist() if column is not None and column.kll is not None and column.kll.n else None
         for column in columns
     ]
     if not any(known):
@@ -365,10 +358,7 @@ def _types(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet:
     lines = [
         (
             name,
-            tuple(
-                formatting.NONE if column is None else f"{getattr(column.types, name):,}"
-                for column in columns
-            ),
+            tuple(formatting.NONE if column is None else f"{getattr(column.types, name):,}" for column in columns),
         )
         for name in names
     ]
@@ -378,17 +368,13 @@ def _types(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet:
         ("infinite", lambda column: column.counts.inf),
     )
     for label, count in counts:
-        lines.append(
-            (label, tuple(formatting.NONE if column is None else f"{count(column):,}" for column in columns))
-        )
+        lines.append((label, tuple(formatting.NONE if column is None else f"{count(column):,}" for column in columns)))
     shown = [line for line in lines if any(cell not in {"0", formatting.NONE} for cell in line[1])]
     return Sheet("Values", letters, tuple(shown or lines[:1]))
 
 
 def _conditions(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
-    names = sorted(
-        {name for column in columns if column is not None for name in column.conditions} - {"total"}
-    )
+    names = sorted({name for column in columns if column is not None for name in column.conditions} - {"total"})
     if not names:
         return None
     lines = []
@@ -460,9 +446,7 @@ def _drift(columns: Columns) -> DriftSheet:
                 number if chance is None else f"{number} (p {_probability(chance)})"
                 for number, chance in zip(formatting.numbers(values), chances, strict=True)
             )
-            lines.append(
-                MeasureLine(measure.title, measure.formula, measure.source, measure.reading, written)
-            )
+            lines.append(MeasureLine(measure.title, measure.formula, measure.source, measure.reading, written))
     return DriftSheet(tuple(letter for letter, _ in found), tuple(verdicts), tuple(lines))
 
 

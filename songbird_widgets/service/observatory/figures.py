@@ -118,9 +118,7 @@ def _frame(
     y = Scale(*y_range, height - _BOTTOM, _TOP, log)
     lines = "".join(f"M{left:.0f} {y(tick)}H{width - _RIGHT}" for tick in y_ticks)
     grid = f'<path class="grid" d="{lines}"/>'
-    grid += "".join(
-        _text(left - 6, y(tick) + 4, "end", label) for tick, label in zip(y_ticks, y_labels, strict=True)
-    )
+    grid += "".join(_text(left - 6, y(tick) + 4, "end", label) for tick, label in zip(y_ticks, y_labels, strict=True))
     return _Frame(width, height, left, x, y, grid + _x_axis(x, width, height))
 
 
@@ -258,9 +256,7 @@ def items(names: Sequence[str], series: Sequence[Series], *, width: int = WIDE) 
     x = Scale(0, top, left, width - 30)
     lines = "".join(f"M{x(tick)} {_TOP}V{height - _BOTTOM}" for tick in at)
     drawn = [f'<path class="grid" d="{lines}"/>']
-    drawn += [
-        _text(x(tick), height - 12, "middle", label) for tick, label in zip(at, _percents(at), strict=True)
-    ]
+    drawn += [_text(x(tick), height - 12, "middle", label) for tick, label in zip(at, _percents(at), strict=True)]
     for index, label in enumerate(labels):
         y = _TOP + group * index + group / 2 + 4
         drawn.append(_text(left - 6, y, "end", label))
@@ -284,18 +280,18 @@ def timeline(days: Sequence[tuple[int, str, str]], *, width: int = WIDE) -> Mark
     width
         Pixels.
     """
-    low, high = min(day for day, _, _ in days), max(day for day, _, _ in days) + formatting.DAY_MS
+    first, last = min(day for day, _, _ in days), max(day for day, _, _ in days)
     height = 74
-    x = Scale(low, high, 4, width - 4)
-    mark = min(max((width - 8) * formatting.DAY_MS / (high - low) - 2, 3), 48)
+    mark = min(max((width - 8) * formatting.DAY_MS / (last + formatting.DAY_MS - first) - 2, 3), 48)
+    x = Scale(first, last, 4, width - 4 - mark) if first < last else Scale(first, last, 4, 4)
     drawn = [f'<path class="axis" d="M4 {height - _BOTTOM}H{width - 4}"/>']
     for day, label, url in days:
         drawn.append(
             f'<a href="{escape(url)}" aria-label="{escape(label)}"><title>{escape(label)}</title>'
-            f'<rect class="day" x="{x(day) + 1:.1f}" y="10" width="{mark:.1f}" height="{height - _BOTTOM - 12}"/>'
+            f'<rect class="day" x="{x(day):.1f}" y="10" width="{mark:.1f}" height="{height - _BOTTOM - 12}"/>'
             "</a>"
         )
-    ends = ((low, "start", 4), (high - formatting.DAY_MS, "end", width - 4))
+    ends = ((first, "start", 4), (last, "end", width - 4))
     for day, anchor, place in ends if len(days) > 1 else ends[:1]:
         label = formatting.day(day)
         drawn.append(_text(place, height - 12, anchor, label))
@@ -312,8 +308,7 @@ def _svg(frame: _Frame, inner: str, summary: str) -> Markup:
 
 def _markup(width: int, height: int, inner: str, summary: str) -> Markup:
     return Markup(  # noqa: S704 - text is escaped where it is written, the rest is made of numbers
-        f'<svg class="figure" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(summary)}">'
-        f"{inner}</svg>"
+        f'<svg class="figure" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(summary)}">{inner}</svg>'
     )
 
 
@@ -329,15 +324,9 @@ _ATTRIBUTES = {
         f"s{i + 1}": f'fill="{c}" fill-opacity=".12" stroke="{c}" stroke-width="1.6"{_DASHES[i]}'
         for i, c in enumerate(_COLOURS)
     },
-    **{
-        f"l{i + 1}": f'fill="none" stroke="{c}" stroke-width="1.8"{_DASHES[i]}'
-        for i, c in enumerate(_COLOURS)
-    },
+    **{f"l{i + 1}": f'fill="none" stroke="{c}" stroke-width="1.8"{_DASHES[i]}' for i, c in enumerate(_COLOURS)},
     **{f"b{i + 1}": f'fill="{c}" fill-opacity="{1 - 0.35 * i}" stroke="{c}"' for i, c in enumerate(_COLOURS)},
-    **{
-        f"x{i + 1}": f'fill="{c}" fill-opacity=".15" stroke="{c}" stroke-width="1.6"'
-        for i, c in enumerate(_COLOURS)
-    },
+    **{f"x{i + 1}": f'fill="{c}" fill-opacity=".15" stroke="{c}" stroke-width="1.6"' for i, c in enumerate(_COLOURS)},
     **{f"m{i + 1}": f'stroke="{c}" stroke-width="3"' for i, c in enumerate(_COLOURS)},
 }
 _CLASS = re.compile(r'class="([a-z0-9]+)"')

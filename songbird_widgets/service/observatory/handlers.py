@@ -130,9 +130,7 @@ class PageHandler(Handler):
             request_id=self.request_id,
         )
 
-    def say(
-        self, problem: Problem, *, sign_in: bool = False, request_id: str = "", wrong_key: bool = False
-    ) -> None:
+    def say(self, problem: Problem, *, sign_in: bool = False, request_id: str = "", wrong_key: bool = False) -> None:
         """Finish with a problem, as a page or as JSON."""
         self.set_status(problem.status)
         if self.wants_json:
@@ -276,9 +274,7 @@ class SignIn(PageHandler):
         self.check_origin()
         key = self.get_body_argument("key", "").strip()
         next_page = self.get_body_argument("next", "")
-        org_id = (
-            await self.work(self.metadata.organization_for_key, key) if 0 < len(key) <= _LONGEST_KEY else None
-        )
+        org_id = await self.work(self.metadata.organization_for_key, key) if 0 < len(key) <= _LONGEST_KEY else None
         if org_id is None:
             self._next = next_page
             self.say(WRONG_KEY_TYPED, sign_in=True, wrong_key=True)
@@ -343,9 +339,7 @@ WRONG_KEY_TYPED = Problem(
 
 
 def _decoded(arguments: dict[str, list[bytes]]) -> dict[str, list[str]]:
-    return {
-        name: [value.decode("utf-8", "replace") for value in values] for name, values in arguments.items()
-    }
+    return {name: [value.decode("utf-8", "replace") for value in values] for name, values in arguments.items()}
 
 
 def routes() -> list[URLSpec]:

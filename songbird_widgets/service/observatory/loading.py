@@ -117,18 +117,14 @@ class Shelf:
 
     metadata: Metadata
     blobs: Blobs
-    _open: Cache[Profile] = field(
-        default_factory=lambda: Cache(MOST_OPEN_BYTES, lambda profile: profile.size + 1000)
-    )
+    _open: Cache[Profile] = field(default_factory=lambda: Cache(MOST_OPEN_BYTES, lambda profile: profile.size + 1000))
     _outlines: Cache[Outline] = field(
         default_factory=lambda: Cache(MOST_OUTLINE_NAMES, lambda outline: len(outline.names) + 10)
     )
 
     def sides(self, org_id: str, dataset_id: str, values: Sequence[str]) -> tuple[Side, ...]:
         """Find the profiles that the ``profile`` parameters name, in their order."""
-        return tuple(
-            self._side(org_id, dataset_id, value, place) for place, value in enumerate(values, start=1)
-        )
+        return tuple(self._side(org_id, dataset_id, value, place) for place, value in enumerate(values, start=1))
 
     def opened(self, side: Side) -> Profile:
         """Return a side's profile, merged if it has several files.

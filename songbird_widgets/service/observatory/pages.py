@@ -135,14 +135,10 @@ class Choices:
         """Return what the chooser's page lists: what `search` leaves of each kind, not too many, and what is used."""
         found = []
         for group in self.groups:
-            fitting = [
-                one for one in group.choices if search.casefold() in one.label.casefold() or one.value in used
-            ]
+            fitting = [one for one in group.choices if search.casefold() in one.label.casefold() or one.value in used]
             listed = fitting[:MOST_LISTED]
             if listed:
-                found.append(
-                    {"label": group.label, "choices": listed, "more": f"{len(fitting) - len(listed):,}"}
-                )
+                found.append({"label": group.label, "choices": listed, "more": f"{len(fitting) - len(listed):,}"})
         return found
 
     def first(self) -> Choices:
@@ -167,10 +163,7 @@ def choices_of(rows: Sequence[ProfileRow]) -> Choices:
     for row in rows:
         if row.kind == "batch" and row.dataset_timestamp is not None:
             days.setdefault(row.dataset_timestamp - row.dataset_timestamp % formatting.DAY_MS, []).append(row)
-    batches = [
-        Choice(str(day), formatting.day(day), _uploaded(uploads), "batch", day)
-        for day, uploads in days.items()
-    ]
+    batches = [Choice(str(day), formatting.day(day), _uploaded(uploads), "batch", day) for day, uploads in days.items()]
     references.sort(key=lambda choice: (choice.label.casefold(), -choice.timestamp))
     batches.sort(key=lambda choice: -choice.timestamp)
     return Choices(
@@ -190,9 +183,7 @@ def _distinct(references: list[Choice]) -> list[Choice]:
     return [
         choice
         if seen[choice.label] == 1
-        else Choice(
-            choice.value, f"{choice.label} ({choice.value})", choice.detail, choice.kind, choice.timestamp
-        )
+        else Choice(choice.value, f"{choice.label} ({choice.value})", choice.detail, choice.kind, choice.timestamp)
         for choice in references
     ]
 
@@ -289,9 +280,7 @@ class Observatory:
             "dataset": dataset_id,
             "dataset_shown": formatting.clipped(dataset_id),
             "whose": viewer.shown,
-            "organization_url": ""
-            if viewer.guest
-            else f"../../organizations/{quote(viewer.org_id, safe='')}",
+            "organization_url": "" if viewer.guest else f"../../organizations/{quote(viewer.org_id, safe='')}",
             "title": " · ".join(labels),
             "labels": labels,
             "sides": cards,
@@ -305,9 +294,7 @@ class Observatory:
         if comparison.shown and query.column is not None:
             check_column(comparison, query.column)
             template = "column.html"
-            page["column"] = make_detail(
-                comparison, query.column, query, self.rows.row(comparison, query.column)
-            )
+            page["column"] = make_detail(comparison, query.column, query, self.rows.row(comparison, query.column))
         elif comparison.shown:
             page["table"] = make_table(comparison, query, self.rows, patient=patient)
         home = PageQuery(token=query.token, theme=query.theme).url()
@@ -326,13 +313,9 @@ class Observatory:
             check_column(comparison, query.column or "")
             found = drawn(comparison, query.column or "", query, WIDE).get(chart)
             if found is not None:
-                return standalone(
-                    found, [(side.place, f"{side.letter} {side.label}") for side in comparison.shown]
-                )
+                return standalone(found, [(side.place, f"{side.letter} {side.label}") for side in comparison.shown])
         raise PageProblem(
-            not_found(
-                "There is no such chart", "This column has nothing to draw it from.", "Go back to the column."
-            )
+            not_found("There is no such chart", "This column has nothing to draw it from.", "Go back to the column.")
         )
 
     def files(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[str, bytes]:
@@ -345,15 +328,11 @@ class Observatory:
         """
         if len(query.profiles) != 1:
             raise PageProblem(
-                bad_request(
-                    "One file at a time", "The link does not name exactly one profile.", "Name one of them."
-                )
+                bad_request("One file at a time", "The link does not name exactly one profile.", "Name one of them.")
             )
         (side,) = self.library.shelf.sides(viewer.org_id, dataset_id, query.profiles)
         if not side.uploads:
-            raise PageProblem(
-                side.problem or not_found("There is no file", "Nothing was uploaded.", "Choose another.")
-            )
+            raise PageProblem(side.problem or not_found("There is no file", "Nothing was uploaded.", "Choose another."))
         try:
             contents = [self.library.shelf.blobs.read(row.blob) for row in side.uploads if row.blob]
         except FileNotFoundError:
@@ -375,9 +354,7 @@ class Observatory:
             "dataset": dataset_id,
             "dataset_shown": formatting.clipped(dataset_id),
             "whose": viewer.shown,
-            "organization_url": ""
-            if viewer.guest
-            else f"../../organizations/{quote(viewer.org_id, safe='')}",
+            "organization_url": "" if viewer.guest else f"../../organizations/{quote(viewer.org_id, safe='')}",
             "groups": choices.matching(query.search, query.profiles),
             "any": choices.any,
             "used": frozenset(query.profiles),

@@ -131,16 +131,12 @@ def _row(comparison: Comparison, name: str) -> Row:
     )
 
 
-def chart_of(
-    sides: Sequence[Side], columns: Sequence[Column | None], facts: Sequence[Facts | None]
-) -> Markup:
+def chart_of(sides: Sequence[Side], columns: Sequence[Column | None], facts: Sequence[Facts | None]) -> Markup:
     """Draw a column's sparkline: a histogram, or frequent items if they are few or there are no numbers."""
     discrete = all(fact.statistics.is_discrete for fact in facts if fact and fact.statistics)
     # More numbers than there is room for bars would be a choice among them, on an axis that looks complete.
     crowded = any(
-        column is not None
-        and column.frequent_items is not None
-        and len(column.frequent_items.values) > NUMERIC_ITEMS
+        column is not None and column.frequent_items is not None and len(column.frequent_items.values) > NUMERIC_ITEMS
         for column in columns
     )
     numbers = any(column is not None and column.kll is not None and column.kll.n for column in columns)
@@ -169,6 +165,9 @@ def _items_chart(sides: Sequence[Side], columns: Sequence[Column | None]) -> Mar
     names = common_items(shares, SPARK_ITEMS, NUMERIC_ITEMS)
     if not names:
         return None
+    if not any(map(_stands_out, columns)):
+        # Bars of some identifiers out of thousands, all as high, would say what is not so.
+        return Markup('<span class="muted">no value stands out</span>')
     series = [
         charts.Series(side.place, charts.heights(names, share))
         for side, share in zip(sides, shares, strict=True)
@@ -179,10 +178,14 @@ def _items_chart(sides: Sequence[Side], columns: Sequence[Column | None]) -> Mar
     return charts.items_spark(names, series) + _ends(left, right)
 
 
+def _stands_out(column: Column | None) -> bool:
+    """Whether a column has values that were seen more than once, as far as the sketch can tell."""
+    sketch = column.frequent_items if column is not None else None
+    return sketch is not None and (len(sketch.values) <= SPARK_ITEMS or int(sketch.weights[0]) > max(1, sketch.offset))
+
+
 def _ends(left: str, right: str) -> Markup:
-    return Markup('<div class="ends" aria-hidden="true"><span>{}</span><span>{}</span></div>').format(
-        left, right
-    )
+    return Markup('<div class="ends" aria-hidden="true"><span>{}</span><span>{}</span></div>').format(left, right)
 
 
 def item_shares(column: Column | None) -> dict[str, float]:
@@ -247,9 +250,7 @@ def _lines(comparison: Comparison, columns: Columns) -> tuple[Line, ...]:
         "max": [s.maximum if s else None for s in known],
         "stddev": [s.stddev if s else None for s in known],
     }
-    written = {
-        name: formatting.numbers([_finite(v, name) for v in values]) for name, values in figures.items()
-    }
+    written = {name: formatting.numbers([_finite(v, name) for v in values]) for name, values in figures.items()}
     lines = []
     labelled = False
     for index, (side, fact) in enumerate(zip(sides, facts, strict=True)):
@@ -498,9 +499,7 @@ def _type_chips(query: PageQuery) -> tuple[Chip, ...]:
         Chip(
             name,
             query.url(
-                types=tuple(one for one in query.types if one != name)
-                if name in query.types
-                else (*query.types, name)
+                types=tuple(one for one in query.types if one != name) if name in query.types else (*query.types, name)
             ),
             name in query.types,
         )
@@ -517,12 +516,17 @@ def _summary(comparison: Comparison, query: PageQuery, drift: DriftCounts | None
     baseline = formatting.clipped(comparison.shown[0].label, 40)
     if drift is None:
         url = query.url(sort="drift", descending=True)
-        return Markup('<strong>{}</strong> · <a href="{}">Find what drifted from {}</a>').format(
-            counted, url, baseline
-        )
+        return Markup('<strong>{}</strong> · <a href="{}">Find what drifted from {}</a>').format(counted, url, baseline)
     said = [
         Markup('<strong class="drift-{}">{:,} of {}</strong> drifted from {}').format(
-            "strong" if drift.strong else "moderate" if drift.drifted else "none",
+            "strong"
+            if drift.strong
+            else "moderate"
+            if drift.drifted
+            # Green would promise what nobody can say of most columns.
+            else "unknown"
+            if drift.unknown > total / 2
+            else "none",
             drift.drifted,
             counted,
             baseline,
@@ -533,7 +537,7 @@ def _summary(comparison: Comparison, query: PageQuery, drift: DriftCounts | None
         (sum(map(comparison.missing, comparison.names)), "missing"),
         (sum(map(comparison.new, comparison.names)), "new"),
         (drift.type_changed, "with another type"),
-        (drift.unknown, "unclear"),
+        (drift.unknown, "that can't be told"),
     )
     said += [Markup("{:,} {}").format(number, word) for number, word in parts if number]
     return Markup(" · ").join(said)
