@@ -32,6 +32,9 @@ MOST_ROWS_KEPT = 1_500
 LONGEST_LINKED = 2_000
 """Characters of a column's name up to which it has a page: longer ones make URLs that servers refuse."""
 
+MOST_CHARACTERS = 85
+"""Characters of figures up to which the table fits its frame; a broader one scrolls within."""
+
 SPARK_BINS = 30
 SPARK_ITEMS = 8
 NUMERIC_ITEMS = 40
@@ -391,6 +394,7 @@ class Table:
     next_url: str
     pages: tuple[tuple[int, str], ...]
     cell_count: int
+    broad: bool
 
 
 def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, patient: bool = False) -> Table:
@@ -412,8 +416,9 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, pat
     page = names[offset : offset + query.limit]
     grouped = query.sort == "name"
     heads = HEADS if not comparison.several else (DRIFT, *HEADS)
+    rows = tuple(_shown(comparison, query, maker.row(comparison, name), grouped=grouped) for name in page)
     return Table(
-        rows=tuple(_shown(comparison, query, maker.row(comparison, name), grouped=grouped) for name in page),
+        rows=rows,
         heads=_heads(query, heads),
         chips=_chips(comparison, query, drift, kinds),
         types=_type_chips(query),
@@ -430,7 +435,14 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, pat
         next_url=query.url(offset=offset + query.limit) if offset + query.limit < len(names) else "",
         pages=_pages(query, offset, len(names)),
         cell_count=len(heads),
+        broad=_width(rows) > MOST_CHARACTERS,
     )
+
+
+def _width(rows: Sequence[ShownRow]) -> int:
+    """Count the characters of the broadest figures."""
+    lines = [line.cells for row in rows for line in row.lines if line.cells]
+    return sum(max(len(cell.text) for cell in column) for column in zip(*lines, strict=True))
 
 
 _EMPTY = "These profiles hold no columns: nothing was logged into them."
