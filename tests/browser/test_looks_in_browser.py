@@ -66,6 +66,9 @@ def test_in_a_cell(desk, axe, place):
     expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
     for dark in (False, True):
         someone.use_theme(dark=dark)
+        theme = "dark" if dark else "light"
+        expect(someone.panel("picker")).to_have_attribute("data-theme", theme)
+        assert someone.panel("picker").evaluate("element => getComputedStyle(element).colorScheme") == theme
         someone.photograph(f"panel-{place}", dark=dark)
         assert check_accessibility(someone.page, axe) == []
     open_all(someone.page)
@@ -77,6 +80,11 @@ def test_in_a_cell(desk, axe, place):
         assert check_accessibility(someone.page, axe) == []
     for panel in someone.page.locator(".songbird").all():
         assert panel.evaluate(OUTSIDE) == []
+    someone.page.set_viewport_size({"width": 640, "height": 2400})
+    expect(someone.panel("picker")).to_have_attribute("data-narrow", "true")
+    option = someone.panel("picker").get_by_role("option", name="2013-07-14")
+    option.click()
+    expect(option).to_have_attribute("aria-selected", "false")
 
 
 @pytest.mark.parametrize("dark", [False, True])
