@@ -144,6 +144,20 @@ def small_schema():
     return DatasetSchema(default_configs=MetricConfig(kll_k=64, hll_lg_k=9, fi_lg_max_k=5))
 
 
+def names(seed: int, rows: int) -> pd.DataFrame:
+    """Strings of which there are too many to count them all."""
+    random = np.random.default_rng(seed)
+    return pd.DataFrame(
+        {
+            "skewed": [f"user-{one}" for one in random.zipf(1.3, rows) % 50_000],
+            "unique": [f"{one:x}" for one in random.integers(0, 2**62, rows)],
+            "long": ["ü" * (one % 40) + str(one) for one in random.integers(0, 1200, rows)],
+            "few": [f"{one:08}" for one in random.integers(0, 700, rows)],
+            "number": random.integers(0, 5000, rows),
+        }
+    )
+
+
 def merges():
     def part(seed: int, rows: int) -> DatasetProfileView:
         return profile(kinds(rows, seed))
@@ -155,6 +169,8 @@ def merges():
     yield "arrays", [part(19, 20_000), part(20, 30_000)]
     yield "middle", [part(21, 3000), part(22, 3500)]
     yield "three", [part(23, 2000), part(24, 100), part(25, 9000)]
+    yield "full tables", [profile(names(seed, rows)) for seed, rows in enumerate((4000, 900, 20_000, 1500))]
+    yield "full small tables", [profile(names(seed, 3000), small_schema()) for seed in range(3)]
     yield "other columns", [part(26, 50), profile(pd.DataFrame({"new": [1.5, 2.5], "integer": [1, 2]}))]
     overlapping = kinds(4000, 27)
     yield "overlapping", [profile(overlapping[:3000]), profile(overlapping[1000:])]

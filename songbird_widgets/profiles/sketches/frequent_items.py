@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .kll import Ints
 
 _U32 = Struct("<I")
+_LG_MOST = 10  # whylogs' tables have at most 1,024 slots
 
 _ITEMS_FAMILY = 10
 _ITEMS_EMPTY = 1 | 4  # written by different versions of the library
@@ -58,10 +59,23 @@ class FrequentItemsSketch:
         Their lower bounds, descending.
     """
 
-    __slots__ = ("__dict__", "offset", "total", "values", "weights")
+    __slots__ = ("__dict__", "_lg_most", "_lg_size", "_order", "offset", "total", "values", "weights")
 
-    def __init__(self, values: Sequence[str], weights: Ints, *, offset: int, total: int) -> None:
+    def __init__(
+        self,
+        values: Sequence[str],
+        weights: Ints,
+        *,
+        offset: int,
+        total: int,
+        lg_size: int = _LG_MOST,
+        lg_most: int = _LG_MOST,
+    ) -> None:
         order = (-weights).argsort(kind="stable")
+        self._order = order
+        # How many slots the hash table has that was written, and may have, as binary logarithms.
+        self._lg_size = lg_size
+        self._lg_most = lg_most
         self.values = tuple(map(values.__getitem__, order.tolist()))
         self.weights = weights[order]
         self.offset = offset
@@ -73,7 +87,7 @@ class FrequentItemsSketch:
         if len(data) < 8 or data[2] != _ITEMS_FAMILY:  # noqa: PLR2004 - the shortest preamble
             raise corrupt("what should be a frequent items sketch is none")
         if data[5] & _ITEMS_EMPTY:
-            return cls([], np.empty(0, np.int64), offset=0, total=0)
+            return cls([], np.empty(0, np.int64), offset=0, total=0, lg_most=data[3])
         if len(data) < _ITEMS_WEIGHTS_AT:
             raise corrupt("a frequent items sketch is cut off")
         count = _U32.unpack_from(data, 8)[0]
@@ -84,25 +98,61 @@ class FrequentItemsSketch:
         weights = np.frombuffer(data, "<i8", count, _ITEMS_WEIGHTS_AT)
         if total > _INT64_MAX or offset > total or (count and (weights.min() <= 0 or weights.max() > total)):
             raise corrupt("a frequent items sketch has impossible counts")
-        return cls(_strings(data[start:], count), weights, offset=offset, total=total)
+        values = _strings(data[start:], count)
+        return cls(values, weights, offset=offset, total=total, lg_size=data[4], lg_most=data[3])
 
     @classmethod
     def union(cls, sketches: Sequence[FrequentItemsSketch]) -> FrequentItemsSketch:
-        """Add up sketches without dropping items again.
+        """Join sketches as DataSketches' merge does, one after the other into the first.
 
-        Each item's lower bounds add up, and so do the offsets; so the bounds hold, and are never wider than
-        those of a merged sketch, which drops items once more when it is full.
+        Weights add up, and so do offsets. Whenever there are more items than the first sketch has room for (768
+        in whylogs'), the median of all weights is taken off each, what is left without weight is dropped, and the
+        offset grows by that median. What is kept then depends on the order in which items come; it is that of
+        DataSketches' hash table on Linux (`_as_iterated`). Tables for more than 768 items are gone through in
+        the order of the file: the bounds hold, if they are not the same.
         """
-        joined: dict[str, int] = {}
-        for sketch in sketches:
-            for value, weight in zip(sketch.values, sketch.weights.tolist(), strict=True):
+        first = sketches[0]
+        room = 3 << first._lg_most >> 2  # noqa: SLF001 - the same class
+        joined = dict(zip(first.values, first.weights.tolist(), strict=True))
+        offset = first.offset
+        for sketch in sketches[1:]:
+            items = zip(sketch.values, sketch.weights.tolist(), strict=True)
+            for value, weight in items if len(joined) + len(sketch.values) <= room else sketch._as_iterated():  # noqa: SLF001
                 joined[value] = joined.get(value, 0) + weight
+                if len(joined) > room:
+                    median = sorted(joined.values())[len(joined) // 2]
+                    joined = {one: count - median for one, count in joined.items() if count > median}
+                    offset += median
+            offset += sketch.offset
         return cls(
             list(joined),
             np.fromiter(joined.values(), np.int64, len(joined)),
-            offset=sum(sketch.offset for sketch in sketches),
+            offset=offset,
             total=sum(sketch.total for sketch in sketches),
+            lg_most=first._lg_most,  # noqa: SLF001 - the same class
         )
+
+    def _as_iterated(self) -> list[tuple[str, int]]:
+        """Order the items as DataSketches goes through them after reading the file.
+
+        It puts each into the hash table at the first free slot from where its hash points, and walks the table
+        in steps of about 0.618 of its size.
+        """
+        items: list[tuple[str, int]] = [("", 0)] * len(self.values)
+        for place, value, weight in zip(self._order.tolist(), self.values, self.weights.tolist(), strict=True):
+            items[place] = value, weight
+        size = 1 << min(self._lg_size, _LG_MOST)
+        if len(items) > 3 * size // 4:
+            return items
+        table: list[tuple[str, int] | None] = [None] * size
+        for item in items:
+            place = _hash(item[0].encode()) % size
+            while table[place]:
+                place = (place + 1) % size
+            table[place] = item
+        start = next((place for place, slot in enumerate(table) if slot), 0)
+        stride = int(size * _STRIDE) | 1
+        return [slot for step in range(size) if (slot := table[(start + step * stride) % size])]
 
     @cached_property
     def estimates(self) -> dict[str, int]:
@@ -130,6 +180,28 @@ class FrequentItemsSketch:
 
 
 _INT64_MAX = (1 << 63) - 1
+_UINT64_MAX = (1 << 64) - 1
+_STRIDE = 0.6180339887498949
+
+
+def _hash(data: bytes) -> int:
+    """Hash a string as DataSketches does on Linux: MurmurHash64A, as in ``std::hash``, then Murmur3's finish.
+
+    A. Appleby's public domain functions; https://github.com/aappleby/smhasher.
+    """
+    multiplier = 0xC6A4A7935BD1E995
+    value = 0xC70F6907 ^ len(data) * multiplier & _UINT64_MAX
+    for start in range(0, len(data), 8):
+        word = int.from_bytes(data[start : start + 8], "little")
+        if start + 8 <= len(data):
+            word = word * multiplier & _UINT64_MAX
+            word = (word ^ word >> 47) * multiplier & _UINT64_MAX
+        value = (value ^ word) * multiplier & _UINT64_MAX
+    value = (value ^ value >> 47) * multiplier & _UINT64_MAX
+    value ^= value >> 47
+    value = (value ^ value >> 33) * 0xFF51AFD7ED558CCD & _UINT64_MAX
+    value = (value ^ value >> 33) * 0xC4CEB9FE1A85EC53 & _UINT64_MAX
+    return value ^ value >> 33
 
 
 def _strings(data: bytes, count: int) -> list[str]:
