@@ -93,14 +93,22 @@ class Service:
         page = self.http.get(url).raise_for_status().content
         return (time.perf_counter() - begin) * 1000, page
 
-    def worked(self) -> float:
-        """Return the milliseconds of processor time that the process has used: a busy machine distorts it less."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        return (times.user + times.system) * 1000
+    def worked(self, *, helpers: bool = False) -> float:
+        """Return the milliseconds of processor time that the process, or its helpers, used.
 
-    def memory(self) -> float:
-        """Return the process's resident memory in MB."""
-        return psutil.Process(self.process.pid).memory_info().rss / 1e6
+        A busy machine distorts it less than the time on the clock.
+        """
+        times = [one.cpu_times() for one in self.processes(helpers=helpers)]
+        return sum(one.user + one.system for one in times) * 1000
+
+    def memory(self, *, helpers: bool = False) -> float:
+        """Return the resident memory of the process, or of its helpers, in MB."""
+        return sum(one.memory_info().rss for one in self.processes(helpers=helpers)) / 1e6
+
+    def processes(self, *, helpers: bool) -> list[psutil.Process]:
+        """Return the process, or those that it started."""
+        own = psutil.Process(self.process.pid)
+        return own.children() if helpers else [own]
 
     def end(self) -> None:
         """Stop the process."""
@@ -145,9 +153,7 @@ def painted(url: str) -> list[float]:
         for _ in range(6):
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(url)
-            page.evaluate(
-                "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-            )
+            page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             paint = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
             page.wait_for_function(paint)
             times.append(float(page.evaluate(paint)))
@@ -187,19 +193,23 @@ def report(service: Service, paths: list[Path]) -> None:
     before = service.worked()
     cold, page = service.timed(first)
     work = service.worked() - before
+    counted, _ = service.timed(service.url(ids[:3], count="all"))
     warm = statistics.median(service.timed(first)[0] for _ in range(9))
     print(f"first page: cold {cold:.0f} ms ({work:.0f} ms of processor time), warm {warm:.1f} ms")
+    print(f"    what drifted counted {counted:.0f} ms later, helpers started for it")
     print(f"size: {len(page) / 1e3:.0f} KB, gzipped {len(gzip.compress(page, 5)) / 1e3:.0f} KB")
-    other = ids[3:6] if len(ids) >= 6 else ids[:3]
-    before = service.worked()
-    drift, waited = worst_wait(service, service.url(other, sort="drift", order="desc"))
-    work = service.worked() - before
-    again = statistics.median(
-        service.timed(service.url(other, sort="drift", order="desc"))[0] for _ in range(5)
-    )
-    print(f"sorted by drift, with another request always under way: cold {drift:.0f} ms, warm {again:.1f} ms")
-    print(f"    of processor time, the other requests included: {work:.0f} ms")
-    print(f"longest wait of another request behind it: {waited:.0f} ms")
+    sets = [ids[index : index + 3] for index in (1, 2, 3)] if len(ids) >= 6 else [ids[:3][::-1]]
+    for number, profiles in enumerate(sets):
+        url = service.url(profiles, sort="drift", order="desc")
+        before, helped = service.worked(), service.worked(helpers=True)
+        if number < len(sets) - 1:
+            drift, waited = service.timed(url)[0], 0.0
+        else:
+            drift, waited = worst_wait(service, url)
+        work, helped = service.worked() - before, service.worked(helpers=True) - helped
+        again = statistics.median(service.timed(url)[0] for _ in range(5))
+        print(f"sorted by drift: cold {drift:.0f} ms, warm {again:.1f} ms; processor {work:.0f} + {helped:.0f} ms")
+    print(f"longest wait of another request behind the last: {waited:.0f} ms")
     print(f"painted in Chromium: {', '.join(f'{one:.0f}' for one in painted(first))} ms")
     triples = [[a, b, c] for a in ids for b in ids for c in ids if len({a, b, c}) == 3]
     peak = 0.0
@@ -207,6 +217,7 @@ def report(service: Service, paths: list[Path]) -> None:
         service.timed(service.url(triples[number % len(triples)], offset=number * 50 % 1000))
         peak = max(peak, service.memory())
     print(f"memory after a hundred different pages: {service.memory():.0f} MB, at most {peak:.0f} MB")
+    print(f"    and of its helpers, for a minute: {service.memory(helpers=True):.0f} MB")
 
 
 if __name__ == "__main__":

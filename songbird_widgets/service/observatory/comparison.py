@@ -16,6 +16,7 @@ from songbird_widgets.profiles import ProfileError
 
 from ..survey import Surveyors, What, drift_of, facts_of, mark_of, read_column
 from .cache import Cache
+from .loading import MOST_OUTLINE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -72,6 +73,9 @@ class Library:
     #: What is known of every column, by name: facts of a side, or marks of a pair of sides.
     tables: dict[What, Cache[dict[str, Any]]] = field(
         default_factory=lambda: {"facts": Cache(MOST_FACTS, len), "marks": Cache(MOST_MARKS, len)}
+    )
+    orders: Cache[tuple[tuple[str, ...], dict[str, str]]] = field(
+        default_factory=lambda: Cache(MOST_OUTLINE_NAMES, lambda order: len(order[0]))
     )
     drift_counts: Cache[DriftCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
     kind_counts: Cache[KindCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
@@ -182,21 +186,48 @@ class Comparison:
         """Whether there is anything to compare."""
         return len(self.shown) > 1
 
-    @cached_property
+    @property
     def names(self) -> tuple[str, ...]:
         """Every column of any side, in the order of names, parts of a column (``column.part``) after it."""
-        everything = frozenset[str]().union(*(side.names for side in self.shown))
-        return tuple(sorted(everything, key=lambda name: _by_name(name, everything)))
+        return self._order[0]
 
-    @cached_property
+    @property
     def parents(self) -> dict[str, str]:
         """Which columns are parts of another.
 
         whylogs splits compound metrics before it uploads to a guest session: ``text`` becomes ``text`` and
         ``text.digits``, ``text.letters``, ….
         """
-        known = frozenset(self.names)
-        return {name: parent for name in self.names if (parent := _parent(name, known))}
+        return self._order[1]
+
+    @cached_property
+    def _order(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        return self.library.orders.through(self._fingerprints, self._in_order)
+
+    def _in_order(self) -> tuple[tuple[str, ...], dict[str, str]]:
+        known = frozenset[str]().union(*(side.names for side in self.shown))
+        names = tuple(sorted(known, key=lambda name: _by_name(name, known)))
+        return names, {name: parent for name in names if (parent := _parent(name, known))}
+
+    @cached_property
+    def missing(self) -> frozenset[str]:
+        """The columns that P1 has and another side lacks."""
+        return self.shown[0].names.difference(frozenset.intersection(*(side.names for side in self.shown)))
+
+    @cached_property
+    def new(self) -> frozenset[str]:
+        """The columns that P1 lacks."""
+        return frozenset(self.names) - self.shown[0].names
+
+    @cached_property
+    def only_in_one(self) -> frozenset[str]:
+        """The columns that exactly one of several sides has."""
+        once: frozenset[str] = frozenset()
+        again: frozenset[str] = frozenset()
+        for side in self.shown:
+            again |= once & side.names
+            once |= side.names
+        return once - again if self.several else frozenset()
 
     def columns(self, name: str) -> Columns:
         """Return a column in all shown sides; decodes nothing yet."""
@@ -206,18 +237,6 @@ class Comparison:
         if name not in self._kept:
             self._kept[name] = Columns(self, name)
         return self._kept[name]
-
-    def missing(self, name: str) -> bool:
-        """Whether P1 has a column that another side lacks."""
-        return name in self.shown[0].names and any(name not in side.names for side in self.shown[1:])
-
-    def new(self, name: str) -> bool:
-        """Whether P1 lacks a column that another side has."""
-        return name not in self.shown[0].names
-
-    def only_in_one(self, name: str) -> bool:
-        """Whether exactly one of several sides has a column."""
-        return self.several and sum(name in side.names for side in self.shown) == 1
 
     def tables(self, what: What) -> list[dict[str, Any] | None]:
         """Return the facts of each side, or the marks of each but the first; None where not all columns are known."""
@@ -296,19 +315,16 @@ class Comparison:
         Parameters
         ----------
         wait
-            Whether to look at all columns however many they are; otherwise, if they are many and were not looked
-            at before, this is begun and None returned.
+            Whether to look at all columns however many they are; otherwise None if they are many and were not
+            looked at before.
         """
         if not self.several:
             return None
         key = self._fingerprints
         known = self.library.drift_counts.get(key)
-        if known is not None:
+        if known is not None or not (wait or len(self.names) <= SMALL or None not in self.tables("marks")):
             return known
-        if not wait and len(self.names) > MOST_AHEAD:
-            return None
-        if not self.know("marks", wait=wait) and not wait:
-            return None
+        self.know("marks")
         drifted = strong = unknown = type_changed = 0
         for columns in self._each():
             verdicts = {mark.verdict for mark in columns.marks if mark}
@@ -319,6 +335,11 @@ class Comparison:
         counts = DriftCounts(drifted, strong, unknown, type_changed)
         self.library.drift_counts.put(key, counts)
         return counts
+
+    def look_ahead(self) -> None:
+        """Begin to look for drift among many columns: who sees their page will want to know."""
+        if self.several and SMALL < len(self.names) <= MOST_AHEAD:
+            self.know("marks", wait=False)
 
     def kind_counts(self, *, wait: bool) -> KindCounts | None:
         """Count the columns of each kind; None if they are many and were not looked at before."""
@@ -353,9 +374,9 @@ class Comparison:
 
     def _tests(self, query: PageQuery) -> list[Callable[[Columns], bool]]:
         tests: dict[str, Callable[[Columns], bool]] = {
-            "missing": lambda columns: self.missing(columns.name),
-            "new": lambda columns: self.new(columns.name),
-            "only-in-one": lambda columns: self.only_in_one(columns.name),
+            "missing": lambda columns: columns.name in self.missing,
+            "new": lambda columns: columns.name in self.new,
+            "only-in-one": lambda columns: columns.name in self.only_in_one,
             "drifted": lambda columns: columns.drifted,
             "type-changed": lambda columns: columns.type_changed,
             "insights": lambda columns: columns.has_insights,

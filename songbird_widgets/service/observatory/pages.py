@@ -298,7 +298,9 @@ class Observatory:
         elif comparison.shown:
             page["table"] = make_table(comparison, query, self.rows, patient=patient)
         home = PageQuery(token=query.token, theme=query.theme).url()
-        return page_status(comparison), render(template, "../../", page=page, theme=query.theme, home=home)
+        html = render(template, "../../", page=page, theme=query.theme, home=home)
+        comparison.look_ahead()
+        return page_status(comparison), html
 
     def chart(self, viewer: Viewer, dataset_id: str, query: PageQuery, chart: str) -> str:
         """Return one chart of a column as an SVG file.

@@ -492,9 +492,9 @@ def _chips(
     if comparison.several:
         chips += [
             chip("drifted", "Drifted", drift.drifted if drift else None),
-            chip("missing", "Missing", sum(map(comparison.missing, comparison.names))),
-            chip("new", "New", sum(map(comparison.new, comparison.names))),
-            chip("only-in-one", "Only in one", sum(map(comparison.only_in_one, comparison.names))),
+            chip("missing", "Missing", len(comparison.missing)),
+            chip("new", "New", len(comparison.new)),
+            chip("only-in-one", "Only in one", len(comparison.only_in_one)),
             chip("type-changed", "Type changed", drift.type_changed if drift else None),
         ]
     chips += [
@@ -546,8 +546,8 @@ def _summary(comparison: Comparison, query: PageQuery, drift: DriftCounts | None
     ]
     parts = (
         (drift.strong, "strongly"),
-        (sum(map(comparison.missing, comparison.names)), "missing"),
-        (sum(map(comparison.new, comparison.names)), "new"),
+        (len(comparison.missing), "missing"),
+        (len(comparison.new), "new"),
         (drift.type_changed, "with another type"),
         (drift.unknown, "that can't be told"),
     )
