@@ -15,8 +15,8 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 # whylogs 1.6.4 fails on newer numpy and pandas. Then second oracles for sketches and distances, the package
-# itself, which must work beside whylogs, and what runs its notebook there.
-REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel", "nbclient")
+# itself, which must work beside whylogs, and the kernel that runs its notebook.
+REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel")
 FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
 
 CHROMIUM_ARGUMENTS = [
@@ -56,9 +56,7 @@ def axe(request, tmp_path_factory):
     if not script.exists():
         options = ["--prefix", str(folder), "--no-save", "--no-audit", "--no-fund"]
         try:
-            subprocess.run(
-                ["npm", "install", *options, "axe-core@4"], check=True, capture_output=True, timeout=240
-            )
+            subprocess.run(["npm", "install", *options, "axe-core@4"], check=True, capture_output=True, timeout=240)
         except (OSError, subprocess.SubprocessError) as error:
             _give_up(f"npm could not install axe-core, which checks pages for accessibility: {error}")
     return script.read_text("utf-8")
@@ -87,22 +85,20 @@ def whylogs_python(request, tmp_path_factory):
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
             _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run(
-                [str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS, "-e", str(ROOT)]
-            )
+            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS, "-e", str(ROOT)])
             (folder / "complete").write_text(wanted, "utf-8")
     return _usable(python, "The environment that these tests made has")
 
 
 def _usable(python: Path, whose: str) -> Path:
-    check = [str(python), "-c", "import whylogs, scipy, datasketches, nbclient, songbird_widgets"]
+    check = [str(python), "-c", "import whylogs, scipy, datasketches, ipykernel, songbird_widgets"]
     try:
         done = subprocess.run(check, capture_output=True, text=True, timeout=300, check=False)
     except OSError as error:
         _give_up(f"{whose} a Python that cannot be started: {error}")
     if done.returncode:
         _give_up(
-            f"{whose} a Python that lacks whylogs, scipy, datasketches, nbclient or songbird_widgets: {_last(done)}"
+            f"{whose} a Python that lacks whylogs, scipy, datasketches, ipykernel or songbird_widgets: {_last(done)}"
         )
     return python
 

@@ -156,8 +156,7 @@ class AddPanel(Panel):
         number, name, size = str(content["file"]), str(content["name"]), int(content["size"])
         if size > _LARGEST_FILE:
             raise ValueError(
-                f"{sentence(name, 120)} is larger than 1 GiB. "
-                "Copy it to the kernel's machine and add it by its path."
+                f"{sentence(name, 120)} is larger than 1 GiB. Copy it to the kernel's machine and add it by its path."
             )
         # Two files may share a name, and a name may hold anything at all.
         directory = Path(tempfile.mkdtemp(dir=self._directory))

@@ -143,9 +143,7 @@ class Panel(anywidget.AnyWidget):
 
     def _refuse_visitors(self, name: object) -> None:
         if self._visited and name in self._of_the_owner:
-            raise PermissionError(
-                "This is not open to a dashboard's visitors: its author does it in a notebook."
-            )
+            raise PermissionError("This is not open to a dashboard's visitors: its author does it in a notebook.")
 
     def _do_forget(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         """Dismiss the failure: `_on_message` has done it."""

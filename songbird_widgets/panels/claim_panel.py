@@ -48,9 +48,7 @@ class ClaimPanel(Panel):
         if organization is not None and len(organization) > _LONGEST_ORGANIZATION:
             raise ValueError("That is no organization's id: it is too long.")
         if self._visited and key is None:
-            raise PermissionError(
-                "Give the organization's API key: the key of a dashboard's author is not used."
-            )
+            raise PermissionError("Give the organization's API key: the key of a dashboard's author is not used.")
         with self._lock:
             if self._claiming:
                 return

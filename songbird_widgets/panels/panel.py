@@ -50,7 +50,7 @@ def panel(session: Session) -> ipywidgets.VBox:
     return whole
 
 
-def display_bundle(session: Session) -> dict[str, Any]:
+def display_bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
     """Make the widget view of a session's panel, to be put beside its HTML and text.
 
     Parameters
@@ -60,11 +60,15 @@ def display_bundle(session: Session) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        The view's MIME type and what Jupyter needs to show it.
+    dict, dict
+        The view's MIME type with what Jupyter needs to show it, and the metadata that Colab wants: where its
+        manager of custom widgets is.
     """
     shown = _displayed.get(session)
     if shown is None or shown.comm is None:
         shown = _displayed[session] = panel(session)
     bundle: dict[str, Any] = shown._repr_mimebundle_()
-    return {_VIEW: bundle[_VIEW]}
+    # Colab adds the metadata itself to what is displayed, but not to a cell's result; anywidget, and so the session
+    # line, knows it.
+    _, metadata = shown.children[-2]._repr_mimebundle_()
+    return {_VIEW: bundle[_VIEW]}, metadata

@@ -78,9 +78,7 @@ class ProfilePicker(Panel):
                 for p in selection
                 if p.key in self._numbers
             ],
-            "problems": {
-                str(self._numbers[p.key]): sentence(p.problem, 500) for p in failed if p.key in self._numbers
-            },
+            "problems": {str(self._numbers[p.key]): sentence(p.problem, 500) for p in failed if p.key in self._numbers},
         }
 
     def _profile(self, number: object) -> SessionProfile:

@@ -32,9 +32,7 @@ class UploadPanel(Panel):
         profiles = self.session.profiles
         progress = self.session.progress
         notice = self.session.notice
-        states = {
-            state: [p for p in profiles if p.state == state] for state in ("added", "uploading", "failed")
-        }
+        states = {state: [p for p in profiles if p.state == state] for state in ("added", "uploading", "failed")}
         return {
             "waiting": len(states["added"]),
             "bytesWaiting": sum(p.size for state in ("added", "failed") for p in states[state]),

@@ -134,9 +134,7 @@ class Connection:
         """Return the organization to claim for and its key; the local service knows both."""
         if org_id is None:
             if not self.local:
-                raise ConfigurationError(
-                    "Name the organization that is to get the profiles: session.claim(org_id)."
-                )
+                raise ConfigurationError("Name the organization that is to get the profiles: session.claim(org_id).")
             org_id = _local_organization()
         return org_id, self.key(api_key)
 
@@ -154,9 +152,7 @@ class Connection:
             If it is no address to follow.
         """
         if not followable(url) or url.startswith("/"):
-            raise SessionError(
-                "The endpoint answered with a link that is no http(s) address, so it is not shown."
-            )
+            raise SessionError("The endpoint answered with a link that is no http(s) address, so it is not shown.")
         relay = discovery.relay()
         service = None if relay is None else local_service.find()
         if relay is None or service is None or origin_of(url) != service.origin:

@@ -24,21 +24,22 @@ _LINK_SECONDS = 0.7
 _DOCUMENT_SECONDS = 10.0
 
 
-def bundle(session: Session) -> dict[str, Any]:
-    """Return what Jupyter displays: the panel where widgets can be shown, and HTML and text beside it."""
+def bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what Jupyter displays: the panel where widgets can be shown, HTML and text beside it; and metadata."""
     kernel = discovery.in_kernel()
     document = kernel and _for_a_document()
     if kernel:
         _ask_for_link(session, _DOCUMENT_SECONDS if document else _LINK_SECONDS)
     static = {"text/plain": as_text(session), "text/html": as_html(session)}
     if document or not kernel:
-        return static
+        return static, {}
     try:
         # Upwards in the house, here and in `panel`: a session knows that panels exist, and nothing of them.
         panels = importlib.import_module("songbird_widgets.panels")
-        return {**static, **panels.display_bundle(session)}
+        view, metadata = panels.display_bundle(session)
     except ImportError:
-        return static
+        return static, {}
+    return {**static, **view}, metadata
 
 
 def panel(session: Session) -> Any:

@@ -128,7 +128,5 @@ class Journal:
         except LedgerError as error:
             # Losing the journal must not cost the upload.
             self._ledger = None
-            self._on_loss(
-                f"{error} The session goes on, but could not be finished after a restart of the kernel."
-            )
+            self._on_loss(f"{error} The session goes on, but could not be finished after a restart of the kernel.")
             return otherwise

@@ -110,9 +110,7 @@ class Roster:
                 if item.state == "uploading":
                     self._put(replace(item, sent=sent[item.key]))
 
-    def edit(
-        self, what: object, edited: Callable[[SessionProfile], SessionProfile]
-    ) -> tuple[str, SessionProfile]:
+    def edit(self, what: object, edited: Callable[[SessionProfile], SessionProfile]) -> tuple[str, SessionProfile]:
         """Give a profile that was not uploaded another name, and return its old key and what it is now."""
         with self._lock:
             old = self._unsent(what)
@@ -120,8 +118,7 @@ class Roster:
             if new.key != old.key and new.key in self._items:
                 raise SelectionError(f"The session has the same bytes as {shown(new.label)!r} already.")
             self._items = {
-                new.key if key == old.key else key: new if key == old.key else item
-                for key, item in self._items.items()
+                new.key if key == old.key else key: new if key == old.key else item for key, item in self._items.items()
             }
             if old.key in self._contents:
                 self._contents[new.key] = self._contents.pop(old.key)

@@ -124,18 +124,12 @@ def timestamp_of(what: object) -> int:
 
 def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
     name = text.strip()
-    found = [
-        profile for profile in profiles if profile.profile_id == name or (profile.alias == text and text)
-    ]
-    found = found or [
-        profile for profile in profiles if profile.alias is not None and profile.alias.strip() == name
-    ]
+    found = [profile for profile in profiles if profile.profile_id == name or (profile.alias == text and text)]
+    found = found or [profile for profile in profiles if profile.alias is not None and profile.alias.strip() == name]
     if len(found) == 1:
         return found[0]
     if found:
-        each = ", ".join(
-            profile.profile_id or f"{shown(profile.name)} (not uploaded yet)" for profile in found
-        )
+        each = ", ".join(profile.profile_id or f"{shown(profile.name)} (not uploaded yet)" for profile in found)
         raise SelectionError(
             f"{shown(name)!r} is the alias of {len(found)} references: {each}. Select one by its id, "
             "or by its entry in session.profiles."

@@ -109,9 +109,7 @@ class Session(traitlets.HasTraits):
         self._cancel = threading.Event()
         self._open(endpoint, session_id, api_key, client)
 
-    def _open(
-        self, endpoint: str | None, session_id: str | None, api_key: str | None, client: Songbird | None
-    ) -> None:
+    def _open(self, endpoint: str | None, session_id: str | None, api_key: str | None, client: Songbird | None) -> None:
         known = None
         if session_id is not None and client is None:
             known = self._journal.known(session_id)
@@ -285,9 +283,7 @@ class Session(traitlets.HasTraits):
             return []
         sent = job.result()
         if sent:
-            (screen or display.progress()).end(
-                self.progress, [item for item in sent if item.state == "failed"]
-            )
+            (screen or display.progress()).end(self.progress, [item for item in sent if item.state == "failed"])
         return [item for item in sent if item.state == "uploaded"]
 
     def cancel(self) -> None:
@@ -326,9 +322,7 @@ class Session(traitlets.HasTraits):
             raise
         except Exception as error:
             # In the background nobody would hear of it. What it says is not shown: it may hold an address with a token.
-            self._tell(
-                "error", f"The upload broke off ({type(error).__name__}). Upload again to send the rest."
-            )
+            self._tell("error", f"The upload broke off ({type(error).__name__}). Upload again to send the rest.")
             raise
         finally:
             self._publish()
@@ -338,9 +332,7 @@ class Session(traitlets.HasTraits):
         failed = [f"{item.label}: {item.problem}" for item in sent if item.state == "failed"]
         if failed:
             rest = "Upload again to send the rest."
-            self._tell(
-                "error", "\n".join([f"{len(failed)} of {len(sent)} could not be uploaded. {rest}", *failed])
-            )
+            self._tell("error", "\n".join([f"{len(failed)} of {len(sent)} could not be uploaded. {rest}", *failed]))
         else:
             self._tell("info", self.progress.text)
         return sent
@@ -424,16 +416,12 @@ class Session(traitlets.HasTraits):
         self._resume()
         items, chosen = self._roster.look()
         if not chosen:
-            raise SelectionError(
-                f"Nothing is selected: choose up to three with session.select(...). {there_is(items)}"
-            )
+            raise SelectionError(f"Nothing is selected: choose up to three with session.select(...). {there_is(items)}")
         arrived = {item.slot for item in items if item.state == "uploaded"}
         missing = [item for item in chosen if item.slot not in arrived]
         if missing:
             verb = "is" if len(missing) == 1 else "are"
-            raise SelectionError(
-                f"{names(missing)} {verb} not uploaded yet: session.upload() sends what is left."
-            )
+            raise SelectionError(f"{names(missing)} {verb} not uploaded yet: session.upload() sends what is left.")
         linked, slots = self._linked, _slots(chosen)
         if linked is not None and linked[0] == slots:
             return linked[1]
@@ -551,9 +539,7 @@ class Session(traitlets.HasTraits):
         if self._session_id is not None:
             self._merge(self._session_id)
 
-    def switch(
-        self, endpoint: str | None = None, session_id: str | None = None, *, api_key: str | None = None
-    ) -> None:
+    def switch(self, endpoint: str | None = None, session_id: str | None = None, *, api_key: str | None = None) -> None:
         """Turn to another session or endpoint; panels of this one follow.
 
         What was not sent yet comes along. The session that is left stays as it is, and can be continued by
@@ -654,7 +640,9 @@ class Session(traitlets.HasTraits):
         ]
         return f"Session({', '.join(parts)})"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         del include, exclude  # Jupyter picks from the whole
         return display.bundle(self)
 
@@ -728,8 +716,7 @@ class Session(traitlets.HasTraits):
         if self.state in ("claimed", "expired"):
             what = "was claimed by an organization" if self.state == "claimed" else "has expired"
             raise SessionError(
-                f"This session {what}: nothing can be added to it or linked any more. "
-                "Start a new one with Session()."
+                f"This session {what}: nothing can be added to it or linked any more. Start a new one with Session()."
             )
 
     def _tell(self, level: Level, text: str) -> None:

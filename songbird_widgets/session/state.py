@@ -143,9 +143,7 @@ def shown(text: str, longest: int = _LONGEST) -> str:
     """Return a foreign text fit for one line of a message: no control or direction marks, and not endless."""
     # Cutting first keeps a 10 MB name from being walked through.
     cut = text[: longest + 1]
-    clean = "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(char)[0] == "C" else char for char in cut
-    )
+    clean = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char)[0] == "C" else char for char in cut)
     return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
 
 

@@ -72,9 +72,7 @@ class Transfer:
         except BaseException:
             # Nothing could be sent at all: what is not there waits again.
             under_way = self._roster.pick(item.key for item, _ in ready)
-            self._roster.change(
-                replace(item, state="added", sent=0) for item in under_way if item.state == "uploading"
-            )
+            self._roster.change(replace(item, state="added", sent=0) for item in under_way if item.state == "uploading")
             raise
         self._report()
         return self._roster.pick(item.key for item in self._waiting)
@@ -93,11 +91,7 @@ class Transfer:
         ready = []
         for item in self._waiting:
             content = self._roster.content(item.key)
-            problem = (
-                "Its bytes are no longer here. Add it again."
-                if content is None
-                else content.problem(item.sha256)
-            )
+            problem = "Its bytes are no longer here. Add it again." if content is None else content.problem(item.sha256)
             if content is None or problem is not None:
                 self._tally.note(item.key, "failed", 0)
                 self._fail(item, problem or "")

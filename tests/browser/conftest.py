@@ -27,6 +27,8 @@ PICTURES = ROOT / "build" / "artifacts"  # kept as an output of a CI run
 KEY = "canarykeys.the-key-of-the-servers-owner-must-be-nowhere"
 START_SECONDS = 60.0
 WAIT_MS = 30_000
+# JupyterLab runs as on a hub, for what holds there holds at the root too; the others show the root.
+BASE_URLS = {"lab": "/user/ada/", "notebook": "/", "voila": "/"}
 # Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme: their scripts lie under static/.
 # Ours are modules from blob: addresses.
 _PLACES = re.compile(r"(?:https?|blob):[^\s)]+")
@@ -48,6 +50,7 @@ class FrontEnd:
     root: Path
     environment: dict[str, str]
     log: Path
+    base_url: str
 
     def ask(self, path: str, method: str = "GET"):
         """Speak to the Jupyter server's own API, as its user."""
@@ -57,6 +60,13 @@ class FrontEnd:
         with urllib.request.urlopen(request, timeout=10) as answer:
             body = answer.read()
         return json.loads(body) if body else None
+
+    def use_kernel(self, notebook, name):
+        """Let a notebook of the examples directory run in another kernel."""
+        path = self.root / notebook
+        document = json.loads(path.read_text("utf-8"))
+        document["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
+        path.write_text(json.dumps(document), "utf-8")
 
     def end_kernels(self):
         if self.name == "voila":
@@ -128,8 +138,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(name, environment, directory, *, base_url="/"):
+def serve(name, environment, directory):
     """Start one front end on a copy of the examples and wait until it answers."""
+    base_url = BASE_URLS[name]
     root = directory / "examples"
     shutil.copytree(EXAMPLES, root)
     port, token = free_port(), secrets.token_hex(16)
@@ -166,7 +177,7 @@ def serve(name, environment, directory, *, base_url="/"):
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"{name} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}")
                 time.sleep(0.1)
-        yield FrontEnd(name, url, token, root, environment, log)
+        yield FrontEnd(name, url, token, root, environment, log, base_url)
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -178,15 +189,14 @@ def serve(name, environment, directory, *, base_url="/"):
 
 @pytest.fixture(scope="session")
 def front_ends(environment, tmp_path_factory):
-    """Start each front end once, when it is first asked for by name (and base URL)."""
-    running: dict[tuple[str, str], FrontEnd] = {}
+    """Start each front end once, when it is first asked for by name."""
+    running: dict[str, FrontEnd] = {}
     with ExitStack() as stack:
 
-        def start(name, base_url="/"):
-            if (name, base_url) not in running:
-                directory = tmp_path_factory.mktemp(name)
-                running[name, base_url] = stack.enter_context(serve(name, environment, directory, base_url=base_url))
-            return running[name, base_url]
+        def start(name):
+            if name not in running:
+                running[name] = stack.enter_context(serve(name, environment, tmp_path_factory.mktemp(name)))
+            return running[name]
 
         yield start
 
@@ -207,18 +217,24 @@ class Desk:
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
 
-    def open(self, notebook, *, dark=False):
+    def open(self, notebook, *, dark=False, wait_until="load"):
         """Open a notebook of the examples directory; Voilà runs it at once, and only it takes a theme here."""
         if self.loaded:
             self.page.evaluate(
-                "async (path) => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }", notebook
+                """async (path) => {
+                  const { commands, serviceManager } = window.jupyterapp;
+                  await serviceManager.kernelspecs.refreshSpecs(); // one may be new
+                  await commands.execute('docmanager:open', { path });
+                }""",
+                notebook,
             )
         else:
             # A workspace of its own: the server would open again what earlier tests had open.
             lab = f"lab/workspaces/{secrets.token_hex(4)}/tree/"
             place = {"lab": lab, "notebook": "notebooks/", "voila": "voila/render/"}[self.front_end.name]
             theme = "&theme=dark" if dark else ""
-            self.page.goto(f"{self.front_end.url}{place}{notebook}?token={self.front_end.token}{theme}")
+            address = f"{self.front_end.url}{place}{notebook}?token={self.front_end.token}{theme}"
+            self.page.goto(address, wait_until=wait_until)
         if self.front_end.name != "voila":
             self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
             self.page.wait_for_selector(".jp-Notebook .jp-Cell")
@@ -286,15 +302,6 @@ class Desk:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}-{'dark' if dark else 'light'}.png", animations="disabled")
 
-    def use_kernel(self, notebook, name):
-        """Let a notebook of the examples directory run in another kernel."""
-        path = self.front_end.root / notebook
-        document = json.loads(path.read_text("utf-8"))
-        document["metadata"]["kernelspec"] = {"name": name, "display_name": name, "language": "python"}
-        path.write_text(json.dumps(document), "utf-8")
-        if self.loaded:  # before the kernel was there, it may be
-            self.page.evaluate("() => window.jupyterapp.serviceManager.kernelspecs.refreshSpecs()")
-
     def write(self, name, *cells):
         """Write a notebook of code cells beside the examples, to be opened by its name."""
         document = {
@@ -330,9 +337,9 @@ def desk(browser, front_ends, _kept):
     """
     seated = []
 
-    def seat(name, *, base_url="/", width=1280, height=900, fresh=False):
-        front_end = front_ends(name, base_url)
-        shared = name == "lab" and base_url == "/" and not fresh and not any(one in _kept for one in seated)
+    def seat(name, *, width=1280, height=900, fresh=False):
+        front_end = front_ends(name)
+        shared = name == "lab" and not fresh and not any(one in _kept for one in seated)
         if shared and _kept:
             someone = _kept[0]
             someone.page.set_viewport_size({"width": width, "height": height})

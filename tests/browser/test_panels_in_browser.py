@@ -113,7 +113,7 @@ def test_hostile_names_are_only_text(lab, tmp_path):
     links = someone.panel("link").get_by_role("link")
     expect(links).to_have_count(4)
     for link in links.all():
-        assert link.get_attribute("href").startswith("/songbird/resources/")
+        assert link.get_attribute("href").startswith(f"{someone.front_end.base_url}songbird/resources/")
     expect(picker.locator(".sb-chip[data-p]")).to_have_count(3)
     options = picker.get_by_role("listbox").get_by_role("option")
     expect(options).to_have_count(len(HOSTILE))

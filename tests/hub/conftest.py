@@ -46,6 +46,7 @@ c.JupyterHub.spawner_class = "simple"
 c.SimpleLocalProcessSpawner.home_dir_template = {home!r}
 c.Spawner.cmd = [{python!r}, "-m", "jupyterhub.singleuser"]
 c.Spawner.args = {arguments!r}
+c.LocalProcessSpawner.interrupt_timeout = 1
 c.Spawner.start_timeout = 150
 c.Spawner.http_timeout = 150
 c.Spawner.notebook_dir = {home!r} + "/examples"
@@ -163,9 +164,7 @@ def hub(proxy_command, tmp_path_factory):
                 break
             except OSError as error:
                 if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(
-                        f"JupyterHub did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}"
-                    )
+                    pytest.fail(f"JupyterHub did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}")
                 time.sleep(0.1)
         yield Hub(public, password, homes, log)
     finally:
@@ -178,9 +177,7 @@ def hub(proxy_command, tmp_path_factory):
             process.wait(5)
         for user in USERS:
             command = [sys.executable, "-m", "songbird_widgets", "stop"]
-            subprocess.run(
-                command, env=_environment(homes / user), check=False, capture_output=True, timeout=30
-            )
+            subprocess.run(command, env=_environment(homes / user), check=False, capture_output=True, timeout=30)
 
 
 @pytest.fixture

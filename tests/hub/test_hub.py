@@ -31,9 +31,7 @@ def run_quickstart(page, hub, user):
 def organization_key(hub, user):
     """Read the key of a user's local organization, as that user can."""
     environment = {"HOME": str(hub.home(user)), "PATH": ""}
-    done = subprocess.run(
-        [sys.executable, "-c", KEY], env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", KEY], env=environment, check=True, capture_output=True, text=True)
     return done.stdout
 
 

@@ -68,9 +68,7 @@ service = local_service.ensure()
 print(json.dumps({{"id": session.session_id, "link": session.link, "origin": service.origin,
     "organization": service.organization_id, "key": local_service.organization_key()}}))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     return json.loads(done.stdout)
 
 
@@ -89,9 +87,7 @@ class Server:
     pid: int
 
     def ask(self, path, *, token=TOKEN, method="GET", headers=None, body=None):
-        request = urllib.request.Request(
-            self.base + path, data=body, method=method, headers=dict(headers or {})
-        )
+        request = urllib.request.Request(self.base + path, data=body, method=method, headers=dict(headers or {}))
         if token:
             request.add_header("Authorization", f"token {token}")
         opener = urllib.request.build_opener(_NoRedirect)

@@ -41,9 +41,7 @@ def test_what_a_server_publishes_its_kernels_find(monkeypatch):
     discovery.publish("/user/alice/", "http://127.0.0.1:8888/user/alice/lab?token=canary")
     assert "canary" not in os.environ["SONGBIRD_RELAY"]
     monkeypatch.setenv("JPY_PARENT_PID", str(os.getpid()))
-    assert discovery.relay() == discovery.Relay(
-        "/user/alice/songbird/", "http://127.0.0.1:8888/user/alice/songbird/"
-    )
+    assert discovery.relay() == discovery.Relay("/user/alice/songbird/", "http://127.0.0.1:8888/user/alice/songbird/")
 
 
 @pytest.mark.parametrize(
@@ -137,3 +135,26 @@ def test_a_front_end_that_wants_more_says_so(starting, variables, front_end, wor
         elsewhere = kernel.run("sw.Session(endpoint='https://songbird.example')")[-1][1]["data"]
         assert "local service" not in elsewhere["text/plain"]
         assert words[0] in elsewhere["text/plain"]
+
+
+COLAB = """
+import sys, types
+google, colab, output = (types.ModuleType(name) for name in ("google", "google.colab", "google.colab.output"))
+output._widgets = types.SimpleNamespace(_installed_url=None)
+def enable_custom_widget_manager():
+    output._widgets._installed_url = "https://ssl.gstatic.com/manager.min.js"
+output.enable_custom_widget_manager = enable_custom_widget_manager
+sys.modules.update({"google": google, "google.colab": colab, "google.colab.output": output})
+import songbird_widgets as sw
+sw.Session()
+"""
+
+
+def test_colab_is_told_with_a_cells_result_where_its_widget_manager_is(starting):
+    """Colab tells it itself of what is displayed, and not of a result: manzt/anywidget#63."""
+    with starting() as (kernel, _):
+        ((_, shown),) = kernel.run(COLAB)
+    view = "application/vnd.jupyter.widget-view+json"
+    assert view in shown["data"]
+    manager = {"custom_widget_manager": {"url": "https://ssl.gstatic.com/manager.min.js"}}
+    assert shown["metadata"] == {view: {"colab": manager}}

@@ -76,8 +76,7 @@ def wait_for(kernel, condition):
 
 def test_progress_reaches_the_browser_while_a_cell_computes(kernel):
     comm_id = kernel.says(
-        "upload = panels.UploadPanel(session); session.add(str(P / 'batch-*.bin'))\n"
-        "print(upload.comm.comm_id, end='')"
+        "upload = panels.UploadPanel(session); session.add(str(P / 'batch-*.bin'))\nprint(upload.comm.comm_id, end='')"
     )
     code = (
         "seen = []; session.observe(lambda change: seen.append(threading.current_thread().name), 'progress')\n"
@@ -98,8 +97,7 @@ def test_progress_reaches_the_browser_while_a_cell_computes(kernel):
 
 def test_a_click_is_handled_and_a_failing_one_says_why(kernel):
     comm_id = kernel.says(
-        "picker = panels.ProfilePicker(session); link = panels.LinkPanel(session)\n"
-        "print(picker.comm.comm_id, end='')"
+        "picker = panels.ProfilePicker(session); link = panels.LinkPanel(session)\nprint(picker.comm.comm_id, end='')"
     )
     for label in ("2013-07-08", "2013-07-09", "2013-07-10"):
         kernel.send(comm_id, {"do": "enter", "text": label})
@@ -117,8 +115,7 @@ def test_a_click_while_a_cell_computes(kernel):
     subshell = kernel.subshell()
     # Handled after the cell, or beside it on the subshell's thread with a loop of its own: both must do.
     kernel.client.execute(
-        "end = time.monotonic() + 1\n"
-        "while not session.selection and time.monotonic() < end: sum(range(10_000))"
+        "end = time.monotonic() + 1\nwhile not session.selection and time.monotonic() < end: sum(range(10_000))"
     )
     kernel.send(comm_id, {"do": "enter", "text": "2013-07-12"}, subshell)
     wait_for(kernel, "[p.label for p in session.selection] == ['2013-07-12'] and link.facts['main']")

@@ -61,9 +61,7 @@ def test_without_widgets_it_shows_html_and_text(kernel):
         "import sys\nkept = sys.modules.pop('songbird_widgets.panels', None)\n"
         "sys.modules['songbird_widgets.panels'] = None\nimport songbird_widgets as sw\nsw.Session()"
     )
-    kernel.run(
-        "del sys.modules['songbird_widgets.panels']\nif kept: sys.modules['songbird_widgets.panels'] = kept"
-    )
+    kernel.run("del sys.modules['songbird_widgets.panels']\nif kept: sys.modules['songbird_widgets.panels'] = kept")
     (bundle,) = [content["data"] for kind, content in outputs if kind == "execute_result"]
     assert set(bundle) == {"text/html", "text/plain"}
 

@@ -94,9 +94,7 @@ def test_an_exported_notebook_has_the_table_and_a_link_that_opens(exported):
 def test_an_exported_notebook_tells_no_secret(exported, environment):
     code = "from songbird_widgets.jupyter import local_service as s; import json;"
     code += "print(json.dumps([s.ensure().endpoint.rpartition('/')[2], s.organization_key()]))"
-    said = subprocess.run(
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
-    )
+    said = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     for secret in (KEY, KEY.partition(".")[2], *json.loads(said.stdout)):
         assert secret
         assert secret not in exported

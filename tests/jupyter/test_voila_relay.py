@@ -63,9 +63,7 @@ def test_a_visitors_link_opens_and_no_other_visitors_can_be_found(voila, uploade
         assert answer.headers.get("Location", "/show/voila/").startswith("/show/voila/")
         assert "july" not in answer.text
         assert uploaded["organization"] not in answer.text
-    data = json.loads(
-        voila.ask(links[0].removeprefix(base).replace("profiles?", "profiles.json?"), token=None).text
-    )
+    data = json.loads(voila.ask(links[0].removeprefix(base).replace("profiles?", "profiles.json?"), token=None).text)
     assert data["profiles"][0]["label"] == "july"
 
 

@@ -23,9 +23,7 @@ class RecordingComm(BaseComm):
         super().__init__(*args, **kwargs)
 
     def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
-        self.sent.append(
-            {"type": msg_type, "data": data, "metadata": metadata, "buffers": buffers or [], **keys}
-        )
+        self.sent.append({"type": msg_type, "data": data, "metadata": metadata, "buffers": buffers or [], **keys})
 
 
 @pytest.fixture(autouse=True)

@@ -37,8 +37,10 @@ def test_a_session_displays_one_panel_however_often(uploaded):
     view = "application/vnd.jupyter.widget-view+json"
     first, second = panels.display_bundle(uploaded), panels.display_bundle(uploaded)
     assert first == second
-    assert set(first) == {view}
-    assert first[view]["model_id"] in ipywidgets.widget_serialization["from_json"].__globals__["_instances"]
+    data, metadata = first
+    assert set(data) == {view}
+    assert metadata == {}
+    assert data[view]["model_id"] in ipywidgets.widget_serialization["from_json"].__globals__["_instances"]
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -89,19 +91,13 @@ def test_state_is_json_and_a_panel_can_be_closed(kind, uploaded):
 
 def test_nothing_makes_a_link_or_html_but_its_one_place():
     makers = [
-        path.name
-        for path in ROOT.rglob("*.py")
-        if "<a " in path.read_text("utf-8") and "service" not in path.parts
+        path.name for path in ROOT.rglob("*.py") if "<a " in path.read_text("utf-8") and "service" not in path.parts
     ]
     assert makers == ["links.py"]
     scripts = {path.name: path.read_text("utf-8") for path in STATIC.glob("*.js")}
-    writers = [
-        name for name, text in scripts.items() if re.search(r"innerHTML|outerHTML|insertAdjacentHTML", text)
-    ]
+    writers = [name for name, text in scripts.items() if re.search(r"innerHTML|outerHTML|insertAdjacentHTML", text)]
     assert writers == ["link_panel.js"]
-    assert not [
-        name for name, text in scripts.items() if re.search(r"\beval\b|new Function|document\.write", text)
-    ]
+    assert not [name for name, text in scripts.items() if re.search(r"\beval\b|new Function|document\.write", text)]
 
 
 def test_styles_and_scripts_load_nothing_from_elsewhere():

@@ -41,9 +41,7 @@ def ledger(tmp_path):
 
 def test_what_is_written_is_read_again(ledger, tmp_path):
     ledger.begin(ID, None, "local service")
-    ledger.announce(
-        ID, [LedgerEntry(PROFILE, tmp_path / "a.bin"), LedgerEntry(replace(PROFILE, key="k2"), None)]
-    )
+    ledger.announce(ID, [LedgerEntry(PROFILE, tmp_path / "a.bin"), LedgerEntry(replace(PROFILE, key="k2"), None)])
     ledger.fail(ID, "k2", "why")
     ledger.confirm(ID, [replace(PROFILE, profile_id="log-1", upload_timestamp=7)])
     one, two = ledger.entries(ID)
@@ -159,9 +157,7 @@ def test_a_session_goes_on_without_a_usable_ledger(monkeypatch, tmp_path, profil
 def test_hostile_texts_are_kept_as_they_are(ledger, tmp_path):
     nasty = "'; drop table profiles; --\x00\u202e\n" + "x" * 100_000
     ledger.begin(ID, "https://example.com/" + nasty, nasty)
-    ledger.announce(
-        ID, [LedgerEntry(replace(PROFILE, alias=nasty, name=nasty), tmp_path / os.fsdecode(b"\xff.bin"))]
-    )
+    ledger.announce(ID, [LedgerEntry(replace(PROFILE, alias=nasty, name=nasty), tmp_path / os.fsdecode(b"\xff.bin"))])
     (entry,) = ledger.entries(ID)
     assert entry.profile.alias == nasty
     assert os.fsencode(entry.path.name) == b"\xff.bin"
@@ -246,9 +242,7 @@ def test_what_arrived_after_all_is_not_sent_again(session, profiles):
     session.add(*days)
     late = replace(session.profiles[0], state="failed", problem="It was not answered.")
     session._roster.change([late])
-    slot = session._connection.client().create_dataset_profile_upload(
-        session.session_id, late.dataset_timestamp
-    )
+    slot = session._connection.client().create_dataset_profile_upload(session.session_id, late.dataset_timestamp)
     request = urllib.request.Request(slot.upload_url, data=days[0].read_bytes(), method="PUT")
     urllib.request.urlopen(request, timeout=10).close()
     assert [item.label for item in session.upload()] == [session.profiles[1].label]

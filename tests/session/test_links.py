@@ -63,9 +63,7 @@ def test_everything_in_a_link_is_escaped():
 
 def test_a_link_is_its_url_and_shows_itself_as_html():
     single = ObservatoryLink("https://example.com/1", text="july & co")
-    link = ObservatoryLink(
-        "https://example.com/2", href="/songbird/2", individual=[single, single], text="all"
-    )
+    link = ObservatoryLink("https://example.com/2", href="/songbird/2", individual=[single, single], text="all")
     assert link == "https://example.com/2"
     html = link._repr_html_()
     assert '<a href="/songbird/2"' in html

@@ -108,9 +108,7 @@ def test_nothing_to_select_from_says_how_to_get_something():
 
 def test_one_alias_for_two_references_is_ambiguous_and_the_ids_are_named():
     twice = (*ALL, reference("r3", "july", "ref-other"))
-    with pytest.raises(
-        SelectionError, match=r"alias of 2 references: ref-zv5Q, ref-other\. Select one by its id"
-    ):
+    with pytest.raises(SelectionError, match=r"alias of 2 references: ref-zv5Q, ref-other\. Select one by its id"):
         resolve("july", twice)
     assert resolve("ref-other", twice).key == "r3"
 
@@ -142,9 +140,7 @@ def test_a_fourth_is_refused_naming_what_is_selected_and_what_to_drop():
 
 
 def test_four_at_once_are_refused_naming_them():
-    with pytest.raises(
-        SelectionError, match=r"4 profiles are too many: at most 3.*Choose 3 of 'july', 'quarter',"
-    ):
+    with pytest.raises(SelectionError, match=r"4 profiles are too many: at most 3.*Choose 3 of 'july', 'quarter',"):
         extend((), [ALL[0], ALL[1], ALL[2], ALL[5]])
 
 

@@ -161,7 +161,7 @@ def test_hostile_aliases_reach_the_page_and_nothing_else(session, profiles):
     session.upload()
     session.select(alias)
     assert "<img src=x" not in fetch(session.link)
-    assert "<img src=x" not in session._repr_mimebundle_()["text/html"]
+    assert "<img src=x" not in session._repr_mimebundle_()[0]["text/html"]
     assert "<img src=x" not in session.link._repr_html_()
 
 
@@ -211,9 +211,7 @@ def test_uploading_in_the_background_tells_by_traits(session, profiles):
     assert done.wait(60)
     assert seen == [True, False]
     assert session.progress.done == session.progress.total == 7
-    assert (
-        session.progress.bytes_sent == session.progress.bytes_total == sum(p.size for p in session.profiles)
-    )
+    assert session.progress.bytes_sent == session.progress.bytes_total == sum(p.size for p in session.profiles)
     assert session.progress.text.startswith("7 of 7 uploaded")
     assert session.notice.level == "info"
 
@@ -359,7 +357,7 @@ def test_background_work_reports_its_failure_as_a_notice(full):
 def test_what_a_front_end_without_widgets_shows(full):
     full.select("july")
     _ = full.link
-    bundle = full._repr_mimebundle_()
+    bundle, _ = full._repr_mimebundle_()
     assert set(bundle) == {"text/plain", "text/html"}
     assert "* reference  july" in bundle["text/plain"]
     assert bundle["text/html"].count("<tr>") == 10

@@ -45,7 +45,7 @@ def test_a_whole_session_tells_none(full, log, capsys):
     secret = local_service.ensure().endpoint.rpartition("/")[2]
     key = local_service.organization_key()
     session_id = full.session_id
-    bundle = full._repr_mimebundle_()
+    bundle, _ = full._repr_mimebundle_()
     full.claim()
     shown = [repr(full), bundle["text/plain"], log.getvalue(), *capsys.readouterr(), repr(Session.recent())]
     shown += [texts(getattr(full, name)) for name in full.trait_names() if name not in LINKS]
@@ -59,18 +59,12 @@ def test_a_whole_session_tells_none(full, log, capsys):
 
 def test_a_key_stays_inside(log, endpoint_that):
     seen = []
-    with endpoint_that(
-        status=401, body=b'{"message": "no"}', content_type="application/json", seen=seen
-    ) as endpoint:
+    with endpoint_that(status=401, body=b'{"message": "no"}', content_type="application/json", seen=seen) as endpoint:
         session = Session(f"{endpoint}/canary-path", session_id="session-CANARYcanaryCANARY", api_key=KEY)
         for call in (session.info, session.refresh, lambda: session.session_id and session.info()):
             with pytest.raises(SongbirdError) as caught:
                 call()
-            told = (
-                "".join(traceback.format_exception(caught.value))
-                + texts(caught.value)
-                + str(caught.value.args)
-            )
+            told = "".join(traceback.format_exception(caught.value)) + texts(caught.value) + str(caught.value.args)
             assert "CANARY" not in told.replace("session-CANA…", "")
             assert "canary-path" not in told
         told = repr(session) + log.getvalue() + texts(session.notice) + session.endpoint_label

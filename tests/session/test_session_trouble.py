@@ -73,9 +73,7 @@ def test_the_environment_names_the_endpoint_as_for_the_client(monkeypatch):
 
 
 def test_a_foreign_endpoint_without_listing(endpoint_that, profiles):
-    with endpoint_that(
-        status=404, body=b'{"message": "no such route"}', content_type="application/json"
-    ) as endpoint:
+    with endpoint_that(status=404, body=b'{"message": "no such route"}', content_type="application/json") as endpoint:
         session = Session(session_id="session-abcdefghijklmnopqr", client=Songbird(endpoint, retries=0))
         assert session.profiles == ()
         assert session.notice is None
@@ -86,9 +84,7 @@ def test_a_foreign_endpoint_without_listing(endpoint_that, profiles):
 
 
 def test_a_link_that_is_no_address_is_not_shown(endpoint_that, profiles):
-    body = (
-        b'{"id": "session-1234567", "observatoryUrl": "javascript:alert(1)", "individualObservatoryUrls": []}'
-    )
+    body = b'{"id": "session-1234567", "observatoryUrl": "javascript:alert(1)", "individualObservatoryUrls": []}'
     with endpoint_that(body=body, content_type="application/json") as endpoint:
         session = session_at(endpoint)
         profile = session.add(profiles / "batch-2013-07-08.bin")[0]
