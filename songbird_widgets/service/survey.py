@@ -9,6 +9,7 @@ when needed, ends when it was not for a while, and at the latest with its parent
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import os
 import pickle
@@ -111,18 +112,14 @@ def facts_of(column: Column | str | None) -> Facts | None:
     return Facts(None, column) if isinstance(column, str) else Facts(column_statistics(column))
 
 
-def drift_of(
-    before: Column | str | None, after: Column | str | None, *, verdict_only: bool = False
-) -> Drift | None:
+def drift_of(before: Column | str | None, after: Column | str | None, *, verdict_only: bool = False) -> Drift | None:
     """Compare columns as they were read; None where neither side has one."""
     for column in (before, after):
         if isinstance(column, str):
             return Drift("unknown", 0.0, (column,))
     if before is None and after is None:
         return None
-    return compare_columns(
-        cast("Column | None", before), cast("Column | None", after), verdict_only=verdict_only
-    )
+    return compare_columns(cast("Column | None", before), cast("Column | None", after), verdict_only=verdict_only)
 
 
 def mark_of(before: Column | str | None, after: Column | str | None) -> Mark | None:
@@ -131,6 +128,19 @@ def mark_of(before: Column | str | None, after: Column | str | None) -> Mark | N
     if drift is None:
         return None
     return Mark(drift.verdict, drift.score, " ".join(drift.reasons[:2]), drift.type_change is not None)
+
+
+def return_memory() -> None:
+    """Have the C library give large blocks back to the system as soon as they are free.
+
+    glibc stops doing so for blocks as large as the first that was freed, so that profiles of 10 MB that come and go
+    leave a hundred. Elsewhere there is no such setting, nor need.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 20)
+
+
+_M_MMAP_THRESHOLD = -3  # of <malloc.h>
 
 
 # --- in a helper
@@ -142,9 +152,7 @@ def look(files: Sequence[Sequence[Path]], names: Sequence[str], what: What) -> F
     known = [frozenset(side.column_names) for side in sides]
     found: Found = {}
     for name in names:
-        columns = [
-            read_column(side, name) if name in has else None for side, has in zip(sides, known, strict=True)
-        ]
+        columns = [read_column(side, name) if name in has else None for side, has in zip(sides, known, strict=True)]
         if what == "facts":
             found[name] = tuple(map(facts_of, columns))
         else:
@@ -156,6 +164,7 @@ def main() -> None:
     """Answer what comes from the parent until it ends or wants no more."""
     incoming, outgoing = sys.stdin.buffer, sys.stdout.buffer
     sys.stdout = sys.stderr  # what a library prints must not get among the answers
+    return_memory()
     gc.disable()  # columns come and go by the thousand, and none is in a cycle
     with outgoing:
         while request := _receive(incoming):
@@ -186,8 +195,9 @@ class Surveyors:
         self._helpers: list[subprocess.Popen[bytes]] = []
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="survey")
         self._rest: threading.Timer | None = None
+        self._closed = False
 
-    def begin(self, key: Hashable, make: Callable[[], T]) -> Future[T]:
+    def begin(self, key: Hashable, make: Callable[[], T], *, ahead: bool = False) -> Future[T] | None:
         """Have a survey made, unless it is being made already.
 
         Parameters
@@ -196,8 +206,12 @@ class Surveyors:
             What distinguishes it.
         make
             Makes it and keeps it.
+        ahead
+            Nobody waits for it: it is only made when there is nothing else to do; else None is returned.
         """
         with self._lock:
+            if ahead and self._under_way:
+                return None
             if key not in self._under_way:
                 self._under_way[key] = self._thread.submit(self._made, key, make)
             return self._under_way[key]
@@ -219,6 +233,8 @@ class Surveyors:
                 found |= part
         except (OSError, EOFError, pickle.UnpicklingError):  # no processes, or one was killed
             self.end()
+            if self._closed:
+                raise
             return look(files, names, what)
         self._rest = threading.Timer(IDLE_SECONDS, partial(self._thread.submit, self.end))
         self._rest.daemon = True
@@ -261,8 +277,11 @@ class Surveyors:
                 helper.kill()
 
     def close(self) -> None:
-        """End everything, at the end of the service."""
+        """End everything, at the end of the service: what is under way fails."""
+        self._closed = True
         if self._rest:
             self._rest.cancel()
-        self._thread.submit(self.end)
-        self._thread.shutdown()
+        for helper in tuple(self._helpers):
+            helper.kill()
+        self._thread.shutdown(cancel_futures=True)
+        self.end()

@@ -56,9 +56,7 @@ class Guest:
 
     def batch(self, timestamp: int, data: bytes | None) -> str:
         body = {"datasetTimestamp": timestamp, "segmentTags": []}
-        slot = (
-            self.http.post(f"{self.base}/v0/sessions/{self.id}/upload", json=body).raise_for_status().json()
-        )
+        slot = self.http.post(f"{self.base}/v0/sessions/{self.id}/upload", json=body).raise_for_status().json()
         if data is not None:
             self.http.put(slot["uploadUrl"], content=data).raise_for_status()
         return str(timestamp // DAY_MS * DAY_MS)

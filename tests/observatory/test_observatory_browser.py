@@ -29,9 +29,7 @@ def open_page(browser):
         page.on(
             "request",
             lambda request: (
-                noticed.append(request.url)
-                if not request.url.startswith((origin, "blob:", "data:"))
-                else None
+                noticed.append(request.url) if not request.url.startswith((origin, "blob:", "data:")) else None
             ),
         )
         page.goto(url)
@@ -184,9 +182,7 @@ def elsewhere():
         thread.join(10)
 
 
-@pytest.mark.parametrize(
-    ("host", "allowed"), [("127.0.0.1", True), ("localhost", True), ("evil.localhost", False)]
-)
+@pytest.mark.parametrize(("host", "allowed"), [("127.0.0.1", True), ("localhost", True), ("evil.localhost", False)])
 def test_only_pages_of_this_machine_may_frame_the_page(browser, flights, chosen, elsewhere, host, allowed):  # noqa: PLR0917
     port, frame = elsewhere
     frame(flights.url(*chosen))
@@ -202,10 +198,7 @@ def test_the_page_works_under_any_prefix(open_page, flights, chosen, service):
     prefix = f"/k/{service.secret}"
     url = flights.url(*chosen).replace("/resources/", f"{prefix}/resources/")
     page = open_page(url)
-    assert (
-        page.evaluate("getComputedStyle(document.querySelector('.badge.p1')).backgroundColor")
-        == "rgb(14, 116, 144)"
-    )
+    assert page.evaluate("getComputedStyle(document.querySelector('.badge.p1')).backgroundColor") == "rgb(14, 116, 144)"
     assert page.locator("[data-theme-switch]").is_visible()
     page.get_by_role("link", name="arr_delay").click()
     page.wait_for_url(f"**{prefix}/resources/**column=arr_delay**")

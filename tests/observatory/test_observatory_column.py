@@ -128,9 +128,7 @@ def test_neighbours_lead_through_all_columns(flights, chosen):
 
 
 def test_every_column_of_every_kind_has_a_page(guest):
-    profiles = [
-        guest.reference(name, (ODDITIES / f"{name}.bin").read_bytes()) for name in ("edge-kinds", "edge-tiny")
-    ]
+    profiles = [guest.reference(name, (ODDITIES / f"{name}.bin").read_bytes()) for name in ("edge-kinds", "edge-tiny")]
     for column in guest.json(*profiles)["columns"]:
         for parameters in ({}, {"y": "count", "scale": "log", "bins": 90}):
             assert guest.page(*profiles, column=column["name"], **parameters).status_code == 200

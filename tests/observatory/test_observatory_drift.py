@@ -60,9 +60,7 @@ def test_sorted_by_drift_the_strongest_comes_first(flights, chosen, expected):
 
 
 def test_the_summary_counts_what_the_filters_show(flights, chosen, expected):
-    drifted = {
-        name for name in expected["P2"] if any(expected[place][name].drifted for place in ("P2", "P3"))
-    }
+    drifted = {name for name in expected["P2"] if any(expected[place][name].drifted for place in ("P2", "P3"))}
     page = soup(flights.page(*chosen))
     assert page.select_one(".summary strong").text == f"{len(drifted)} of 16 columns"
     shown = flights.json(*chosen, show="drifted")

@@ -91,16 +91,12 @@ def test_an_infinity_is_a_greatest_value_and_no_mean(guest):
 def test_the_csv_says_what_the_json_says(flights):
     chosen = (flights.profiles["july"], str(JULY_8))
     data = flights.json(*chosen, sort="mean", order="desc")
-    rows = list(
-        csv.DictReader(io.StringIO(flights.page(*chosen, form=".csv", sort="mean", order="desc").text))
-    )
+    rows = list(csv.DictReader(io.StringIO(flights.page(*chosen, form=".csv", sort="mean", order="desc").text)))
     assert [(row["column"], row["place"]) for row in rows] == [
         (column["name"], place) for column in data["columns"] for place in ("P1", "P2")
     ]
     for row in rows:
-        column = next(one for one in data["columns"] if one["name"] == row["column"])["profiles"][
-            row["place"]
-        ]
+        column = next(one for one in data["columns"] if one["name"] == row["column"])["profiles"][row["place"]]
         for key in ("count", "nullCount", "mean", "stddev", "min", "max", "median", "uniqueEstimate"):
             assert row[key] == ("" if column[key] is None else str(column[key]))
 
@@ -110,9 +106,7 @@ def test_the_page_says_what_the_json_says(flights):
     data = flights.json(*chosen)
     page = BeautifulSoup(flights.page(*chosen).text, "html.parser")
     bodies = page.select("table.columns tbody")
-    assert [body.select_one("th.name a").text for body in bodies] == [
-        column["name"] for column in data["columns"]
-    ]
+    assert [body.select_one("th.name a").text for body in bodies] == [column["name"] for column in data["columns"]]
     for body, column in zip(bodies, data["columns"], strict=True):
         for line, place in zip(body.select("tr"), ("P1", "P2", "P3"), strict=True):
             figures = column["profiles"][place]
@@ -130,9 +124,7 @@ def test_the_page_says_what_the_json_says(flights):
 
 
 def test_a_days_uploads_are_shown_as_one(guest):
-    profiles = [
-        ODDITIES.parents[2] / "examples" / "profiles" / f"batch-2013-07-{day:02}.bin" for day in (8, 9)
-    ]
+    profiles = [ODDITIES.parents[2] / "examples" / "profiles" / f"batch-2013-07-{day:02}.bin" for day in (8, 9)]
     for index, path in enumerate(profiles):
         guest.batch(JULY_8 + index * 3_600_000, path.read_bytes())
     data = guest.json(str(JULY_8 + 7_200_000))

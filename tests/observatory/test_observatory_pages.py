@@ -132,12 +132,8 @@ def test_pages_of_columns_follow_each_other(flights, chosen):
 def test_every_link_and_form_of_the_page_is_relative_and_answers(flights, chosen):
     url = flights.url(*chosen, q="e")
     page = soup(flights.http.get(url))
-    addresses = {link["href"] for link in page.select("a[href]")} | {
-        form["action"] for form in page.select("form")
-    }
-    addresses |= {tag["src"] for tag in page.select("[src]")} | {
-        tag["href"] for tag in page.select("link[href]")
-    }
+    addresses = {link["href"] for link in page.select("a[href]")} | {form["action"] for form in page.select("form")}
+    addresses |= {tag["src"] for tag in page.select("[src]")} | {tag["href"] for tag in page.select("link[href]")}
     for address in addresses:
         assert not re.match(r"[a-z]+:|/", address), address
         if not address.startswith("#"):
@@ -284,9 +280,7 @@ def test_a_hostile_alias_is_text(guest):
         assert "<img" not in answer.text
         assert "\u202e" not in answer.text
         assert "&lt;img src=x onerror=alert(1)&gt;" in answer.text
-    rows = guest.page(
-        guest.reference("=cmd|' /C calc'!A0", (ODDITIES / "edge-tiny.bin").read_bytes()), form=".csv"
-    )
+    rows = guest.page(guest.reference("=cmd|' /C calc'!A0", (ODDITIES / "edge-tiny.bin").read_bytes()), form=".csv")
     assert "'=cmd" in rows.text
     assert ",=cmd" not in rows.text
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
@@ -143,3 +144,28 @@ def test_counts_follow_on_the_page(browser, wide):
     page.wait_for_selector(".summary strong[class^=drift]")
     assert page.locator("nav[aria-label=Filters] .chip", has_text="Drifted").locator("b").count() == 1
     page.close()
+
+
+def test_what_nobody_waits_for_is_not_queued(surveyors):
+    hold = threading.Event()
+    first = surveyors.begin("first", hold.wait)
+    assert surveyors.begin("ahead", dict, ahead=True) is None
+    assert surveyors.begin("first", dict) is first
+    second = surveyors.begin("second", lambda: "made")
+    hold.set()
+    assert second.result() == "made"
+
+
+def test_the_end_waits_for_no_survey(files, expected):
+    surveyors = Surveyors()
+    surveyors.start()
+    for helper in surveyors._helpers:
+        helper.send_signal(signal.SIGSTOP if os.name != "nt" else signal.SIGTERM)
+    under_way = surveyors.begin("first", lambda: surveyors.look(files, sorted(expected), "marks"))
+    waiting = surveyors.begin("second", dict)
+    while not under_way.running():
+        time.sleep(0.01)
+    surveyors.close()
+    assert waiting.cancelled()
+    assert isinstance(under_way.exception(), (EOFError, OSError))
+    assert surveyors._helpers == []

@@ -274,9 +274,9 @@ class Comparison:
         else:
             keys = self._keys(what)
             survey = self.library.surveyors.begin(
-                (what, *(keys[index] for index in absent)), partial(self._survey, what, absent)
+                (what, *(keys[index] for index in absent)), partial(self._survey, what, absent), ahead=not wait
             )
-            if not wait:
+            if survey is None or not wait:
                 return False
             try:
                 made = survey.result()

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from ..survey import return_memory
 from . import formatting
 from .comparison import Comparison, Library
 from .detail import check_column, drawn, make_detail
@@ -231,6 +232,7 @@ class Observatory:
     )
 
     def __post_init__(self) -> None:
+        return_memory()
         # A page is a tenth of a second of Python. With the usual 5 ms the loop would wait as long for the
         # interpreter again and again within one short answer to someone else.
         sys.setswitchinterval(min(sys.getswitchinterval(), 0.0001))
