@@ -46,29 +46,19 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="open the example notebook (or dashboard) on the local service")
-    demo.add_argument(
-        "--voila", action="store_true", help="open the dashboard in Voilà instead of JupyterLab"
-    )
-    demo.add_argument(
-        "--port", type=_port, help="port of JupyterLab or Voilà (default: the first free one from 8888)"
-    )
+    demo.add_argument("--voila", action="store_true", help="open the dashboard in Voilà instead of JupyterLab")
+    demo.add_argument("--port", type=_port, help="port of JupyterLab or Voilà (default: the first free one from 8888)")
     demo.add_argument("--no-browser", action="store_true", help="print the URL and open no browser")
     demo.set_defaults(run=_demo)
 
     serve = commands.add_parser("serve", help="run the service in the foreground")
-    serve.add_argument(
-        "--port", type=_port, help="port to listen on (default: the one used last, else a free one)"
-    )
-    serve.add_argument(
-        "--data-dir", type=Path, help="directory of sessions and profiles (default: the user's own)"
-    )
+    serve.add_argument("--port", type=_port, help="port to listen on (default: the one used last, else a free one)")
+    serve.add_argument("--data-dir", type=Path, help="directory of sessions and profiles (default: the user's own)")
     serve.set_defaults(run=_serve)
 
     status = commands.add_parser("status", help="say whether the local service runs, and where")
     status.add_argument("--json", action="store_true", help="print endpoint, pid and data_dir as JSON")
-    status.add_argument(
-        "--show-key", action="store_true", help="also show the local organization and its API key"
-    )
+    status.add_argument("--show-key", action="store_true", help="also show the local organization and its API key")
     status.set_defaults(run=_status)
 
     stop = commands.add_parser("stop", help="end the local service; sessions and profiles stay")
@@ -81,9 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: songbird-widgets upload --reference july=reference-july.bin batch-*.bin "
         "--select july 2013-07-08 2013-07-09",
     )
-    upload.add_argument(
-        "files", nargs="*", metavar="FILES", help="profiles (.bin, .zip) to upload as batches"
-    )
+    upload.add_argument("files", nargs="*", metavar="FILES", help="profiles (.bin, .zip) to upload as batches")
     upload.add_argument(
         "--reference",
         action="append",
@@ -98,9 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PROFILE",
         help="up to three to link: alias, reference id, ISO date or timestamp in ms (default: the first three)",
     )
-    upload.add_argument(
-        "--endpoint", help="a Songbird endpoint (default: $SONGBIRD_ENDPOINT, else the local service)"
-    )
+    upload.add_argument("--endpoint", help="a Songbird endpoint (default: $SONGBIRD_ENDPOINT, else the local service)")
     upload.add_argument("--session", metavar="ID", help="continue this session (default: a new one)")
     upload.set_defaults(run=_upload)
     return parser

@@ -92,9 +92,7 @@ def test_a_library_is_imported_in_its_home_only(library, homes):
         for path in MODULES
         if any(module.split(".")[0] == library for module in imports(path))
     }
-    strangers = {
-        user for user in users if not any(user == home or user.startswith(f"{home}/") for home in homes)
-    }
+    strangers = {user for user in users if not any(user == home or user.startswith(f"{home}/") for home in homes)}
     assert users, f"nobody imports {library}: drop it"
     assert not strangers
 
@@ -104,9 +102,7 @@ def test_importing_the_package_loads_no_room():
         "import sys, songbird_widgets; "
         "print(*sorted(m for m in sys.modules if m.startswith(('songbird_widgets.', 'httpx', 'numpy', 'tornado'))))"
     )
-    loaded = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout.split()
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert loaded == []
 
 

@@ -71,9 +71,7 @@ def run(*, voila: bool = False, port: int | None = None, browser: bool = True) -
         try:
             url = _wait(process, lambda: _voila_url(chosen) if voila else _lab_url(process.pid))
             print(f"{'Dashboard' if voila else 'JupyterLab':<16}  {url}")
-            print(
-                "Press Ctrl+C to stop it. The service ends itself when idle; `songbird-widgets stop` ends it now."
-            )
+            print("Press Ctrl+C to stop it. The service ends itself when idle; `songbird-widgets stop` ends it now.")
             sys.stdout.flush()
             return process.wait()
         except BaseException:
@@ -115,9 +113,7 @@ def _shipped_examples() -> Path:
             found = Path(str(file.locate())).parent
             if found.is_dir():
                 return found
-    raise DemoError(
-        "This installation came without the examples. Reinstall it: pip install 'songbird-widgets[demo]'"
-    )
+    raise DemoError("This installation came without the examples. Reinstall it: pip install 'songbird-widgets[demo]'")
 
 
 def _free_port(wanted: int | None) -> int:
@@ -156,9 +152,7 @@ def _wait(process: subprocess.Popen[bytes], answer: Callable[[], str | None]) ->
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise DemoError(
-                f"It ended before it was ready (exit status {process.returncode}); its messages are above."
-            )
+            raise DemoError(f"It ended before it was ready (exit status {process.returncode}); its messages are above.")
         url = answer()
         if url is not None:
             return url

@@ -148,9 +148,7 @@ def _origin(url: str | None) -> str | None:
         parts = urlsplit(url or "")
     except ValueError:
         return None
-    return (
-        f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.hostname else None
-    )
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.hostname else None
 
 
 def _decoded(text: str) -> dict[str, Any] | None:
@@ -168,11 +166,7 @@ def _recorded(pid: str) -> Relay | None:
         record = _decoded((Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json").read_text("utf-8"))
     except OSError:
         return None
-    if (
-        record is None
-        or not isinstance(record.get("url"), str)
-        or not isinstance(record.get("base_url"), str)
-    ):
+    if record is None or not isinstance(record.get("url"), str) or not isinstance(record.get("base_url"), str):
         return None
     if _origin(record["url"]) is None:
         return None

@@ -181,9 +181,7 @@ def organization_key() -> str:
         ensure()
         identity = Identity.read(directory)
     if identity is None:
-        raise LocalServiceError(
-            f"The local service runs, but its identity is gone from {directory}. Restart it."
-        )
+        raise LocalServiceError(f"The local service runs, but its identity is gone from {directory}. Restart it.")
     return identity.organization_key
 
 
@@ -227,9 +225,7 @@ def _settled(directory: Path) -> _Answer | None:
             break
         time.sleep(_POLL_SECONDS)
     record = Record.read(directory)
-    process = (
-        f"process {record.pid} on {record.host}" if record else f"whatever holds {directory / INSTANCE_LOCK}"
-    )
+    process = f"process {record.pid} on {record.host}" if record else f"whatever holds {directory / INSTANCE_LOCK}"
     raise LocalServiceError(
         f"The local service runs but does not answer here. End {process}, or set SONGBIRD_DATA_DIR "
         "to another directory."
@@ -287,9 +283,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _start(directory: Path) -> _Answer:
     if not sys.executable:
-        raise LocalServiceError(
-            "This Python does not know its own path, so it cannot start the local service."
-        )
+        raise LocalServiceError("This Python does not know its own path, so it cannot start the local service.")
     before = Record.read(directory)
     command = [sys.executable, "-m", "songbird_widgets.service", "--data-dir", str(directory)]
     detached: dict[str, Any] = {"start_new_session": True}  # else an interrupted kernel would take it along
@@ -327,9 +321,7 @@ def _last_words(directory: Path, begin: int) -> str:
     path = directory / LOG_FILE
     with contextlib.suppress(OSError), path.open("rb") as file:
         file.seek(begin)
-        lines = [
-            line.strip() for line in file.read(20_000).decode("utf-8", "replace").splitlines() if line.strip()
-        ]
+        lines = [line.strip() for line in file.read(20_000).decode("utf-8", "replace").splitlines() if line.strip()]
         if lines:
             return f"It said: {lines[-1][:500]} (more in {path})"
     return f"Its log, {path}, does not say why."
@@ -339,9 +331,7 @@ def _end(answer: _Answer) -> None:
     service, nonce = answer.service, secrets.token_hex(16)
     proof = answer.identity.proof("stop", nonce, service.port, service.pid)
     try:
-        _exchange(
-            service.port, "POST", f"/stop?nonce={nonce}", {"X-Songbird-Proof": proof, "Content-Length": "0"}
-        )
+        _exchange(service.port, "POST", f"/stop?nonce={nonce}", {"X-Songbird-Proof": proof, "Content-Length": "0"})
         with FileLock(service.data_dir / INSTANCE_LOCK, timeout=_STOP_SECONDS):
             return
     except (OSError, http.client.HTTPException, ValueError) as error:  # filelock's Timeout is an OSError

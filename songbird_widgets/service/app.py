@@ -142,8 +142,7 @@ class Application(web.Application):
             secret, slash, path = request.path[3:].partition("/")
             if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret):
                 raise Forbidden(
-                    "The secret in this endpoint is not this service's. "
-                    "`songbird-widgets status` prints the right one."
+                    "The secret in this endpoint is not this service's. `songbird-widgets status` prints the right one."
                 )
             request.path = slash + path
 
@@ -178,9 +177,7 @@ class Stop(Handler):
     def post(self) -> None:
         nonce, proof = self.get_query_argument("nonce", ""), self.request.headers.get("X-Songbird-Proof", "")
         expected = self.settings["identity"].proof("stop", nonce, self.settings["port"], os.getpid())
-        if not _NONCE.fullmatch(nonce) or not hmac.compare_digest(
-            expected.encode(), proof.encode("utf-8", "replace")
-        ):
+        if not _NONCE.fullmatch(nonce) or not hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace")):
             raise Forbidden("Only this user's programs may stop the service: `songbird-widgets stop`.")
         self.answer({})
         self.settings["stop"]()
@@ -306,8 +303,7 @@ def serve(
         record = Record.read(data_dir)
         where = f" (process {record.pid} on {record.host}, port {record.port})" if record else ""
         raise LocalServiceError(
-            f"A service already runs over {data_dir}{where}. "
-            "Use that one, or end it with `songbird-widgets stop`."
+            f"A service already runs over {data_dir}{where}. Use that one, or end it with `songbird-widgets stop`."
         ) from None
     try:
         asyncio.run(_serve(data_dir, port, idle_seconds, announce))

@@ -234,17 +234,13 @@ class Metadata:
     def add_organization(self, org_id: str, key: str) -> None:
         """Make an organization and its key known; doing so again changes nothing."""
         with self._write() as connection:
-            known = connection.execute(
-                sa.select(_organizations.c.id).where(_organizations.c.id == org_id)
-            ).first()
+            known = connection.execute(sa.select(_organizations.c.id).where(_organizations.c.id == org_id)).first()
             if known is None:
                 connection.execute(_organizations.insert().values(id=org_id, created=now_ms()))
             hashed = _hash_key(key)
             if connection.execute(sa.select(_keys.c.hash).where(_keys.c.hash == hashed)).first() is None:
                 connection.execute(
-                    _keys.insert().values(
-                        hash=hashed, public_id=key.partition(".")[0], org_id=org_id, created=now_ms()
-                    )
+                    _keys.insert().values(hash=hashed, public_id=key.partition(".")[0], org_id=org_id, created=now_ms())
                 )
 
     def organization_for_key(self, key: str) -> str | None:
@@ -336,12 +332,8 @@ class Metadata:
         now = now_ms()
         with self._write() as connection:
             session = _open_session(connection, session_id)
-            taken = connection.execute(
-                sa.select(_datasets.c.id).where(_datasets.c.org_id == org_id)
-            ).scalars()
-            numbers = [
-                int(text) for text in (name.removeprefix("model-") for name in taken) if text.isdecimal()
-            ]
+            taken = connection.execute(sa.select(_datasets.c.id).where(_datasets.c.org_id == org_id)).scalars()
+            numbers = [int(text) for text in (name.removeprefix("model-") for name in taken) if text.isdecimal()]
             dataset_id = f"model-{max(numbers, default=0) + 1}"
             connection.execute(_datasets.insert().values(org_id=org_id, id=dataset_id, created=now))
             connection.execute(
@@ -512,9 +504,7 @@ def _refuse_claimed(row: Mapping[Any, Any]) -> None:
 
 
 def _on_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = (
-        None  # sqlite3 would begin transactions late and on its own terms; _on_begin does
-    )
+    connection.isolation_level = None  # sqlite3 would begin transactions late and on its own terms; _on_begin does
     cursor = connection.cursor()
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")

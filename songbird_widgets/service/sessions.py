@@ -72,9 +72,7 @@ class CreateSession(JsonHandler):
     async def post(self) -> None:
         message = self.message(models.CreateSessionRequest)
         _check_text(message.user_id, "userId")
-        self.answer(
-            models.CreateSessionResponse(id=await self.work(self.metadata.create_session, message.user_id))
-        )
+        self.answer(models.CreateSessionResponse(id=await self.work(self.metadata.create_session, message.user_id)))
 
 
 class GetSession(Handler):
@@ -120,9 +118,7 @@ class _SessionOperation(JsonHandler):
             if reference.region is not None:
                 _check_text(reference.region, f"{prefix}region", empty=True)
         profiles = [
-            NewProfile(
-                "reference", alias=item.alias, dataset_timestamp=item.dataset_timestamp, region=item.region
-            )
+            NewProfile("reference", alias=item.alias, dataset_timestamp=item.dataset_timestamp, region=item.region)
             for item in references
         ]
         session, ids = await self.work(self.metadata.announce, session_id, profiles)
@@ -216,16 +212,12 @@ class GetSessionProfileObservatoryLink(_SessionOperation):
             _check_text(profile_id, f"referenceProfileIds[{index}]")
         session = await self.work(self.metadata.session, session_id)
         if not timestamps and not references:
-            raise BadRequest(
-                "Nothing is selected: name one to three in batchProfileTimestamps or referenceProfileIds."
-            )
+            raise BadRequest("Nothing is selected: name one to three in batchProfileTimestamps or referenceProfileIds.")
         unknown = await self.work(self.metadata.unknown_references, session, references)
         if unknown:
             named = ", ".join(profile_id[:40] for profile_id in unknown[:SIDE_BY_SIDE])
             more = f" and {len(unknown) - SIDE_BY_SIDE} more" if len(unknown) > SIDE_BY_SIDE else ""
-            raise NotFound(
-                f"Resource reference profile with ID {named}{more} not found.", "referenceProfileIds"
-            )
+            raise NotFound(f"Resource reference profile with ID {named}{more} not found.", "referenceProfileIds")
         profiles = [*references, *(str(day_start(timestamp)) for timestamp in timestamps)]
         different = list(dict.fromkeys(profiles))  # two times of one day are one batch, shown once
         self.answer(

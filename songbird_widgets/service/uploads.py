@@ -58,13 +58,9 @@ class UploadSigner:
         """
         expected = self._signature(profile_id, expires)
         if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
-            raise Forbidden(
-                "The signature of this upload URL is wrong. Use the URL exactly as it was given out."
-            )
+            raise Forbidden("The signature of this upload URL is wrong. Use the URL exactly as it was given out.")
         if int(expires) < time.time():  # what was signed is a number
-            raise Forbidden(
-                "This upload URL has expired. Ask for a new upload slot and PUT the profile there."
-            )
+            raise Forbidden("This upload URL has expired. Ask for a new upload slot and PUT the profile there.")
 
     def _signature(self, profile_id: str, expires: str) -> str:
         text = f"PUT\n{profile_id}\n{expires}".encode("utf-8", "replace")
@@ -86,9 +82,7 @@ class Upload(BodyHandler):
     async def admit(self) -> None:
         profile_id = self.path_args[0]
         signer = cast("UploadSigner", self.settings["upload_signer"])
-        signer.check(
-            profile_id, self.get_query_argument("expires", ""), self.get_query_argument("signature", "")
-        )
+        signer.check(profile_id, self.get_query_argument("expires", ""), self.get_query_argument("signature", ""))
         await self.work(self.metadata.check_slot, profile_id)
 
     async def data_received(self, chunk: bytes) -> None:

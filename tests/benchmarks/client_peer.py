@@ -21,9 +21,7 @@ from whylabs_client.api.sessions_api import (
 
 
 def main(port, job, count):
-    configuration = Configuration(
-        host=f"http://127.0.0.1:{port}", api_key={"ApiKeyAuth": "xxxxxxxxxx." + "x" * 50}
-    )
+    configuration = Configuration(host=f"http://127.0.0.1:{port}", api_key={"ApiKeyAuth": "xxxxxxxxxx." + "x" * 50})
     configuration.discard_unknown_keys = True
     api = SessionsApi(ApiClient(configuration))
     session, content = "session-benchmark", bytes(40_000)
@@ -43,9 +41,7 @@ def main(port, job, count):
     else:
         wanted = [LogReferenceRequest(alias=f"alias {n}", datasetTimestamp=0) for n in range(count)]
         request = BatchLogReferenceRequest(session_id=session, references=wanted)
-        answer = api.batch_create_reference_profile_upload(
-            batch_log_reference_request=request, session_id=session
-        )
+        answer = api.batch_create_reference_profile_upload(batch_log_reference_request=request, session_id=session)
         for reference in answer.references:
             requests.put(reference.upload_url, data=content)  # noqa: S113 - whylogs sets none
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}

@@ -68,8 +68,7 @@ class Answer(asyncio.Protocol):
             else:
                 content = json.dumps(slot).encode()
         self.transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(content)
-            + content
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(content) + content
         )
 
 

@@ -182,9 +182,7 @@ def compare(peer_python, rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer-python", help="the Python of an environment with whylogs")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)

@@ -97,15 +97,11 @@ async ([act, test]) => {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS
-        )
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
         environment = browsers.isolated(Path(home) / "home")
         with browsers.serve("lab", environment, Path(home)) as lab:
             page = chromium.new_context(viewport={"width": 1400, "height": 1600}).new_page()
@@ -151,9 +147,7 @@ def long_lists(someone: browsers.Desk, rounds: int) -> None:
     cells = [MANY]
     for count in (10_000, 100_000):
         cells += [f"ProfilePicker(sessions[{count}])"] * rounds
-        cells += [f"ipywidgets.SelectMultiple(options=options[{count}], rows=10)"] * (
-            1 if count > 10_000 else rounds
-        )
+        cells += [f"ipywidgets.SelectMultiple(options=options[{count}], rows=10)"] * (1 if count > 10_000 else rounds)
     memory = "memory = psutil.Process().memory_info().rss; picker = ProfilePicker(sessions[100_000])\n"
     memory += "print('memory', (psutil.Process().memory_info().rss - memory) / 1e6)\n"
     memory += "print('bytes', (len(picker.rows) + len(picker.states)) / 100_000)"

@@ -38,9 +38,7 @@ def nine_profiles():
             uploads.append(ProfileUpload(content=path, kind="reference", alias=path.stem, key=path.name))
         else:
             timestamp = read_profile(path.read_bytes()).dataset_timestamp
-            uploads.append(
-                ProfileUpload(content=path, kind="batch", dataset_timestamp=timestamp, key=path.name)
-            )
+            uploads.append(ProfileUpload(content=path, kind="batch", dataset_timestamp=timestamp, key=path.name))
     return uploads
 
 
@@ -55,9 +53,7 @@ def measure():
             for _ in range(5):
                 figures["found"].append(timed(local_service.ensure)[1])
                 figures["answer"].append(timed(lambda client=client: client.create_session("benchmark"))[1])
-            results, seconds = timed(
-                lambda client=client, session=session: upload_profiles(client, session, uploads)
-            )
+            results, seconds = timed(lambda client=client, session=session: upload_profiles(client, session, uploads))
             assert [result.state for result in results] == ["uploaded"] * len(uploads), results
             figures["upload"].append(seconds)
         figures["stop"].append(timed(local_service.stop)[1])

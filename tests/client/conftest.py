@@ -251,9 +251,7 @@ class Records(logging.Handler):
         self.texts: list[str] = []
 
     def emit(self, record):
-        self.texts.append(
-            f"{record.name} {record.getMessage()} {record.msg!r} {record.args!r} {record.exc_info!r}"
-        )
+        self.texts.append(f"{record.name} {record.getMessage()} {record.msg!r} {record.args!r} {record.exc_info!r}")
 
     def leaks(self):
         return [text for text in self.texts if re.search("|".join(CANARIES), text)]

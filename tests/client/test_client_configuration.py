@@ -117,9 +117,7 @@ def test_bad_options(options):
 
 
 def test_what_a_client_shows():
-    client = c.Songbird(
-        "http://h:1/k/PATHCANARY", "canarykey0.KEYCANARY:org-1", headers={"X": "HEADERCANARY"}
-    )
+    client = c.Songbird("http://h:1/k/PATHCANARY", "canarykey0.KEYCANARY:org-1", headers={"X": "HEADERCANARY"})
     assert repr(client) == "Songbird(endpoint='http://h:1', api_key='canarykey0.…')"
     assert repr(c.Songbird("http://h", "KEYCANARY")) == "Songbird(endpoint='http://h', api_key='…')"
     assert repr(c.AsyncSongbird("http://h")) == "AsyncSongbird(endpoint='http://h', api_key='none')"

@@ -90,9 +90,7 @@ def test_typed_messages_and_keywords_ask_the_same(endpoint):
         (
             "get_session_profile_observatory_link",
             (SESSION, [5], ["r"]),
-            c.GetSessionProfileObservatoryLinkRequest(
-                c.GetProfileObservatoryLinkRequest((5,), ("r",)), SESSION
-            ),
+            c.GetSessionProfileObservatoryLinkRequest(c.GetProfileObservatoryLinkRequest((5,), ("r",)), SESSION),
         ),
         ("list_session_profiles", (SESSION,), c.ListSessionProfilesRequest(SESSION)),
     ]
@@ -109,9 +107,7 @@ def test_raw_answers(serve):
     def behave(line, seen):
         if seen is None or seen.method == "POST":
             return False
-        line.send(
-            410, b'{"message": "gone", "requestId": "r", "type": "Gone"}', ["X-Extra: 1", "X-Request-Id: r-9"]
-        )
+        line.send(410, b'{"message": "gone", "requestId": "r", "type": "Gone"}', ["X-Extra: 1", "X-Request-Id: r-9"])
         return True
 
     server = serve(behave)
@@ -161,9 +157,7 @@ def test_injected_async_client(endpoint):
         async with httpx.AsyncClient() as mine:
             async with c.AsyncSongbird(endpoint.endpoint, http_client=mine) as client:
                 await client.create_session("u")
-                results = await c.aupload_profiles(
-                    client, SESSION, [c.ProfileUpload(b"x" * 600_000, "batch", 5)] * 3
-                )
+                results = await c.aupload_profiles(client, SESSION, [c.ProfileUpload(b"x" * 600_000, "batch", 5)] * 3)
             assert not mine.is_closed
         return results
 
@@ -345,9 +339,7 @@ def test_certificates(serve, tmp_path, given):
 
     async def main():
         async with c.AsyncSongbird(server.endpoint, verify=verify) as client:
-            return await c.aupload_profiles(
-                client, SESSION, [c.ProfileUpload(b"x" * 300_000, "batch", 5)] * 4
-            )
+            return await c.aupload_profiles(client, SESSION, [c.ProfileUpload(b"x" * 300_000, "batch", 5)] * 4)
 
     assert {result.state for result in asyncio.run(main())} == {"uploaded"}
 
@@ -375,9 +367,7 @@ def test_plain_http_builds_no_trust_store(endpoint):
         "import songbird_widgets.client as c\n"
         "with c.Songbird(sys.argv[1]) as client: print(client.create_session('u').id[:8])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, endpoint.endpoint], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code, endpoint.endpoint], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "session-", done.stderr
 
 

@@ -268,9 +268,7 @@ def well_behaved(ran, server, operation):
         if seen.method == "PUT":
             assert seen.headers["content-length"] == str(len(CONTENT))
             assert seen.target.endswith("?a=1&X-Amz-Signature=SIGNATURECANARY%2Bx%2f'~(")
-            assert not {"content-type", "authorization", "cookie", "x-team", "x-request-id"} & set(
-                seen.headers
-            )
+            assert not {"content-type", "authorization", "cookie", "x-team", "x-request-id"} & set(seen.headers)
             if seen.complete:
                 assert seen.body == CONTENT
         else:

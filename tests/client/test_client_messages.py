@@ -159,9 +159,7 @@ REFUSED = {
         "No profile is selected",
     ),
     "four selected": (
-        c.GetSessionProfileObservatoryLinkRequest(
-            c.GetProfileObservatoryLinkRequest((0, 1), ("a", "b")), "s"
-        ),
+        c.GetSessionProfileObservatoryLinkRequest(c.GetProfileObservatoryLinkRequest((0, 1), ("a", "b")), "s"),
         "4 profiles are selected, but a page shows at most 3. Take 1 away",
     ),
     "id in a link": (

@@ -41,9 +41,7 @@ def upload(request):
                 event = None
                 if cancel is not None:
                     event, loop = asyncio.Event(), asyncio.get_running_loop()
-                    threading.Thread(
-                        target=lambda: (cancel.wait(20), loop.call_soon_threadsafe(event.set))
-                    ).start()
+                    threading.Thread(target=lambda: (cancel.wait(20), loop.call_soon_threadsafe(event.set))).start()
                 return await c.aupload_profiles(client, SESSION, profiles, cancel=event, **options)
 
         return asyncio.run(main())
@@ -349,9 +347,7 @@ def test_a_cancelled_task_leaves_nothing_behind(serve):
     assert server.idle()
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"), [(410, c.SessionExpired), (404, c.NotFound), (403, c.AuthenticationError)]
-)
+@pytest.mark.parametrize(("status", "kind"), [(410, c.SessionExpired), (404, c.NotFound), (403, c.AuthenticationError)])
 def test_a_session_that_is_gone_ends_it(serve, upload, status, kind):
     def behave(line, seen):
         if seen is None or seen.method != "POST" or line.server.of("POST").index(seen) < 3:

@@ -79,9 +79,7 @@ class Service:
         assert answer.status_code == status, answer.text
         assert answer.headers["Content-Type"] == "application/json"
         body = answer.json()
-        assert set(body) == {"message", "requestId", "type"} | (
-            {"parameter"} if parameter is not None else set()
-        )
+        assert set(body) == {"message", "requestId", "type"} | ({"parameter"} if parameter is not None else set())
         assert body["requestId"] == answer.headers["X-Request-Id"]
         assert re.fullmatch("[A-Z][A-Za-z]+", body["type"])
         if parameter is not None:

@@ -102,9 +102,7 @@ def test_the_organizations_key_is_made_once_and_works(home):
 
 
 def test_of_eight_starters_one_starts(home):
-    starters = [
-        subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) for _ in range(8)
-    ]
+    starters = [subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) for _ in range(8)]
     pids = set()
     for starter in starters:
         pids.add(starter.communicate(timeout=60)[0])
@@ -186,9 +184,7 @@ def test_what_was_confirmed_survives_a_kill_at_any_moment(home):
             thread.join(30)
 
         service = local_service.ensure()
-        profiles = httpx.get(f"{service.origin}/v0/sessions/{session}/profiles", trust_env=False).json()[
-            "profiles"
-        ]
+        profiles = httpx.get(f"{service.origin}/v0/sessions/{session}/profiles", trust_env=False).json()["profiles"]
         listed = {profile["id"]: profile["sha256"] for profile in profiles}
         assert {name: listed.get(name) for name in confirmed} == confirmed
         for digest in listed.values():

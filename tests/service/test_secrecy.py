@@ -22,9 +22,7 @@ def test_nothing_secret_is_logged(service, log):
     service.put(slot, b"canary-content")
     service.listed(session)
     body = {"referenceProfileIds": [reference["id"]]}
-    observatory = service.call("POST", f"/v0/sessions/observatory-link/{session}", json=body).json()[
-        "observatoryUrl"
-    ]
+    observatory = service.call("POST", f"/v0/sessions/observatory-link/{session}", json=body).json()["observatoryUrl"]
     service.http.get(observatory)
     # what is wrong is logged no more openly than what is right
     service.call("GET", f"/v0/sessions/{session}", key=service.key)

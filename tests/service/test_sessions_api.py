@@ -40,9 +40,7 @@ def test_a_session_id_cannot_be_guessed(service):
 
 @pytest.mark.parametrize("prefix", ["", "/k/wrong", "/k/", "/k/{}x", "/k/%00", "/k/ü"])
 def test_sessions_are_created_with_the_secret_only(service, prefix):
-    service.check(
-        service.call("POST", prefix.format(service.secret) + "/v0/sessions", json={"userId": "someone"}), 403
-    )
+    service.check(service.call("POST", prefix.format(service.secret) + "/v0/sessions", json={"userId": "someone"}), 403)
 
 
 def test_everything_else_answers_with_and_without_the_secret(service, session):
@@ -135,9 +133,7 @@ def link(service, session, **selection):
 def test_links_name_references_first_and_then_days(service, session):
     one, two = (service.announce_reference(session)["id"] for _ in range(2))
     later, earlier = JULY_8 + 3 * DAY + 1, JULY_8 + DAY - 1
-    body = link(
-        service, session, batchProfileTimestamps=[later, earlier], referenceProfileIds=[two, one]
-    ).json()
+    body = link(service, session, batchProfileTimestamps=[later, earlier], referenceProfileIds=[two, one]).json()
     assert set(body) == {"observatoryUrl", "individualObservatoryUrls"}
     days = [str(JULY_8 + 3 * DAY), str(JULY_8)]
     assert query(body["observatoryUrl"]) == [
@@ -150,9 +146,7 @@ def test_links_name_references_first_and_then_days(service, session):
 
 
 def test_a_day_named_twice_is_shown_once(service, session):
-    body = link(
-        service, session, batchProfileTimestamps=[JULY_8, JULY_8 + 1, JULY_8 + DAY, JULY_8 + 2 * DAY]
-    ).json()
+    body = link(service, session, batchProfileTimestamps=[JULY_8, JULY_8 + 1, JULY_8 + DAY, JULY_8 + 2 * DAY]).json()
     assert [value for name, value in query(body["observatoryUrl"]) if name == "profile"] == [
         str(JULY_8 + days * DAY) for days in range(3)
     ]
@@ -272,9 +266,7 @@ def test_request_ids_are_echoed_when_they_are_sensible(service):
         service.check(answer, 404)
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "[::"]
-)
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "[::"])
 def test_only_names_of_this_machine_are_answered(service, host):
     service.check(service.call("GET", "/v0/sessions/x/profiles", headers={"Host": host}), 403)
 
@@ -282,9 +274,7 @@ def test_only_names_of_this_machine_are_answered(service, host):
 @pytest.mark.parametrize("host", ["localhost:9999", "127.0.0.1", "LOCALHOST", "[::1]:1"])
 def test_links_use_the_host_that_was_asked(service, session, host):
     body = {"batchProfileTimestamps": [JULY_8]}
-    answer = service.call(
-        "POST", f"/v0/sessions/observatory-link/{session}", json=body, headers={"Host": host}
-    )
+    answer = service.call("POST", f"/v0/sessions/observatory-link/{session}", json=body, headers={"Host": host})
     assert answer.json()["observatoryUrl"].startswith(f"http://{host}/resources/")
 
 
@@ -332,9 +322,7 @@ def test_a_claim_moves_the_profiles_and_ends_the_session(service):
     (dataset,) = [dataset for dataset in metadata.datasets(service.organization) if dataset.id not in before]
     assert re.fullmatch("model-[0-9]+", dataset.id)
     assert dataset.profiles == 2
-    assert [row.id for row in metadata.profiles(service.organization, dataset.id)] == [
-        slot["id"] for slot in slots
-    ]
+    assert [row.id for row in metadata.profiles(service.organization, dataset.id)] == [slot["id"] for slot in slots]
 
     for method, path, body in OPERATIONS:
         message = service.check(service.call(method, path.format(session), key=service.key, json=body), 410)

@@ -147,9 +147,7 @@ def test_many_at_once_all_land(service, session):
         answers = list(pool.map(service.put, slots, profiles))
     assert {answer.status_code for answer in answers} == {200}
     landed = {profile["id"]: profile["sha256"] for profile in service.listed(session)}
-    assert landed == {
-        slot["id"]: sha256(data).hexdigest() for slot, data in zip(slots, profiles, strict=True)
-    }
+    assert landed == {slot["id"]: sha256(data).hexdigest() for slot, data in zip(slots, profiles, strict=True)}
 
 
 def test_a_claim_amid_uploads_leaves_none_half_moved(service):

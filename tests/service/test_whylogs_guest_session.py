@@ -99,9 +99,7 @@ def test_whylogs_uploads_and_its_links_answer(home, tmp_path, whylogs_python):
 @pytest.fixture
 def whylogs_version(whylogs_python):
     code = "import whylogs; print(whylogs.__version__)"
-    return subprocess.run(
-        [str(whylogs_python), "-c", code], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    return subprocess.run([str(whylogs_python), "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_it_is_the_whylogs_that_people_have(whylogs_version):
