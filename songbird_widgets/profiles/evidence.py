@@ -16,8 +16,6 @@ from .numerics import chi_squared_quantile, chi_squared_tail, kolmogorov_tail
 from .statistics import is_discrete
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .container import Column
     from .sketches import Floats, FrequentItemsSketch, KllSketch
 
@@ -213,12 +211,8 @@ _STEPS = {bins: np.arange(bins + 1) / bins for bins in range(2, 31)}
 
 def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, found: Findings) -> None:
     lossless = first.lossless and second.lossless
-    values = _clear_values(first, second)
-    p, q = _shares(first, values), _shares(second, values)
-    covered = min(float(p.sum()), float(q.sum()))
-    p, q = np.append(p, max(0.0, 1 - p.sum())), np.append(q, max(0.0, 1 - q.sum()))
-    found.measures["basis"] = "items"
-    if not values:
+    p, q = _shares(first, second)
+    if not len(p):
         few = min(first.total, second.total) < _FEWEST
         found.blind.append(
             _too_few(first.total, second.total)
@@ -226,6 +220,9 @@ def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, foun
             else "No value is frequent enough to be compared, so the sketches cannot tell."
         )
         return
+    covered = min(float(p.sum()), float(q.sum()))
+    p, q = np.append(p, max(0.0, 1 - p.sum())), np.append(q, max(0.0, 1 - q.sum()))
+    found.measures["basis"] = "items"
     uncertain = first.offset / first.total + second.offset / second.total
     _compare_cells(p, q, first.total, second.total, uncertain, found)
     if covered < 0.5:  # noqa: PLR2004 - the larger part
@@ -241,31 +238,25 @@ def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, foun
     _chi_squared(p * first.total, q * second.total, found, exact=lossless)
 
 
-def _clear_values(first: FrequentItemsSketch, second: FrequentItemsSketch) -> list[str]:
-    """Name the values that are cells of their own.
+def _shares(first: FrequentItemsSketch, second: FrequentItemsSketch) -> tuple[Floats, Floats]:
+    """Shares of the values that are cells of their own, in either sample.
 
-    Their share is far above the sketches' error, and chance would bring several into either sample: of names or
-    identifiers that are seen once, any two samples have few in common.
+    Those values' share is far above the sketches' error, and chance would bring several into either sample: of
+    names or identifiers that are seen once, any two samples have few in common. A share is its upper bound, which
+    is exact for an item that was never dropped; half the offset for one not listed.
     """
     limit = _CLEAR_OF_OFFSET * max(sketch.offset / sketch.total for sketch in (first, second))
     names: dict[str, None] = {}
     for sketch in (first, second):
         clear = int(np.count_nonzero(sketch.weights + sketch.offset >= limit * sketch.total))
         names |= dict.fromkeys(sketch.values[:clear])
-    one, other = first.estimates, second.estimates
-    least = _FEWEST_OF_ONE * (1 + max(first.total, second.total) / min(first.total, second.total))
-    return [name for name in names if one.get(name, first.offset) + other.get(name, second.offset) >= least]
-
-
-def _shares(sketch: FrequentItemsSketch, values: Sequence[str]) -> Floats:
-    """Share of each value.
-
-    Its upper bound, which is exact for an item that was never dropped; half the offset for one not listed.
-    """
-    counts, absent = sketch.estimates, sketch.offset / 2
-    shares = np.array([counts.get(value, absent) for value in values], np.float64) / sketch.total
-    excess = float(shares.sum())
-    return shares / excess if excess > 1 else shares
+    one, other = (
+        np.array([sketch.estimates.get(name, sketch.offset / 2) for name in names], np.float64)
+        for sketch in (first, second)
+    )
+    frequent = one + other >= _FEWEST_OF_ONE * (1 + max(first.total, second.total) / min(first.total, second.total))
+    p, q = one[frequent] / first.total, other[frequent] / second.total
+    return p / max(1.0, float(p.sum())), q / max(1.0, float(q.sum()))
 
 
 def _chi_squared(first: Floats, second: Floats, found: Findings, *, exact: bool) -> None:
