@@ -154,6 +154,7 @@ def long_lists(someone: browsers.Desk, rounds: int) -> None:
     cells += [memory, "ProfilePicker(sessions[100_000])"]
     cells[0] = "import ipywidgets\n" + MANY
     someone.write("long.ipynb", *cells)
+    someone.leave()
     someone.open("long.ipynb")
     someone.wait_for_kernel()
     page.evaluate(RUN_CELL, [0, ".jp-RenderedText"])
