@@ -225,8 +225,6 @@ class Surveyors:
 
     def look(self, files: Sequence[Sequence[Path]], names: Sequence[str], what: What) -> Found:
         """Look at columns with all helpers; here, where they cannot be had. Only from what `begin` runs."""
-        if self._rest:
-            self._rest.cancel()
         found: Found = {}
         try:
             for part in self._answers(files, names, what):
@@ -236,10 +234,27 @@ class Surveyors:
             if self._closed:
                 raise
             return look(files, names, what)
+        self._end_when_idle()
+        return found
+
+    def expect(self) -> None:
+        """Start the helpers ahead of the survey that will be asked for: that takes a quarter of a second."""
+        with contextlib.suppress(RuntimeError):  # at the end of the service
+            self._thread.submit(self._expect)
+
+    def _expect(self) -> None:
+        if any(helper.poll() is not None for helper in self._helpers):
+            self.end()
+        with contextlib.suppress(OSError):  # a survey will do without
+            self.start()
+        self._end_when_idle()
+
+    def _end_when_idle(self) -> None:
+        if self._rest:
+            self._rest.cancel()
         self._rest = threading.Timer(IDLE_SECONDS, partial(self._thread.submit, self.end))
         self._rest.daemon = True
         self._rest.start()
-        return found
 
     def _answers(self, *request: Any) -> Iterator[Found]:
         files, names, what = request

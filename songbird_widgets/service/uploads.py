@@ -106,7 +106,9 @@ class Upload(BodyHandler):
             await self._discard()
             raise self.refusal
         self._keeping = True
-        await self.work(_keep, self.blobs, self.metadata, self._blob, bytes(self._buffer), profile_id)
+        size = await self.work(_keep, self.blobs, self.metadata, self._blob, bytes(self._buffer), profile_id)
+        if observatory := self.settings.get("observatory"):
+            observatory.expect(size)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -118,13 +120,14 @@ class Upload(BodyHandler):
             await self.work(self._blob.discard)
 
 
-def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytes, profile_id: str) -> None:
-    """Make the bytes permanent, and only then tell the database."""
+def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytes, profile_id: str) -> int:
+    """Make the bytes permanent, and only then tell the database; returns how many there are."""
     with blob or blobs.incoming() as kept:
         kept.write(rest)
         key = kept.keep()
         size = kept.size
     metadata.confirm(profile_id, size=size, sha256=key, blob=key)
+    return size
 
 
 def routes() -> list[URLSpec]:

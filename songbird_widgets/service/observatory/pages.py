@@ -47,6 +47,7 @@ MOST_LISTED = 500
 MOST_CHOICES = 200
 """Profiles of a kind that a chooser offers; the session's own page lists all of them."""
 
+_MANY_COLUMNS_BYTES = 1 << 20  # smaller profiles have few columns, and need no helpers
 _KINDS = {"reference": "Reference profiles", "batch": "Batch profiles"}
 
 
@@ -241,6 +242,11 @@ class Observatory:
         """Finish the pages that were begun, and end what helps making them."""
         self.library.surveyors.close()
         self.makers.shutdown()
+
+    def expect(self, size: int) -> None:
+        """Make ready for pages of a profile of `size` bytes, which was just uploaded."""
+        if size >= _MANY_COLUMNS_BYTES:
+            self.library.surveyors.expect()
 
     def compare(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> Comparison:
         """Open the profiles that a URL names.
