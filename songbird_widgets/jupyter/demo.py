@@ -161,17 +161,23 @@ def _wait(process: subprocess.Popen[bytes], answer: Callable[[], str | None]) ->
 
 
 def _lab_url(pid: int) -> str | None:
-    """Return the address with its token, once JupyterLab has written its record."""
+    """Return the address with its token, once JupyterLab has written its record and listens."""
     try:
         server = json.loads((Path(jupyter_runtime_dir()) / f"jpserver-{pid}.json").read_text("utf-8"))
     except (OSError, ValueError):
+        return None
+    if not _listens(server["port"]):
         return None
     return f"{server['url']}lab/tree/quickstart.ipynb?token={quote(server['token'], safe='')}"
 
 
 def _voila_url(port: int) -> str | None:
+    return f"http://127.0.0.1:{port}/" if _listens(port) else None
+
+
+def _listens(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
-        return None
-    return f"http://127.0.0.1:{port}/"
+        return False
+    return True
