@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import functools
 import time
@@ -138,22 +139,18 @@ class Songbird(_Client):
             cast("Wire", self._wire()).close()
 
     def run(
-        self, steps: Steps[T], stopped: Callable[[], bool] = lambda: False, wait: Callable[[float], object] = time.sleep
+        self, steps: Steps[T], stopped: Callable[[], bool] = lambda: False, wait: Callable[[float], Any] = time.sleep
     ) -> T:
         """Hold a conversation to its end; `stopped` and `wait` let an upload be cancelled in between."""
         wire: Wire = self._wire()
-        try:
-            step = next(steps)
+        outcome = None
+        with contextlib.closing(steps):
             while True:
-                if isinstance(step, Pause):
-                    wait(step.seconds)
-                    step = steps.send(None)
-                else:
-                    step = steps.send(wire.send(step, stopped))
-        except StopIteration as end:
-            return cast("T", end.value)
-        finally:
-            steps.close()
+                try:
+                    step = steps.send(outcome)
+                except StopIteration as end:
+                    return cast("T", end.value)
+                outcome = wait(step.seconds) if isinstance(step, Pause) else wire.send(step, stopped)
 
     def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
         """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
@@ -292,18 +289,14 @@ class AsyncSongbird(_Client):
     async def run(self, steps: Steps[T]) -> T:
         """Hold a conversation to its end."""
         wire: AsyncWire = self._wire()
-        try:
-            step = next(steps)
+        outcome = None
+        with contextlib.closing(steps):
             while True:
-                if isinstance(step, Pause):
-                    await asyncio.sleep(step.seconds)
-                    step = steps.send(None)
-                else:
-                    step = steps.send(await wire.send(step))
-        except StopIteration as end:
-            return cast("T", end.value)
-        finally:
-            steps.close()
+                try:
+                    step = steps.send(outcome)
+                except StopIteration as end:
+                    return cast("T", end.value)
+                outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Pause) else wire.send(step))
 
     async def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
         """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""

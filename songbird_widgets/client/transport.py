@@ -241,16 +241,14 @@ class _Lines:
             return self._pools[origin]
 
     def _make_pool(self, origin: str) -> Any:
-        proxy, options = self.route.proxy or _environments_proxy(origin), {}
-        if proxy is not None:
-            options["proxy"] = _proxy(proxy, self.route.context if proxy.startswith("https:") else None)
+        proxy = self.route.proxy or _environments_proxy(origin)
         return self._pool_kind(
             ssl_context=self.route.context if origin.startswith("https:") else None,
+            proxy=proxy and _proxy(proxy, self.route.context if proxy.startswith("https:") else None),
             max_connections=self._connections,
             max_keepalive_connections=self._connections,
             keepalive_expiry=_KEEPALIVE_SECONDS,
             network_backend=self._backend,
-            **options,
         )
 
     def _taken(self) -> list[Any]:
@@ -268,16 +266,12 @@ class Wire(_Lines):
     def send(self, exchange: Exchange, stopped: Callable[[], bool] = lambda: False) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         with _Attempt(exchange, stopped) as attempt:
-            content: Any = exchange.content
-            if content is not None and not isinstance(content, bytes):
-                content = content.chunks()
-            response, body = self._send_with(exchange, content), bytearray()
-            try:
+            content, body = exchange.content, bytearray()
+            response = self._send_with(exchange, content.chunks() if hasattr(content, "chunks") else content)
+            with contextlib.closing(response):
                 for chunk in response.stream:
                     body += chunk
                     _bound(body, attempt)
-            finally:
-                response.close()
             attempt.outcome = _reply(response, body)
         return attempt.outcome
 
@@ -300,16 +294,12 @@ class AsyncWire(_Lines):
         self._stay_on_loop()
         # The deadline is a little later than httpcore's own, which know whether a connection was made.
         with _Attempt(exchange) as attempt, anyio.fail_after(exchange.seconds + 0.05):
-            content: Any = exchange.content
-            if content is not None and not isinstance(content, bytes):
-                content = _achunks(content)
-            response, body = await self._send_with(exchange, content), bytearray()
-            try:
+            content, body = exchange.content, bytearray()
+            response = await self._send_with(exchange, _achunks(content) if hasattr(content, "chunks") else content)
+            async with contextlib.aclosing(response):
                 async for chunk in response.stream:
                     body += chunk
                     _bound(body, attempt)
-            finally:
-                await response.aclose()
             attempt.outcome = _reply(response, body)
         return attempt.outcome
 
@@ -420,15 +410,11 @@ def _proxy(proxy: str, context: ssl.SSLContext | None) -> httpcore.Proxy:
 _TROUBLES = {
     "ConnectTimeout": Failure(Trouble.CONNECT, "no answer to the attempt to connect"),
     "PoolTimeout": Failure(Trouble.CONNECT, "no connection was free"),
-    "TimeoutException": Failure(Trouble.TIMEOUT),
-    "TimeoutError": Failure(Trouble.TIMEOUT),
     "ProxyError": Failure(Trouble.REFUSED, "the proxy refused to connect"),
-    "UnsupportedProtocol": Failure(Trouble.LOCAL, "its address cannot be used"),
-    "InvalidURL": Failure(Trouble.LOCAL, "its address cannot be used"),
+    **dict.fromkeys(("TimeoutException", "TimeoutError"), Failure(Trouble.TIMEOUT)),
+    **dict.fromkeys(("UnsupportedProtocol", "InvalidURL"), Failure(Trouble.LOCAL, "its address cannot be used")),
     "LocalProtocolError": Failure(Trouble.LOCAL, "its address or one of its headers cannot be used"),
-    "NetworkError": Failure(Trouble.BROKEN),
-    "RemoteProtocolError": Failure(Trouble.BROKEN),
-    "OSError": Failure(Trouble.BROKEN),
+    **dict.fromkeys(("NetworkError", "RemoteProtocolError", "OSError"), Failure(Trouble.BROKEN)),
 }
 
 

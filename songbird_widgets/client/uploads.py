@@ -97,6 +97,7 @@ class _Item:
 
     def __init__(self, index: int, profile: ProfileUpload, job: _Job) -> None:
         self.index, self.profile, self.job = index, profile, job
+        self.blocking = isinstance(profile.content, Path)  # whether reading it waits for a disk
         self.size = self.sent = 0
         self.problem: SongbirdError | None = None
         try:
@@ -117,11 +118,6 @@ class _Item:
             raise ValidationError("A profile is a batch or a reference.")
         return m.CreateReferenceProfileUploadRequest(self.reference, self.job.session_id)
 
-    @property
-    def blocking(self) -> bool:
-        """Whether reading it waits for a disk."""
-        return isinstance(self.profile.content, Path)
-
     def chunks(self) -> Iterator[bytes]:
         """Return the bytes, telling how far they are, until the caller says stop."""
         self.sent, told = 0, 0
@@ -141,16 +137,15 @@ class _Item:
 
 
 def _size(content: bytes | Path) -> int:
-    if isinstance(content, (bytes, bytearray, memoryview)):
-        size = memoryview(content).nbytes
-    elif isinstance(content, Path):
+    if isinstance(content, Path):
         try:
-            size = content.stat().st_size
-            problem = None if content.is_file() else "it is not a file"
+            size, problem = content.stat().st_size, "" if content.is_file() else "it is not a file"
         except OSError as error:
-            problem = _reason(error)
-        if problem is not None:
+            size, problem = 0, _reason(error)
+        if problem:
             raise ValidationError(f"{plain(content.name)} cannot be read: {problem}.")
+    elif isinstance(content, (bytes, bytearray, memoryview)):
+        size = memoryview(content).nbytes
     else:
         raise ValidationError(f"A profile's content must be bytes or a Path, not {type(content).__name__}.")
     if not size:
@@ -203,7 +198,7 @@ class _Job:
         self.halted = False  # by an exception outside of any upload
         self._given_up: SongbirdError | None = None  # by a failure that all others would share
         self._in_vain = 0
-        self._results: dict[int, UploadResult] = {}
+        self.finished: dict[int, UploadResult] = {}
         self._source, self._count = iter(profiles), 0
         self._next: _Item | None = None
         self._sized = len(profiles) if isinstance(profiles, Collection) else None
@@ -221,10 +216,6 @@ class _Job:
         until = time.monotonic() + seconds
         while not self.stopped() and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.05))
-
-    def finished(self) -> int:
-        """How many profiles are done with."""
-        return len(self._results)
 
     def tell(self, progress: UploadProgress) -> None:
         """Tell the caller, whose own mistakes must not cost him his uploads."""
@@ -274,7 +265,7 @@ class _Job:
                     self._finish(item, problem)
         finally:
             for item in items:
-                if item.index not in self._results:
+                if item.index not in self.finished:
                     self._finish(item, Cancelled("Stopped before it was sent completely."))
 
     def results(self) -> list[UploadResult]:
@@ -282,7 +273,7 @@ class _Job:
         while items := self.take():
             for item in items:
                 self._finish(item, item.problem or self._given_up or Cancelled("Stopped before it was sent."))
-        return [self._results[index] for index in sorted(self._results)]
+        return [self.finished[index] for index in sorted(self.finished)]
 
     def _finish(self, item: _Item, outcome: Slot | SongbirdError) -> None:
         key = item.profile.key
@@ -292,7 +283,7 @@ class _Job:
         else:
             result = UploadResult(key, "uploaded", outcome.id, outcome.observatory_url)
             self._in_vain, item.sent = 0, item.size
-        self._results[item.index] = result
+        self.finished[item.index] = result
         item.tell(result.state, result.profile_id)
 
     def _judge(self, error: SongbirdError, fatal: tuple[type[SongbirdError], ...] = ()) -> SongbirdError:
@@ -421,9 +412,9 @@ def upload_profiles(
         try:
             employ(1)
             while busy := [future for future in futures if not future.done()]:
-                done = job.finished()
+                done = len(job.finished)
                 wait(busy, 0.02 if len(futures) < job.workers else None, FIRST_COMPLETED)
-                if job.finished() == done:  # all wait for something slow: more of them can
+                if len(job.finished) == done:  # all wait for something slow: more of them can
                     employ(job.workers)
         finally:
             job.halted = True
