@@ -56,12 +56,9 @@ class Settings(Discreet, frozen=True, dict=True):
         self, timeout: float | None, retries: int | Retry | None, headers: Mapping[str, str] | None
     ) -> Settings:
         """Return the same settings with some of them changed; headers are added to those that are there."""
-        return msgspec.structs.replace(
-            self,
-            timeout=self.timeout if timeout is None else _seconds(timeout),
-            retry=self.retry if retries is None else _retry(retries),
-            headers=(*self.headers, *_headers(headers)),
-        )
+        seconds = self.timeout if timeout is None else _seconds(timeout)
+        policy, extra = self.retry if retries is None else _retry(retries), (*self.headers, *_headers(headers))
+        return msgspec.structs.replace(self, timeout=seconds, retry=policy, headers=extra)
 
 
 def configure(
@@ -110,10 +107,8 @@ def _checked_endpoint(given: object, source: str) -> str:
     except ValueError:
         usable = False
     if not usable or not endpoint.isascii() or not endpoint.isprintable() or any(c in endpoint for c in ' ?#@\\"<>'):
-        raise ConfigurationError(
-            f"The endpoint from {source} is not an address that can be used.",
-            advice="It looks like https://songbird.example.com, without user name, query or fragment.",
-        )
+        advice = "It looks like https://songbird.example.com, without user name, query or fragment."
+        raise ConfigurationError(f"The endpoint from {source} is not an address that can be used.", advice=advice)
     return endpoint
 
 

@@ -10,6 +10,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, cast
 from urllib.parse import urljoin
 
@@ -119,14 +120,7 @@ def call(message: Request[T], settings: Settings, api_key: str | None = None) ->
     talk = _Talk(message, settings, api_key)
     url, began = talk.url, time.monotonic()
     for _ in range(1 + _MOST_REDIRECTS):
-
-        def make(left: float, url: str = url) -> Exchange:
-            seconds, name = min(settings.timeout, left), talk.operation.name
-            return Exchange(
-                name, talk.operation.method, url, talk.headers, talk.content, seconds, seconds, talk.request_id
-            )
-
-        outcome = yield from attempts(make, talk.operation.repeat, settings.retry, began)
+        outcome = yield from attempts(partial(talk.exchange, url), talk.operation.repeat, settings.retry, began)
         if isinstance(outcome, Failure):
             raise talk.failed(outcome)
         if not (300 <= outcome.status < 400 and "location" in outcome.headers):  # noqa: PLR2004 - HTTP's redirects
@@ -176,17 +170,18 @@ class _Talk:
         own = [("X-Request-Id", self.request_id)] + ([("X-API-Key", key)] if key else [])
         self.headers = (*headers.values(), *own)
 
+    def exchange(self, url: str, left: float) -> Exchange:
+        asked, seconds = self.operation, min(self.settings.timeout, left)
+        return Exchange(asked.name, asked.method, url, self.headers, self.content, seconds, seconds, self.request_id)
+
     def error(self, kind: type[errors.SongbirdError], said: str, reply: Reply | None = None, **fields: Any) -> Any:
-        status, request_id = None, self.request_id
-        if reply is not None:
-            status, request_id = reply.status, self.answered_by(reply)
+        request_id, status = (self.request_id, None) if reply is None else (self.answered_by(reply), reply.status)
         return kind(said, operation=self.operation.name, status=status, request_id=request_id, **fields)
 
     def answered_by(self, reply: Reply) -> str:
         said = reply.headers.get("x-request-id", "")
-        if not _REQUEST_ID.fullmatch(said) or any(secret in said for secret in self.secrets):
-            return self.request_id
-        return said
+        usable = _REQUEST_ID.fullmatch(said) and not any(secret in said for secret in self.secrets)
+        return said if usable else self.request_id
 
     def answer(self, reply: Reply) -> RawResponse[Any]:
         said, name = self.answered_by(reply), self.operation.name
@@ -238,9 +233,9 @@ class _Talk:
             words, plain_text = reply.body, True
         shown = excerpt(words, self.secrets, length=160 if plain_text else 400)
         server_error = 500 <= reply.status < 600  # noqa: PLR2004 - HTTP's server errors
-        kind = errors.ServerError if server_error else _KINDS.get(reply.status, errors.ResponseError)
+        kind, advice = _REFUSALS.get(500 if server_error else reply.status, (errors.ResponseError, None))
         ambiguous = server_error and self.operation.repeat is Repeat.UNSENT
-        advice = _ASK if ambiguous else _ADVICE.get(kind)
+        advice = _ASK if ambiguous else advice
         if kind is errors.AuthenticationError and not self.operation.keyed:
             advice = "No key is involved: this address may be blocked. Ask who runs the endpoint."
         if kind is errors.NotFound and plain_text:
@@ -251,21 +246,14 @@ class _Talk:
 
 
 _ASK = "It is unknown whether the claim went through: ask get_session. If the session has expired, it did."
-_KINDS: dict[int, type[errors.SongbirdError]] = {
-    400: errors.BadRequest,
-    401: errors.AuthenticationError,
-    403: errors.AuthenticationError,
-    404: errors.NotFound,
-    409: errors.Conflict,
-    410: errors.SessionExpired,
-    413: errors.PayloadTooLarge,
-    429: errors.RateLimited,
-}
-_ADVICE: dict[type[errors.SongbirdError], str] = {
-    errors.AuthenticationError: "Check the API key.",
-    errors.NotFound: "Check the id.",
-    errors.SessionExpired: "It was claimed or has expired: start a new session.",
-    errors.PayloadTooLarge: "Send less at once.",
-    errors.RateLimited: "Wait a while, then try again.",
-    errors.ServerError: "Try again later; whoever runs the endpoint can look up the request id.",
+_REFUSALS: dict[int, tuple[type[errors.SongbirdError], str | None]] = {
+    400: (errors.BadRequest, None),
+    401: (errors.AuthenticationError, "Check the API key."),
+    403: (errors.AuthenticationError, "Check the API key."),
+    404: (errors.NotFound, "Check the id."),
+    409: (errors.Conflict, None),
+    410: (errors.SessionExpired, "It was claimed or has expired: start a new session."),
+    413: (errors.PayloadTooLarge, "Send less at once."),
+    429: (errors.RateLimited, "Wait a while, then try again."),
+    500: (errors.ServerError, "Try again later; whoever runs the endpoint can look up the request id."),
 }

@@ -37,9 +37,7 @@ class Request(Message, Generic[T], frozen=True):
     """A message that asks for an operation; `T` is the message that answers it."""
 
 
-def _nothing() -> tuple[Any, ...]:
-    return ()  # by a function, because msgspec would leave a plain default out of the encoded body
-
+# The tuples' defaults come from functions, because msgspec would leave plain ones out of the encoded body.
 
 # The shared messages: bodies of requests, and parts of answers.
 
@@ -55,7 +53,7 @@ class LogAsyncRequest(Message, frozen=True, omit_defaults=True):
     """A dataset profile (a batch) about to be uploaded; `dataset_timestamp` in ms since 1970, UTC."""
 
     dataset_timestamp: int
-    segment_tags: tuple[SegmentTag, ...] = msgspec.field(default_factory=_nothing)
+    segment_tags: tuple[SegmentTag, ...] = msgspec.field(default_factory=lambda: ())
     region: str | None = None
 
 
@@ -76,8 +74,8 @@ class BatchLogReferenceRequest(Message, frozen=True):
 class GetProfileObservatoryLinkRequest(Message, frozen=True):
     """Which profiles to show side by side: timestamps of batches in ms, ids of references."""
 
-    batch_profile_timestamps: tuple[int, ...] = msgspec.field(default_factory=_nothing)
-    reference_profile_ids: tuple[str, ...] = msgspec.field(default_factory=_nothing)
+    batch_profile_timestamps: tuple[int, ...] = msgspec.field(default_factory=lambda: ())
+    reference_profile_ids: tuple[str, ...] = msgspec.field(default_factory=lambda: ())
 
 
 class SessionMetadata(Message, frozen=True):

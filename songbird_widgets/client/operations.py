@@ -60,7 +60,7 @@ def _named(kind: type[m.Request[Any]], operation: Operation) -> Operation:
     return msgspec.structs.replace(operation, name=name, answer=get_args(cast("Any", kind).__orig_bases__[0])[0])
 
 
-_SESSION = "/v0/sessions/{session_id}"
+_SESSION, _LINK = "/v0/sessions/{session_id}", "/v0/sessions/observatory-link/{session_id}"
 _UNNAMED: dict[type[m.Request[Any]], Operation] = {
     m.CreateSessionRequest: Operation("opening a session", "POST", "/v0/sessions", body=""),
     m.GetSessionRequest: Operation("asking about the session", "GET", _SESSION, keyed=True),
@@ -77,10 +77,7 @@ _UNNAMED: dict[type[m.Request[Any]], Operation] = {
         "claiming the session", "POST", _SESSION + "/claim?org_id={org_id}", keyed=True, repeat=Repeat.UNSENT
     ),
     m.GetSessionProfileObservatoryLinkRequest: Operation(
-        "asking for the link to the profiles",
-        "POST",
-        "/v0/sessions/observatory-link/{session_id}",
-        body="get_profile_observatory_link_request",
+        "asking for the link to the profiles", "POST", _LINK, body="get_profile_observatory_link_request"
     ),
     m.ListSessionProfilesRequest: Operation("listing the session's profiles", "GET", _SESSION + "/profiles"),
 }
@@ -100,7 +97,12 @@ def check(message: m.Message) -> None:
         elif value is not None or not (name in _OPTIONAL or isinstance(message, m.LogReferenceRequest)):
             _CHECKS.get(name, text)(value, what)
     if isinstance(message, m.GetProfileObservatoryLinkRequest):
-        _check_count(len(message.batch_profile_timestamps) + len(message.reference_profile_ids))
+        count = len(message.batch_profile_timestamps) + len(message.reference_profile_ids)
+        if not count:
+            raise ValidationError("No profile is selected.", advice="Select one to three profiles.")
+        if count > MOST_PROFILES_A_LINK:
+            said = f"{count} profiles are selected, but a page shows at most {MOST_PROFILES_A_LINK}."
+            raise ValidationError(said, advice=f"Take {count - MOST_PROFILES_A_LINK} away.")
     if isinstance(message, m.BatchLogReferenceRequest) and not message.references:
         raise ValidationError("There are no references to upload.")
 
@@ -110,16 +112,6 @@ def _check_list(value: object, what: str, kind: type, check_item: Callable[..., 
         raise ValidationError(f"The {what} must be a tuple or list of {kind.__name__}.")
     for item in value:
         check_item(item) if check_item is check else check_item(item, what.removesuffix("s"))
-
-
-def _check_count(count: int) -> None:
-    if not count:
-        raise ValidationError("No profile is selected.", advice="Select one to three profiles.")
-    if count > MOST_PROFILES_A_LINK:
-        raise ValidationError(
-            f"{count} profiles are selected, but a page shows at most {MOST_PROFILES_A_LINK}.",
-            advice=f"Take {count - MOST_PROFILES_A_LINK} away.",
-        )
 
 
 def identifier(value: object, what: str) -> None:
@@ -165,10 +157,8 @@ def timestamp(value: SupportsIndex, what: str = "dataset timestamp") -> int:
     ):
         if milliseconds is not None and milliseconds <= _LAST_MILLISECOND:
             day = (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=milliseconds)).date()
-            raise ValidationError(
-                f"The {what} {number} looks like {unit} ({day}), but milliseconds are expected.",
-                advice=f"{advice}: {milliseconds}.",
-            )
+            said = f"The {what} {number} looks like {unit} ({day}), but milliseconds are expected."
+            raise ValidationError(said, advice=f"{advice}: {milliseconds}.")
     if number > _LAST_MILLISECOND:
         raise ValidationError(f"The {what} is not a time: it lies after the year 9999.")
     return number

@@ -70,6 +70,11 @@ class _Client:
         other._owner = False  # noqa: SLF001 - its own class
         return other
 
+    def __copy__(self) -> Self:
+        other = object.__new__(type(self))
+        other.__dict__ |= self.__dict__
+        return other
+
     def _wire(self) -> Any:
         if not self._wires:
             from . import transport  # noqa: PLC0415 - httpx costs too much to import before it is needed
@@ -79,11 +84,6 @@ class _Client:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(endpoint={self.settings.origin!r}, api_key={self.settings.key_label!r})"
-
-    def __copy__(self) -> Self:
-        other = object.__new__(type(self))
-        other.__dict__.update(self.__dict__)
-        return other
 
     def __reduce__(self) -> str:
         raise TypeError("A client holds connections and secrets and cannot be pickled: make a new one.")

@@ -43,11 +43,9 @@ if TYPE_CHECKING:
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
 _CONNECT_SECONDS = 10.0
-_KEEPALIVE_SECONDS = 5.0
 _CONNECTIONS = 100
 _JOINED = 64 * 1024  # headers and a body up to this leave in one piece: sending is what costs most
 _POLL_SECONDS = 0.1  # how soon a waiting read notices that the caller has said stop
-_LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _log = logging.getLogger("songbird_widgets.client")
 
@@ -66,8 +64,10 @@ class _Attempt:
         """Return the seconds for the next step."""
         return max(0.001, min(self.exchange.stall, self.until - time.monotonic()))
 
-    def check(self) -> None:
+    def check(self, received: int = 0) -> None:
         """Raise if it is to end now."""
+        if received > _LARGEST_ANSWER:
+            raise httpcore.RemoteProtocolError
         if self.stopped():
             raise Cancelled("Stopped before the answer came.")
         if time.monotonic() >= self.until:
@@ -85,9 +85,9 @@ class _Attempt:
         self.outcome = failure or self.outcome
         if _log.isEnabledFor(logging.DEBUG):
             came = self.outcome.status if isinstance(self.outcome, Reply) else self.outcome.trouble.value
-            milliseconds = (time.monotonic() - self.began) * 1000
-            about = (self.exchange.operation, origin_of(self.exchange.url), came, milliseconds)
-            _log.debug("%s to %s: %s in %.0f ms (request id %s)", *about, self.exchange.request_id)
+            milliseconds, where = (time.monotonic() - self.began) * 1000, origin_of(self.exchange.url)
+            about = (self.exchange.operation, where, came, milliseconds, self.exchange.request_id)
+            _log.debug("%s to %s: %s in %.0f ms (request id %s)", *about)
         return True
 
 
@@ -247,7 +247,7 @@ class _Lines:
             proxy=proxy and _proxy(proxy, self.route.context if proxy.startswith("https:") else None),
             max_connections=self._connections,
             max_keepalive_connections=self._connections,
-            keepalive_expiry=_KEEPALIVE_SECONDS,
+            keepalive_expiry=5.0,
             network_backend=self._backend,
         )
 
@@ -271,7 +271,7 @@ class Wire(_Lines):
             with contextlib.closing(response):
                 for chunk in response.stream:
                     body += chunk
-                    _bound(body, attempt)
+                    attempt.check(len(body))
             attempt.outcome = _reply(response, body)
         return attempt.outcome
 
@@ -299,7 +299,7 @@ class AsyncWire(_Lines):
             async with contextlib.aclosing(response):
                 async for chunk in response.stream:
                     body += chunk
-                    _bound(body, attempt)
+                    attempt.check(len(body))
             attempt.outcome = _reply(response, body)
         return attempt.outcome
 
@@ -307,10 +307,8 @@ class AsyncWire(_Lines):
         loop = asyncio.get_running_loop()
         self._loop = self._loop or loop
         if self._loop is not loop:
-            raise ConfigurationError(
-                "This AsyncSongbird was used on another event loop before: its connections belong there.",
-                advice="Make one for each event loop, within `async with`.",
-            )
+            said = "This AsyncSongbird was used on another event loop before: its connections belong there."
+            raise ConfigurationError(said, advice="Make one for each event loop, within `async with`.")
 
     def single(self) -> AsyncWire:
         """Return a wire of one connection to each host: in a pool, each request is a search through all of them."""
@@ -368,12 +366,6 @@ def _for_httpx(exchange: Exchange, content: Any) -> httpx.Request:
     return request
 
 
-def _bound(body: bytearray, attempt: _Attempt) -> None:
-    attempt.check()
-    if len(body) > _LARGEST_ANSWER:
-        raise httpcore.RemoteProtocolError
-
-
 def _reply(response: Any, body: bytearray) -> Reply:
     raw = getattr(response.headers, "raw", response.headers)  # httpx's, or httpcore's
     status = response.status_code if hasattr(response, "status_code") else response.status
@@ -382,7 +374,7 @@ def _reply(response: Any, body: bytearray) -> Reply:
 
 def _environments_proxy(origin: str) -> str | None:
     host = urlsplit(origin).hostname or ""
-    if host in _LOCAL_HOSTS or not any(name.lower().endswith("_proxy") for name in os.environ):
+    if host in {"localhost", "127.0.0.1", "::1"} or not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
     from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow, seldom needed
 

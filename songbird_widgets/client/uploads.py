@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import errors
 from . import models as m
-from .conversation import Exchange, Failure, Outcome, RawResponse, Reply, Steps, attempts, call, no_answer
-from .errors import Cancelled, SongbirdError, ValidationError
+from .conversation import Exchange, Failure, Outcome, Reply, Steps, attempts, call, no_answer
+from .errors import Cancelled, SongbirdError
 from .operations import check
 from .retry import Repeat
 from .secrecy import Discreet, excerpt, origin_of, plain, secrets_of
@@ -115,7 +115,7 @@ class _Item:
             batch = m.LogAsyncRequest(cast("int", p.dataset_timestamp), tuple(p.segment_tags), p.region)
             return m.CreateDatasetProfileUploadRequest(batch, self.job.session_id)
         if p.kind != "reference":
-            raise ValidationError("A profile is a batch or a reference.")
+            raise errors.ValidationError("A profile is a batch or a reference.")
         return m.CreateReferenceProfileUploadRequest(self.reference, self.job.session_id)
 
     def chunks(self) -> Iterator[bytes]:
@@ -143,13 +143,13 @@ def _size(content: bytes | Path) -> int:
         except OSError as error:
             size, problem = 0, _reason(error)
         if problem:
-            raise ValidationError(f"{plain(content.name)} cannot be read: {problem}.")
+            raise errors.ValidationError(f"{plain(content.name)} cannot be read: {problem}.")
     elif isinstance(content, (bytes, bytearray, memoryview)):
         size = memoryview(content).nbytes
     else:
-        raise ValidationError(f"A profile's content must be bytes or a Path, not {type(content).__name__}.")
+        raise errors.ValidationError(f"A profile's content must be bytes or a Path, not {type(content).__name__}.")
     if not size:
-        raise ValidationError("The profile is empty: it has no bytes.")
+        raise errors.ValidationError("The profile is empty: it has no bytes.")
     return size
 
 
@@ -177,7 +177,7 @@ def _from_file(path: Path, size: int) -> Iterator[bytes]:
                 return
     except OSError as error:
         problem = _reason(error)
-    raise ValidationError(f"{plain(path.name)} cannot be read: {problem}.")
+    raise errors.ValidationError(f"{plain(path.name)} cannot be read: {problem}.")
 
 
 class _Job:
@@ -194,12 +194,11 @@ class _Job:
     ) -> None:
         if concurrency < 1:
             raise errors.ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
-        self.settings, self.session_id = settings, session_id
-        self.halted = False  # by an exception outside of any upload
+        # It is halted by an exception outside of any upload.
+        self.settings, self.session_id, self.halted = settings, session_id, False
         self._given_up: SongbirdError | None = None  # by a failure that all others would share
-        self._in_vain = 0
         self.finished: dict[int, UploadResult] = {}
-        self._source, self._count = iter(profiles), 0
+        self._source, self._count, self._in_vain = iter(profiles), 0, 0
         self._next: _Item | None = None
         self._sized = len(profiles) if isinstance(profiles, Collection) else None
         self._on_progress, self._cancelled, self._lock = on_progress, cancelled, threading.Lock()
@@ -243,8 +242,7 @@ class _Job:
         return taken
 
     def _following(self) -> _Item | None:
-        over = self._given_up is not None or self.stopped()
-        if self._next is None and not (over and self._sized is None):
+        if self._next is None and not (self._sized is None and (self._given_up is not None or self.stopped())):
             profile = next(self._source, None)
             if profile is not None:
                 self._next = _Item(self._count, profile, self)
@@ -298,11 +296,9 @@ class _Job:
         references = tuple(item.reference for item in items)
         if len(references) < 2:  # noqa: PLR2004 - no group
             return {}
-        group = m.BatchLogReferenceRequest(references)
-        message = m.BatchCreateReferenceProfileUploadRequest(group, self.session_id)
+        group = m.BatchCreateReferenceProfileUploadRequest(m.BatchLogReferenceRequest(references), self.session_id)
         try:
-            raw: RawResponse[m.BatchLogSessionReferenceResponse] = yield from call(message, self.settings)
-            slots = raw.parse().references
+            slots = (yield from call(group, self.settings)).parse().references
         except SongbirdError as error:
             self._judge(error, _FATAL[:2])  # not NotFound: this endpoint may not know groups
             return {}
@@ -318,8 +314,7 @@ class _Job:
         for _ in range(2):
             if slot is None:
                 try:
-                    raw: RawResponse[Any] = yield from call(item.request, self.settings)
-                    slot = cast("Slot", raw.parse())
+                    slot = cast("Slot", (yield from call(item.request, self.settings)).parse())
                 except SongbirdError as error:
                     return self._judge(error, _FATAL)
             host = origin_of(slot.upload_url)
@@ -340,23 +335,19 @@ class _Job:
         return refusal
 
     def _refusal(self, host: str, reply: Reply, secrets: tuple[str, ...]) -> SongbirdError:
-        said = excerpt(reply.body, (*self.settings.secrets, self.session_id, *secrets))
-        return errors.UploadRefused(
-            f"{host} did not take the profile ({reply.status})" + (f": {said}." if said else "."),
-            status=reply.status,
-            operation="upload",
-            advice="Try again; if it stays so, ask who runs the endpoint.",
-        )
+        shown = excerpt(reply.body, (*self.settings.secrets, self.session_id, *secrets))
+        said = f"{host} did not take the profile ({reply.status})" + (f": {shown}." if shown else ".")
+        advice = "Try again; if it stays so, ask who runs the endpoint."
+        return errors.UploadRefused(said, status=reply.status, operation="upload", advice=advice)
 
     def _put(self, item: _Item, url: str) -> Steps[Outcome]:
         content, extra = item.profile.content, item.size / _SLOWEST
         # Few bytes go out as they are: nothing could be told about their progress.
         body = content if isinstance(content, bytes) and item.size <= _CHUNK else item
-        headers = (("Content-Length", str(item.size)),)
 
         def make(left: float) -> Exchange:
             timeout = min(self.settings.timeout, left)
-            return Exchange("upload", "PUT", url, headers, body, timeout + extra, timeout)
+            return Exchange("upload", "PUT", url, (("Content-Length", str(item.size)),), body, timeout + extra, timeout)
 
         return (yield from attempts(make, Repeat.STORAGE, self.settings.retry, time.monotonic() + extra))
 
