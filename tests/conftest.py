@@ -5,15 +5,24 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
 from playwright.sync_api import sync_playwright
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 ROOT = Path(__file__).parents[1]
+START_SECONDS = 60.0
 # whylogs 1.6.4 fails on newer numpy and pandas. Then second oracles for sketches and distances, the package
 # itself, which must work beside whylogs, and the kernel that runs its notebook.
 REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel")
@@ -88,6 +97,40 @@ def whylogs_python(request, tmp_path_factory):
             _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS, "-e", str(ROOT)])
             (folder / "complete").write_text(wanted, "utf-8")
     return _usable(python, "The environment that these tests made has")
+
+
+@contextmanager
+def answering_server(
+    command: list[str], ready: str, log: Path, *, cwd: Path, env: dict[str, str], own_group: bool, patience: float
+) -> Iterator[None]:
+    """Run a server until the block ends, which begins once `ready` answers; it has `patience` seconds to end itself."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=own_group
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                urllib.request.urlopen(ready, timeout=5).close()
+                break
+            except OSError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    pytest.fail(f"{command[2]} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}")
+                time.sleep(0.1)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(5)
+
+
+@pytest.fixture(scope="session")
+def start_server():
+    return answering_server
 
 
 def _usable(python: Path, whose: str) -> Path:

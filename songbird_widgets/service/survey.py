@@ -1,9 +1,10 @@
 """Looking at every column of profiles, in processes of their own.
 
 To sort a thousand columns by drift all of them have to be decoded and compared: a second of work. Threads would
-share one interpreter, so everyone else would wait for it; so this is done by helper processes, on all processors.
-A helper imports no more than the reader of profiles, is started
-when needed, ends when it was not for a while, and at the latest with its parent, when its standard input closes.
+share one interpreter, so everyone else would wait for it; so this is done by helper processes, on all processors. A
+helper is started when needed, ends when it was not for a while, and at the latest with its parent, when its standard
+input closes. It imports no more than the reader of profiles: so this module, which is the observatory's alone, lies
+beside its package, whose import brings tornado and the templates along.
 """
 
 from __future__ import annotations

@@ -7,11 +7,9 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager
@@ -25,7 +23,6 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 PICTURES = ROOT / "build" / "artifacts"  # kept as an output of a CI run
 KEY = "canarykeys.the-key-of-the-servers-owner-must-be-nowhere"
-START_SECONDS = 60.0
 WAIT_MS = 30_000
 # JupyterLab runs as on a hub, for what holds there holds at the root too; the others show the root.
 BASE_URLS = {"lab": "/user/ada/", "notebook": "/", "voila": "/"}
@@ -138,7 +135,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(name, environment, directory):
+def serve(start_server, name, environment, directory):
     """Start one front end on a copy of the examples and wait until it answers."""
     base_url = BASE_URLS[name]
     root = directory / "examples"
@@ -158,44 +155,21 @@ def serve(name, environment, directory):
         command += [f"--IdentityProvider.token={token}"]
         ready = f"{url}api/status?token={token}"
     log = directory / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=root,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                urllib.request.urlopen(ready, timeout=5).close()
-                break
-            except OSError as error:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"{name} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}")
-                time.sleep(0.1)
+    where = {"cwd": root, "env": environment, "own_group": True, "patience": 15}
+    with start_server(command, ready, log, **where):
         yield FrontEnd(name, url, token, root, environment, log, base_url)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(15)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
 
 
 @pytest.fixture(scope="session")
-def front_ends(environment, tmp_path_factory):
+def front_ends(start_server, environment, tmp_path_factory):
     """Start each front end once, when it is first asked for by name."""
     running: dict[str, FrontEnd] = {}
     with ExitStack() as stack:
 
         def start(name):
             if name not in running:
-                running[name] = stack.enter_context(serve(name, environment, tmp_path_factory.mktemp(name)))
+                directory = tmp_path_factory.mktemp(name)
+                running[name] = stack.enter_context(serve(start_server, name, environment, directory))
             return running[name]
 
         yield start

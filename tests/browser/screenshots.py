@@ -37,7 +37,7 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
         environment = browsers.isolated(Path(directory) / "home")
         try:
-            with browsers.serve("lab", environment, Path(directory)) as lab:
+            with browsers.serve(shared.answering_server, "lab", environment, Path(directory)) as lab:
                 context = chromium.new_context(viewport={"width": 1400, "height": 1000}, device_scale_factor=1.25)
                 someone = browsers.Desk(context.new_page(), lab)
                 someone.open("quickstart.ipynb")

@@ -7,12 +7,9 @@ import json
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +20,6 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 USERS = ("ada", "bob")
 # Version 5 wants a newer Node than Debian stable has.
 PROXY = "configurable-http-proxy@4"
-START_SECONDS = 60.0
 WAIT_MS = 120_000  # on a busy machine a user's server takes its time
 # The other extensions installed here only cost time.
 _OTHERS = ("notebook", "voila", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
@@ -123,7 +119,7 @@ def _environment(home):
 
 
 @pytest.fixture(scope="session")
-def hub(proxy_command, tmp_path_factory):
+def hub(start_server, proxy_command, tmp_path_factory):
     """Start a hub with two users, each with a home that holds the examples."""
     if importlib.util.find_spec("jupyterhub") is None:
         _give_up("JupyterHub is not installed: pip install 'songbird-widgets[test]'.")
@@ -148,33 +144,13 @@ def hub(proxy_command, tmp_path_factory):
         "utf-8",
     )
     log = directory / "hub.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterhub", "-f", "hub.py"],
-            cwd=directory,
-            env=_environment(directory),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    command = [sys.executable, "-m", "jupyterhub", "-f", "hub.py"]
+    where = {"cwd": directory, "env": _environment(directory), "own_group": False, "patience": 30}
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                urllib.request.urlopen(f"{public}hub/health", timeout=5).close()
-                break
-            except OSError as error:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(f"JupyterHub did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}")
-                time.sleep(0.1)
-        yield Hub(public, password, homes, log)
+        with start_server(command, f"{public}hub/health", log, **where):
+            yield Hub(public, password, homes, log)
     finally:
-        # It ends its users' servers and its proxy; the local services outlive them on purpose.
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+        # The hub ends its users' servers and its proxy; the local services outlive them on purpose.
         for user in USERS:
             command = [sys.executable, "-m", "songbird_widgets", "stop"]
             subprocess.run(command, env=_environment(homes / user), check=False, capture_output=True, timeout=30)
