@@ -34,7 +34,7 @@ from .retry import Trouble
 from .secrecy import origin_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     import httpx
     from typing_extensions import Self
@@ -218,6 +218,7 @@ class _Lines:
     def _start(self) -> None:
         self._pid, self._lock, self._closed = os.getpid(), threading.Lock(), False
         self._pools: dict[str, Any] = {}
+        self._under_way = 0
 
     def _send_with(self, exchange: Exchange, content: Any) -> Any:
         """Return what there is to call, or to await, for an answer."""
@@ -228,12 +229,30 @@ class _Lines:
             return getattr(self.route.transport, self._handle)(_for_httpx(exchange, content))
         return getattr(self._pool(exchange.url), self._handle)(_for_httpcore(exchange, content))
 
-    def _pool(self, url: str) -> Any:
+    def _begin(self) -> None:
+        self._stay_in_process()
+        with self._lock:
+            if self._closed:
+                raise ConfigurationError("This client is closed.", advice="Make a new one.")
+            self._under_way += 1
+
+    def _unneeded(self, ended: int) -> list[Any]:
+        """Return the pools to close, now that an exchange has ended, or the client is closed."""
+        self._stay_in_process()
+        with self._lock:
+            self._under_way -= ended
+            self._closed |= not ended
+            if self._under_way or not self._closed:
+                return []  # a pool that is closed forgets, and so leaks, a connection that is being made
+            pools, self._pools = list(self._pools.values()), {}
+            return pools
+
+    def _stay_in_process(self) -> None:
         if self._pid != os.getpid():
             self._inherited = self._pools  # the parent's sockets stay its own: neither used nor closed here
             self._start()
-        if self._closed:
-            raise ConfigurationError("This client is closed.", advice="Make a new one.")
+
+    def _pool(self, url: str) -> Any:
         origin = origin_of(url).lower()
         with self._lock:
             if origin not in self._pools:
@@ -251,11 +270,6 @@ class _Lines:
             network_backend=self._backend,
         )
 
-    def _taken(self) -> list[Any]:
-        pools = list(self._pools.values()) if self._pid == os.getpid() else []
-        self._pools, self._closed = {}, True
-        return pools
-
 
 class Wire(_Lines):
     """Sends exchanges and waits for their answers; usable from many threads."""
@@ -267,17 +281,27 @@ class Wire(_Lines):
         """Return the answer, or why there is none; never raises for what a network can do."""
         with _Attempt(exchange, stopped) as attempt:
             content, body = exchange.content, bytearray()
-            response = self._send_with(exchange, content.chunks() if hasattr(content, "chunks") else content)
-            with contextlib.closing(response):
+            if hasattr(content, "chunks"):
+                content = content.chunks()
+            with self._in_use(), contextlib.closing(self._send_with(exchange, content)) as response:
                 for chunk in response.stream:
                     body += chunk
                     attempt.check(len(body))
             attempt.outcome = _reply(response, body)
         return attempt.outcome
 
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        self._begin()
+        try:
+            yield
+        finally:
+            for pool in self._unneeded(ended=1):
+                pool.close()
+
     def close(self) -> None:
-        """Close the connections that this client made."""
-        for pool in self._taken():
+        """Close the connections that this client made, once what is under way has ended."""
+        for pool in self._unneeded(ended=0):
             pool.close()
 
 
@@ -295,8 +319,9 @@ class AsyncWire(_Lines):
         # The deadline is a little later than httpcore's own, which know whether a connection was made.
         with _Attempt(exchange) as attempt, anyio.fail_after(exchange.seconds + 0.05):
             content, body = exchange.content, bytearray()
-            response = await self._send_with(exchange, _achunks(content) if hasattr(content, "chunks") else content)
-            async with contextlib.aclosing(response):
+            if hasattr(content, "chunks"):
+                content = _achunks(content)
+            async with self._in_use(), contextlib.aclosing(await self._send_with(exchange, content)) as response:
                 async for chunk in response.stream:
                     body += chunk
                     attempt.check(len(body))
@@ -314,9 +339,18 @@ class AsyncWire(_Lines):
         """Return a wire of one connection to each host: in a pool, each request is a search through all of them."""
         return AsyncWire(self.route, connections=1)
 
+    @contextlib.asynccontextmanager
+    async def _in_use(self) -> AsyncIterator[None]:
+        self._begin()
+        try:
+            yield
+        finally:
+            for pool in self._unneeded(ended=1):
+                await pool.aclose()
+
     async def aclose(self) -> None:
-        """Close the connections that this client made."""
-        for pool in self._taken():
+        """Close the connections that this client made, once what is under way has ended."""
+        for pool in self._unneeded(ended=0):
             await pool.aclose()
 
 

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -42,6 +43,76 @@ def test_async_connections_are_kept_and_closed(endpoint):
 
     asyncio.run(main())
     assert endpoint.idle()
+
+
+def slow(asked, go_on):
+    """Answer only when told to."""
+
+    def behave(_, seen):
+        if seen is not None:
+            asked.set()
+            go_on.wait(20)
+        return False
+
+    return behave
+
+
+def test_what_is_under_way_ends_before_its_connection_is_closed(serve):
+    asked, go_on = threading.Event(), threading.Event()
+    server = serve(slow(asked, go_on))
+    client = c.Songbird(server.endpoint, retries=0)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.create_session, "u")
+        assert asked.wait(20)
+        client.close()
+        with pytest.raises(c.ConfigurationError, match="closed"):
+            client.create_session("u")
+        go_on.set()
+        assert answer.result().id == SESSION
+    assert server.idle()
+
+
+def test_async_what_is_under_way_ends_before_its_connection_is_closed(serve):
+    asked, go_on = threading.Event(), threading.Event()
+    server = serve(slow(asked, go_on))
+
+    async def main():
+        client = c.AsyncSongbird(server.endpoint, retries=0)
+        answer = asyncio.create_task(client.create_session("u"))
+        assert await asyncio.to_thread(asked.wait, 20)
+        await client.aclose()
+        with pytest.raises(c.ConfigurationError, match="closed"):
+            await client.create_session("u")
+        go_on.set()
+        assert (await answer).id == SESSION
+
+    asyncio.run(main())
+    assert server.idle()
+
+
+def test_a_client_that_is_closed_while_it_connects_leaks_nothing(serve):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    connecting, greeting = threading.Event(), threading.Event()
+
+    class Late:
+        @staticmethod
+        def wrap_socket(sock, *, server_side):
+            connecting.set()
+            greeting.wait(20)
+            return context.wrap_socket(sock, server_side=server_side)
+
+    server = serve(context=Late)
+    client = c.Songbird(server.endpoint, retries=0, verify=False)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(client.create_session, "u")
+        assert connecting.wait(20)
+        client.close()
+        greeting.set()
+        assert answer.result().id == SESSION
+    assert server.idle()
+    del client, answer, pool
+    gc.collect()  # a socket that is left over warns, and a warning is an error
 
 
 def test_many_threads_share_a_client(endpoint):
