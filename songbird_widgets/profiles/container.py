@@ -11,7 +11,7 @@ import math
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import protobuf
 from .errors import ProfileError
@@ -29,8 +29,7 @@ _N, _D, _FREQUENT_ITEMS, _HLL, _KLL = 2, 3, 4, 5, 6
 _MAX_TIMESTAMP = 253_402_300_799_999  # the last ms of the year 9999: what a datetime can hold
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Rows of a column: all, null, NaN (which are counted among the nulls, too), infinite, and true."""
 
     n: int = 0
@@ -40,8 +39,7 @@ class Counts:
     true: int = 0
 
 
-@dataclass(frozen=True)
-class Types:
+class Types(NamedTuple):
     """Values of a column that are not null, by type."""
 
     integral: int = 0
@@ -52,7 +50,7 @@ class Types:
     tensor: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # freezing it would take as long as reading its counters
 class Column:
     """One column of a profile, as whylogs counted it.
 
@@ -411,7 +409,9 @@ class _ColumnReader:
         self.chunks = chunks
         self.offsets = offsets
         self.paths = paths
-        self.counters: dict[bytes, tuple[str, _Component]] = {}
+        # What entries said before, by their bytes; and whose double follows, by the first bytes of entries.
+        self.counters: dict[bytes, tuple[str, int]] = {}
+        self.doubles: dict[bytes, str] = {}
         # Most profiles hold nothing but simple metrics; then a column needs no sorting out.
         self.simple = not any(":" in path or path.startswith(_CONDITION) for path in paths.values())
         self.starts = sorted(place for places in offsets.values() for place in places)
@@ -450,62 +450,84 @@ class _ColumnReader:
                 f"but only {end - stop} follow.",
                 offset=stop,
             )
-        position, end = stop, stop + length
+        self._read_entries(stop, stop + length, components)
+
+    def _read_entries(self, position: int, end: int, components: dict[str, _Component]) -> None:
+        data, counters, doubles = self.data, self.counters, self.doubles
         while position < end:
-            # Most of a column are counters, short entries of which the same profile has many alike.
+            # Most of a column are counters, short entries of which the same profile has many alike, and means, which
+            # differ in their last eight bytes only.
             after = position + 2 + data[position + 1] if position + 1 < end else end
-            if data[position] == _ENTRY and after <= min(end, position + 2 + _LONGEST_COUNTER):
-                self._read_counter(data[position + 2 : after], position + 2, components)
-                position = after
-                continue
-            number, wire, first, position = next(protobuf.fields(data, position, end))
+            if after <= end:
+                if known := counters.get(data[position:after]):
+                    components[known[0]] = known[1]
+                    position = after
+                    continue
+                if path := doubles.get(data[position : position + _DOUBLE_AT]):
+                    components[path] = protobuf.double(data, position + _DOUBLE_AT)
+                    position = after
+                    continue
+            number, wire, first, last = next(protobuf.fields(data, position, end))
             if number == 1 and wire == DELIMITED:
-                self._read_component(data, first, position, components)
+                path, component = self._component(first, last)
+                if component is not None:
+                    components[path] = component
+                    self._remember(data[position:last], path, component)
+            position = last
 
-    def _read_counter(self, entry: bytes, offset: int, components: dict[str, _Component]) -> None:
-        known = self.counters.get(entry)
-        if known is not None:
-            components[known[0]] = known[1]
-            return
-        try:
-            path = self._read_component(entry, 0, len(entry), components)
-        except ProfileError as error:
-            raise ProfileError(error.reason, offset=offset) from error
-        found = components.get(path)
-        if type(found) is int and len(self.counters) < _MOST_COUNTERS:  # means and the like are each their own
-            self.counters[entry] = path, found
+    def _remember(self, entry: bytes, path: str, component: _Component) -> None:
+        if type(component) is int and len(entry) <= _LONGEST_COUNTER and len(self.counters) < _MOST_COUNTERS:
+            self.counters[entry] = path, component
+        elif type(component) is float and entry[:_DOUBLE_AT] == _DOUBLE_HEAD % entry[3:4]:
+            self.doubles[entry[:_DOUBLE_AT]] = path
 
-    def _read_component(self, data: bytes, first: int, last: int, components: dict[str, _Component]) -> str:
-        index = start = stop = 0
-        for number, wire, value, end in protobuf.fields(data, first, last):
-            if number == 1 and wire == VARINT:
-                index = value
-            elif number == 2 and wire == DELIMITED:  # noqa: PLR2004 - a map entry's value
-                start, stop = value, end
+    def _component(self, first: int, last: int) -> tuple[str, _Component | None]:
+        data = self.data
+        index, start, stop = _entry(data, first, last)
         path = self.paths.get(index)
         if path is None:
             raise ProfileError("The file is corrupt: a metric in it has no name.", offset=first)
+        component: _Component | None = None
         for number, wire, value, end in protobuf.fields(data, start, stop):
             if number == _N and wire == VARINT:
-                components[path] = protobuf.signed(value)
+                component = protobuf.signed(value)
             elif number == _D and wire == FIXED64:
-                components[path] = protobuf.double(data, value)
+                component = protobuf.double(data, value)
             elif number in _SKETCHES and wire == DELIMITED:
-                content = _sketch_bytes(data, value, end)
                 try:
-                    components[path] = _SKETCHES[number].read(content)
+                    component = _SKETCHES[number].read(_sketch_bytes(data, value, end))
                 except ProfileError as error:
                     raise ProfileError(error.reason, offset=value) from error
-        return path
+        return path, component
 
 
-# Columns of one profile say the same counts over and over (rows, zeros): those entries are read once.
-_ENTRY = 1 << 3 | DELIMITED  # the first byte of an entry of a map
-_LONGEST_COUNTER = 24
+_LONGEST_COUNTER = 26
 _MOST_COUNTERS = 4096
+_INDEX, _VALUE, _CONTENT = 1 << 3 | VARINT, 2 << 3 | DELIMITED, 1 << 3 | DELIMITED
+# How the entry of a double begins: 13 bytes, the path's number, and a message of a double.
+_DOUBLE_HEAD = bytes([1 << 3 | DELIMITED, 13, _INDEX]) + b"%b" + bytes([_VALUE, 9, _D << 3 | FIXED64])
+_DOUBLE_AT = 7
+_SHORTEST_ENTRY, _LARGEST_BYTE = 4, 0x7F  # of an entry's bytes, and of a varint of one byte
+
+
+def _entry(data: bytes, first: int, last: int) -> tuple[int, int, int]:
+    """Read an entry of a map from numbers to messages: the number, and the bounds of the message."""
+    # Nearly all are laid out like this: a number of one byte, then a message up to the end.
+    short = last - first >= _SHORTEST_ENTRY and data[first] == _INDEX and data[first + 1] <= _LARGEST_BYTE
+    if short and (start := protobuf.sole(data, first + 2, last, _VALUE)):
+        return data[first + 1], start, last
+    index = start = stop = 0
+    for number, wire, value, end in protobuf.fields(data, first, last):
+        if number == 1 and wire == VARINT:
+            index = value
+        elif number == 2 and wire == DELIMITED:  # noqa: PLR2004 - a map entry's value
+            start, stop = value, end
+    return index, start, stop
 
 
 def _sketch_bytes(data: bytes, first: int, last: int) -> bytes:
+    if start := protobuf.sole(data, first, last, _CONTENT):
+        return data[start:last]
     content = b""
     for number, wire, start, stop in protobuf.fields(data, first, last):
         if (number, wire) == (1, DELIMITED):

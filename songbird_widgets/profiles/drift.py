@@ -117,7 +117,7 @@ def compare_columns(baseline: Column | None, other: Column | None, *, verdict_on
     if baseline is None:
         return Drift("new", _ABSENT, ("The column is not in the baseline.",))
     found = Findings(verdict_only=verdict_only)
-    types = inferred_type(vars(baseline.types)), inferred_type(vars(other.types))
+    types = inferred_type(baseline.types._asdict()), inferred_type(other.types._asdict())
     compare_nulls(baseline, other, found)
     change = None
     if types[0] != types[1] and "unknown" not in types:

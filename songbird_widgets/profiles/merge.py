@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from .container import Column, Counts, Profile, Types
@@ -70,8 +69,8 @@ def merge_columns(columns: Sequence[Column]) -> Column:
     others = dict.fromkeys(name for column in columns for name in column.others)
     return Column(
         name=first.name,
-        counts=Counts(*_added(astuple(column.counts) for column in columns)),
-        types=Types(*_added(astuple(column.types) for column in columns)),
+        counts=Counts(*_added(column.counts for column in columns)),
+        types=Types(*_added(column.types for column in columns)),
         ints_min=min(smallest, default=None),
         ints_max=max(largest, default=None),
         mean=mean,

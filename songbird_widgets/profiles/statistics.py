@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,7 +90,7 @@ def column_statistics(column: Column) -> ColumnStatistics:
     """Sum up one column."""
     kll = column.kll if column.kll is not None and column.kll.n else None
     quantiles = dict(zip(QUANTILE_RANKS, kll.quantiles(QUANTILE_RANKS).tolist(), strict=True)) if kll else {}
-    types = asdict(column.types)
+    types = column.types._asdict()
     kind = inferred_type(types)
     values = sum(types.values())
     unique = column.cardinality

@@ -180,7 +180,8 @@ def numbers(values, *, null=0, kind="fractional", name="x"):
         minimum=float(array[0]) if n else np.nan,
         maximum=float(array[-1]) if n else np.nan,
         values=array,
-        weights=np.ones(n, np.int64),
+        levels=np.ones(1, np.int64),
+        counts=[n],
         rank_error=0.0,
     )
     with np.errstate(invalid="ignore", over="ignore"):

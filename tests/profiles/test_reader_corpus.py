@@ -57,8 +57,8 @@ def every_column(profile, figures):
 
 
 def check_counters(column, expected):
-    assert vars(column.counts) == expected.get("counts", vars(column.counts))
-    assert vars(column.types) == expected.get("types", vars(column.types))
+    assert column.counts._asdict() == expected.get("counts", column.counts._asdict())
+    assert column.types._asdict() == expected.get("types", column.types._asdict())
     bounds = expected.get("ints")
     if bounds is None or bounds["max"] < bounds["min"]:  # whylogs begins so
         assert (column.ints_min, column.ints_max) == (None, None)

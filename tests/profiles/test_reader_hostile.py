@@ -197,6 +197,29 @@ def test_a_column_in_two_chunks_is_one():
     assert (counts.n, counts.null) == (7, 3)
 
 
+def test_what_one_column_says_is_not_read_into_another():
+    # Entries that look alike are read once: one without a value, after one with a value, says nothing all the same.
+    first = chunk(field(2, 7)) + chunk(b"")
+    second = chunk(b"")
+    columns = made({"a": (0, len(chunk(field(2, 7)))), "b": (len(first),)}, first + second)
+    profile = read_profile(columns)
+    assert profile.column("a").counts.n == 7
+    assert profile.column("b").counts.n == 0
+    assert profile.column("a").counts.n == 7
+
+
+def test_alike_entries_of_doubles_and_counters_are_read_each():
+    def mean(value):
+        return bytes([25]) + struct.pack("<d", value)
+
+    paths = ("distribution/mean", "distribution/m2", "counts/n")
+    parts = [chunk(mean(i), mean(-i), field(2, 7)) for i in range(3)] + [chunk(field(2, 8), mean(9), mean(2))]
+    starts = [sum(map(len, parts[:i])) for i in range(4)]
+    profile = read_profile(made({f"c{i}": (start,) for i, start in enumerate(starts)}, b"".join(parts), paths))
+    found = [(c.mean, c.m2, c.counts.n) for c in map(profile.column, profile.column_names)]
+    assert found == [(0, 0, 7), (1, -1, 7), (2, -2, 7), (8, 9, 2)]
+
+
 @pytest.mark.parametrize("length", [10**6, 2**31, 2**63])
 def test_a_lying_length_is_refused_where_it_stands(length):
     with pytest.raises(ProfileError, match="begins here") as caught:

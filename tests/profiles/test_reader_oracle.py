@@ -37,8 +37,8 @@ def test_counts_types_and_integer_bounds_are_equal(pair):
     profile, figures = pair
     for name, expected in figures.items():
         column = profile.column(name)
-        assert vars(column.counts) == expected["counts"]
-        assert vars(column.types) == expected["types"]
+        assert column.counts._asdict() == expected["counts"]
+        assert column.types._asdict() == expected["types"]
         bounds = expected.get("ints")
         if bounds is None or bounds[0] < bounds[1]:  # whylogs begins with max < min
             assert column.ints_max is None

@@ -35,7 +35,8 @@ def numbers(*values, weight=1):
         minimum=float(array[0]),
         maximum=float(array[-1]),
         values=array,
-        weights=np.full(len(array), weight),
+        levels=np.array([weight]),
+        counts=[len(array)],
         rank_error=0.0,
     )
     return Column("x", Counts(n=kll.n), Types(fractional=kll.n), mean=0.0, m2=0.0, kll=kll)

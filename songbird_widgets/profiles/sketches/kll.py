@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from struct import Struct
+from struct import Struct, unpack_from
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,9 +27,9 @@ _KLL_FAMILY = 15
 _KLL_EMPTY, _KLL_SINGLE = 1, 4
 _KLL_BODY = Struct("<QHB")  # n, min_k, number of levels, from byte 8
 _KLL_MIN_K, _KLL_MAX_LEVELS = 8, 61
+_ENDS = Struct("<dd")
 _WHYLOGS_PREAMBLE_INTS = 6
 _EMPTY_FLOATS: Floats = np.empty(0, dtype=np.float64)
-_EMPTY_INTS: Ints = np.empty(0, dtype=np.int64)
 
 
 def _level_capacity(k: int, depth: int) -> int:
@@ -65,7 +65,7 @@ class KllSketch:
         (https://datasketches.apache.org/docs/KLL/KLLAccuracyAndSize.html).
     """
 
-    __slots__ = ("__dict__", "_values", "_weights", "k", "max", "min", "n", "rank_error")
+    __slots__ = ("__dict__", "_counts", "_levels", "_values", "k", "max", "min", "n", "rank_error")
 
     def __init__(
         self,
@@ -75,7 +75,8 @@ class KllSketch:
         minimum: float,
         maximum: float,
         values: Floats,
-        weights: Ints,
+        levels: Ints,
+        counts: Sequence[int],
         rank_error: float,
     ) -> None:
         self.n = n
@@ -84,7 +85,9 @@ class KllSketch:
         self.max = maximum
         self.rank_error = rank_error
         self._values = values
-        self._weights = weights
+        # The weight of each level, and how many of the values, in their order, belong to it.
+        self._levels = levels
+        self._counts = counts
 
     @classmethod
     def read(cls, data: bytes) -> KllSketch:
@@ -104,7 +107,8 @@ class KllSketch:
                 minimum=math.nan,
                 maximum=math.nan,
                 values=_EMPTY_FLOATS,
-                weights=_EMPTY_INTS,
+                levels=_POWERS[:0],
+                counts=(),
                 rank_error=0.0,
             )
         if flags & _KLL_SINGLE:
@@ -118,7 +122,8 @@ class KllSketch:
                 minimum=only,
                 maximum=only,
                 values=values,
-                weights=np.ones(1, np.int64),
+                levels=_POWERS[:1],
+                counts=(1,),
                 rank_error=0.0,
             )
         return cls._read_full(data, k, m, 24 if preamble == _WHYLOGS_PREAMBLE_INTS else 20)
@@ -130,7 +135,7 @@ class KllSketch:
         n, min_k, levels = _KLL_BODY.unpack_from(data, 8)
         if not 1 <= levels <= _KLL_MAX_LEVELS or len(data) < start + 4 * levels + 16 or min_k < _KLL_MIN_K:
             raise corrupt("a KLL sketch has impossible levels")
-        bounds = [*np.frombuffer(data, "<u4", levels, start).tolist(), _total_capacity(k, m, levels)]
+        bounds = [*unpack_from(f"<{levels}I", data, start), _total_capacity(k, m, levels)]
         retained = bounds[-1] - bounds[0]
         # The weights are powers of two by level; they tell at once whether the levels are what the writer
         # meant.
@@ -143,14 +148,20 @@ class KllSketch:
         if weight != n or n == 0:
             raise corrupt("a KLL sketch's weights do not add up to its count")
         start += 4 * levels
-        ends = _doubles(data, start, 2)
-        minimum, maximum = float(ends[0]), float(ends[1])
+        minimum, maximum = _ENDS.unpack_from(data, start)
         values = _doubles(data, start + 16, retained)
         if not (minimum <= values.min() and values.max() <= maximum):  # false for NaN, too
             raise corrupt("a KLL sketch holds numbers beyond its minimum and maximum, or NaN")
-        weights = _POWERS[:levels].repeat(counts)
-        error = 2.296 / min_k**0.9723 if levels > 1 else 0.0
-        return cls(n=n, k=k, minimum=minimum, maximum=maximum, values=values, weights=weights, rank_error=error)
+        return cls(
+            n=n,
+            k=k,
+            minimum=minimum,
+            maximum=maximum,
+            values=values,
+            levels=_POWERS[:levels],
+            counts=counts,
+            rank_error=2.296 / min_k**0.9723 if levels > 1 else 0.0,
+        )
 
     @classmethod
     def union(cls, sketches: Sequence[KllSketch]) -> KllSketch:
@@ -169,7 +180,8 @@ class KllSketch:
             minimum=min(part.min for part in parts),
             maximum=max(part.max for part in parts),
             values=np.concatenate([part._values for part in parts]),  # noqa: SLF001 - the same class
-            weights=np.concatenate([part._weights for part in parts]),  # noqa: SLF001 - the same class
+            levels=np.concatenate([part._levels for part in parts]),  # noqa: SLF001 - the same class
+            counts=[count for part in parts for count in part._counts],  # noqa: SLF001 - the same class
             rank_error=sum(part.n / n * part.rank_error for part in parts),
         )
 
@@ -180,7 +192,7 @@ class KllSketch:
         if (items[1:] == items[:-1]).any():
             # Quantiles depend on the order of equal items: it is that of their levels. Such a sort takes twice as long.
             order = self._values.argsort(kind="stable")
-        weights = self._weights[order]
+        weights = self._levels.repeat(self._counts)[order]
         cumulative = np.zeros(len(weights) + 1, np.int64)
         np.cumsum(weights, out=cumulative[1:])
         return items, weights, cumulative
