@@ -472,11 +472,12 @@ class _ColumnReader:
                 path, component = self._component(first, last)
                 if component is not None:
                     components[path] = component
-                    self._remember(data[position:last], path, component)
+                    if last - position <= _LONGEST_COUNTER:
+                        self._remember(data[position:last], path, component)
             position = last
 
     def _remember(self, entry: bytes, path: str, component: _Component) -> None:
-        if type(component) is int and len(entry) <= _LONGEST_COUNTER and len(self.counters) < _MOST_COUNTERS:
+        if type(component) is int and len(self.counters) < _MOST_COUNTERS:
             self.counters[entry] = path, component
         elif type(component) is float and entry[:_DOUBLE_AT] == _DOUBLE_HEAD % entry[3:4]:
             self.doubles[entry[:_DOUBLE_AT]] = path
