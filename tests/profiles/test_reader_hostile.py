@@ -279,6 +279,11 @@ def kll(n: int, levels: tuple[int, ...], items: tuple[float, ...], k: int = 1024
             4,
             items_sketch(1, 5, struct.pack("<q", 5), struct.pack("<I", 1) + b"\xff"),
         ),
+        (
+            "frequent_items/frequent_strings",
+            4,
+            items_sketch(2, 5, struct.pack("<qq", 3, 2), (struct.pack("<I", 1) + b"a") * 2),
+        ),
         ("cardinality/hll", 5, hll_list(200)),
         ("cardinality/hll", 5, hll_list(0, lg_k=63)),
         ("cardinality/hll", 5, bytes([10, 1, 7, 21, 0, 8, 0, 2]) + bytes(40)),

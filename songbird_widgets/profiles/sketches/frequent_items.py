@@ -99,6 +99,8 @@ class FrequentItemsSketch:
         if total > _INT64_MAX or offset > total or (count and (weights.min() <= 0 or weights.max() > total)):
             raise corrupt("a frequent items sketch has impossible counts")
         values = _strings(data[start:], count)
+        if len(frozenset(values)) < count:
+            raise corrupt("a frequent items sketch counts a value twice")
         return cls(values, weights, offset=offset, total=total, lg_size=data[4], lg_most=data[3])
 
     @classmethod
