@@ -103,7 +103,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
         environment = browsers.isolated(Path(home) / "home")
-        with browsers.serve("lab", environment, Path(home)) as lab:
+        with browsers.serve(shared.answering_server, "lab", environment, Path(home)) as lab:
             page = chromium.new_context(viewport={"width": 1400, "height": 1600}).new_page()
             someone = browsers.Desk(page, lab)
             panel_and_link(someone, rounds)
