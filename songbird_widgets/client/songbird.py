@@ -134,7 +134,7 @@ class Songbird(_Client):
         self.close()
 
     def close(self) -> None:
-        """Close the connections that this client made."""
+        """Close the connections that this client made, once what is under way has ended; it sends nothing more."""
         if self._owner and self._wires:
             cast("Wire", self._wire()).close()
 
@@ -275,7 +275,7 @@ class AsyncSongbird(_Client):
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connections that this client made."""
+        """Close the connections that this client made, once what is under way has ended; it sends nothing more."""
         if self._owner and self._wires:
             await cast("AsyncWire", self._wire()).aclose()
 

@@ -502,7 +502,7 @@ class _ColumnReader:
         return path, component
 
 
-_LONGEST_COUNTER = 26
+_LONGEST_COUNTER = 26  # bytes of an entry that is remembered
 _MOST_COUNTERS = 4096
 _INDEX, _VALUE, _CONTENT = 1 << 3 | VARINT, 2 << 3 | DELIMITED, 1 << 3 | DELIMITED
 # How the entry of a double begins: 13 bytes, the path's number, and a message of a double.
