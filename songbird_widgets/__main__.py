@@ -104,7 +104,8 @@ def _fail(message: str) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .jupyter import demo, local_service  # noqa: PLC0415 - each command loads only what it needs
+    from .jupyter import demo  # noqa: PLC0415 - each command loads only what it needs
+    from .local import local_service  # noqa: PLC0415
 
     try:
         return demo.run(voila=options.voila, port=options.port, browser=not options.no_browser)
@@ -119,7 +120,7 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from .jupyter import local_service  # noqa: PLC0415
+    from .local import local_service  # noqa: PLC0415
 
     service = local_service.find()
     if service is None:
@@ -138,7 +139,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _stop(_: argparse.Namespace) -> int:
-    from .jupyter import local_service  # noqa: PLC0415
+    from .local import local_service  # noqa: PLC0415
 
     print("The local service has ended." if local_service.stop() else "The local service was not running.")
     return 0
@@ -146,7 +147,7 @@ def _stop(_: argparse.Namespace) -> int:
 
 def _upload(options: argparse.Namespace) -> int:
     from .client import SongbirdError  # noqa: PLC0415
-    from .jupyter.local_service import LocalServiceError  # noqa: PLC0415
+    from .local.local_service import LocalServiceError  # noqa: PLC0415
     from .session import Session, SessionError  # noqa: PLC0415
 
     if not options.files and not options.reference:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 
 PROFILES = Path(__file__).parents[1] / "examples" / "profiles"
 COMMAND = [sys.executable, "-W", "error", "-m", "songbird_widgets"]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from songbird_widgets.jupyter import local_service
 from songbird_widgets.jupyter.demo import DemoError, copy_examples, run
+from songbird_widgets.local import local_service
 
 
 @pytest.fixture(autouse=True)

@@ -16,21 +16,13 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 # What each room may import of ours, by prefix. The root modules (__init__, __main__) may import any room.
 MAY_IMPORT = {
-    "client": {"client"},
     "profiles": {"profiles"},
-    "session": {"session", "client", "profiles", "jupyter"},
-    "panels": {"panels", "session", "client", "profiles", "jupyter"},
-    "service": {"service", "profiles", "client.models"},
-    "jupyter": {"jupyter"},
-}
-# Single upward calls, each inside one function and each for one reason.
-EXCEPTIONS = {
-    # the last default of the endpoint is the local service
-    ("client/configuration.py", "jupyter.local_service"),
-    # whoever starts the service and the service itself read the same two small files
-    ("jupyter/local_service.py", "service.identity"),
-    # %songbird is a Session spoken to in a cell
-    ("jupyter/magics.py", "session"),
+    "local": {"local"},
+    "client": {"client", "local"},
+    "session": {"session", "client", "profiles", "local"},
+    "panels": {"panels", "session", "client", "profiles", "local"},
+    "service": {"service", "profiles", "client.models", "local.identity"},
+    "jupyter": {"jupyter", "panels", "session", "service", "client", "profiles", "local"},
 }
 OUTSIDE = {
     "httpx": {"client/transport.py"},
@@ -81,7 +73,6 @@ def test_a_module_imports_only_what_its_room_may(path):
         allowed = any(inner == prefix or inner.startswith(f"{prefix}.") for prefix in MAY_IMPORT[room])
         # `from .. import client` names the room alone; `from ..client import models` is what the service may
         allowed |= any(prefix.startswith(f"{inner}.") for prefix in MAY_IMPORT[room])
-        allowed |= any(name == file and inner.startswith(prefix) for file, prefix in EXCEPTIONS)
         assert allowed, f"{name} imports {module}"
 
 

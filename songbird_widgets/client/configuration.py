@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 from functools import cached_property
@@ -76,9 +75,9 @@ def configure(
     key = None if api_key is None else checked_key(api_key, key_source)
     patience, extra = _retry(retries), _headers(headers)
     if endpoint is None:
-        # The one place where the client knows of a room beside it.
-        local_service = importlib.import_module("songbird_widgets.jupyter.local_service")
-        endpoint, source = str(local_service.ensure().endpoint), "the local service"
+        from ..local import local_service  # noqa: PLC0415 - only who names no endpoint needs it
+
+        endpoint, source = local_service.ensure().endpoint, "the local service"
     return Settings(_checked_endpoint(endpoint, source), key, _seconds(timeout), patience, extra)
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from . import local_service
+from songbird_widgets.local import local_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable

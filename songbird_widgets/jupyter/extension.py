@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from . import discovery
+from songbird_widgets.local import discovery
+
 from .relay import handlers
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from tornado.httputil import parse_response_start_line
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.web import authenticated
 
-from . import local_service
+from songbird_widgets.local import local_service
 
 if TYPE_CHECKING:
     from asyncio import Future

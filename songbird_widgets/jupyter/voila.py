@@ -11,7 +11,8 @@ from typing import Any
 
 from voila.app import Voila  # type: ignore[import-untyped]
 
-from . import discovery
+from songbird_widgets.local import discovery
+
 from .relay import handlers
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from ..jupyter import discovery
+from ..local import discovery
 from ..session.jobs import Lane
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import ipywidgets  # type: ignore[import-untyped]  # it ships no types
 
-from ..jupyter import discovery
+from ..local import discovery
 from .add_panel import AddPanel
 from .claim_panel import ClaimPanel
 from .link_panel import LinkPanel

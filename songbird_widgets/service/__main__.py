@@ -1,6 +1,6 @@
 """The process of the local service: ``python -m songbird_widgets.service --data-dir DIR --idle-seconds N``.
 
-`songbird_widgets.jupyter.local_service` starts it; people start ``songbird-widgets serve``.
+`songbird_widgets.local.local_service` starts it; people start ``songbird-widgets serve``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging.handlers
 import sys
 from pathlib import Path
 
-from .identity import LOG_FILE, LocalServiceError
+from songbird_widgets.local.identity import LOG_FILE, LocalServiceError
 
 
 def main() -> int:

@@ -2,7 +2,7 @@
 
 `make_app` builds the tornado application over a data directory; `serve` serves it on loopback until it is
 told to stop. ``songbird-widgets serve`` does so in the foreground through `run`, and the local service, which
-`songbird_widgets.jupyter.local_service` starts as ``python -m songbird_widgets.service``, detached.
+`songbird_widgets.local.local_service` starts as ``python -m songbird_widgets.service``, detached.
 """
 
 from __future__ import annotations
@@ -31,12 +31,7 @@ from tornado.httpserver import HTTPServer
 from tornado.web import url
 
 from songbird_widgets import __version__
-
-from . import sessions, uploads
-from .blobs import Blobs
-from .errors import BadRequest, Forbidden, Internal, ServiceError
-from .handler import Handler, Refusal, UnknownAddress, log_access, logger
-from .identity import (
+from songbird_widgets.local.identity import (
     IDENTITY_FILE,
     INSTANCE_LOCK,
     Identity,
@@ -45,6 +40,11 @@ from .identity import (
     default_data_dir,
     make_private_dir,
 )
+
+from . import sessions, uploads
+from .blobs import Blobs
+from .errors import BadRequest, Forbidden, Internal, ServiceError
+from .handler import Handler, Refusal, UnknownAddress, log_access, logger
 from .metadata import Metadata
 from .uploads import UploadSigner
 

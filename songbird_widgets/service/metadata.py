@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import sqlalchemy as sa
 
+from songbird_widgets.local.identity import LocalServiceError, random_text
+
 from .errors import Forbidden, Gone, NotFound, Unauthorized
-from .identity import LocalServiceError, random_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..client.errors import ConfigurationError, EndpointUnreachable, SessionExpired
 from ..client.retry import Retry
 from ..client.secrecy import origin_of
-from ..jupyter import discovery, local_service
+from ..local import discovery, local_service
 from .errors import SessionError
 from .links import ObservatoryLink, followable, under
 

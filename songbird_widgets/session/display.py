@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..jupyter import discovery
+from ..local import discovery
 from .jobs import Lane
 from .links import anchor
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
-from ..jupyter import local_service
+from ..local import local_service
 from .contents import Content
 from .ledger import Ledger, LedgerEntry, LedgerError, LedgerSession
 

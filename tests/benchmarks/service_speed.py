@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from songbird_widgets.client import ProfileUpload, Songbird, upload_profiles
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.profiles import read_profile
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"

@@ -23,7 +23,7 @@ HOSTILE = [
 ]
 ELSEWHERE = """
 import os, sys
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 session = Session(session_id=sys.argv[1])
 session.add(sys.argv[2], alias="from-another-kernel")

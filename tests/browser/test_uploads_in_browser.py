@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 
 KERNEL = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 import pickle
-import sys
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
 from songbird_widgets import client as c
+from songbird_widgets.local import local_service
 
 
 def test_arguments_come_first(monkeypatch):
@@ -35,9 +35,8 @@ def test_then_the_environment(monkeypatch, client):
 
 def test_then_the_local_service(monkeypatch, endpoint):
     asked = []
-    module = ModuleType("local_service")
-    module.ensure = lambda: asked.append(1) or SimpleNamespace(endpoint=endpoint.endpoint)
-    monkeypatch.setitem(sys.modules, "songbird_widgets.jupyter.local_service", module)
+    running = SimpleNamespace(endpoint=endpoint.endpoint)
+    monkeypatch.setattr(local_service, "ensure", lambda: asked.append(1) or running)
     with pytest.raises(c.ConfigurationError):
         c.Songbird(api_key="not good")
     assert not asked, "nothing is started for a client that cannot be"

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-KEY = "from songbird_widgets.jupyter import local_service as s; print(s.organization_key(), end='')"
+KEY = "from songbird_widgets.local import local_service as s; print(s.organization_key(), end='')"
 
 
 def run_quickstart(page, hub, user):

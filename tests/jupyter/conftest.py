@@ -48,7 +48,7 @@ def environment(tmp_path_factory):
 
 
 def stop_service(environment):
-    code = "from songbird_widgets.jupyter import local_service; local_service.stop()"
+    code = "from songbird_widgets.local import local_service; local_service.stop()"
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 
 
@@ -58,7 +58,7 @@ def uploaded(environment):
     code = f"""
 import json
 from songbird_widgets.session import Session
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 session = Session()
 session.add({str(PROFILES / "reference-july.bin")!r}, alias="july")
 session.add({str(PROFILES / "batch-2013-07-08.bin")!r})

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from songbird_widgets.jupyter import discovery
+from songbird_widgets.local import discovery
 
 VARIABLES = (
     "COLAB_RELEASE_TAG",
@@ -119,9 +119,9 @@ def test_a_record_of_a_server_that_has_no_relay(monkeypatch, tmp_path, record):
 )
 def test_a_front_end_that_wants_more_says_so(starting, variables, front_end, words, label):
     with starting(**variables) as (kernel, _):
-        shown = kernel.run(
-            "import songbird_widgets as sw\nfrom songbird_widgets.jupyter import discovery\nsw.Session()"
-        )[-1][1]["data"]
+        shown = kernel.run("import songbird_widgets as sw\nfrom songbird_widgets.local import discovery\nsw.Session()")[
+            -1
+        ][1]["data"]
         for text in (shown["text/plain"], html.unescape(shown["text/html"])):
             assert all(some in text for some in words)
         assert kernel.says("print(discovery.front_end(), end='')") == front_end

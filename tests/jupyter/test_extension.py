@@ -150,7 +150,7 @@ def test_the_service_sees_nothing_of_jupyters_login_and_its_failures_are_pages(s
         thread = threading.Thread(target=service.serve_forever)
         thread.start()
         program = textwrap.dedent(f"""
-            from songbird_widgets.jupyter import local_service
+            from songbird_widgets.local import local_service
             answers = 4
             class Found:
                 origin = "http://127.0.0.1:{service.server_port}"
@@ -227,7 +227,7 @@ _LINKING = """
 import os
 from pathlib import Path
 from songbird_widgets.session import Session
-from songbird_widgets.jupyter import discovery
+from songbird_widgets.local import discovery
 session = Session()
 session.add(os.environ["TEST_PROFILE"], alias="july")
 session.upload()

@@ -114,7 +114,7 @@ def test_a_restarted_kernel_finishes_what_was_begun(starting):
             "session.add(P / 'batch-2013-07-08.bin')\nsession.upload()\n"
             # bytes that are in no file, and a service that is not there
             "session.add((P / 'batch-2013-07-09.bin').read_bytes())\n"
-            "from songbird_widgets.jupyter import local_service\n"
+            "from songbird_widgets.local import local_service\n"
             "ensure = local_service.ensure\n"
             "def broken(): raise local_service.LocalServiceError('not now')\n"
             "local_service.ensure = broken; local_service.stop()\n"

@@ -92,7 +92,7 @@ def test_an_exported_notebook_has_the_table_and_a_link_that_opens(exported):
 
 
 def test_an_exported_notebook_tells_no_secret(exported, environment):
-    code = "from songbird_widgets.jupyter import local_service as s; import json;"
+    code = "from songbird_widgets.local import local_service as s; import json;"
     code += "print(json.dumps([s.ensure().endpoint.rpartition('/')[2], s.organization_key()]))"
     said = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
     for secret in (KEY, KEY.partition(".")[2], *json.loads(said.stdout)):
@@ -108,7 +108,7 @@ def test_an_exported_notebook_tells_no_secret(exported, environment):
 def kernel(starting):
     with starting() as (kernel, _):
         kernel.run(
-            "import songbird_widgets as sw\nfrom songbird_widgets.jupyter import local_service\n"
+            "import songbird_widgets as sw\nfrom songbird_widgets.local import local_service\n"
             "from songbird_widgets.session import display\n"
             f"session = sw.Session()\nsession.add({str(PROFILES / 'batch-2013-07-08.bin')!r})\n"
             f"session.add({str(PROFILES / 'reference-july.bin')!r}, alias='july')"

@@ -20,7 +20,7 @@ def voila(serve_voila, tmp_path_factory):
     cells = [
         nbformat.v4.new_code_cell(
             "from songbird_widgets.session import Session\n"
-            "from songbird_widgets.jupyter import discovery\n"
+            "from songbird_widgets.local import discovery\n"
             "session = Session()\n"
             f"session.add({str(PROFILES / 'reference-july.bin')!r}, alias='july')\n"
             "session.upload();\n"

@@ -9,7 +9,7 @@ import comm
 import pytest
 from comm.base_comm import BaseComm
 
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"

@@ -12,7 +12,7 @@ import pytest
 
 import songbird_widgets
 from songbird_widgets import panels
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 
 ROOT = Path(songbird_widgets.__file__).parent
 STATIC = ROOT / "panels" / "static"

@@ -14,7 +14,7 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.service.app import Application, close_app, make_app
 
 JULY_8 = 1_373_241_600_000

@@ -21,11 +21,11 @@ import httpx
 import psutil
 import pytest
 
-from songbird_widgets.jupyter import local_service
-from songbird_widgets.jupyter.local_service import LocalServiceError
-from songbird_widgets.service.identity import Identity, Record
+from songbird_widgets.local import local_service
+from songbird_widgets.local.identity import Identity, Record
+from songbird_widgets.local.local_service import LocalServiceError
 
-STARTER = "from songbird_widgets.jupyter import local_service; print(local_service.ensure().pid)"
+STARTER = "from songbird_widgets.local import local_service; print(local_service.ensure().pid)"
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and modes")
 
@@ -492,7 +492,7 @@ def test_a_foreground_service_is_found_like_a_detached_one(home):
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("jupyter.local_service", {"httpx", "tornado", "sqlalchemy", "numpy", "msgspec"}),
+        ("local.local_service", {"httpx", "tornado", "sqlalchemy", "numpy", "msgspec"}),
         ("service.app", {"httpx", "httpcore", "numpy", "jinja2", "IPython", "traitlets"}),
     ],
 )

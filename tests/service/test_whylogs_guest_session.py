@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.profiles import read_profile
 
 SCRIPT = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"

@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 
 from songbird_widgets.client import SessionExpired
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.session import AddError, SelectionError, Session, SessionError
 
 

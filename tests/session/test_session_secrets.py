@@ -11,7 +11,7 @@ import traceback
 import pytest
 
 from songbird_widgets.client import SongbirdError
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 
 KEY = "canarykey0.CANARYsecretCANARYsecretCANARY"

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from songbird_widgets.client import EndpointUnreachable, ResponseError, Songbird, SongbirdError
-from songbird_widgets.jupyter import local_service
+from songbird_widgets.local import local_service
 from songbird_widgets.session import Session, SessionError
 from songbird_widgets.session import connection as connection_module
 

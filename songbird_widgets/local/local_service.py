@@ -27,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 
 from songbird_widgets import __version__
-from songbird_widgets.service.identity import (
+
+from .identity import (
     INSTANCE_LOCK,
     LOG_FILE,
     Identity,
