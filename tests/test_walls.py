@@ -19,10 +19,11 @@ MAY_IMPORT = {
     "profiles": {"profiles"},
     "local": {"local"},
     "client": {"client", "local"},
+    "observatory": {"observatory", "profiles"},
     "session": {"session", "client", "profiles", "local"},
     "panels": {"panels", "session", "client", "profiles", "local"},
-    "service": {"service", "profiles", "client.models", "local.identity"},
-    "jupyter": {"jupyter", "panels", "session", "service", "client", "profiles", "local"},
+    "service": {"service", "observatory", "profiles", "client.models", "local.identity"},
+    "jupyter": {"jupyter", "panels", "session", "service", "observatory", "client", "profiles", "local"},
 }
 OUTSIDE = {
     "httpx": {"client/transport.py"},
@@ -30,6 +31,7 @@ OUTSIDE = {
     "ipywidgets": {"panels"},
     "anywidget": {"panels"},
     "sqlalchemy": {"service"},
+    "jinja2": {"observatory"},
 }
 
 

@@ -98,11 +98,11 @@ class Application(web.Application):
         """
         if not self._has_observatory:
             try:
-                from . import observatory  # noqa: PLC0415 (for the reason above)
+                from . import page_handlers  # noqa: PLC0415 (for the reason above)
             except ImportError:  # a broken installation; uploads go on
                 logger.exception("the observatory cannot be loaded")
                 raise Internal("The observatory cannot be loaded; the service's log says why.") from None
-            self.add_handlers(".*", observatory.routes())
+            self.add_handlers(".*", page_handlers.routes())
             self._has_observatory = True
 
     def is_busy(self) -> bool:
@@ -416,7 +416,7 @@ async def _preload(app: Application) -> None:
 
 
 def _prepare_observatory() -> None:
-    importlib.import_module("songbird_widgets.service.observatory").prepare()
+    importlib.import_module("songbird_widgets.service.page_handlers").prepare()
 
 
 async def _finish(app: Application) -> None:

@@ -10,9 +10,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from bs4 import BeautifulSoup
 
+from songbird_widgets.observatory.comparison import Comparison, Library
+from songbird_widgets.observatory.sides import Outline, Side
 from songbird_widgets.profiles import read_profile
-from songbird_widgets.service.observatory.comparison import Comparison, Library
-from songbird_widgets.service.observatory.loading import Outline, Shelf, Side
+from songbird_widgets.service.loading import Shelf
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from songbird_widgets.service.observatory import formatting
+from songbird_widgets.observatory import formatting
 
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
 JULY_8, DAY_MS = 1373241600000, 86_400_000

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from songbird_widgets.service.observatory import formatting as f
+from songbird_widgets.observatory import formatting as f
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from songbird_widgets.service.observatory.query import PageQuery, parse
+from songbird_widgets.observatory.query import PageQuery, parse
 
 TOKEN = "session-0123456789"
 

@@ -11,8 +11,8 @@ import psutil
 import pytest
 from bs4 import BeautifulSoup
 
+from songbird_widgets.observatory.survey import Surveyors, look
 from songbird_widgets.profiles import column_statistics, compare_profiles, read_profile
-from songbird_widgets.service.survey import Surveyors, look
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_file_that_went_away_is_an_error_and_no_hang(surveyors, files, expecte
 
 
 PARENT = """
-from songbird_widgets.service.survey import Surveyors
+from songbird_widgets.observatory.survey import Surveyors
 surveyors = Surveyors()
 surveyors.start()
 print(*(helper.pid for helper in surveyors._helpers), flush=True)

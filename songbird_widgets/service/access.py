@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from ..errors import Gone, NotFound
-from . import formatting, problems
-from .problems import PageProblem
+from songbird_widgets.observatory import formatting
+from songbird_widgets.observatory.problems import PageProblem, Problem, not_found
+
+from .errors import Gone, NotFound, ServiceError
 
 if TYPE_CHECKING:
-    from ..metadata import Metadata
+    from .metadata import Metadata
 
 COOKIE = "songbird_organization"
 """Holds the signed id of the organization whose key was given; never the key."""
@@ -56,7 +58,7 @@ def guest(metadata: Metadata, token: str) -> Viewer:
     try:
         session = metadata.session(token)
     except (NotFound, Gone) as error:
-        raise PageProblem(problems.of_session(error), sign_in=isinstance(error, Gone)) from None
+        raise PageProblem(session_problem(error), sign_in=isinstance(error, Gone)) from None
     return Viewer(session.org_id, session.dataset_id)
 
 
@@ -78,11 +80,11 @@ def member(metadata: Metadata, key: str | None, cookie: bytes | None) -> Viewer:
     if key is not None:
         org_id = metadata.organization_for_key(key)
         if org_id is None:
-            raise PageProblem(problems.WRONG_KEY, sign_in=True)
+            raise PageProblem(WRONG_KEY, sign_in=True)
         return Viewer(org_id)
     if cookie:
         return Viewer(cookie.decode())
-    raise PageProblem(problems.NO_ACCESS, sign_in=True)
+    raise PageProblem(NO_ACCESS, sign_in=True)
 
 
 def check_dataset(metadata: Metadata, viewer: Viewer, dataset_id: str) -> None:
@@ -96,7 +98,7 @@ def check_dataset(metadata: Metadata, viewer: Viewer, dataset_id: str) -> None:
     known = {viewer.dataset_id} if viewer.guest else {row.id for row in metadata.datasets(viewer.org_id)}
     if dataset_id not in known:
         raise PageProblem(
-            problems.not_found(
+            not_found(
                 "There is no such dataset",
                 f"Nothing here is called {formatting.clipped(dataset_id, 60)}.",
                 "Open the link as it was given, or start from the organization's page.",
@@ -113,4 +115,40 @@ def check_organization(viewer: Viewer, org_id: str) -> None:
         When it is another's.
     """
     if not hmac.compare_digest(viewer.org_id.encode(), org_id.encode()):
-        raise PageProblem(problems.WRONG_KEY, sign_in=True)
+        raise PageProblem(WRONG_KEY, sign_in=True)
+
+
+def session_problem(error: ServiceError) -> Problem:
+    """Say why a session token opens nothing."""
+    if isinstance(error, Gone):
+        return Problem(
+            error.status,
+            error.type,
+            "This session is closed",
+            error.message,
+            "If you have the organization's API key, sign in below to see its profiles.",
+        )
+    return Problem(
+        error.status,
+        error.type,
+        "This link opens no session",
+        "Its session token is not known to this service: it may have been copied incompletely, or belong to "
+        "another service.",
+        "Ask for the link again where the profiles were uploaded: session.link in a notebook.",
+    )
+
+
+NO_ACCESS = Problem(
+    HTTPStatus.UNAUTHORIZED,
+    "Unauthorized",
+    "This page needs a key",
+    "The link carries no session token, so it shows an organization's profiles, and only to its members.",
+    "Sign in with the organization's API key, or open the complete link of a guest session.",
+)
+WRONG_KEY = Problem(
+    HTTPStatus.UNAUTHORIZED,
+    "Unauthorized",
+    "This key opens nothing here",
+    "The API key that was sent is not one of this organization's.",
+    "Check that it was copied whole and belongs to this service and organization.",
+)

@@ -5,104 +5,30 @@ Everything here blocks (database, disk, decoding) and runs on the service's exec
 
 from __future__ import annotations
 
-import contextlib
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from songbird_widgets.observatory import formatting, problems
+from songbird_widgets.observatory.cache import Cache
+from songbird_widgets.observatory.sides import LOST, MAX_OUTLINE_NAMES, Outline, Side, outline_of
+from songbird_widgets.observatory.survey import open_profile
 from songbird_widgets.profiles import ProfileError
-
-from ..survey import open_profile
-from . import formatting, problems
-from .cache import Cache
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from songbird_widgets.observatory.problems import Problem
     from songbird_widgets.profiles import Profile
 
-    from ..blobs import Blobs
-    from ..metadata import Metadata, ProfileRow
-    from .problems import Problem
+    from .blobs import Blobs
+    from .metadata import Metadata
 
-MOST_OPEN_BYTES = 45_000_000
+MAX_OPEN_BYTES = 45_000_000
 """Bytes of profiles kept open; three 1,000-column profiles are 42 MB."""
 
-MOST_OUTLINE_NAMES = 200_000
-"""Column names kept, over all outlines."""
-
 _BATCH = re.compile(r"-?[0-9]{1,16}")
-_ROWS_FROM = 4
-
-
-@dataclass(frozen=True)
-class Outline:
-    """What is known of a profile without its bytes.
-
-    Parameters
-    ----------
-    names
-        Column names, in no order.
-    rows
-        The most values that one of the first columns counts; None for a profile without columns.
-    dataset_timestamp, creation_timestamp
-        Milliseconds, UTC.
-    segment
-        Tags of the segment it was cut to, as (key, value).
-    """
-
-    names: frozenset[str]
-    rows: int | None
-    dataset_timestamp: int | None
-    creation_timestamp: int | None
-    segment: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of the profiles that a page was asked for.
-
-    Parameters
-    ----------
-    place
-        1 to 3: P1 is the first in the URL and the baseline.
-    value
-        The ``profile`` parameter's value.
-    kind
-        ``batch`` or ``reference``.
-    label
-        What people call it: its alias, or its day.
-    uploads
-        The files it is made of; several for a batch day that was uploaded in parts.
-    outline
-        What it holds, unless there is a problem.
-    problem
-        Why it cannot be shown.
-    """
-
-    place: int
-    value: str
-    kind: str
-    label: str
-    uploads: tuple[ProfileRow, ...] = ()
-    outline: Outline | None = None
-    problem: Problem | None = None
-
-    @property
-    def letter(self) -> str:
-        """P1, P2 or P3."""
-        return f"P{self.place}"
-
-    @property
-    def fingerprint(self) -> tuple[str, ...]:
-        """What its content depends on: the hashes of its files."""
-        return tuple(row.sha256 or "" for row in self.uploads)
-
-    @property
-    def names(self) -> frozenset[str]:
-        """Its column names; none when it cannot be shown."""
-        return self.outline.names if self.outline else frozenset()
 
 
 @dataclass
@@ -117,9 +43,9 @@ class Shelf:
 
     metadata: Metadata
     blobs: Blobs
-    _open: Cache[Profile] = field(default_factory=lambda: Cache(MOST_OPEN_BYTES, lambda profile: profile.size + 1000))
+    _open: Cache[Profile] = field(default_factory=lambda: Cache(MAX_OPEN_BYTES, lambda profile: profile.size + 1000))
     _outlines: Cache[Outline] = field(
-        default_factory=lambda: Cache(MOST_OUTLINE_NAMES, lambda outline: len(outline.names) + 10)
+        default_factory=lambda: Cache(MAX_OUTLINE_NAMES, lambda outline: len(outline.names) + 10)
     )
 
     def sides(self, org_id: str, dataset_id: str, values: Sequence[str]) -> tuple[Side, ...]:
@@ -140,7 +66,7 @@ class Shelf:
 
     def paths(self, side: Side) -> list[Path]:
         """Where a side's files lie."""
-        return [self.blobs.path(row.blob) for row in side.uploads if row.blob]
+        return [self.blobs.path(row.sha256) for row in side.uploads if row.sha256]
 
     def _read(self, side: Side) -> Profile:
         return open_profile([path.read_bytes() for path in self.paths(side)])
@@ -170,21 +96,6 @@ class Shelf:
         except FileNotFoundError:
             return replace(side, problem=LOST)
         return replace(side, outline=outline)
-
-
-def outline_of(profile: Profile) -> Outline:
-    """Take down what a page says of a profile as a whole."""
-    counted = []
-    for name in sorted(profile.column_names)[:_ROWS_FROM]:
-        with contextlib.suppress(ProfileError):  # a damaged column says so in its own row
-            counted.append(profile.column(name).counts.n)
-    return Outline(
-        names=frozenset(profile.column_names),
-        rows=max(counted, default=None),
-        dataset_timestamp=profile.dataset_timestamp,
-        creation_timestamp=profile.creation_timestamp,
-        segment=tuple((str(key), str(value)) for key, value in profile.segments),
-    )
 
 
 def _no_batch(label: str, *, announced: bool) -> Problem:
@@ -223,12 +134,3 @@ def _unreadable(error: ProfileError) -> Problem:
         formatting.clipped(str(error), 400),
         "Write the profile again with whylogs 1.x and upload that; the file is kept and can be downloaded.",
     )
-
-
-LOST = problems.Problem(
-    500,
-    "Internal",
-    "This file is missing from the store",
-    "The profile was uploaded, and its file is no longer where the service put it.",
-    "Upload it again, or restore the service's data directory.",
-)

@@ -14,18 +14,18 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from ..survey import What
+    from .survey import What
 
-MOST_PROFILES = 3
+MAX_PROFILES = 3
 """Profiles a page can show side by side."""
 
 PAGE_SIZE = 50
 """Columns a page, unless ``limit`` says otherwise."""
 
-MOST_ROWS = 1_000
+MAX_ROWS = 1_000
 """The most columns on one page, whatever ``limit`` says."""
 
-MOST_EXPORTED = 100_000
+MAX_EXPORTED = 100_000
 """The most columns in one export."""
 
 BINS = (30, 60, 90)
@@ -65,8 +65,8 @@ TYPES = ("integral", "fractional", "boolean", "string", "object", "tensor", "unk
 
 THEMES = ("light", "dark")
 
-_LONGEST_TEXT = 500
-_MOST_HIGHLIGHTS = 200
+_MAX_TEXT = 500
+_MAX_HIGHLIGHTS = 200
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
 
     def first(name: str) -> str:
         values = arguments.get(name, ())
-        return values[0][:_LONGEST_TEXT] if values else ""
+        return values[0][:_MAX_TEXT] if values else ""
 
     def known(name: str, allowed: Sequence[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(value for value in arguments.get(name, ()) if value in allowed))
@@ -224,10 +224,10 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
         profiles=tuple(dict.fromkeys(value for value in arguments.get("profile", ()) if value)),
         token=first("sessionToken"),
         search=first("q").strip(),
-        highlights=tuple(dict.fromkeys(arguments.get("feature-highlight", ())))[:_MOST_HIGHLIGHTS],
+        highlights=tuple(dict.fromkeys(arguments.get("feature-highlight", ())))[:_MAX_HIGHLIGHTS],
         sort=sort if sort in SORTS else "name",
         descending=first("order") == "desc",
-        limit=min(max(_number(first("limit"), PAGE_SIZE), 1), MOST_EXPORTED),
+        limit=min(max(_number(first("limit"), PAGE_SIZE), 1), MAX_EXPORTED),
         offset=max(_number(first("offset"), 0), 0),
         show=known("show", FILTERS),
         types=known("type", TYPES),

@@ -12,12 +12,12 @@ from songbird_widgets.profiles import MEASURES, histogram
 if TYPE_CHECKING:
     from songbird_widgets.profiles import Column, ColumnStatistics, Drift
 
-    from ..survey import Facts
     from .comparison import Comparison
-    from .loading import Side
     from .query import PageQuery
+    from .sides import Side
+    from .survey import Facts
 
-MOST_ITEMS = 50
+MAX_ITEMS = 50
 """Frequent items a column in an export."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel folds width
@@ -121,7 +121,7 @@ def _facts(facts: Facts, column: Column | None) -> dict[str, Any]:
         "conditions": dict(column.conditions),
         "frequentItems": [
             {"value": item.value, "estimate": item.estimate, "lower": item.lower, "upper": item.upper}
-            for item in (column.frequent_items.items[:MOST_ITEMS] if column.frequent_items else ())
+            for item in (column.frequent_items.items[:MAX_ITEMS] if column.frequent_items else ())
         ],
     }
 

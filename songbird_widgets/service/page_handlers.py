@@ -14,13 +14,15 @@ import msgspec
 from tornado import web
 from tornado.web import url
 
-from ..handler import Handler
-from . import access, exports, query
-from .comparison import Library
-from .detail import check_column
+from songbird_widgets.observatory import exports, query
+from songbird_widgets.observatory.detail import check_column
+from songbird_widgets.observatory.problems import PageProblem, Problem, bad_request
+from songbird_widgets.observatory.rendering import STATIC, render
+
+from . import access
+from .handler import Handler
 from .loading import Shelf
-from .pages import STATIC, Observatory, file_name, render
-from .problems import PageProblem, Problem, bad_request
+from .pages import Observatory, file_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +30,9 @@ if TYPE_CHECKING:
 
     from tornado.routing import URLSpec
 
+    from songbird_widgets.observatory.query import PageQuery
+
     from .access import Viewer
-    from .query import PageQuery
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -38,8 +41,8 @@ _POLICY = (
     "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
 )
 _NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
-_COMPRESS_FROM = 4096
-_LONGEST_KEY = 512
+_MIN_COMPRESSED = 4096
+_MAX_KEY = 512
 
 T = TypeVar("T")
 
@@ -74,7 +77,7 @@ class PageHandler(Handler):
         """The one maker of pages of this application, with its caches."""
         made = cast("Observatory | None", self.settings.get("observatory"))
         if made is None:
-            made = Observatory(self.metadata, Library(Shelf(self.metadata, self.blobs)))
+            made = Observatory(self.metadata, Shelf(self.metadata, self.blobs))
             self.settings["observatory"] = made
         return made
 
@@ -110,7 +113,7 @@ class PageHandler(Handler):
         data = body.encode("utf-8", "replace") if isinstance(body, str) else body
         self.set_header("Content-Type", content_type)
         self.set_header("Vary", "Accept-Encoding, Cookie, X-API-Key")
-        if len(data) >= _COMPRESS_FROM and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+        if len(data) >= _MIN_COMPRESSED and "gzip" in self.request.headers.get("Accept-Encoding", ""):
             data = await self.made(gzip.compress, data, 5)
             self.set_header("Content-Encoding", "gzip")
         await self.finish(data)
@@ -274,7 +277,7 @@ class SignIn(PageHandler):
         self.check_origin()
         key = self.get_body_argument("key", "").strip()
         next_page = self.get_body_argument("next", "")
-        org_id = await self.work(self.metadata.organization_for_key, key) if 0 < len(key) <= _LONGEST_KEY else None
+        org_id = await self.work(self.metadata.organization_for_key, key) if 0 < len(key) <= _MAX_KEY else None
         if org_id is None:
             self._next = next_page
             self.say(WRONG_KEY_TYPED, sign_in=True, wrong_key=True)

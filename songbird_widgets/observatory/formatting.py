@@ -16,7 +16,7 @@ MINUS = "\N{MINUS SIGN}"
 """As wide as a digit, and never taken for a hyphen."""
 
 _DIGITS = 4
-_MOST_DIGITS = 8
+_MAX_DIGITS = 8
 _LARGE = 1e15
 _SMALL = 1e-4
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -57,10 +57,10 @@ def _decimals(values: Sequence[float]) -> int:
     smallest = min(math.floor(math.log10(abs(value))) for value in fractional)
     # Two digits of the smallest, too, unless it would make the largest unreadable.
     wanted = max(decimals, 1 - smallest)
-    if exponent + wanted < _MOST_DIGITS:
+    if exponent + wanted < _MAX_DIGITS:
         decimals = wanted
     distinct = len(set(values))
-    while len({round(value, decimals) for value in values}) < distinct and exponent + decimals < _MOST_DIGITS:
+    while len({round(value, decimals) for value in values}) < distinct and exponent + decimals < _MAX_DIGITS:
         decimals += 1
     return max(_needed(value, decimals) for value in values)
 

@@ -43,7 +43,7 @@ T = TypeVar("T")
 IDLE_SECONDS = 60.0
 """How long helpers wait for more work; each holds some 40 MB."""
 
-MOST_HELPERS = 2
+MAX_HELPERS = 2
 
 What = Literal["facts", "marks"]
 
@@ -271,7 +271,7 @@ class Surveyors:
 
     def start(self) -> None:
         """Start the helpers, unless they run."""
-        while len(self._helpers) < min(os.cpu_count() or 1, MOST_HELPERS):
+        while len(self._helpers) < min(os.cpu_count() or 1, MAX_HELPERS):
             self._helpers.append(
                 subprocess.Popen(  # noqa: S603 - our own code
                     # Not -m: what the helper sends is of this module, and would be of __main__ there.

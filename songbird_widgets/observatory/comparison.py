@@ -10,33 +10,34 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from songbird_widgets.profiles import ProfileError
 
-from ..survey import Surveyors, What, drift_of, facts_of, mark_of, read_column
 from .cache import Cache
-from .loading import MOST_OUTLINE_NAMES
+from .sides import MAX_OUTLINE_NAMES
+from .survey import Surveyors, What, drift_of, facts_of, mark_of, read_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from songbird_widgets.profiles import Column, ColumnStatistics, Drift
+    from songbird_widgets.profiles import Column, ColumnStatistics, Drift, Profile
 
-    from ..survey import Facts, Mark
-    from .loading import Shelf, Side
     from .query import PageQuery
+    from .sides import Side
+    from .survey import Facts, Mark
 
-MOST_FACTS = 9_000
+MAX_FACTS = 9_000
 """Columns whose statistics are kept: those of three profiles of 3,000 columns; about 2 KB each."""
 
-MOST_MARKS = 24_000
+MAX_MARKS = 24_000
 """Pairs of columns whose drift is kept; about 300 B each."""
 
 SMALL = 200
 """Columns up to which every page looks at all of them at once; beyond, helper processes do."""
 
-MOST_AHEAD = 5_000
+MAX_AHEAD = 5_000
 """Columns up to which drift is looked for before anybody asks for it."""
 
 
@@ -58,6 +59,16 @@ class KindCounts:
     discrete: int
 
 
+class Shelf(Protocol):
+    """Where profiles are opened."""
+
+    def opened(self, side: Side) -> Profile:
+        """Return a side's profile, merged if it has several files."""
+
+    def paths(self, side: Side) -> list[Path]:
+        """Return where a side's files lie."""
+
+
 @dataclass
 class Library:
     """The shelf of profiles, and what was computed from them.
@@ -72,10 +83,10 @@ class Library:
     surveyors: Surveyors = field(default_factory=Surveyors)
     #: What is known of every column, by name: facts of a side, or marks of a pair of sides.
     tables: dict[What, Cache[dict[str, Any]]] = field(
-        default_factory=lambda: {"facts": Cache(MOST_FACTS, len), "marks": Cache(MOST_MARKS, len)}
+        default_factory=lambda: {"facts": Cache(MAX_FACTS, len), "marks": Cache(MAX_MARKS, len)}
     )
     orders: Cache[tuple[tuple[str, ...], dict[str, str]]] = field(
-        default_factory=lambda: Cache(MOST_OUTLINE_NAMES, lambda order: len(order[0]))
+        default_factory=lambda: Cache(MAX_OUTLINE_NAMES, lambda order: len(order[0]))
     )
     drift_counts: Cache[DriftCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
     kind_counts: Cache[KindCounts] = field(default_factory=lambda: Cache(500, lambda _: 1))
@@ -338,7 +349,7 @@ class Comparison:
 
     def look_ahead(self) -> None:
         """Begin to look for drift among many columns: who sees their page will want to know."""
-        if self.several and SMALL < len(self.names) <= MOST_AHEAD:
+        if self.several and SMALL < len(self.names) <= MAX_AHEAD:
             self.know("marks", wait=False)
 
     def kind_counts(self, *, wait: bool) -> KindCounts | None:

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 RANKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 """Ranks of the quantile table; the first and last are minimum and maximum, exact."""
 
-MOST_ITEMS = 15
+MAX_ITEMS = 15
 """Items that are drawn; the table lists more."""
 
-MOST_LISTED = 50
-_MOST_NAMED = 5
+MAX_LISTED = 50
+_MAX_NAMED = 5
 _CURVE_POINTS = 240
 
 CHARTS = ("histogram", "distribution", "box", "items")
@@ -169,7 +169,7 @@ def drawn(comparison: Comparison, name: str, query: PageQuery, width: int) -> di
         if finite:
             made["box"] = figures.boxes(finite, width=width)
     shares = [item_shares(column) for column in columns]
-    names = common_items(shares, MOST_ITEMS, 2 * MOST_ITEMS)
+    names = common_items(shares, MAX_ITEMS, 2 * MAX_ITEMS)
     if names:
         series = [
             Series(place, charts.heights(names, share)) for place, share in zip(places, shares, strict=True) if share
@@ -328,7 +328,7 @@ def _rank_note(columns: Sequence[Column | None]) -> str:
 def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
     sketches = [column.frequent_items if column is not None else None for column in columns]
     found = [{item.value: item for item in sketch.items} if sketch is not None else {} for sketch in sketches]
-    names = common_items([item_shares(column) for column in columns], MOST_LISTED, MOST_LISTED)
+    names = common_items([item_shares(column) for column in columns], MAX_LISTED, MAX_LISTED)
     if not names:
         return None
     lines = []
@@ -459,8 +459,8 @@ def _came_and_went(drift: Drift) -> list[str]:
     said = []
     for what, values in (("New", drift.new_values), ("Vanished", drift.vanished_values)):
         if values:
-            some = ", ".join(formatting.clipped(value, 30) for value in values[:_MOST_NAMED])
-            more = f" and {len(values) - _MOST_NAMED:,} more" if len(values) > _MOST_NAMED else ""
+            some = ", ".join(formatting.clipped(value, 30) for value in values[:_MAX_NAMED])
+            more = f" and {len(values) - _MAX_NAMED:,} more" if len(values) > _MAX_NAMED else ""
             said.append(f"{what} values: {some}{more}.")
     return said
 

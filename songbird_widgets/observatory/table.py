@@ -13,26 +13,26 @@ from songbird_widgets.profiles import histogram
 
 from . import charts, formatting
 from .cache import Cache
-from .comparison import MOST_AHEAD
-from .query import MOST_ROWS, TYPES
+from .comparison import MAX_AHEAD
+from .query import MAX_ROWS, TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from songbird_widgets.profiles import Column, ColumnStatistics
 
-    from ..survey import Facts, Mark
     from .comparison import Columns, Comparison, DriftCounts, KindCounts
-    from .loading import Side
     from .query import PageQuery
+    from .sides import Side
+    from .survey import Facts, Mark
 
-MOST_ROWS_KEPT = 1_500
+MAX_ROWS_KEPT = 1_500
 """Drawn rows kept, about 6 KB each."""
 
-LONGEST_LINKED = 2_000
+MAX_LINKED_NAME = 2_000
 """Characters of a column's name up to which it has a page: longer ones make URLs that servers refuse."""
 
-MOST_CHARACTERS = 85
+MAX_CHARACTERS = 85
 """Characters of figures up to which the table fits its frame; a broader one scrolls within."""
 
 SPARK_BINS = 30
@@ -116,7 +116,7 @@ class Row:
 class RowMaker:
     """Draws rows and keeps them."""
 
-    _rows: Cache[Row] = field(default_factory=lambda: Cache(MOST_ROWS_KEPT, lambda _: 1))
+    _rows: Cache[Row] = field(default_factory=lambda: Cache(MAX_ROWS_KEPT, lambda _: 1))
 
     def row(self, comparison: Comparison, name: str) -> Row:
         """Return the row of a column."""
@@ -407,7 +407,7 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, pat
     patient
         Whether to count what drifted even where that takes a while.
     """
-    query = query.but(limit=min(query.limit, MOST_ROWS), offset=query.offset)
+    query = query.but(limit=min(query.limit, MAX_ROWS), offset=query.offset)
     wanted = query.looks_at
     drift = comparison.drift_counts(wait=patient or "marks" in wanted)
     kinds = comparison.kind_counts(wait="facts" in wanted)
@@ -425,7 +425,7 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, pat
         sorts=tuple(item for item in SORT_LABELS.items() if item[0] != "drift" or comparison.several),
         sorted_by=SORT_LABELS[query.sort],
         summary=_summary(comparison, query, drift),
-        counting=comparison.several and drift is None and len(comparison.names) <= MOST_AHEAD,
+        counting=comparison.several and drift is None and len(comparison.names) <= MAX_AHEAD,
         nothing="No column matches the search and the filters." if query.searching else _EMPTY,
         clear_url=query.url(search="", highlights=(), show=(), types=()),
         first=offset + 1,
@@ -435,7 +435,7 @@ def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, pat
         next_url=query.url(offset=offset + query.limit) if offset + query.limit < len(names) else "",
         pages=_pages(query, offset, len(names)),
         cell_count=len(heads),
-        broad=_width(rows) > MOST_CHARACTERS,
+        broad=_width(rows) > MAX_CHARACTERS,
     )
 
 
@@ -456,7 +456,7 @@ def _shown(comparison: Comparison, query: PageQuery, row: Row, *, grouped: bool)
         part = formatting.clipped(row.name[len(parent) :], 120)
         hidden = formatting.clipped(parent, 120)
         shown = Markup('<span class="visually-hidden">{}</span>{}').format(hidden, part)
-    url = query.url(column=row.name, offset=0) if len(row.name) <= LONGEST_LINKED else ""
+    url = query.url(column=row.name, offset=0) if len(row.name) <= MAX_LINKED_NAME else ""
     return ShownRow(shown, url, parent is not None, row.chart, row.tags, row.lines)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from ..errors import Gone, ServiceError
-
 
 @dataclass(frozen=True)
 class Problem:
@@ -64,39 +62,3 @@ def unreadable(title: str, text: str, advice: str) -> Problem:
 def bad_request(title: str, text: str, advice: str) -> Problem:
     """Return the problem of a URL that asks for what no page can show."""
     return Problem(HTTPStatus.BAD_REQUEST, "InvalidArgument", title, text, advice)
-
-
-def of_session(error: ServiceError) -> Problem:
-    """Say why a session token opens nothing."""
-    if isinstance(error, Gone):
-        return Problem(
-            error.status,
-            error.type,
-            "This session is closed",
-            error.message,
-            "If you have the organization's API key, sign in below to see its profiles.",
-        )
-    return Problem(
-        error.status,
-        error.type,
-        "This link opens no session",
-        "Its session token is not known to this service: it may have been copied incompletely, or belong to "
-        "another service.",
-        "Ask for the link again where the profiles were uploaded: session.link in a notebook.",
-    )
-
-
-NO_ACCESS = Problem(
-    HTTPStatus.UNAUTHORIZED,
-    "Unauthorized",
-    "This page needs a key",
-    "The link carries no session token, so it shows an organization's profiles, and only to its members.",
-    "Sign in with the organization's API key, or open the complete link of a guest session.",
-)
-WRONG_KEY = Problem(
-    HTTPStatus.UNAUTHORIZED,
-    "Unauthorized",
-    "This key opens nothing here",
-    "The API key that was sent is not one of this organization's.",
-    "Check that it was copied whole and belongs to this service and organization.",
-)

@@ -1,0 +1,1 @@
+"""Pages that show one to three profiles side by side, and the same as data: no HTTP, no database."""
