@@ -1,0 +1,45 @@
+#!/bin/sh
+# Install what the tests use beside Python, where it is missing: Chromium and npm.
+# Each is installed by itself: NodeSource's nodejs brings its own npm and conflicts with Debian's package npm,
+# so what is there already must never be asked for again.
+set -eu
+
+found() {
+    for program in "$@"; do
+        # Not every command on PATH is a program that runs: it may be a stub that says what to install.
+        if "$program" --version >/dev/null 2>&1; then return 0; fi
+    done
+    return 1
+}
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else
+        echo "install-programs: only root can install packages, and there is no sudo. As root, run: $*" >&2
+        exit 1
+    fi
+}
+
+updated=no
+install() {
+    if ! command -v apt-get >/dev/null; then
+        echo "install-programs: $1 is missing, and there is no apt-get to install it with. Install it, then try again." >&2
+        exit 1
+    fi
+    if [ "$updated" = no ]; then
+        # One source that does not answer is no reason to give up: the package may come from another.
+        as_root apt-get update || echo "install-programs: apt-get update failed; trying with the lists there are." >&2
+        updated=yes
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y "$1"
+}
+
+found chromium chromium-browser google-chrome || install chromium
+
+# A nodejs from NodeSource holds npm; Debian's does not, and has it in a package that conflicts with NodeSource's.
+found npm || found node || install nodejs
+found npm || install npm
+
+found chromium chromium-browser google-chrome || { echo "install-programs: chromium does not run." >&2; exit 1; }
+found npm || { echo "install-programs: npm does not run." >&2; exit 1; }

@@ -1,0 +1,88 @@
+"""What install-programs.sh asks apt-get for, on machines that have some of the programs already.
+
+apt-get is a script here: it keeps what it was asked for, and makes the programs that such a package would bring.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("install-programs.sh")
+PROGRAM = "#!/bin/sh\nexit 0\n"
+APT_GET = """#!/bin/sh
+echo "$*" >> {log}
+[ "$1" = install ] || exit {update}
+case "$3" in
+    nodejs) brings="node {npm_of_nodejs}" ;;
+    *) brings="$3" ;;
+esac
+for program in $brings; do cp {program} {bin}/$program; done
+"""
+
+
+@pytest.fixture
+def ask(tmp_path):
+    """Run the script where these programs exist; return what apt-get was asked for, and how it ended."""
+
+    def run(*programs, npm_of_nodejs="", update=0):
+        bin_directory, log = tmp_path / "bin", tmp_path / "log"
+        bin_directory.mkdir()
+        log.touch()
+        program = tmp_path / "program"
+        program.write_text(PROGRAM)
+        program.chmod(0o755)
+        for name in programs:
+            shutil.copy(program, bin_directory / name)
+        for name in ("cp", "env"):
+            (bin_directory / name).symlink_to(shutil.which(name))
+        id_program = bin_directory / "id"
+        id_program.write_text("#!/bin/sh\necho 0\n")
+        id_program.chmod(0o755)
+        apt_get = bin_directory / "apt-get"
+        settings = {"log": log, "bin": bin_directory, "program": program}
+        apt_get.write_text(APT_GET.format(npm_of_nodejs=npm_of_nodejs, update=update, **settings))
+        apt_get.chmod(0o755)
+        command = [shutil.which("sh"), str(SCRIPT)]
+        done = subprocess.run(
+            command, env={"PATH": str(bin_directory)}, capture_output=True, text=True, timeout=30, check=False
+        )
+        return log.read_text().splitlines(), done
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("programs", "npm_of_nodejs", "installed"),
+    [
+        ((), "", ["chromium", "nodejs", "npm"]),
+        ((), "npm", ["chromium", "nodejs"]),
+        (("node", "npm"), "npm", ["chromium"]),
+        (("node",), "", ["chromium", "npm"]),
+        (("chromium",), "", ["nodejs", "npm"]),
+        (("chromium",), "npm", ["nodejs"]),
+        (("google-chrome", "node", "npm"), "npm", []),
+    ],
+    ids=[
+        "nothing, Debian",
+        "nothing, NodeSource",
+        "node and npm",
+        "Debian's node alone",
+        "Chromium, Debian",
+        "Chromium, NodeSource",
+        "all",
+    ],
+)
+def test_only_what_is_missing_is_installed_each_by_itself(ask, programs, npm_of_nodejs, installed):
+    asked, done = ask(*programs, npm_of_nodejs=npm_of_nodejs)
+    assert done.returncode == 0, done.stderr
+    assert asked == ["update"] * bool(installed) + [f"install -y {package}" for package in installed]
+
+
+def test_a_package_source_that_does_not_answer_is_no_reason_to_give_up(ask):
+    asked, done = ask("node", "npm", update=100)
+    assert done.returncode == 0, done.stderr
+    assert asked == ["update", "install -y chromium"]
