@@ -62,6 +62,6 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register ``%songbird``; called by ``%load_ext songbird_widgets``."""
-    from .jupyter.magics import register  # noqa: PLC0415 - IPython is only needed here
+    from .jupyter.magics import register
 
     register(shell)

@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:  # noqa: PLR2004 - the range of TCP ports
+    if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
     return int(text)
 
@@ -104,8 +104,8 @@ def _fail(message: str) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .jupyter import demo  # noqa: PLC0415 - each command loads only what it needs
-    from .local import local_service  # noqa: PLC0415
+    from .jupyter import demo
+    from .local import local_service
 
     try:
         return demo.run(voila=options.voila, port=options.port, browser=not options.no_browser)
@@ -114,13 +114,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from .service import app  # noqa: PLC0415
+    from .service import app
 
     return app.run(data_dir=options.data_dir, port=options.port)
 
 
 def _status(options: argparse.Namespace) -> int:
-    from .local import local_service  # noqa: PLC0415
+    from .local import local_service
 
     service = local_service.find()
     if service is None:
@@ -139,16 +139,16 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _stop(_: argparse.Namespace) -> int:
-    from .local import local_service  # noqa: PLC0415
+    from .local import local_service
 
     print("The local service has ended." if local_service.stop() else "The local service was not running.")
     return 0
 
 
 def _upload(options: argparse.Namespace) -> int:
-    from .client import SongbirdError  # noqa: PLC0415
-    from .local.local_service import LocalServiceError  # noqa: PLC0415
-    from .session import Session, SessionError  # noqa: PLC0415
+    from .client import SongbirdError
+    from .local.local_service import LocalServiceError
+    from .session import Session, SessionError
 
     if not options.files and not options.reference:
         return _fail("Name at least one profile to upload; see songbird-widgets upload --help.")
@@ -161,7 +161,7 @@ def _upload(options: argparse.Namespace) -> int:
 
 def _upload_into(session: Session, options: argparse.Namespace) -> int:
     """Add, upload and link what can be; say what could not, and answer 1 if there was any."""
-    from .session import AddError  # noqa: PLC0415
+    from .session import AddError
 
     status = 0
     wanted: list[tuple[list[str], str | None, Kind]] = [

@@ -75,7 +75,7 @@ def configure(
     key = None if api_key is None else checked_key(api_key, key_source)
     patience, extra = _retry(retries), _headers(headers)
     if endpoint is None:
-        from ..local import local_service  # noqa: PLC0415 - only who names no endpoint needs it
+        from ..local import local_service
 
         endpoint, source = local_service.ensure().endpoint, "the local service"
     return Settings(_checked_endpoint(endpoint, source), key, _seconds(timeout), patience, extra)

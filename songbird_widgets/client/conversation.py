@@ -123,7 +123,7 @@ def call(message: Request[T], settings: Settings, api_key: str | None = None) ->
         outcome = yield from attempts(partial(talk.exchange, url), talk.operation.repeat, settings.retry, began)
         if isinstance(outcome, Failure):
             raise talk.failed(outcome)
-        if not (300 <= outcome.status < 400 and "location" in outcome.headers):  # noqa: PLR2004 - HTTP's redirects
+        if not (300 <= outcome.status < 400 and "location" in outcome.headers):
             return talk.answer(outcome)
         url = talk.redirected(outcome, url)
     raise talk.error(errors.ResponseError, f"{settings.origin} redirects {talk.operation.doing} in circles.")
@@ -211,7 +211,7 @@ class _Talk:
         return target
 
     def parsed(self, reply: Reply) -> Any:
-        if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's successes
+        if not 200 <= reply.status < 300:
             raise self.refused(reply)
         reason = "it is not JSON" if reply.body else "it is empty"
         try:
@@ -232,7 +232,7 @@ class _Talk:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             words, plain_text = reply.body, True
         shown = excerpt(words, self.secrets, length=160 if plain_text else 400)
-        server_error = 500 <= reply.status < 600  # noqa: PLR2004 - HTTP's server errors
+        server_error = 500 <= reply.status < 600
         kind, advice = _REFUSALS.get(500 if server_error else reply.status, (errors.ResponseError, None))
         ambiguous = server_error and self.operation.repeat is Repeat.UNSENT
         advice = _ASK if ambiguous else advice

@@ -62,15 +62,15 @@ class ValidationError(SongbirdError, ValueError):
     """A value that no endpoint would take, found before anything was sent."""
 
 
-class Cancelled(SongbirdError):  # noqa: N818 - no error: it is what the caller asked for
+class Cancelled(SongbirdError):
     """Stopped because the caller asked for it."""
 
 
-class EndpointUnreachable(SongbirdError):  # noqa: N818 - the names below read better in an except clause
+class EndpointUnreachable(SongbirdError):
     """No connection, or one that broke before the whole answer was there."""
 
 
-class EndpointTimeout(SongbirdError):  # noqa: N818
+class EndpointTimeout(SongbirdError):
     """The answer did not come in time."""
 
 
@@ -78,7 +78,7 @@ class ResponseError(SongbirdError):
     """An answer came, but not one of the contract's: HTML, nothing, a field missing, an unexpected status."""
 
 
-class BadRequest(SongbirdError):  # noqa: N818
+class BadRequest(SongbirdError):
     """400: the endpoint does not accept an argument."""
 
 
@@ -86,23 +86,23 @@ class AuthenticationError(SongbirdError):
     """401 or 403: the API key, or this address, is refused."""
 
 
-class NotFound(SongbirdError):  # noqa: N818
+class NotFound(SongbirdError):
     """404: no such session, profile or operation."""
 
 
-class Conflict(SongbirdError):  # noqa: N818
+class Conflict(SongbirdError):
     """409: it exists already."""
 
 
-class SessionExpired(SongbirdError):  # noqa: N818
+class SessionExpired(SongbirdError):
     """410: the session was claimed or has expired."""
 
 
-class PayloadTooLarge(SongbirdError):  # noqa: N818
+class PayloadTooLarge(SongbirdError):
     """413: more than the endpoint takes."""
 
 
-class RateLimited(SongbirdError):  # noqa: N818
+class RateLimited(SongbirdError):
     """429: too many requests, even after waiting."""
 
 
@@ -110,5 +110,5 @@ class ServerError(SongbirdError):
     """5xx: the endpoint itself failed."""
 
 
-class UploadRefused(SongbirdError):  # noqa: N818
+class UploadRefused(SongbirdError):
     """The storage did not take a profile's bytes."""

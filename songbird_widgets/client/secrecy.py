@@ -36,9 +36,9 @@ class Discreet(msgspec.Struct, frozen=True):
 def short_id(identifier: str) -> str:
     """Shorten an id that is a bearer to ``session-6LpL…``: people can recognise it and nobody can use it."""
     prefix, hyphen, rest = identifier.partition("-")
-    if not hyphen or len(prefix) > 12:  # noqa: PLR2004 - no id in use has a longer word in front
+    if not hyphen or len(prefix) > 12:
         prefix, hyphen, rest = "", "", identifier
-    shown = rest[:4] if len(rest) >= 8 else ""  # noqa: PLR2004 - half of a shorter one would give it away
+    shown = rest[:4] if len(rest) >= 8 else ""
     return f"{plain(prefix)}{hyphen}{plain(shown)}…"
 
 

@@ -77,7 +77,7 @@ class _Client:
 
     def _wire(self) -> Any:
         if not self._wires:
-            from . import transport  # noqa: PLC0415 - httpx costs too much to import before it is needed
+            from . import transport
 
             self._wires.append(getattr(transport, self._wire_kind)(transport.Route(*self._route)))
         return self._wires[0]  # the first, should two threads have made one each

@@ -190,7 +190,7 @@ class Route:
         if isinstance(verify, ssl.SSLContext):
             return verify
         if isinstance(verify, bool):
-            import httpx  # noqa: PLC0415 - for its choice of authorities
+            import httpx
 
             return httpx.create_ssl_context(verify=verify)
         with contextlib.suppress(OSError):
@@ -391,7 +391,7 @@ def _for_httpcore(exchange: Exchange, content: Any) -> httpcore.Request:
 
 
 def _for_httpx(exchange: Exchange, content: Any) -> httpx.Request:
-    import httpx  # noqa: PLC0415 - it takes as long as all the rest, and is needed for what is injected only
+    import httpx
 
     request = httpx.Request(exchange.method, exchange.url, headers=list(exchange.headers), content=content)
     request.extensions["timeout"], target = _limits(exchange), _target(exchange)
@@ -410,7 +410,7 @@ def _environments_proxy(origin: str) -> str | None:
     host = urlsplit(origin).hostname or ""
     if host in {"localhost", "127.0.0.1", "::1"} or not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
-    from urllib.request import getproxies, proxy_bypass  # noqa: PLC0415 - slow, seldom needed
+    from urllib.request import getproxies, proxy_bypass
 
     proxies = getproxies()
     if proxy_bypass(host):
@@ -420,7 +420,7 @@ def _environments_proxy(origin: str) -> str | None:
 
 
 def _proxy(proxy: str, context: ssl.SSLContext | None) -> httpcore.Proxy:
-    import httpx  # noqa: PLC0415 - for its reading of such addresses
+    import httpx
 
     parsed = None
     with contextlib.suppress(ValueError, httpx.InvalidURL):

@@ -294,7 +294,7 @@ class _Job:
     def _slots(self, items: list[_Item]) -> Steps[dict[int, Slot]]:
         """Ask for slots for several references at once; whoever gets none this way asks for himself."""
         references = tuple(item.reference for item in items)
-        if len(references) < 2:  # noqa: PLR2004 - no group
+        if len(references) < 2:
             return {}
         group = m.BatchCreateReferenceProfileUploadRequest(m.BatchLogReferenceRequest(references), self.session_id)
         try:
@@ -325,11 +325,11 @@ class _Job:
                 failed = no_answer(outcome, "sending a profile", host, self.settings.timeout)
                 failed.operation = "upload"
                 return self._judge(failed)
-            if 200 <= outcome.status < 300:  # noqa: PLR2004 - HTTP's successes
+            if 200 <= outcome.status < 300:
                 self._finish(item, slot)
                 return None
             refusal = self._refusal(host, outcome, secrets_of(slot.upload_url))
-            if outcome.status != 403:  # noqa: PLR2004 - how storage says that a URL has expired
+            if outcome.status != 403:
                 break
             slot = None
         return refusal

@@ -32,7 +32,7 @@ class SongbirdMagics(Magics):
     @line_magic
     def songbird(self, line: str) -> Any:
         """Show the session, or do something with it; ``%songbird --help`` says what."""
-        from ..session import SongbirdError  # noqa: PLC0415 - loading the extension loads no client
+        from ..session import SongbirdError
 
         try:
             # As a shell would, but for Windows, where a backslash is part of a path.
@@ -47,7 +47,7 @@ class SongbirdMagics(Magics):
 
     def _session(self) -> Session:
         """Return the session of the notebook, made and named now if it has none."""
-        from ..session import Session  # noqa: PLC0415
+        from ..session import Session
 
         variables: dict[str, Any] = self.shell.user_ns if self.shell is not None else {}
         for name in (NAME, _SPARE_NAME):
@@ -60,7 +60,7 @@ class SongbirdMagics(Magics):
         return session
 
 
-class _Said(Exception):  # noqa: N818 - help is no error
+class _Said(Exception):
     """What argparse has to say instead of ending the process."""
 
 
@@ -105,7 +105,7 @@ def _parser() -> _Parser:
 
 
 def _upload(session: Session, options: argparse.Namespace) -> None:
-    from ..session import AddError  # noqa: PLC0415
+    from ..session import AddError
 
     problem = None
     if options.files:
@@ -126,6 +126,6 @@ def _select(session: Session, options: argparse.Namespace) -> None:
 
 
 def _status(session: Session, _: argparse.Namespace) -> None:
-    from ..session import as_text  # noqa: PLC0415
+    from ..session import as_text
 
     print(as_text(session))  # noqa: T201

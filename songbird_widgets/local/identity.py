@@ -55,7 +55,7 @@ def default_data_dir() -> Path:
     given = os.environ.get("SONGBIRD_DATA_DIR")
     if given:
         return Path(given).expanduser().absolute()
-    from jupyter_core.paths import jupyter_data_dir  # noqa: PLC0415 (the service itself is told its directory)
+    from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "songbird"
 
@@ -209,7 +209,7 @@ class Record:
             record = cls(**{name: _checked(values[name], type_) for name, type_ in _RECORD_TYPES.items()})
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return record if 0 < record.port < 65536 else None  # noqa: PLR2004 (the range of ports)
+        return record if 0 < record.port < 65536 else None
 
     def write(self, data_dir: Path) -> None:
         """Write this record into `data_dir`."""

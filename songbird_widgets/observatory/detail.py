@@ -451,7 +451,7 @@ def _drift(columns: Columns) -> DriftSheet:
 
 
 def _probability(chance: float) -> str:
-    return "< 0.001" if chance < 0.001 else f"= {chance:.3f}"  # noqa: PLR2004 - as it is usually written
+    return "< 0.001" if chance < 0.001 else f"= {chance:.3f}"
 
 
 def _came_and_went(drift: Drift) -> list[str]:

@@ -110,14 +110,14 @@ def percent(fraction: float | None) -> str:
     if fraction in {0, 1}:
         return f"{fraction * 100:.0f} %"
     shown = fraction * 100
-    if shown > 99:  # noqa: PLR2004 - near the top it is the distance to 100 % that says something
+    if shown > 99:
         missing = 100 - shown
         decimals = min(max(-math.floor(math.log10(missing)), 1), 6) if missing > 0 else 6
         if missing < 10**-6:
             return ">99.999999 %"
         written = f"{min(shown, 100 - 10**-decimals):.{decimals}f}"
         return f"{written.rstrip('0') if decimals > 1 else written} %"
-    if shown < 1e-6:  # noqa: PLR2004 - one in a hundred million
+    if shown < 1e-6:
         return f"{_scientific(shown)} %"
     decimals = 1 if shown >= 1 else 1 - math.floor(math.log10(shown))
     written = f"{shown:.{decimals}f}"
@@ -155,8 +155,8 @@ def size(n_bytes: int | None) -> str:
         return NONE
     value = float(n_bytes)
     for unit in ("B", "KB", "MB"):
-        if value < 1000:  # noqa: PLR2004 - SI units
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"  # noqa: PLR2004
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
 

@@ -32,7 +32,7 @@ class Problem:
         return f"{self.title}. {self.text} {self.advice}"
 
 
-class PageProblem(Exception):  # noqa: N818 - it is an answer, not a mistake
+class PageProblem(Exception):
     """Ends the making of a page with a `Problem`.
 
     Parameters

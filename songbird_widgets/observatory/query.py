@@ -242,4 +242,4 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
 
 def _number(text: str, default: int) -> int:
     # int() would take other scripts' digits, "1_000" and numbers of any length.
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else default  # noqa: PLR2004 - 32 bits
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else default

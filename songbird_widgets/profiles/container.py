@@ -317,7 +317,7 @@ class _Properties:
                 self.dataset = _timestamp(start, first)
             elif number in {6, 7} and wire == DELIMITED:
                 key, value = _pair(data, start, stop)
-                target = self.tags if number == 6 else self.metadata  # noqa: PLR2004 - the field of tags
+                target = self.tags if number == 6 else self.metadata
                 target[key] = value
 
 
@@ -337,10 +337,10 @@ def _profile(data: bytes, first: int, chunks: int, segments: tuple[tuple[str, st
             continue
         if number == 1:
             properties.read(data, start, stop)
-        elif number == 2:  # noqa: PLR2004 - column_offsets
+        elif number == 2:
             name, places = _column_offsets(data, start, stop)
             offsets[name] = places
-        elif number == 5:  # noqa: PLR2004 - indexed_metric_paths
+        elif number == 5:
             index, path = _path(data, start, stop)
             paths[index] = path
     reader = _ColumnReader(data, chunks, offsets, paths)
@@ -521,7 +521,7 @@ def _entry(data: bytes, first: int, last: int) -> tuple[int, int, int]:
     for number, wire, value, end in protobuf.fields(data, first, last):
         if number == 1 and wire == VARINT:
             index = value
-        elif number == 2 and wire == DELIMITED:  # noqa: PLR2004 - a map entry's value
+        elif number == 2 and wire == DELIMITED:
             start, stop = value, end
     return index, start, stop
 

@@ -189,7 +189,7 @@ def summarize_drift(drifts: Iterable[Drift]) -> DriftSummary:
 def _judged(found: Findings, change: tuple[str, str] | None) -> Drift:
     effects = sorted(found.effects, reverse=True)
     score = effects[0][0] if effects else 0.0
-    verdict: Verdict = "strong" if score >= 2 else "moderate" if score >= 1 else "none"  # noqa: PLR2004 - see above
+    verdict: Verdict = "strong" if score >= 2 else "moderate" if score >= 1 else "none"
     reasons = [text for size, text in effects if size >= 1]
     if verdict == "none" and found.blind:
         verdict, score, reasons = "unknown", 0.0, found.blind

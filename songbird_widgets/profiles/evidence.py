@@ -83,9 +83,9 @@ def compare_ratios(baseline: Column, other: Column, found: Findings) -> None:
 def _percent(share: float) -> str:
     """Write a share so that what is neither nothing nor all does not look so."""
     percent = share * 100
-    if 0 < percent < 0.01:  # noqa: PLR2004 - what two decimals can show
+    if 0 < percent < 0.01:
         return "less than 0.01 %"
-    if 99.99 < percent < 100:  # noqa: PLR2004
+    if 99.99 < percent < 100:
         return "more than 99.99 %"
     return f"{percent:.3g} %"
 
@@ -225,7 +225,7 @@ def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, foun
     found.measures["basis"] = "items"
     uncertain = first.offset / first.total + second.offset / second.total
     _compare_cells(p, q, first.total, second.total, uncertain, found)
-    if covered < 0.5:  # noqa: PLR2004 - the larger part
+    if covered < 0.5:
         found.blind.append(f"Only {_percent(covered)} of the values are frequent enough to be compared.")
     if found.verdict_only:
         return
@@ -261,7 +261,7 @@ def _shares(first: FrequentItemsSketch, second: FrequentItemsSketch) -> tuple[Fl
 
 def _chi_squared(first: Floats, second: Floats, found: Findings, *, exact: bool) -> None:
     both = first + second
-    filled = both > 1e-9  # noqa: PLR2004 - less is what rounding leaves of "others"
+    filled = both > 1e-9
     first, second, both = first[filled], second[filled], both[filled]
     rows, others = float(first.sum()), float(second.sum())
     # The 2 x C table's statistic without its expected counts, which are `both` in the samples' proportion.

@@ -25,7 +25,7 @@ def kolmogorov_tail(distance: float, pairs: float) -> float:
     """
     root = math.sqrt(pairs)
     t = distance * (root + 0.12 + 0.11 / root)
-    if t < 0.2:  # noqa: PLR2004 - there the probability is 1 to twelve digits, and the sum slow
+    if t < 0.2:
         return 1.0
     total, sign = 0.0, 1
     for j in range(1, 101):

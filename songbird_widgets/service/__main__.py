@@ -22,7 +22,7 @@ def main() -> int:
     arguments = parser.parse_args()
 
     gc.disable()  # nothing that the imports make is garbage, and looking for some costs 20 ms of the start
-    from .app import log_to, serve  # noqa: PLC0415 (the greater part of the imports)
+    from .app import log_to, serve
 
     gc.freeze()
     gc.enable()

@@ -98,7 +98,7 @@ class Application(web.Application):
         """
         if not self._has_observatory:
             try:
-                from . import page_handlers  # noqa: PLC0415 (for the reason above)
+                from . import page_handlers
             except ImportError:  # a broken installation; uploads go on
                 logger.exception("the observatory cannot be loaded")
                 raise Internal("The observatory cannot be loaded; the service's log says why.") from None

@@ -32,68 +32,68 @@ class ServiceError(Exception):
         return body
 
 
-class BadRequest(ServiceError):  # noqa: N818 (named as the contract's statuses are)
+class BadRequest(ServiceError):
     """400: an argument is missing or wrong."""
 
     status = 400
     type = "InvalidArgument"
 
 
-class Unauthorized(ServiceError):  # noqa: N818
+class Unauthorized(ServiceError):
     """401: no API key, or none that this service knows."""
 
     status = 401
     type = "Unauthorized"
 
 
-class Forbidden(ServiceError):  # noqa: N818
+class Forbidden(ServiceError):
     """403: the key, the signature or the address does not allow this."""
 
     status = 403
     type = "Forbidden"
 
 
-class NotFound(ServiceError):  # noqa: N818
+class NotFound(ServiceError):
     """404: there is no such thing."""
 
     status = 404
     type = "ResourceNotFound"
 
 
-class MethodNotAllowed(ServiceError):  # noqa: N818
+class MethodNotAllowed(ServiceError):
     """405: the address exists and does not answer this method."""
 
     status = 405
     type = "MethodNotAllowed"
 
 
-class Conflict(ServiceError):  # noqa: N818
+class Conflict(ServiceError):
     """409: it exists already."""
 
     status = 409
     type = "ResourceExists"
 
 
-class Gone(ServiceError):  # noqa: N818
+class Gone(ServiceError):
     """410: it was here and is gone for good."""
 
     status = 410
     type = "ResourceGone"
 
 
-class LengthRequired(ServiceError):  # noqa: N818
+class LengthRequired(ServiceError):
     """411: a body came without a Content-Length."""
 
     status = 411
     type = "LengthRequired"
 
 
-class TooLarge(ServiceError):  # noqa: N818
+class TooLarge(ServiceError):
     """413: the body is larger than the service takes."""
 
     status = 413
     type = "PayloadTooLarge"
 
 
-class Internal(ServiceError):  # noqa: N818
+class Internal(ServiceError):
     """500: a mistake of the service itself."""

@@ -104,11 +104,11 @@ class Handler(web.RequestHandler):
         raised = exc_info[1] if exc_info else None
         if isinstance(raised, ServiceError):
             return raised
-        if status_code == 404:  # noqa: PLR2004 (HTTP statuses)
+        if status_code == 404:
             return NotFound("There is nothing at this address.")
-        if status_code == 405:  # noqa: PLR2004
+        if status_code == 405:
             return MethodNotAllowed("This address does not answer this method.")
-        if 400 <= status_code < 500:  # noqa: PLR2004
+        if 400 <= status_code < 500:
             return BadRequest("The request is malformed.")
         if isinstance(raised, OSError) and raised.errno == errno.ENOSPC:
             return Internal("The service's disk is full. Free some space and try again.")
@@ -247,7 +247,7 @@ class UnknownAddress(_Refuser):
 def log_access(handler: web.RequestHandler) -> None:
     """One line a request: operation, status, time and request id; no path, no query, no address."""
     operation = getattr(handler, "operation", "") or type(handler).__name__
-    if operation == "health" and handler.get_status() == 200:  # noqa: PLR2004 (asked at every turn)
+    if operation == "health" and handler.get_status() == 200:
         return
     logger.info(
         "%s %s %d %.1f ms %s",

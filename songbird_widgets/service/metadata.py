@@ -164,7 +164,7 @@ def _hash_key(key: str) -> str:
 
 def _shortened(secret: str) -> str:
     """Enough of a bearer id to recognise a typo by, too little to use."""
-    return "".join(c if c.isprintable() else "?" for c in secret[:12]) + ("…" if len(secret) > 12 else "")  # noqa: PLR2004
+    return "".join(c if c.isprintable() else "?" for c in secret[:12]) + ("…" if len(secret) > 12 else "")
 
 
 class Metadata:

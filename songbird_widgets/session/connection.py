@@ -73,7 +73,7 @@ class Connection:
         SongbirdError
             If the endpoint cannot be one, or the local service cannot be started.
         """
-        from ..client import Songbird  # noqa: PLC0415 - httpx only when something is asked for
+        from ..client import Songbird
 
         if self._given is not None:
             return self._given

@@ -135,7 +135,7 @@ def progress() -> Progress:
 
 class _CellProgress:
     def __init__(self) -> None:
-        from IPython.display import DisplayHandle  # noqa: PLC0415 - scripts need no IPython
+        from IPython.display import DisplayHandle
 
         self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
         self._shown = False

@@ -87,7 +87,7 @@ class Tally:
 
 def shown_duration(seconds: float) -> str:
     """Return seconds as people say them."""
-    if seconds < 10:  # noqa: PLR2004 - a tenth of a second says nothing beyond
+    if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < _MINUTE:
         return f"{seconds:.0f} s"

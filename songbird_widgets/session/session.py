@@ -161,7 +161,7 @@ class Session(traitlets.HasTraits):
         ValueError
             If the arguments contradict each other; nothing was added.
         """
-        from ..profiles import ProfileSource, find_sources  # noqa: PLC0415 - numpy only when it is needed
+        from ..profiles import ProfileSource, find_sources
 
         self._not_over()
         when = None if timestamp is None else timestamp_of(timestamp)

@@ -150,7 +150,7 @@ def shown(text: str, longest: int = _LONGEST) -> str:
 def shown_size(size: float) -> str:
     """Return a number of bytes in decimal units."""
     for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":  # noqa: PLR2004 - decimal units
+        if size < 1000 or unit == "GB":
             return f"{size:.0f} {unit}" if unit in ("bytes", "kB") else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError

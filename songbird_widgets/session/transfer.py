@@ -100,7 +100,7 @@ class Transfer:
         return ready
 
     def _pass(self, session_id: str, ready: list[tuple[SessionProfile, Content]]) -> list[UploadResult]:
-        from ..client.uploads import upload_profiles  # noqa: PLC0415 - httpx only when it is needed
+        from ..client.uploads import upload_profiles
 
         items = {item.key: item for item, _ in ready}
 
@@ -145,8 +145,8 @@ def _arrived(item: SessionProfile, profile_id: str | None) -> SessionProfile:
 
 
 def _as_upload(item: SessionProfile, content: Content) -> ProfileUpload:
-    from ..client.models import SegmentTag  # noqa: PLC0415 - msgspec only when it is needed
-    from ..client.uploads import ProfileUpload  # noqa: PLC0415
+    from ..client.models import SegmentTag
+    from ..client.uploads import ProfileUpload
 
     return ProfileUpload(
         content=content.data,

@@ -1,4 +1,3 @@
-# ruff: noqa: PLC0415 - each job imports what it measures, and nothing else
 """How fast the client is, beside whylogs 1.6.4 and whylabs-client 0.6.16, in one run.
 
     python tests/benchmarks/client_speed.py --peer-python PATH [--rounds 5]

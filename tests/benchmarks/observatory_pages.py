@@ -143,7 +143,7 @@ def worst_wait(service: Service, url: str) -> tuple[float, float]:
 
 def painted(url: str) -> list[float]:
     """Return the milliseconds until Chromium had painted the page, several times over."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only where there is a browser
+    from playwright.sync_api import sync_playwright
 
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]

@@ -84,7 +84,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def ours(first: bytes, second: bytes) -> dict[str, float]:
-    from songbird_widgets.profiles import column_statistics, compare_profiles, read_profile  # noqa: PLC0415
+    from songbird_widgets.profiles import column_statistics, compare_profiles, read_profile
 
     def read(count: int | None = None) -> list[object]:
         profile = read_profile(first)

@@ -415,7 +415,7 @@ SLOW = [(f, o, m, n) for f in STALLED for o in ALL for m in MODES for n in (1, 9
 @pytest.fixture(scope="module")
 def slow(server_class, record_class):
     """Run the cases that wait side by side, since each of them takes its whole time."""
-    import logging  # noqa: PLC0415
+    import logging
 
     handler, root = record_class(), logging.getLogger()
     level = root.level

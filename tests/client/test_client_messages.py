@@ -208,7 +208,7 @@ def test_timestamps_refused(endpoint, value):
 
 
 def test_datetime_is_refused_with_the_conversion(endpoint):
-    from datetime import datetime, timezone  # noqa: PLC0415
+    from datetime import datetime, timezone
 
     moment = datetime(2013, 7, 10, tzinfo=timezone.utc)
     with (

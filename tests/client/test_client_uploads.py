@@ -159,7 +159,7 @@ def test_endpoint_that_does_not_know_groups(serve, upload, answer):
             result["references"].pop()
         else:
             result["references"].reverse()
-        import json  # noqa: PLC0415
+        import json
 
         line.send(200, json.dumps(result).encode())
         return True
@@ -439,7 +439,7 @@ def removing(file):
     ["", "nonsense", "ftp://h/x?KEYCANARY", "file:///etc/passwd", "http://h/a b?S=KEYCANARY", "http://h/é"],
 )
 def test_addresses_that_cannot_be_used(serve, upload, url):
-    import json  # noqa: PLC0415
+    import json
 
     def behave(line, seen):
         if seen is None or seen.method != "POST":

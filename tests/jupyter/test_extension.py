@@ -252,9 +252,9 @@ def kernel_info(client):
 
 def run_in(kernel_id, environment, code):
     """Run code in a kernel of the server, by its own connection file, and return what it printed."""
-    from pathlib import Path  # noqa: PLC0415
+    from pathlib import Path
 
-    from jupyter_client import BlockingKernelClient  # noqa: PLC0415
+    from jupyter_client import BlockingKernelClient
 
     profile = Path(__file__).parents[2] / "examples" / "profiles" / "reference-july.bin"
     client = BlockingKernelClient()

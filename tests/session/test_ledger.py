@@ -139,7 +139,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path):
 def test_a_session_goes_on_without_a_usable_ledger(monkeypatch, tmp_path, profiles):
     (tmp_path / "ledger.sqlite3").write_bytes(b"not a database" * 100)
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path))
-    from songbird_widgets.local import local_service  # noqa: PLC0415
+    from songbird_widgets.local import local_service
 
     try:
         with Session() as session:

@@ -84,7 +84,7 @@ class FrequentItemsSketch:
     @classmethod
     def read(cls, data: bytes) -> FrequentItemsSketch:
         """Read the bytes of one ``frequent_strings_sketch``; raises `ProfileError`."""
-        if len(data) < 8 or data[2] != _ITEMS_FAMILY:  # noqa: PLR2004 - the shortest preamble
+        if len(data) < 8 or data[2] != _ITEMS_FAMILY:
             raise corrupt("what should be a frequent items sketch is none")
         if data[5] & _ITEMS_EMPTY:
             return cls([], np.empty(0, np.int64), offset=0, total=0, lg_most=data[3])

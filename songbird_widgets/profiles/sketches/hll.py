@@ -81,7 +81,7 @@ class HllSketch:
     @classmethod
     def read(cls, data: bytes) -> HllSketch:
         """Read the bytes of one ``hll_sketch``, compact or not; raises `ProfileError`."""
-        if len(data) < 8:  # noqa: PLR2004 - the shortest preamble
+        if len(data) < 8:
             raise corrupt("an HLL sketch is cut off")
         lg_k, flags, mode, target = data[3], data[5], data[7] & 3, data[7] >> 2 & 3
         if data[2] != _HLL_FAMILY or not _HLL_MIN_LG_K <= lg_k <= _HLL_MAX_LG_K or target > _HLL_8:
@@ -91,7 +91,7 @@ class HllSketch:
         if mode == _HLL_LIST:
             return cls(lg_k, coupons=_coupons(data, 8, data[6], lg_k))
         if mode == _HLL_SET:
-            if len(data) < 12:  # noqa: PLR2004 - the count ends there
+            if len(data) < 12:
                 raise corrupt("an HLL sketch is cut off")
             return cls(lg_k, coupons=_coupons(data, 12, _U32.unpack_from(data, 8)[0], lg_k))
         if mode == _HLL_ARRAY:
@@ -248,7 +248,7 @@ class _Filling:
             self.coupons[coupon] = None
             # A list of 8 becomes a set, which may fill three quarters of 2**(lg_k - 3); below lg_k 8 there is
             # no set.
-            full = _SMALLEST_SET - 1 if self.lg_k < 8 else 3 << (self.lg_k - 5)  # noqa: PLR2004
+            full = _SMALLEST_SET - 1 if self.lg_k < 8 else 3 << (self.lg_k - 5)
             if len(self.coupons) > full:
                 self._promote()
             return

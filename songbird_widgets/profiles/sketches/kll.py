@@ -92,7 +92,7 @@ class KllSketch:
     @classmethod
     def read(cls, data: bytes) -> KllSketch:
         """Read the bytes of one ``kll_doubles_sketch``; raises `ProfileError`."""
-        if len(data) < 8:  # noqa: PLR2004 - the shortest preamble
+        if len(data) < 8:
             raise corrupt("a KLL sketch is cut off")
         preamble, _, family, flags = _HEAD.unpack_from(data)
         k, m = data[4] | data[5] << 8, data[6]
