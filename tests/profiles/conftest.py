@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = Path(__file__).parents[2] / "examples" / "profiles"
@@ -35,20 +33,10 @@ def profile_bytes(profile_path):
 
 
 @pytest.fixture(scope="session")
-def corpus(whylogs_python, request, tmp_path_factory):
-    """A folder of profiles made by the real whylogs, with the figures of three oracles (see make_corpus.py).
-
-    Making it takes half a minute, so it is kept in the cache of pytest until what makes it changes.
-    """
-    script = Path(__file__).with_name("make_corpus.py")
-    key = hashlib.sha256(script.read_bytes() + str(whylogs_python).encode()).hexdigest()[:16]
-    cache = getattr(request.config, "cache", None)
-    base = cache.mkdir("profiles") if cache is not None else tmp_path_factory.mktemp("profiles")
-    folder = Path(base) / key
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "complete").exists():
-            folder.mkdir(exist_ok=True)
-            command = [str(whylogs_python), str(script), str(folder)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-            assert (folder / "complete").exists(), done.stderr
+def corpus(tmp_path_factory):
+    """A folder of profiles that the real whylogs made, with the figures of three oracles (see make_corpus.py)."""
+    folder = tmp_path_factory.mktemp("corpus")
+    with tarfile.open(DATA / "corpus.tar.xz") as archive:
+        for member in archive:
+            (folder / member.name).write_bytes(archive.extractfile(member).read())
     return folder

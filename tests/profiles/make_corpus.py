@@ -1,7 +1,10 @@
 """Make profiles with the real whylogs, and write down what three libraries say of them.
 
-Not a test: the tests run it with the Python of an environment that has whylogs, ``make_corpus.py FOLDER``.
-Each ``NAME.bin`` has its figures in ``NAME.json``; ``merge-*.bin`` are the parts of ``merged-*.bin``;
+Not a test, but what made their oracles: run it with the Python of an environment that has whylogs 1.6.4,
+datasketches and scipy (``python make_corpus.py``), and commit ``data/corpus.tar.xz``. ``make_corpus.py --check``
+instead asks these libraries again about the profiles that are committed, and fails where they say something else.
+
+In the archive each ``NAME.bin`` has its figures in ``NAME.json``; ``merge-*.bin`` are the parts of ``merged-*.bin``;
 ``drift-NAME-{1,2}.bin`` belong to the measures of the raw data in ``drift.json``.
 """
 
@@ -11,6 +14,8 @@ import datetime as dt
 import json
 import logging
 import sys
+import tarfile
+import tempfile
 import warnings
 import zipfile
 from pathlib import Path
@@ -30,6 +35,7 @@ from whylogs.core.resolvers import STANDARD_RESOLVER, MetricSpec, ResolverSpec
 from whylogs.core.schema import DatasetSchema, DeclarativeSchema
 from whylogs.core.segmentation_partition import segment_on_column
 
+ARCHIVE = Path(__file__).parent / "data" / "corpus.tar.xz"
 RANKS = [0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0]
 WHEN = dt.datetime(2023, 8, 11, tzinfo=dt.timezone.utc)
 WORDS = np.array(["alpha", "beta", "gamma", "żółw", "日本", "a" * 300, "", "<b>&'\"", "=1+1", "line\nbreak"])
@@ -38,10 +44,26 @@ WORDS = np.array(["alpha", "beta", "gamma", "żółw", "日本", "a" * 300, "", 
 # --- profiles
 
 
+# Enough for sketches that are full, which are large: every kind of column is in the smaller profiles.
+LARGE = ["normal", "integer", "identifier", "zipf", "category", "both infinities", "mixed"]
+
+
+def short(numbers: np.ndarray) -> np.ndarray:
+    """Numbers of few bits: sketches hold some thousands of them, and the archive of these stays small."""
+    return np.ldexp(np.round(np.ldexp(numbers, 11)), -11)
+
+
 def kinds(rows: int, seed: int) -> pd.DataFrame:
-    """Every kind of column."""
+    """Every kind of column, or those of LARGE if there are many rows."""
     random = np.random.default_rng(seed)
     normal = random.normal(size=rows)
+    if rows > 400:
+        normal = short(normal)
+    frame = every_kind(rows, seed, random, normal)
+    return frame[LARGE] if rows > 400 else frame
+
+
+def every_kind(rows: int, seed: int, random: np.random.Generator, normal: np.ndarray) -> pd.DataFrame:
     some = random.random(rows) < 0.2
     return pd.DataFrame(
         {
@@ -85,7 +107,7 @@ def profiles():
         profile(
             pd.DataFrame(
                 {
-                    "normal": random.normal(size=many),
+                    "normal": short(random.normal(size=many)),
                     "integer": random.integers(0, 1000, many),
                     "category": WORDS[random.integers(0, 5, many)],
                 }
@@ -94,8 +116,8 @@ def profiles():
     )
     yield "columns-1", profile(pd.DataFrame({"only": [1, 2, 3]}))
     yield (
-        "columns-1000",
-        profile(pd.DataFrame(random.integers(0, 9, (12, 1000)), columns=[f"c{i}" for i in range(1000)])),
+        "columns-100",
+        profile(pd.DataFrame(random.integers(0, 9, (12, 100)), columns=[f"c{i}" for i in range(100)])),
     )
     names = [
         "",
@@ -216,7 +238,7 @@ def distribution(metric) -> dict:
         "estimation": kll.is_estimation_mode(),
     }
     if np.isfinite([low, high, high - low]).all() and low < high:
-        points = sorted(set(np.linspace(low, high, 31).tolist()))
+        points = sorted(set(np.linspace(low, high, 9).tolist()))
         found |= {"points": points, "pmf": kll.get_pmf(points), "cdf": kll.get_cdf(points)}
         found["apache"] = apache_kll(kll.serialize(), points)
     return found
@@ -285,6 +307,11 @@ METRICS = {
 
 
 def drift_pairs():
+    for name, first, second in long_drift_pairs():
+        yield name, short(first), short(second)
+
+
+def long_drift_pairs():
     random = np.random.default_rng(3)
     yield "same-10k-200k", random.normal(size=10_000), random.normal(size=200_000)
     yield "same-2m", random.normal(size=2_000_000), random.normal(size=2_000_000)
@@ -385,9 +412,7 @@ def write(folder: Path, name: str, view: DatasetProfileView) -> None:
     (folder / f"{name}.json").write_text(json.dumps(again, default=float), "utf-8")
 
 
-def main(folder: Path) -> None:
-    warnings.simplefilter("ignore")
-    logging.disable(logging.CRITICAL)
+def make(folder: Path) -> None:
     for name, view in profiles():
         write(folder, name, view)
     for name, parts in merges():
@@ -410,18 +435,49 @@ def main(folder: Path) -> None:
         for place, raw in enumerate((first, second), 1):
             (folder / f"drift-{name}-{place}.bin").write_bytes(profile(pd.DataFrame({"x": raw})).serialize())
     (folder / "drift.json").write_text(json.dumps(drift), "utf-8")
-    results = why.log(kinds(3000, 8), schema=segments(), dataset_timestamp=WHEN)
+    frame = kinds(90, 8)[["integer", "normal", "category"]].assign(integer=np.arange(90) % 3)
+    results = why.log(frame, schema=segments(), dataset_timestamp=WHEN)
     with zipfile.ZipFile(folder / "segments.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         for place, view in enumerate(results.get_writables()):
             path = folder / f"segment-{place}.bin"
             view.write(str(path))
             archive.write(path, path.name)
-    (folder / "complete").touch()
 
 
 def segments():
     return DatasetSchema(segments=segment_on_column("integer"))
 
 
+def check(folder: Path) -> list[str]:
+    """Return the names of profiles of which these libraries say something else than what is written down."""
+    differing = []
+    for path in sorted(folder.glob("*.json")):
+        if path.name != "drift.json":
+            view = DatasetProfileView.deserialize(path.with_suffix(".bin").read_bytes())
+            now = json.loads(json.dumps(figures(view), default=float))
+            # As text, for not-a-number equals nothing.
+            if json.dumps(now, sort_keys=True) != json.dumps(json.loads(path.read_text("utf-8")), sort_keys=True):
+                differing.append(path.stem)
+    return differing
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    logging.disable(logging.CRITICAL)
+    with tempfile.TemporaryDirectory() as folder:
+        if sys.argv[1:] == ["--check"]:
+            with tarfile.open(ARCHIVE) as archive:
+                for member in archive:
+                    (Path(folder) / member.name).write_bytes(archive.extractfile(member).read())
+            if differing := check(Path(folder)):
+                sys.exit(f"Figures differ: {', '.join(differing)}")
+            return
+        make(Path(folder))
+        with tarfile.open(ARCHIVE, "w:xz", preset=9) as archive:
+            # Figures first, then profiles: what is alike lies together.
+            for path in sorted(Path(folder).iterdir(), key=lambda path: (path.suffix, path.name)):
+                archive.add(path, path.name)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

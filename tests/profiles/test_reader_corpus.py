@@ -15,7 +15,7 @@ PROFILES = [
     *(f"kinds-{rows}" for rows in (1, 2, 9, 400, 3000, 60_000)),
     "rows-2000000",
     "columns-1",
-    "columns-1000",
+    "columns-100",
     "names",
     "rows-0",
     "conditions",
@@ -205,7 +205,7 @@ def test_a_file_of_a_segment_says_which(corpus):
         assert profile.tags == {key: value}
         assert profile.column("integer").cardinality.estimate == pytest.approx(1, rel=1e-6)
         seen.add(value)
-    assert seen == {str(value) for value in range(20)}
+    assert seen == {"0", "1", "2"}
 
 
 def test_headers_are_read(corpus):
