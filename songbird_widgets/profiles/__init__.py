@@ -1,10 +1,12 @@
 """whylogs profiles: read with numpy alone, summarised, compared, and taken from wherever they are.
 
-`read_profile` reads a file's headers and, lazily, its columns; `column_statistics` and `histogram` say what a
-column holds; `compare_profiles` says how far two are apart; `merge_profiles` shows several as one;
-`find_sources` turns paths, archives, bytes and whylogs' own objects into uploads.
+`read_profile` reads a file's headers and, lazily, its columns; `summarize` reads them all once; `column_statistics`
+and `histogram` say what a column holds; `compare` says how far up to three profiles are apart;
+`merge_profiles` shows several as one; `find_sources` turns paths, archives, bytes and whylogs' own objects into
+uploads.
 """
 
+from .comparison import MAX_SIDES, Comparison, compare
 from .container import Column, Counts, Profile, Types, read_profile
 from .drift import (
     Drift,
@@ -16,16 +18,20 @@ from .drift import (
 from .errors import ProfileError
 from .measures import MEASURES, Measure
 from .merge import merge_profiles
-from .sketches import FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
+from .sketches import DistinctEstimate, FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
 from .sources import ProfileSource, SourceError, find_sources, to_milliseconds
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
+from .summary import ProfileSummary, summarize
 
 __all__ = [
+    "MAX_SIDES",
     "MEASURES",
     "QUANTILE_RANKS",
     "Column",
     "ColumnStatistics",
+    "Comparison",
     "Counts",
+    "DistinctEstimate",
     "Drift",
     "DriftSummary",
     "FrequentItem",
@@ -38,15 +44,18 @@ __all__ = [
     "Profile",
     "ProfileError",
     "ProfileSource",
+    "ProfileSummary",
     "SourceError",
     "Types",
     "column_statistics",
+    "compare",
     "compare_columns",
     "compare_profiles",
     "find_sources",
     "histogram",
     "merge_profiles",
     "read_profile",
+    "summarize",
     "summarize_drift",
     "to_milliseconds",
 ]

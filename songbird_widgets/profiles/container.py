@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import protobuf
 from .errors import ProfileError
 from .protobuf import DELIMITED, FIXED64, VARINT
-from .sketches import FrequentItemsSketch, HllSketch, KllSketch
+from .sketches import DistinctEstimate, FrequentItemsSketch, HllSketch, KllSketch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -67,14 +67,19 @@ class Column:
         Sample variance (n - 1); 0.0 for fewer than two numbers, NaN after an infinity.
     kll : KllSketch or None
         The distribution of the numbers (booleans count as 0 and 1).
-    cardinality : HllSketch or None
+    cardinality : HllSketch, DistinctEstimate or None
         How many distinct values.
     frequent_items : FrequentItemsSketch or None
         The values seen most often; whylogs keeps none for columns of floats.
     conditions : mapping of str to int
         Rows that met each named condition; ``total`` is the number of rows that were tried.
     others : mapping of str to Column
-        Parts of compound metrics, each like a column of its own: ``"unicode_range/emoticon"``.
+        Parts of compound metrics, each like a column of its own: ``"unicode_range/emoticon"``; and the sketches of
+        metrics that whylogs does not have, by their path.
+    metrics : mapping of str to (int or float)
+        Figures of metrics that whylogs does not have, by their path.
+    counted, typed : bool
+        Whether rows were counted, and types; a schema may leave either out, and zeros then say nothing.
     """
 
     name: str
@@ -85,10 +90,26 @@ class Column:
     mean: float | None = None
     m2: float | None = None
     kll: KllSketch | None = None
-    cardinality: HllSketch | None = None
+    cardinality: HllSketch | DistinctEstimate | None = None
     frequent_items: FrequentItemsSketch | None = None
     conditions: Mapping[str, int] = field(default_factory=dict)
     others: Mapping[str, Column] = field(default_factory=dict)
+    metrics: Mapping[str, int | float] = field(default_factory=dict)
+    counted: bool = True
+    typed: bool = True
+
+    @property
+    def values(self) -> FrequentItemsSketch | None:
+        """The frequent items, spelled as values: in a column without text, numbers are one however they were spelled.
+
+        whylogs 1.0 wrote the integer 3 as ``3.000000``, later versions write ``3``.
+        """
+        items, types = self.frequent_items, self.types
+        if items is None or types.string or types.object or types.tensor:
+            return items
+        if not self.typed and (self.kll is None or self.kll.n != items.total):
+            return items
+        return items.as_values(booleans=bool(types.boolean and (types.integral or types.fractional)))
 
     @property
     def variance(self) -> float | None:
@@ -413,7 +434,7 @@ class _ColumnReader:
         self.counters: dict[bytes, tuple[str, int]] = {}
         self.doubles: dict[bytes, str] = {}
         # Most profiles hold nothing but simple metrics; then a column needs no sorting out.
-        self.simple = not any(":" in path or path.startswith(_CONDITION) for path in paths.values())
+        self.simple = _KNOWN_PATHS.issuperset(paths.values())
         self.starts = sorted(place for places in offsets.values() for place in places)
         area = len(data) - chunks
         for index, place in enumerate(self.starts):
@@ -544,16 +565,21 @@ def _column(name: str, components: Mapping[str, _Component]) -> Column:
     conditions: dict[str, int] = {}
     parts: dict[str, dict[str, _Component]] = {}
     plain: dict[str, _Component] = {}
+    metrics: dict[str, int | float] = {}
     for path, component in components.items():
         if path.startswith(_CONDITION):
             conditions[path.removeprefix(_CONDITION)] = _integer(component, name)
         elif ":" in path:  # metric/part:metric/component
             part, _, inner = path.rpartition(":")
             parts.setdefault(part, {})[inner] = component
-        else:
+        elif path in _KNOWN_PATHS:
             plain[path] = component
+        elif isinstance(component, (int, float)):
+            metrics[path] = component
+        else:
+            parts[path] = {_PLACES[type(component)]: component}
     others = {part: _simple_column(part, inner) for part, inner in parts.items()}
-    return replace(_simple_column(name, plain), conditions=conditions, others=others)
+    return replace(_simple_column(name, plain), conditions=conditions, others=others, metrics=metrics)
 
 
 def _simple_column(name: str, plain: Mapping[str, _Component]) -> Column:
@@ -572,6 +598,8 @@ def _simple_column(name: str, plain: Mapping[str, _Component]) -> Column:
         kll=kll if isinstance(kll, KllSketch) else None,
         cardinality=hll if isinstance(hll, HllSketch) else None,
         frequent_items=items if isinstance(items, FrequentItemsSketch) else None,
+        counted=_COUNTS[0] in plain,
+        typed=not plain.keys().isdisjoint(_TYPES),
     )
 
 
@@ -583,6 +611,14 @@ _TYPES = (
     "types/string",
     "types/object",
     "types/tensor",
+)
+_PLACES: dict[type, str] = {
+    KllSketch: "distribution/kll",
+    HllSketch: "cardinality/hll",
+    FrequentItemsSketch: "frequent_items/frequent_strings",
+}
+_KNOWN_PATHS = frozenset(
+    {*_COUNTS, *_TYPES, *_PLACES.values(), "ints/min", "ints/max", "distribution/mean", "distribution/m2"}
 )
 
 

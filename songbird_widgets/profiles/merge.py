@@ -61,8 +61,8 @@ def merge_columns(columns: Sequence[Column]) -> Column:
         return first
     mean, m2 = _moments(columns)
     klls = [column.kll for column in columns if column.kll is not None]
-    hlls = [column.cardinality for column in columns if column.cardinality is not None]
-    items = [column.frequent_items for column in columns if column.frequent_items is not None]
+    hlls = [column.cardinality for column in columns if isinstance(column.cardinality, HllSketch)]
+    items = [items for column in columns if (items := column.values) is not None]
     smallest = [column.ints_min for column in columns if column.ints_min is not None]
     largest = [column.ints_max for column in columns if column.ints_max is not None]
     conditions = dict.fromkeys(name for column in columns for name in column.conditions)
@@ -78,6 +78,9 @@ def merge_columns(columns: Sequence[Column]) -> Column:
         kll=KllSketch.union(klls) if klls else None,
         cardinality=HllSketch.union(hlls) if hlls else None,
         frequent_items=FrequentItemsSketch.union(items) if items else None,
+        counted=any(column.counted for column in columns),
+        typed=any(column.typed for column in columns),
+        metrics={name: value for column in columns for name, value in column.metrics.items()},
         conditions={name: sum(column.conditions.get(name, 0) for column in columns) for name in conditions},
         others={
             name: merge_columns([column.others[name] for column in columns if name in column.others]) for name in others

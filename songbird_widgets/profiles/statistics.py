@@ -94,7 +94,7 @@ def column_statistics(column: Column) -> ColumnStatistics:
     kind = inferred_type(types)
     values = sum(types.values())
     unique = column.cardinality
-    low, high = unique.bounds(2) if unique is not None else (None, None)
+    low, high = (unique.lower, unique.upper) if unique is not None else (None, None)
     minimum, maximum = _extremes(column, kll)
     return ColumnStatistics(
         count=column.counts.n,

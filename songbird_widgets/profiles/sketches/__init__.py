@@ -5,7 +5,7 @@ alone, and answers what that library would answer. All numbers in the bytes are 
 """
 
 from .frequent_items import FrequentItem, FrequentItemsSketch
-from .hll import HllSketch
+from .hll import DistinctEstimate, HllSketch
 from .kll import Floats, Ints, KllSketch
 
-__all__ = ["Floats", "FrequentItem", "FrequentItemsSketch", "HllSketch", "Ints", "KllSketch"]
+__all__ = ["DistinctEstimate", "Floats", "FrequentItem", "FrequentItemsSketch", "HllSketch", "Ints", "KllSketch"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from struct import Struct
@@ -96,7 +97,11 @@ class FrequentItemsSketch:
         if len(data) < start + 4 * count:
             raise corrupt("a frequent items sketch is cut off")
         weights = np.frombuffer(data, "<i8", count, _ITEMS_WEIGHTS_AT)
-        if total > _INT64_MAX or offset > total or (count and (weights.min() <= 0 or weights.max() > total)):
+        # Lower bounds add up to no more than the length of the stream, so that no sum of counts leaves 64 bits.
+        heavy = sum(weights.tolist())
+        if total > _INT64_MAX or offset > total or heavy > total or (count and weights.min() <= 0):
+            raise corrupt("a frequent items sketch has impossible counts")
+        if heavy + offset > _INT64_MAX:
             raise corrupt("a frequent items sketch has impossible counts")
         values = _strings(data[start:], count)
         if len(frozenset(values)) < count:
@@ -126,6 +131,8 @@ class FrequentItemsSketch:
                     joined = {one: count - median for one, count in joined.items() if count > median}
                     offset += median
             offset += sketch.offset
+        if sum(sketch.total for sketch in sketches) + offset > _INT64_MAX:
+            raise corrupt("the profiles to merge count more values than there can be")
         return cls(
             list(joined),
             np.fromiter(joined.values(), np.int64, len(joined)),
@@ -155,6 +162,23 @@ class FrequentItemsSketch:
         start = next((place for place, slot in enumerate(table) if slot), 0)
         stride = int(size * _STRIDE) | 1
         return [slot for step in range(size) if (slot := table[(start + step * stride) % size])]
+
+    def as_values(self, *, booleans: bool = False) -> FrequentItemsSketch:
+        """Spell numbers as numbers, for a column that holds no text: ``3.000000`` and ``3`` are one value.
+
+        Parameters
+        ----------
+        booleans : bool
+            ``True`` and ``False`` are numbers, too: 1 and 0.
+        """
+        spelled = [_number(value, booleans) for value in self.values]
+        if tuple(spelled) == self.values:
+            return self
+        joined: dict[str, int] = {}
+        for value, weight in zip(spelled, self.weights.tolist(), strict=True):
+            joined[value] = joined.get(value, 0) + weight
+        weights = np.fromiter(joined.values(), np.int64, len(joined))
+        return FrequentItemsSketch(list(joined), weights, offset=self.offset, total=self.total, lg_most=self._lg_most)
 
     @cached_property
     def estimates(self) -> dict[str, int]:
@@ -204,6 +228,20 @@ def _hash(data: bytes) -> int:
     value = (value ^ value >> 33) * 0xFF51AFD7ED558CCD & _UINT64_MAX
     value = (value ^ value >> 33) * 0xC4CEB9FE1A85EC53 & _UINT64_MAX
     return value ^ value >> 33
+
+
+_FLOAT = re.compile(r"-?\d+\.\d+")
+
+
+def _number(value: str, booleans: bool) -> str:
+    if booleans and value in _BOOLEANS:
+        return _BOOLEANS[value]
+    if "." in value and _FLOAT.fullmatch(value):
+        value = value.rstrip("0").rstrip(".")
+    return "0" if value == "-0" else value
+
+
+_BOOLEANS = {"True": "1", "False": "0"}
 
 
 def _strings(data: bytes, count: int) -> list[str]:

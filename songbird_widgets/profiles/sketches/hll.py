@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -44,7 +45,23 @@ _HLL_12_MERGED = {
     3: (0.049677541, -0.046973459),
 }
 _HLL_12 = 12
+_MOST_VALUES = 2.0**64  # hashes have no more bits that count
 _HIP_ERROR, _MERGED_ERROR = math.sqrt(math.log(2)), 1.03896
+
+
+@dataclass(frozen=True)
+class DistinctEstimate:
+    """What a sketch said of the number of distinct values, without the sketch.
+
+    Attributes
+    ----------
+    estimate, lower, upper : float
+        The bounds are at two deviations (about 95 % confidence).
+    """
+
+    estimate: float
+    lower: float
+    upper: float
 
 
 class HllSketch:
@@ -117,7 +134,7 @@ class HllSketch:
         hip: float | None = None
         if not flags & _HLL_FLAG_OUT_OF_ORDER:
             hip = float(np.frombuffer(data, "<f8", 1, 8)[0])
-            if not 0 <= hip < math.inf:
+            if not 0 <= hip <= _MOST_VALUES:  # false for NaN, too
                 raise corrupt("an HLL sketch's estimate is not a number")
         return cls(lg_k, packed=(data[_HLL_REGISTERS_AT:end], escapes, target, data[6]), hip=hip)
 

@@ -145,7 +145,7 @@ class KllSketch:
             if count < 0:
                 raise corrupt("a KLL sketch has impossible levels")
             weight += count << height
-        if weight != n or n == 0:
+        if weight != n or not 0 < n < 1 << _KLL_MAX_LEVELS:
             raise corrupt("a KLL sketch's weights do not add up to its count")
         start += 4 * levels
         minimum, maximum = _ENDS.unpack_from(data, start)
@@ -174,6 +174,8 @@ class KllSketch:
         if not parts:
             return sketches[0]
         n = sum(part.n for part in parts)
+        if n >= 1 << 63:
+            raise corrupt("the profiles to merge count more numbers than there can be")
         return cls(
             n=n,
             k=min(part.k for part in parts),
@@ -184,6 +186,33 @@ class KllSketch:
             counts=[count for part in parts for count in part._counts],  # noqa: SLF001 - the same class
             rank_error=sum(part.n / n * part.rank_error for part in parts),
         )
+
+    @classmethod
+    def from_sorted(  # noqa: PLR0917 - what `items` and its neighbours are made of
+        cls, items: Floats, heights: NDArray[np.uint8], k: int, minimum: float, maximum: float, rank_error: float
+    ) -> KllSketch:
+        """Make a sketch of its retained numbers, ascending, and the binary logarithms of their weights."""
+        weights = _POWERS[heights]
+        cumulative = np.zeros(len(weights) + 1, np.int64)
+        np.cumsum(weights, out=cumulative[1:])
+        made = cls(
+            n=int(cumulative[-1]),
+            k=k,
+            minimum=minimum,
+            maximum=maximum,
+            values=items,
+            levels=weights,
+            counts=(1,) * len(weights),
+            rank_error=rank_error,
+        )
+        made.__dict__["_sorted"] = items, weights, cumulative
+        return made
+
+    @property
+    def heights(self) -> NDArray[np.uint8]:
+        """Binary logarithms of `weights`."""
+        logarithms: NDArray[np.uint8] = np.frexp(self.weights.astype(np.float64))[1].astype(np.uint8) - np.uint8(1)
+        return logarithms
 
     @cached_property
     def _sorted(self) -> tuple[Floats, Ints, Ints]:
