@@ -95,8 +95,8 @@ def check_dataset(metadata: Metadata, viewer: Viewer, dataset_id: str) -> None:
     PageProblem
         When there is no such dataset, or it belongs to others: the same answer for both.
     """
-    known = {viewer.dataset_id} if viewer.guest else {row.id for row in metadata.datasets(viewer.org_id)}
-    if dataset_id not in known:
+    known = dataset_id == viewer.dataset_id if viewer.guest else metadata.has_dataset(viewer.org_id, dataset_id)
+    if not known:
         raise PageProblem(
             not_found(
                 "There is no such dataset",

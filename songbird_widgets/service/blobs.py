@@ -8,13 +8,14 @@ changes.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from typing_extensions import Self
 
 _KEY = re.compile(r"[0-9a-f]{64}")
@@ -78,6 +79,13 @@ class Blobs:
         return IncomingBlob(self, self._incoming)
 
 
+_NUMBERS = itertools.count()
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
 class IncomingBlob:
     """A blob on its way: `write` its pieces, then `keep` it or `discard` it.
 
@@ -85,10 +93,10 @@ class IncomingBlob:
     """
 
     def __init__(self, blobs: Blobs, directory: Path) -> None:
-        handle, name = tempfile.mkstemp(dir=directory)
+        # One process writes here, so that a number tells its files apart.
+        self._path = directory / f"{os.getpid()}-{next(_NUMBERS)}"
         self._blobs = blobs
-        self._path = Path(name)
-        self._file = cast("BinaryIO", os.fdopen(handle, "wb"))
+        self._file = open(self._path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115 - closed by `keep`
         self._hash = hashlib.sha256()
         self.size = 0
 
@@ -98,15 +106,16 @@ class IncomingBlob:
     def __exit__(self, *_: object) -> None:
         self.discard()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """Add the next piece."""
-        self._file.write(data)
+        rest = memoryview(data)
+        while rest:  # the file is not buffered, and may take less at once
+            rest = rest[self._file.write(rest) :]
         self._hash.update(data)
         self.size += len(data)
 
     def keep(self) -> str:
         """Make the blob permanent and return its key."""
-        self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         key = self._hash.hexdigest()

@@ -75,10 +75,10 @@ class Shelf:
         if _BATCH.fullmatch(value):
             start = int(value) - int(value) % formatting.DAY_MS
             label = formatting.day(start)
-            rows = self.metadata.batches(org_id, dataset_id, start)
-            uploads = tuple(row for row in rows if row.state == "uploaded")
+            uploads = tuple(self.metadata.day_uploads(org_id, dataset_id, start))
             if not uploads:
-                return Side(place, value, "batch", label, problem=_no_batch(label, announced=bool(rows)))
+                announced = self.metadata.is_announced(org_id, dataset_id, start)
+                return Side(place, value, "batch", label, problem=_no_batch(label, announced=announced))
             return self._outlined(Side(place, value, "batch", label, uploads))
         row = self.metadata.reference(org_id, dataset_id, value)
         if row is None:

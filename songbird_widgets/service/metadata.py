@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -17,80 +16,18 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError, random_text
+from songbird_widgets.observatory.formatting import DAY_MS
 
+from . import tables
 from .errors import Forbidden, Gone, NotFound, Unauthorized
+from .group_commit import GroupCommit
+from .tables import chained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-DAY_MS = 86_400_000
 DATABASE_FILE = "songbird.db"
-SCHEMA_VERSION = 1
-
-_schema = sa.MetaData()
-
-_version = sa.Table("schema_version", _schema, sa.Column("version", sa.Integer, nullable=False))
-
-_organizations = sa.Table(
-    "organizations",
-    _schema,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("created", sa.BigInteger, nullable=False),
-)
-
-_keys = sa.Table(
-    "keys",
-    _schema,
-    sa.Column("hash", sa.Text, primary_key=True),
-    sa.Column("public_id", sa.Text, nullable=False),
-    sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), nullable=False),
-    sa.Column("created", sa.BigInteger, nullable=False),
-)
-
-_datasets = sa.Table(
-    "datasets",
-    _schema,
-    sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), primary_key=True),
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("created", sa.BigInteger, nullable=False),
-)
-
-_sessions = sa.Table(
-    "sessions",
-    _schema,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("org_id", sa.Text, nullable=False),
-    sa.Column("dataset_id", sa.Text, nullable=False),
-    sa.Column("user_id", sa.Text, nullable=False),
-    sa.Column("created", sa.BigInteger, nullable=False),
-    sa.Column("claimed", sa.BigInteger),
-    sa.Column("claimed_by", sa.Text),
-    sa.Column("claimed_dataset", sa.Text),
-    sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
-)
-
-_profiles = sa.Table(
-    "profiles",
-    _schema,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False, index=True),
-    sa.Column("org_id", sa.Text, nullable=False),
-    sa.Column("dataset_id", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("alias", sa.Text),
-    sa.Column("dataset_timestamp", sa.BigInteger),
-    sa.Column("segment_tags", sa.Text, nullable=False),
-    sa.Column("region", sa.Text),
-    sa.Column("announced", sa.BigInteger, nullable=False),
-    sa.Column("uploaded", sa.BigInteger),
-    sa.Column("size", sa.BigInteger),
-    sa.Column("sha256", sa.Text),
-    sa.Column("blob", sa.Text),
-    sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
-    sa.Index("profiles_by_dataset", "org_id", "dataset_id", "uploaded"),
-    sa.Index("profiles_by_time", "org_id", "dataset_id", "kind", "dataset_timestamp"),
-)
 
 
 class SchemaError(LocalServiceError):
@@ -112,8 +49,8 @@ class SessionRow:
 class ProfileRow:
     """A profile: announced when its slot was given out, uploaded once its bytes are safe on disk.
 
-    ``blob`` is the key for `Blobs.read`; ``size`` (bytes), ``sha256``, ``blob`` and ``upload_timestamp`` (ms)
-    are None until the upload. ``dataset_timestamp`` (ms) is exact; the batch it belongs to is its UTC day.
+    ``sha256`` is the key for `Blobs.read`; ``size`` (bytes), ``sha256`` and ``upload_timestamp`` (ms) are None
+    until the upload. ``dataset_timestamp`` (ms) is exact; the batch it belongs to is its UTC day.
     """
 
     id: str
@@ -124,7 +61,35 @@ class ProfileRow:
     state: Literal["announced", "uploaded"]
     size: int | None
     sha256: str | None
-    blob: str | None
+
+
+@dataclass(frozen=True)
+class DayRow:
+    """The uploaded batches of one UTC day.
+
+    Attributes
+    ----------
+    day : int
+        Its first millisecond.
+    uploads, size : int
+        How many, and their bytes.
+    digest : str
+        Of their contents in the order of arrival (`tables.chained`).
+    """
+
+    day: int
+    uploads: int
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Bytes of a profile that are safe on disk, and the slot they were put to."""
+
+    profile_id: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -191,8 +156,8 @@ class Metadata:
         )
         sa.event.listen(self._engine, "connect", _on_connect)
         sa.event.listen(self._engine, "begin", _on_begin)
-        # SQLite lets one writer in and has the others poll; a lock here lets the next one in at once.
-        self._writing = threading.Lock()
+        self._writer = GroupCommit(self._transaction)
+        self._last_upload = 0
         try:
             self._make_schema()
         except sa.exc.DatabaseError as error:
@@ -205,84 +170,83 @@ class Metadata:
             raise
 
     def _make_schema(self) -> None:
-        with self._write() as connection:
-            _version.create(connection, checkfirst=True)
-            version = connection.execute(sa.select(_version.c.version)).scalar()
-            if version is None:
-                _schema.create_all(connection)
-                connection.execute(_version.insert().values(version=SCHEMA_VERSION))
-            elif version != SCHEMA_VERSION:
+        with self._transaction() as connection:
+            tables.version.create(connection, checkfirst=True)
+            found = connection.execute(sa.select(tables.version.c.version)).scalar()
+            if found is None:
+                tables.schema.create_all(connection)
+                connection.execute(tables.version.insert().values(version=tables.SCHEMA_VERSION))
+            elif found != tables.SCHEMA_VERSION and not tables.upgrade(connection, found):
                 raise SchemaError(
-                    f"{self._path} was written by a newer songbird-widgets (schema {version}; this one knows "
-                    f"{SCHEMA_VERSION}). Upgrade it here, or set SONGBIRD_DATA_DIR to another directory."
+                    f"{self._path} was written by a newer songbird-widgets (schema {found}; this one knows "
+                    f"{tables.SCHEMA_VERSION}). Upgrade it here, or set SONGBIRD_DATA_DIR to another directory."
                 )
 
     @contextlib.contextmanager
-    def _write(self) -> Iterator[sa.Connection]:
-        with (
-            self._writing,
-            self._engine.connect().execution_options(songbird_write=True) as connection,
-            connection.begin(),
-        ):
+    def _transaction(self) -> Iterator[sa.Connection]:
+        with self._engine.connect().execution_options(songbird_write=True) as connection, connection.begin():
             yield connection
 
     def close(self) -> None:
-        """Close every connection; SQLite folds its journal into the database."""
+        """Write what waits, and close every connection; SQLite folds its journal into the database."""
+        self._writer.close()
         self._engine.dispose()
 
     # Organizations and keys
 
     def add_organization(self, org_id: str, key: str) -> None:
         """Make an organization and its key known; doing so again changes nothing."""
-        with self._write() as connection:
-            known = connection.execute(sa.select(_organizations.c.id).where(_organizations.c.id == org_id)).first()
+        with self._transaction() as connection:
+            known = connection.execute(
+                sa.select(tables.organizations.c.id).where(tables.organizations.c.id == org_id)
+            ).first()
             if known is None:
-                connection.execute(_organizations.insert().values(id=org_id, created=now_ms()))
+                connection.execute(tables.organizations.insert().values(id=org_id, created=now_ms()))
             hashed = _hash_key(key)
-            if connection.execute(sa.select(_keys.c.hash).where(_keys.c.hash == hashed)).first() is None:
+            if connection.execute(sa.select(tables.keys.c.hash).where(tables.keys.c.hash == hashed)).first() is None:
                 connection.execute(
-                    _keys.insert().values(hash=hashed, public_id=key.partition(".")[0], org_id=org_id, created=now_ms())
+                    tables.keys.insert().values(
+                        hash=hashed, public_id=key.partition(".")[0], org_id=org_id, created=now_ms()
+                    )
                 )
 
     def organization_for_key(self, key: str) -> str | None:
         """The id of the organization that an API key belongs to, or None for a key unknown here."""
-        query = sa.select(_keys.c.org_id).where(_keys.c.hash == _hash_key(key))
+        query = sa.select(tables.keys.c.org_id).where(tables.keys.c.hash == _hash_key(key))
         with self._engine.connect() as connection:
             return cast("str | None", connection.execute(query).scalar())
 
     def datasets(self, org_id: str) -> list[DatasetRow]:
         """The datasets of an organization, oldest first, with the number of profiles uploaded to each."""
-        uploaded = sa.func.count(_profiles.c.uploaded)
+        uploaded = sa.func.count(tables.profiles.c.uploaded)
         query = (
-            sa.select(_datasets.c.id, _datasets.c.created, uploaded)
+            sa.select(tables.datasets.c.id, tables.datasets.c.created, uploaded)
             .join_from(
-                _datasets,
-                _profiles,
-                (_profiles.c.org_id == _datasets.c.org_id) & (_profiles.c.dataset_id == _datasets.c.id),
+                tables.datasets,
+                tables.profiles,
+                (tables.profiles.c.org_id == tables.datasets.c.org_id)
+                & (tables.profiles.c.dataset_id == tables.datasets.c.id),
                 isouter=True,
             )
-            .where(_datasets.c.org_id == org_id)
-            .group_by(_datasets.c.id, _datasets.c.created)
-            .order_by(_datasets.c.created, _datasets.c.id)
+            .where(tables.datasets.c.org_id == org_id)
+            .group_by(tables.datasets.c.id, tables.datasets.c.created)
+            .order_by(tables.datasets.c.created, tables.datasets.c.id)
         )
         with self._engine.connect() as connection:
             return [DatasetRow(*row) for row in connection.execute(query)]
+
+    def has_dataset(self, org_id: str, dataset_id: str) -> bool:
+        """Whether an organization has a dataset."""
+        query = sa.select(tables.datasets.c.id).where(
+            tables.datasets.c.org_id == org_id, tables.datasets.c.id == dataset_id
+        )
+        return self._first(query) is not None
 
     # Sessions
 
     def create_session(self, user_id: str) -> str:
         """A new guest session in a guest organization and dataset of its own; returns its id."""
-        session_id = f"session-{random_text(24)}"
-        org_id, created = f"org-{random_text(12)}", now_ms()
-        with self._write() as connection:
-            connection.execute(_organizations.insert().values(id=org_id, created=created))
-            connection.execute(_datasets.insert().values(org_id=org_id, id="model-1", created=created))
-            connection.execute(
-                _sessions.insert().values(
-                    id=session_id, org_id=org_id, dataset_id="model-1", user_id=user_id, created=created
-                )
-            )
-        return session_id
+        return self._writer.write(_create_sessions, user_id)
 
     def session(self, session_id: str) -> SessionRow:
         """An open session.
@@ -330,24 +294,7 @@ class Metadata:
                 "Name the key's own organization, or send a key of the one named.",
                 "org_id",
             )
-        now = now_ms()
-        with self._write() as connection:
-            session = _open_session(connection, session_id)
-            taken = connection.execute(sa.select(_datasets.c.id).where(_datasets.c.org_id == org_id)).scalars()
-            numbers = [int(text) for text in (name.removeprefix("model-") for name in taken) if text.isdecimal()]
-            dataset_id = f"model-{max(numbers, default=0) + 1}"
-            connection.execute(_datasets.insert().values(org_id=org_id, id=dataset_id, created=now))
-            connection.execute(
-                _profiles.update()
-                .where(_profiles.c.session_id == session.session_id, _profiles.c.uploaded.is_not(None))
-                .values(org_id=org_id, dataset_id=dataset_id)
-            )
-            connection.execute(
-                _sessions.update()
-                .where(_sessions.c.id == session.session_id)
-                .values(claimed=now, claimed_by=org_id, claimed_dataset=dataset_id)
-            )
-        return dataset_id
+        return self._writer.write(_claim, (session_id, org_id))
 
     # Profiles
 
@@ -359,42 +306,9 @@ class Metadata:
         NotFound, Gone
             As `session` raises them.
         """
-        ids = [("log-" if profile.kind == "batch" else "ref-") + random_text(16) for profile in profiles]
-        now = now_ms()
-        with self._write() as connection:
-            session = _open_session(connection, session_id)
-            connection.execute(
-                _profiles.insert(),
-                [
-                    {
-                        "id": profile_id,
-                        "session_id": session_id,
-                        "org_id": session.org_id,
-                        "dataset_id": session.dataset_id,
-                        "kind": profile.kind,
-                        "alias": profile.alias,
-                        "dataset_timestamp": profile.dataset_timestamp,
-                        "segment_tags": json.dumps(profile.segment_tags),
-                        "region": profile.region,
-                        "announced": now,
-                    }
-                    for profile_id, profile in zip(ids, profiles, strict=True)
-                ],
-            )
-        return session, ids
+        return self._writer.write(_announce, (session_id, profiles))
 
-    def check_slot(self, profile_id: str) -> None:
-        """Whether bytes may still be put to a slot.
-
-        Raises
-        ------
-        NotFound, Gone
-            When the slot is unknown, or its session was claimed.
-        """
-        with self._engine.connect() as connection:
-            _open_slot(connection, profile_id)
-
-    def confirm(self, profile_id: str, *, size: int, sha256: str, blob: str) -> None:
+    def confirm(self, upload: Upload) -> None:
         """Note that a profile's bytes are safe; from now on it is listed and shown.
 
         Raises
@@ -402,64 +316,194 @@ class Metadata:
         NotFound, Gone
             When the slot is unknown, or its session was claimed meanwhile.
         """
-        with self._write() as connection:
-            _open_slot(connection, profile_id)
-            connection.execute(
-                _profiles.update()
-                .where(_profiles.c.id == profile_id)
-                .values(uploaded=now_ms(), size=size, sha256=sha256, blob=blob)
+        self._writer.write(self._confirm, upload)
+
+    def _confirm(self, connection: sa.Connection, uploads: Sequence[Upload]) -> list[Exception | None]:
+        """Note uploads of one transaction.
+
+        No transaction's time of upload is that of another, so that whoever lists what came after a certain one
+        (`profiles`) misses none.
+        """
+        self._last_upload = now = max(now_ms(), self._last_upload + 1)
+        slots = _slots(connection, {upload.profile_id for upload in uploads})
+        results: list[Exception | None] = []
+        kept: dict[str, Upload] = {}
+        for upload in uploads:
+            slot = slots.get(upload.profile_id)
+            refusal = _no_slot() if slot is None else _refusal(slot)
+            results.append(refusal)
+            if refusal is None:
+                kept[upload.profile_id] = upload
+        if not kept:
+            return results
+        statement = (
+            tables.profiles.update()
+            .where(tables.profiles.c.id == sa.bindparam("profile_id"))
+            .values(
+                uploaded=now,
+                size=sa.bindparam("bytes"),
+                sha256=sa.bindparam("hash"),
+                blob=sa.bindparam("hash"),
             )
-
-    def profiles(self, org_id: str, dataset_id: str) -> list[ProfileRow]:
-        """The uploaded profiles of a dataset, oldest upload first."""
-        return self._profiles(
-            _profiles.c.org_id == org_id,
-            _profiles.c.dataset_id == dataset_id,
-            _profiles.c.uploaded.is_not(None),
         )
-
-    def reference(self, org_id: str, dataset_id: str, profile_id: str) -> ProfileRow | None:
-        """A reference profile of a dataset by its id, announced or uploaded, or None."""
-        rows = self._profiles(
-            _profiles.c.id == profile_id,
-            _profiles.c.org_id == org_id,
-            _profiles.c.dataset_id == dataset_id,
-            _profiles.c.kind == "reference",
+        connection.execute(
+            statement,
+            [{"profile_id": one.profile_id, "bytes": one.size, "hash": one.sha256} for one in kept.values()],
         )
-        return rows[0] if rows else None
+        _note_days(connection, [(slots[one.profile_id], one) for one in sorted(kept.values(), key=_by_id)])
+        return results
 
-    def batches(self, org_id: str, dataset_id: str, period_start_ms: int) -> list[ProfileRow]:
-        """The batch profiles of one UTC day of a dataset, announced or uploaded, oldest first.
+    def profiles(
+        self, org_id: str, dataset_id: str, *, after: tuple[int, str] = (0, ""), limit: int | None = None
+    ) -> list[ProfileRow]:
+        """The uploaded profiles of a dataset, oldest upload first.
 
         Parameters
         ----------
-        period_start_ms : int
-            The day's first millisecond (`day_start`).
+        after : tuple of int and str, optional
+            Upload timestamp and id of a profile: only what follows it.
+        limit : int, optional
+            At most so many.
         """
-        return self._profiles(
-            _profiles.c.org_id == org_id,
-            _profiles.c.dataset_id == dataset_id,
-            _profiles.c.kind == "batch",
-            _profiles.c.dataset_timestamp >= period_start_ms,
-            _profiles.c.dataset_timestamp < period_start_ms + DAY_MS,
+        uploaded, profile_id = tables.profiles.c.uploaded, tables.profiles.c.id
+        query = (
+            _uploads(org_id, dataset_id)
+            .where(sa.tuple_(uploaded, profile_id) > sa.tuple_(*map(sa.literal, after)))
+            .order_by(uploaded, profile_id)
+            .limit(limit)
         )
+        return self._rows(query)
+
+    def newest(self, org_id: str, dataset_id: str, limit: int) -> list[ProfileRow]:
+        """The uploaded profiles of a dataset, newest upload first, at most `limit`."""
+        query = _uploads(org_id, dataset_id).order_by(tables.profiles.c.uploaded.desc(), tables.profiles.c.id.desc())
+        return self._rows(query.limit(limit))
+
+    def reference(self, org_id: str, dataset_id: str, profile_id: str) -> ProfileRow | None:
+        """A reference profile of a dataset by its id, announced or uploaded, or None."""
+        row = self._first(sa.select(tables.profiles).where(tables.profiles.c.id == profile_id))
+        if row is None or (row["org_id"], row["dataset_id"], row["kind"]) != (org_id, dataset_id, "reference"):
+            return None
+        return _profile_row(row)
+
+    def references(self, org_id: str, dataset_id: str, *, search: str = "", limit: int) -> list[ProfileRow]:
+        """The uploaded reference profiles of a dataset by name, at most `limit`.
+
+        Parameters
+        ----------
+        search : str, optional
+            Text that the alias, or else the id, contains; ASCII letters of either case match.
+        """
+        query = _references(org_id, dataset_id)
+        if search:
+            query = query.where(tables.reference_name.contains(sa.func.lower(search), autoescape=True))
+        return self._rows(query.order_by(tables.reference_name, tables.profiles.c.id).limit(limit))
+
+    def count_references(self, org_id: str, dataset_id: str) -> int:
+        """How many reference profiles were uploaded to a dataset."""
+        query = _references(org_id, dataset_id).with_only_columns(sa.func.count())
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
+    def day(self, org_id: str, dataset_id: str, day: int) -> DayRow | None:
+        """The uploaded batches of one UTC day, or None.
+
+        Parameters
+        ----------
+        day : int
+            Its first millisecond (`day_start`).
+        """
+        row = self._first(_days(org_id, dataset_id).where(tables.days.c.day == day))
+        return None if row is None else _day_row(row)
+
+    def days(self, org_id: str, dataset_id: str, *, limit: int | None = None) -> list[DayRow]:
+        """The days of a dataset that have batches, newest first, at most `limit`."""
+        query = _days(org_id, dataset_id).order_by(tables.days.c.day.desc()).limit(limit)
+        with self._engine.connect() as connection:
+            return [_day_row(row) for row in connection.execute(query).mappings()]
+
+    def count_days(self, org_id: str, dataset_id: str) -> int:
+        """How many days of a dataset have batches."""
+        query = _days(org_id, dataset_id).with_only_columns(sa.func.count())
+        with self._engine.connect() as connection:
+            return int(connection.execute(query).scalar() or 0)
+
+    def day_uploads(
+        self, org_id: str, dataset_id: str, day: int, *, after: tuple[int, str] = (0, "")
+    ) -> list[ProfileRow]:
+        """The uploaded batches of one UTC day in the order of their arrival.
+
+        Parameters
+        ----------
+        day : int
+            Its first millisecond.
+        after : tuple of int and str, optional
+            Upload timestamp and id of a batch: only what follows it.
+        """
+        uploaded, profile_id = tables.profiles.c.uploaded, tables.profiles.c.id
+        query = (
+            _uploads(org_id, dataset_id)
+            .where(tables.profiles.c.day == day, sa.tuple_(uploaded, profile_id) > sa.tuple_(*map(sa.literal, after)))
+            .order_by(uploaded, profile_id)
+        )
+        return self._rows(query)
+
+    def is_announced(self, org_id: str, dataset_id: str, day: int) -> bool:
+        """Whether any batch of one UTC day was announced, arrived or not."""
+        query = sa.select(tables.profiles.c.id).where(
+            tables.profiles.c.org_id == org_id,
+            tables.profiles.c.dataset_id == dataset_id,
+            tables.profiles.c.day == day,
+        )
+        return self._first(query.limit(1)) is not None
 
     def unknown_references(self, session: SessionRow, profile_ids: Sequence[str]) -> list[str]:
         """Those of `profile_ids` that name no reference of the session, each once, in the order given."""
         asked = list(dict.fromkeys(profile_ids))
-        query = sa.select(_profiles.c.id).where(
-            _profiles.c.id.in_(asked),
-            _profiles.c.session_id == session.session_id,
-            _profiles.c.kind == "reference",
-        )
+        # By id alone: each is one step, whatever else the session holds.
+        columns = (tables.profiles.c.id, tables.profiles.c.session_id, tables.profiles.c.kind)
+        query = sa.select(*columns).where(tables.profiles.c.id.in_(asked))
         with self._engine.connect() as connection:
-            known = set(connection.execute(query).scalars())
+            known = {
+                row.id
+                for row in connection.execute(query)
+                if row.session_id == session.session_id and row.kind == "reference"
+            }
         return [profile_id for profile_id in asked if profile_id not in known]
 
-    def _profiles(self, *conditions: sa.ColumnElement[bool]) -> list[ProfileRow]:
-        query = sa.select(_profiles).where(*conditions).order_by(_profiles.c.uploaded, _profiles.c.announced)
+    def _rows(self, query: sa.Select[Any]) -> list[ProfileRow]:
         with self._engine.connect() as connection:
             return [_profile_row(row) for row in connection.execute(query).mappings()]
+
+    def _first(self, query: sa.Select[Any]) -> Mapping[Any, Any] | None:
+        with self._engine.connect() as connection:
+            return connection.execute(query).mappings().first()
+
+
+def _uploads(org_id: str, dataset_id: str) -> sa.Select[Any]:
+    return sa.select(*_PROFILE_COLUMNS).where(
+        tables.profiles.c.org_id == org_id,
+        tables.profiles.c.dataset_id == dataset_id,
+        tables.profiles.c.uploaded.is_not(None),
+    )
+
+
+_PROFILE_COLUMNS = tuple(
+    tables.profiles.c[name] for name in ("id", "kind", "alias", "dataset_timestamp", "uploaded", "size", "sha256")
+)
+
+
+def _references(org_id: str, dataset_id: str) -> sa.Select[Any]:
+    return _uploads(org_id, dataset_id).where(tables.profiles.c.kind == sa.literal_column("'reference'"))
+
+
+def _days(org_id: str, dataset_id: str) -> sa.Select[Any]:
+    columns = (tables.days.c.day, tables.days.c.uploads, tables.days.c.size, tables.days.c.digest)
+    return sa.select(*columns).where(tables.days.c.org_id == org_id, tables.days.c.dataset_id == dataset_id)
+
+
+def _day_row(row: Mapping[Any, Any]) -> DayRow:
+    return DayRow(row["day"], row["uploads"], row["size"], row["digest"])
 
 
 def _profile_row(row: Mapping[Any, Any]) -> ProfileRow:
@@ -472,36 +516,198 @@ def _profile_row(row: Mapping[Any, Any]) -> ProfileRow:
         state="announced" if row["uploaded"] is None else "uploaded",
         size=row["size"],
         sha256=row["sha256"],
-        blob=row["blob"],
     )
+
+
+# What the writer runs; each returns a result or an exception for each item.
+
+
+def _create_sessions(connection: sa.Connection, user_ids: Sequence[str]) -> list[str | Exception]:
+    created = now_ms()
+    made = [(f"session-{random_text(24)}", f"org-{random_text(12)}", user_id) for user_id in user_ids]
+    connection.execute(tables.organizations.insert(), [{"id": org_id, "created": created} for _, org_id, _ in made])
+    connection.execute(
+        tables.datasets.insert(), [{"org_id": org_id, "id": "model-1", "created": created} for _, org_id, _ in made]
+    )
+    connection.execute(
+        tables.sessions.insert(),
+        [
+            {"id": session_id, "org_id": org_id, "dataset_id": "model-1", "user_id": user_id, "created": created}
+            for session_id, org_id, user_id in made
+        ],
+    )
+    return [session_id for session_id, _, _ in made]
+
+
+def _claim(connection: sa.Connection, claims: Sequence[tuple[str, str]]) -> list[str | Exception]:
+    results: list[str | Exception] = []
+    for session_id, org_id in claims:
+        try:
+            results.append(_claim_one(connection, session_id, org_id))
+        except (NotFound, Gone) as error:
+            results.append(error)
+    return results
+
+
+def _claim_one(connection: sa.Connection, session_id: str, org_id: str) -> str:
+    now = now_ms()
+    session = _open_session(connection, session_id)
+    taken = connection.execute(sa.select(tables.datasets.c.id).where(tables.datasets.c.org_id == org_id)).scalars()
+    numbers = [int(text) for text in (name.removeprefix("model-") for name in taken) if text.isdecimal()]
+    dataset_id = f"model-{max(numbers, default=0) + 1}"
+    connection.execute(tables.datasets.insert().values(org_id=org_id, id=dataset_id, created=now))
+    connection.execute(
+        tables.profiles.update()
+        .where(tables.profiles.c.session_id == session.session_id, tables.profiles.c.uploaded.is_not(None))
+        .values(org_id=org_id, dataset_id=dataset_id)
+    )
+    connection.execute(
+        tables.days.update()
+        .where(tables.days.c.org_id == session.org_id, tables.days.c.dataset_id == session.dataset_id)
+        .values(org_id=org_id, dataset_id=dataset_id)
+    )
+    connection.execute(
+        tables.sessions.update()
+        .where(tables.sessions.c.id == session.session_id)
+        .values(claimed=now, claimed_by=org_id, claimed_dataset=dataset_id)
+    )
+    return dataset_id
+
+
+def _announce(
+    connection: sa.Connection, requests: Sequence[tuple[str, Sequence[NewProfile]]]
+) -> list[tuple[SessionRow, list[str]] | Exception]:
+    now = now_ms()
+    found = _sessions(connection, {session_id for session_id, _ in requests})
+    results: list[tuple[SessionRow, list[str]] | Exception] = []
+    rows = []
+    for session_id, profiles in requests:
+        row = found.get(session_id)
+        refusal = _no_session(session_id) if row is None else _refusal(row)
+        if row is None or refusal is not None:
+            results.append(refusal or _no_session(session_id))
+            continue
+        ids = [("log-" if profile.kind == "batch" else "ref-") + random_text(16) for profile in profiles]
+        results.append((_session_row(row), ids))
+        rows += [
+            {
+                "id": profile_id,
+                "session_id": session_id,
+                "org_id": row["org_id"],
+                "dataset_id": row["dataset_id"],
+                "kind": profile.kind,
+                "alias": profile.alias,
+                "dataset_timestamp": profile.dataset_timestamp,
+                "segment_tags": json.dumps(profile.segment_tags),
+                "region": profile.region,
+                "announced": now,
+                "day": None
+                if profile.kind != "batch" or profile.dataset_timestamp is None
+                else day_start(profile.dataset_timestamp),
+            }
+            for profile_id, profile in zip(ids, profiles, strict=True)
+        ]
+    if rows:
+        connection.execute(tables.profiles.insert(), rows)
+    return results
+
+
+def _by_id(upload: Upload) -> str:
+    return upload.profile_id
+
+
+def _note_days(connection: sa.Connection, uploads: Sequence[tuple[Mapping[Any, Any], Upload]]) -> None:
+    """Add uploads of one transaction, in the order of their ids, to their days."""
+    by_day: dict[tuple[str, str, int], list[tuple[Mapping[Any, Any], Upload]]] = {}
+    for slot, upload in uploads:
+        if slot["day"] is not None:
+            by_day.setdefault((slot["org_id"], slot["dataset_id"], slot["day"]), []).append((slot, upload))
+    for key, added in by_day.items():
+        where = (tables.days.c.org_id == key[0], tables.days.c.dataset_id == key[1], tables.days.c.day == key[2])
+        row = connection.execute(_days(*key[:2]).where(where[2])).mappings().first()
+        before = DayRow(key[2], 0, 0, "") if row is None else _day_row(row)
+        if all(slot["uploaded"] is None for slot, _ in added):
+            values = {
+                "uploads": before.uploads + len(added),
+                "size": before.size + sum(upload.size for _, upload in added),
+                "digest": chained(before.digest, (upload.sha256 for _, upload in added)),
+            }
+        else:  # put once more to the same slot
+            values = _whole_day(connection, key)
+        if row is None:
+            names = dict(zip(("org_id", "dataset_id", "day"), key, strict=True))
+            connection.execute(tables.days.insert().values(**names, **values))
+        else:
+            connection.execute(tables.days.update().where(*where).values(**values))
+
+
+def _whole_day(connection: sa.Connection, key: tuple[str, str, int]) -> dict[str, Any]:
+    query = (
+        _uploads(*key[:2])
+        .where(tables.profiles.c.day == key[2])
+        .order_by(tables.profiles.c.uploaded, tables.profiles.c.id)
+    )
+    uploads = connection.execute(query).all()
+    return {
+        "uploads": len(uploads),
+        "size": sum(row.size for row in uploads),
+        "digest": chained("", (row.sha256 for row in uploads)),
+    }
+
+
+def _sessions(connection: sa.Connection, session_ids: Iterable[str]) -> dict[str, Mapping[Any, Any]]:
+    query = sa.select(tables.sessions).where(tables.sessions.c.id.in_(sorted(session_ids)))
+    return {row["id"]: row for row in connection.execute(query).mappings()}
+
+
+def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, Mapping[Any, Any]]:
+    profiles, sessions = tables.profiles.c, tables.sessions.c
+    query = (
+        sa.select(
+            profiles.id,
+            profiles.org_id,
+            profiles.dataset_id,
+            profiles.day,
+            profiles.uploaded,
+            sessions.claimed,
+            sessions.claimed_by,
+            sessions.claimed_dataset,
+        )
+        .join_from(tables.profiles, tables.sessions, profiles.session_id == sessions.id)
+        .where(profiles.id.in_(sorted(profile_ids)))
+    )
+    return {row["id"]: row for row in connection.execute(query).mappings()}
 
 
 def _open_session(connection: sa.Connection, session_id: str) -> SessionRow:
-    row = connection.execute(sa.select(_sessions).where(_sessions.c.id == session_id)).mappings().first()
+    row = _sessions(connection, [session_id]).get(session_id)
     if row is None:
-        raise NotFound(f"Resource session with ID {_shortened(session_id)} not found.")
-    _refuse_claimed(row)
+        raise _no_session(session_id)
+    if refusal := _refusal(row):
+        raise refusal
+    return _session_row(row)
+
+
+def _session_row(row: Mapping[Any, Any]) -> SessionRow:
     return SessionRow(row["id"], row["org_id"], row["dataset_id"], row["user_id"], "open")
 
 
-def _open_slot(connection: sa.Connection, profile_id: str) -> None:
-    query = (
-        sa.select(_sessions)
-        .join_from(_profiles, _sessions, _profiles.c.session_id == _sessions.c.id)
-        .where(_profiles.c.id == profile_id)
+def _no_session(session_id: str) -> NotFound:
+    return NotFound(f"Resource session with ID {_shortened(session_id)} not found.")
+
+
+def _no_slot() -> NotFound:
+    return NotFound("This upload slot does not exist. Ask for a new one.")
+
+
+def _refusal(row: Mapping[Any, Any]) -> Gone | None:
+    """What there is to say of a claimed session."""
+    if row["claimed"] is None:
+        return None
+    return Gone(
+        f"This session was claimed by organization {row['claimed_by']} and is closed for good; its "
+        f"profiles are in dataset {row['claimed_dataset']} there. Start a new session to upload more."
     )
-    row = connection.execute(query).mappings().first()
-    if row is None:
-        raise NotFound("This upload slot does not exist. Ask for a new one.")
-    _refuse_claimed(row)
-
-
-def _refuse_claimed(row: Mapping[Any, Any]) -> None:
-    if row["claimed"] is not None:
-        raise Gone(
-            f"This session was claimed by organization {row['claimed_by']} and is closed for good; its "
-            f"profiles are in dataset {row['claimed_dataset']} there. Start a new session to upload more."
-        )
 
 
 def _on_connect(connection: Any, _record: object) -> None:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 MAX_DAYS = 400
 """Batches that the timeline draws, the newest ones."""
 
-_MANY_COLUMNS_BYTES = 1 << 20  # smaller profiles have few columns, and need no helpers
-
 
 @dataclass
 class Observatory:
@@ -71,11 +69,6 @@ class Observatory:
         """Finish the pages that were begun, and end what helps making them."""
         self.library.surveyors.close()
         self.makers.shutdown()
-
-    def expect(self, size: int) -> None:
-        """Make ready for pages of a profile of `size` bytes, which was just uploaded."""
-        if size >= _MANY_COLUMNS_BYTES:
-            self.library.surveyors.expect()
 
     def compare(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> Comparison:
         """Open the profiles that a URL names.

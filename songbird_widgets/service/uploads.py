@@ -16,6 +16,7 @@ from tornado.web import url
 
 from .errors import Forbidden
 from .handler import BodyHandler
+from .metadata import Upload as UploadedBytes
 
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
@@ -83,7 +84,6 @@ class Upload(BodyHandler):
         profile_id = self.path_args[0]
         signer = cast("UploadSigner", self.settings["upload_signer"])
         signer.check(profile_id, self.get_query_argument("expires", ""), self.get_query_argument("signature", ""))
-        await self.work(self.metadata.check_slot, profile_id)
 
     async def data_received(self, chunk: bytes) -> None:
         if self.refusal is not None:
@@ -106,9 +106,7 @@ class Upload(BodyHandler):
             await self._discard()
             raise self.refusal
         self._keeping = True
-        size = await self.work(_keep, self.blobs, self.metadata, self._blob, bytes(self._buffer), profile_id)
-        if observatory := self.settings.get("observatory"):
-            observatory.expect(size)
+        await self.work(_keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -120,14 +118,12 @@ class Upload(BodyHandler):
             await self.work(self._blob.discard)
 
 
-def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytes, profile_id: str) -> int:
-    """Make the bytes permanent, and only then tell the database; returns how many there are."""
+def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytearray, profile_id: str) -> None:
+    """Make the bytes permanent, and only then tell the database."""
     with blob or blobs.incoming() as kept:
         kept.write(rest)
         key = kept.keep()
-        size = kept.size
-    metadata.confirm(profile_id, size=size, sha256=key, blob=key)
-    return size
+    metadata.confirm(UploadedBytes(profile_id, kept.size, key))
 
 
 def routes() -> list[URLSpec]:

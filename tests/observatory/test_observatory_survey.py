@@ -51,23 +51,6 @@ def test_the_first_page_comes_uncounted_and_the_next_one_counted(wide, expected)
     assert "data-counting" not in str(counted)
 
 
-def helpers():
-    return [child for child in psutil.Process().children() if "survey" in " ".join(child.cmdline())]
-
-
-def test_helpers_are_started_by_the_upload_of_many_columns(wide, wide_files):
-    guest, names = wide
-    guest.page(*names, count="all").raise_for_status()
-    for helper in helpers():
-        helper.kill()
-        helper.wait(20)
-    guest.reference("padded", wide_files[0] + bytes(1 << 20))
-    until = time.monotonic() + 20
-    while not helpers() and time.monotonic() < until:
-        time.sleep(0.01)
-    assert helpers()
-
-
 def test_all_columns_are_sorted_by_drift(wide, expected):
     guest, names = wide
     data = guest.json(*names, sort="drift", order="desc", limit=400)

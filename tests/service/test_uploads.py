@@ -75,7 +75,7 @@ def test_any_bytes_of_any_size_are_taken(service, session, size):
     assert (profile["size"], profile["sha256"]) == (size, sha256(content).hexdigest())
     metadata = service.app.settings["metadata"]
     (row,) = metadata.profiles(*dataset(metadata, session))
-    assert service.app.settings["blobs"].read(row.blob) == content
+    assert service.app.settings["blobs"].read(row.sha256) == content
     assert incoming(service) == []
 
 

@@ -1,0 +1,108 @@
+"""Writes of many requests in one transaction: each is answered once it is on disk, and they share the wait for it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
+
+    import sqlalchemy as sa
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+MAX_GROUP = 256
+"""Writes in one transaction."""
+
+
+class GroupCommit:
+    """One thread that writes; whatever waits when it begins a transaction goes into that one.
+
+    SQLite has one writer at a time and waits for the disk at the end of each transaction, so that eight writes in
+    one transaction cost hardly more than one.
+
+    Parameters
+    ----------
+    begin : callable
+        Opens a transaction, which is committed at the end of the context and rolled back when that fails.
+    """
+
+    def __init__(self, begin: Callable[[], AbstractContextManager[sa.Connection]]) -> None:
+        self._begin = begin
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="songbird-writer", daemon=True)
+        self._thread.start()
+
+    def write(self, make: Callable[[sa.Connection, Sequence[A]], list[T | Exception]], item: A) -> T:
+        """Write something and return once it is on disk.
+
+        Parameters
+        ----------
+        make : callable
+            Gets a connection and all items that wait for the same callable; returns a result or an exception for
+            each, and has written nothing of what it answers with an exception.
+        item
+            What to write.
+
+        Raises
+        ------
+        Exception
+            What `make` answered, or whatever kept the transaction from being committed.
+        """
+        waiting = _Waiting(make, item)
+        self._waiting.put(waiting)
+        result: T = waiting.future.result()
+        return result
+
+    def close(self) -> None:
+        """Write what waits, then end the thread."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            group = [first]
+            ending = False
+            while len(group) < MAX_GROUP and not self._waiting.empty():
+                following = self._waiting.get()
+                if following is None:
+                    ending = True
+                    break
+                group.append(following)
+            self._commit(group)
+            if ending:
+                return
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        results: dict[int, Any] = {}
+        try:
+            with self._begin() as connection:
+                for make in dict.fromkeys(waiting.make for waiting in group):
+                    of_kind = [waiting for waiting in group if waiting.make == make]
+                    made = make(connection, [waiting.item for waiting in of_kind])
+                    results.update(zip(map(id, of_kind), made, strict=True))
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+            if len(group) == 1:
+                group[0].future.set_exception(error)
+                return
+            for waiting in group:  # one that cannot be written must not cost the others theirs
+                self._commit([waiting])
+            return
+        for waiting in group:
+            result = results[id(waiting)]
+            if isinstance(result, Exception):
+                waiting.future.set_exception(result)
+            else:
+                waiting.future.set_result(result)
+
+
+class _Waiting:
+    def __init__(self, make: Callable[..., Any], item: Any) -> None:
+        self.make = make
+        self.item = item
+        self.future: Future[Any] = Future()

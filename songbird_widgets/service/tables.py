@@ -1,0 +1,183 @@
+"""The tables of the service's database, and how an older database becomes a present one."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from songbird_widgets.observatory.formatting import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SCHEMA_VERSION = 2
+_FIRST_SCHEMA = 1
+"""Has no days: they are gathered from its profiles."""
+
+schema = sa.MetaData()
+
+version = sa.Table("schema_version", schema, sa.Column("version", sa.Integer, nullable=False))
+
+organizations = sa.Table(
+    "organizations",
+    schema,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+
+keys = sa.Table(
+    "keys",
+    schema,
+    sa.Column("hash", sa.Text, primary_key=True),
+    sa.Column("public_id", sa.Text, nullable=False),
+    sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+
+datasets = sa.Table(
+    "datasets",
+    schema,
+    sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("created", sa.BigInteger, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    schema,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("org_id", sa.Text, nullable=False),
+    sa.Column("dataset_id", sa.Text, nullable=False),
+    sa.Column("user_id", sa.Text, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("claimed", sa.BigInteger),
+    sa.Column("claimed_by", sa.Text),
+    sa.Column("claimed_dataset", sa.Text),
+    sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
+)
+
+profiles = sa.Table(
+    "profiles",
+    schema,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False, index=True),
+    sa.Column("org_id", sa.Text, nullable=False),
+    sa.Column("dataset_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("alias", sa.Text),
+    sa.Column("dataset_timestamp", sa.BigInteger),
+    sa.Column("segment_tags", sa.Text, nullable=False),
+    sa.Column("region", sa.Text),
+    sa.Column("announced", sa.BigInteger, nullable=False),
+    sa.Column("uploaded", sa.BigInteger),
+    sa.Column("size", sa.BigInteger),
+    sa.Column("sha256", sa.Text),
+    sa.Column("blob", sa.Text),
+    sa.Column("day", sa.BigInteger),  # of a batch: the first millisecond of its UTC day
+    sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
+)
+
+_uploaded_reference = (profiles.c.kind == "reference") & profiles.c.uploaded.is_not(None)
+reference_name = sa.func.lower(sa.func.coalesce(profiles.c.alias, profiles.c.id))
+"""What references are listed by."""
+
+_indexes = (
+    sa.Index("profiles_listed", profiles.c.org_id, profiles.c.dataset_id, profiles.c.uploaded, profiles.c.id),
+    sa.Index(
+        "profiles_by_day",
+        profiles.c.org_id,
+        profiles.c.dataset_id,
+        profiles.c.day,
+        profiles.c.uploaded,
+        profiles.c.id,
+    ),
+    sa.Index(
+        "references_by_name",
+        profiles.c.org_id,
+        profiles.c.dataset_id,
+        reference_name,
+        profiles.c.id,
+        sqlite_where=_uploaded_reference,
+        postgresql_where=_uploaded_reference,
+    ),
+)
+
+days = sa.Table(
+    "days",
+    schema,
+    sa.Column("org_id", sa.Text, primary_key=True),
+    sa.Column("dataset_id", sa.Text, primary_key=True),
+    sa.Column("day", sa.BigInteger, primary_key=True),
+    sa.Column("uploads", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    # Of the contents in the order of their arrival, see `chained`.
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
+)
+"""The uploaded batches of each day, so that lists of days need not look at each upload."""
+
+
+def chained(digest: str, hashes: Iterable[str]) -> str:
+    """Return the digest of a day after further uploads.
+
+    Parameters
+    ----------
+    digest : str
+        The day's digest before; empty for a day without uploads.
+    hashes : iterable of str
+        SHA-256 of each further content, in hexadecimal, in the order of arrival.
+
+    Returns
+    -------
+    str
+        For a day of one upload its own hash; else SHA-256 of the digest before and the hash, in hexadecimal.
+    """
+    for one in hashes:
+        digest = hashlib.sha256(f"{digest}{one}".encode()).hexdigest() if digest else one
+    return digest
+
+
+def upgrade(connection: sa.Connection, found: int) -> bool:
+    """Make a database of an older schema one of the present schema.
+
+    Returns
+    -------
+    bool
+        Whether that schema is known.
+    """
+    if found != _FIRST_SCHEMA:
+        return False
+    connection.execute(sa.text("ALTER TABLE profiles ADD COLUMN day BIGINT"))
+    stamp = profiles.c.dataset_timestamp
+    connection.execute(profiles.update().where(profiles.c.kind == "batch").values(day=stamp - stamp % DAY_MS))
+    for index in ("profiles_by_dataset", "profiles_by_time"):
+        connection.execute(sa.text(f"DROP INDEX IF EXISTS {index}"))
+    days.create(connection, checkfirst=True)
+    for index_ in _indexes:
+        index_.create(connection, checkfirst=True)
+    key = (profiles.c.org_id, profiles.c.dataset_id, profiles.c.day)
+    query = (
+        sa.select(*key, profiles.c.size, profiles.c.sha256)
+        .where(profiles.c.day.is_not(None), profiles.c.uploaded.is_not(None))
+        .order_by(*key, profiles.c.uploaded, profiles.c.id)
+    )
+    gathered = []
+    for (org_id, dataset_id, day), rows in groupby(connection.execute(query), key=lambda row: tuple(row[:3])):
+        uploads = [(row.size or 0, row.sha256 or "") for row in rows]
+        gathered.append(
+            {
+                "org_id": org_id,
+                "dataset_id": dataset_id,
+                "day": day,
+                "uploads": len(uploads),
+                "size": sum(size for size, _ in uploads),
+                "digest": chained("", (sha256 for _, sha256 in uploads)),
+            }
+        )
+    if gathered:
+        connection.execute(days.insert(), gathered)
+    connection.execute(version.update().values(version=SCHEMA_VERSION))
+    return True

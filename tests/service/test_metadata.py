@@ -1,0 +1,146 @@
+"""The database: an older one is taken over, writes share a transaction, and days follow their uploads."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+
+import pytest
+
+from songbird_widgets.service.errors import NotFound
+from songbird_widgets.service.group_commit import GroupCommit
+from songbird_widgets.service.metadata import DayRow, Metadata, NewProfile, Upload
+from songbird_widgets.service.tables import chained
+
+JULY_8, DAY = 1_373_241_600_000, 86_400_000
+
+# What version 0.1 of the package wrote.
+FIRST_SCHEMA = """
+CREATE TABLE schema_version (version INTEGER NOT NULL);
+INSERT INTO schema_version VALUES (1);
+CREATE TABLE organizations (id TEXT PRIMARY KEY, created BIGINT NOT NULL);
+INSERT INTO organizations VALUES ('org-1', 1);
+CREATE TABLE keys (hash TEXT PRIMARY KEY, public_id TEXT NOT NULL, org_id TEXT NOT NULL, created BIGINT NOT NULL);
+CREATE TABLE datasets (org_id TEXT, id TEXT, created BIGINT NOT NULL, PRIMARY KEY (org_id, id));
+INSERT INTO datasets VALUES ('org-1', 'model-1', 1);
+CREATE TABLE sessions (id TEXT PRIMARY KEY, org_id TEXT NOT NULL, dataset_id TEXT NOT NULL, user_id TEXT NOT NULL,
+    created BIGINT NOT NULL, claimed BIGINT, claimed_by TEXT, claimed_dataset TEXT);
+INSERT INTO sessions VALUES ('session-1', 'org-1', 'model-1', 'someone', 1, NULL, NULL, NULL);
+CREATE TABLE profiles (id TEXT PRIMARY KEY, session_id TEXT NOT NULL, org_id TEXT NOT NULL, dataset_id TEXT NOT NULL,
+    kind TEXT NOT NULL, alias TEXT, dataset_timestamp BIGINT, segment_tags TEXT NOT NULL, region TEXT,
+    announced BIGINT NOT NULL, uploaded BIGINT, size BIGINT, sha256 TEXT, blob TEXT);
+CREATE INDEX ix_profiles_session_id ON profiles (session_id);
+CREATE INDEX profiles_by_dataset ON profiles (org_id, dataset_id, uploaded);
+CREATE INDEX profiles_by_time ON profiles (org_id, dataset_id, kind, dataset_timestamp);
+INSERT INTO profiles VALUES
+    ('ref-1', 'session-1', 'org-1', 'model-1', 'reference', 'july', NULL, '[]', NULL, 1, 10, 7, 'aa', 'aa'),
+    ('log-1', 'session-1', 'org-1', 'model-1', 'batch', NULL, 1373241600005, '[]', NULL, 1, 11, 5, 'bb', 'bb'),
+    ('log-2', 'session-1', 'org-1', 'model-1', 'batch', NULL, 1373241600009, '[]', NULL, 1, 12, 6, 'cc', 'cc'),
+    ('log-3', 'session-1', 'org-1', 'model-1', 'batch', NULL, 1373328000000, '[]', NULL, 1, NULL, NULL, NULL, NULL);
+"""
+
+
+@pytest.fixture
+def metadata(tmp_path):
+    made = Metadata(tmp_path)
+    yield made
+    made.close()
+
+
+def announced(metadata, *profiles):
+    session_id = metadata.create_session("someone")
+    session, ids = metadata.announce(session_id, profiles)
+    return (session.org_id, session.dataset_id), ids
+
+
+def digest(*parts):
+    return sha256("".join(parts).encode()).hexdigest()
+
+
+def test_an_older_database_is_taken_over_with_its_days(tmp_path):
+    with sqlite3.connect(tmp_path / "songbird.db") as database:
+        database.executescript(FIRST_SCHEMA)
+    database.close()
+    for _ in range(2):  # the second time it is a present one
+        metadata = Metadata(tmp_path)
+        assert metadata.days("org-1", "model-1") == [DayRow(JULY_8, 2, 11, digest("bb", "cc"))]
+        assert [row.id for row in metadata.profiles("org-1", "model-1")] == ["ref-1", "log-1", "log-2"]
+        assert [row.alias for row in metadata.references("org-1", "model-1", limit=9)] == ["july"]
+        assert metadata.is_announced("org-1", "model-1", JULY_8 + DAY)
+        metadata.close()
+
+
+def test_a_day_follows_its_uploads(metadata):
+    batch = NewProfile("batch", dataset_timestamp=JULY_8 + 5)
+    key, ids = announced(metadata, batch, batch, batch)
+    assert metadata.day(*key, JULY_8) is None
+    for profile_id, content in zip(ids, ("aa", "bb", "cc"), strict=True):
+        metadata.confirm(Upload(profile_id, 10, content))
+    assert metadata.day(*key, JULY_8) == DayRow(JULY_8, 3, 30, chained("", ["aa", "bb", "cc"]))
+    metadata.confirm(Upload(ids[0], 99, "dd"))  # once more to the same slot: what was there is replaced
+    uploads = metadata.day_uploads(*key, JULY_8)
+    assert [row.sha256 for row in uploads] == ["bb", "cc", "dd"]
+    assert metadata.day(*key, JULY_8) == DayRow(JULY_8, 3, 119, chained("", ["bb", "cc", "dd"]))
+    last = uploads[1]
+    assert metadata.day_uploads(*key, JULY_8, after=(last.upload_timestamp, last.id)) == uploads[2:]
+
+
+def test_who_lists_what_came_after_misses_none(metadata):
+    key, ids = announced(metadata, *[NewProfile("reference", alias=str(index)) for index in range(40)])
+    seen, done = [], threading.Event()
+
+    def look():
+        while True:
+            last = done.is_set()
+            seen.extend(metadata.profiles(*key, after=_place(seen), limit=7))
+            if last and not metadata.profiles(*key, after=_place(seen), limit=1):
+                return
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda profile_id: metadata.confirm(Upload(profile_id, 1, "aa")), ids))
+    done.set()
+    looking.join()
+    assert sorted(row.id for row in seen) == sorted(ids)
+
+
+def _place(rows):
+    return (rows[-1].upload_timestamp, rows[-1].id) if rows else (0, "")
+
+
+def test_one_that_is_refused_costs_the_others_nothing(metadata):
+    key, ids = announced(metadata, *[NewProfile("reference")] * 8)
+
+    def confirm(profile_id):
+        try:
+            return metadata.confirm(Upload(profile_id, 1, "aa"))
+        except NotFound:
+            return "refused"
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(confirm, [*ids, "ref-nonsense", "log-nonsense"]))
+    assert answers == [None] * 8 + ["refused"] * 2
+    assert len(metadata.profiles(*key)) == 8
+
+
+def test_what_breaks_a_transaction_breaks_its_own_write_only(tmp_path):
+    metadata = Metadata(tmp_path)
+    hold = threading.Event()
+
+    def make(_connection, items):
+        hold.wait(10)
+        if "broken" in items:
+            raise OSError("No room.")
+        return items
+
+    writer = GroupCommit(metadata._transaction)
+    with ThreadPoolExecutor(5) as pool:
+        writes = {item: pool.submit(writer.write, make, item) for item in ("a", "b", "broken", "c")}
+        hold.set()
+        assert isinstance(writes.pop("broken").exception(), OSError)
+        assert {item: write.result() for item, write in writes.items()} == {item: item for item in writes}
+    writer.close()
+    metadata.close()
