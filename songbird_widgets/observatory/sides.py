@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from songbird_widgets.profiles import ProfileError
 
 from . import problems
 
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
 
 MAX_OUTLINE_NAMES = 200_000
 """Column names kept, over all outlines."""
-
-_ROWS_FROM = 4
 
 
 @dataclass(frozen=True)
@@ -93,16 +88,12 @@ class Side:
 
 def outline_of(profile: Profile) -> Outline:
     """Take down what a page says of a profile as a whole."""
-    counted = []
-    for name in sorted(profile.column_names)[:_ROWS_FROM]:
-        with contextlib.suppress(ProfileError):  # a damaged column says so in its own row
-            counted.append(profile.column(name).counts.n)
     return Outline(
         names=frozenset(profile.column_names),
-        rows=max(counted, default=None),
+        rows=profile.rows,
         dataset_timestamp=profile.dataset_timestamp,
         creation_timestamp=profile.creation_timestamp,
-        segment=tuple((str(key), str(value)) for key, value in profile.segments),
+        segment=profile.segments,
     )
 
 

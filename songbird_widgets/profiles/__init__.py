@@ -7,7 +7,7 @@ uploads.
 """
 
 from .comparison import MAX_SIDES, Comparison, compare
-from .container import Column, Counts, Profile, Types, read_profile
+from .container import Column, Counts, Profile, Types
 from .drift import (
     Drift,
     DriftSummary,
@@ -18,6 +18,8 @@ from .drift import (
 from .errors import ProfileError
 from .measures import MEASURES, Measure
 from .merge import merge_profiles
+from .performance import ConfusionMatrix, Performance, RegressionMetrics
+from .reading import read_profile, split_profiles
 from .sketches import DistinctEstimate, FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
 from .sources import ProfileSource, SourceError, find_sources, to_milliseconds
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
@@ -30,6 +32,7 @@ __all__ = [
     "Column",
     "ColumnStatistics",
     "Comparison",
+    "ConfusionMatrix",
     "Counts",
     "DistinctEstimate",
     "Drift",
@@ -41,10 +44,12 @@ __all__ = [
     "Insight",
     "KllSketch",
     "Measure",
+    "Performance",
     "Profile",
     "ProfileError",
     "ProfileSource",
     "ProfileSummary",
+    "RegressionMetrics",
     "SourceError",
     "Types",
     "column_statistics",
@@ -55,6 +60,7 @@ __all__ = [
     "histogram",
     "merge_profiles",
     "read_profile",
+    "split_profiles",
     "summarize",
     "summarize_drift",
     "to_milliseconds",

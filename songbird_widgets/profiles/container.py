@@ -1,16 +1,18 @@
-"""The container of a profile: headers, columns and components, read lazily by column.
+"""What a profile is, and version 1 of its format: headers, columns and components, read lazily by column.
 
-Layout of version 1: ``WHY1``, a delimited segment header, a delimited profile header, then the chunks, one or
+Layout: ``WHY1``, a delimited segment header, a delimited profile header, then the chunks, one or
 more a column. The headers are read at once, a column when it is asked for; no column can make the reader look
 at bytes of another.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import protobuf
@@ -19,13 +21,21 @@ from .protobuf import DELIMITED, FIXED64, VARINT
 from .sketches import DistinctEstimate, FrequentItemsSketch, HllSketch, KllSketch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from .performance import Performance
 
 MAGIC = b"WHY1"
 _INT64_END = (1 << 63) - 1
 _COLUMN_CHUNK = 2
 # Numbers of the component messages' fields.
 _N, _D, _FREQUENT_ITEMS, _HLL, _KLL = 2, 3, 4, 5, 6
+MAX_ENTRIES = 300_000
+"""Columns and names of metrics that a profile's header may list; memory is bounded by it."""
+_MOST_CHUNKS = 1000  # of a column; whylogs writes one
+_MOST_TAGS = 10_000
+SEGMENT_TAG = "whylogs.tag."
+"""What whylogs puts before the name of a column by which it made segments."""
 _MAX_TIMESTAMP = 253_402_300_799_999  # the last ms of the year 9999: what a datetime can hold
 
 
@@ -141,11 +151,14 @@ class Profile:
         The whylogs version that wrote it; empty when it did not say.
     tags, metadata : mapping of str to str
     segments : tuple of (str, str)
-        Tags of the segment that this profile covers; empty for a whole data set.
+        Columns and values of the segment that this profile covers, ``(("city", "Oslo"),)``; empty for a whole
+        data set.
     column_names : tuple of str
         Sorted.
     size : int
         Bytes of the file.
+    performance : Performance or None
+        How a model did, where whylogs logged that.
     """
 
     dataset_timestamp: int
@@ -158,6 +171,7 @@ class Profile:
     size: int
     paths: tuple[str, ...]
     _read: Callable[[str], Column]
+    performance: Performance | None = None
 
     def __repr__(self) -> str:
         return f"<Profile: {len(self.column_names)} columns, {self.size} bytes, dataset {self.dataset_timestamp}>"
@@ -175,6 +189,24 @@ class Profile:
             The column's bytes are damaged.
         """
         return self._read(name)
+
+    @property
+    def segment(self) -> str | None:
+        """The segment's name, ``"city = Oslo"``; None for a whole data set."""
+        return segment_name(self.segments)
+
+    @cached_property
+    def rows(self) -> int | None:
+        """Rows of the data set, which are those of the fullest column; None where nothing was counted.
+
+        All columns are read; those that are damaged do not count.
+        """
+        return fullest(self._readable())
+
+    def _readable(self) -> Iterator[Column]:
+        for name in self.column_names:
+            with contextlib.suppress(ProfileError):
+                yield self.column(name)
 
     def parent_of(self, name: str) -> str | None:
         """Name of the column that this one was split from, or None.
@@ -202,25 +234,21 @@ class Profile:
         return frozenset([path.partition("/")[2] for path in compound] + [path.replace("/", ".") for path in compound])
 
 
+def fullest(columns: Iterable[Column]) -> int | None:
+    """Return the rows of the column that counted most; None where none counted."""
+    return max((column.counts.n for column in columns if column.counted), default=None)
+
+
+def segment_name(tags: Iterable[tuple[str, str]]) -> str | None:
+    """Return the name of a segment, ``"city = Oslo, year = 2024"``; None for no tags."""
+    return ", ".join(f"{key.removeprefix(SEGMENT_TAG)} = {value}" for key, value in tags) or None
+
+
 _MOST_DOTS = 3  # a part and its metric; a hostile name may have millions
 
 
-def read_profile(data: bytes | memoryview) -> Profile:
-    """Read a profile's headers; its columns are read when asked for.
-
-    Parameters
-    ----------
-    data : bytes or memoryview
-        The whole file.
-
-    Raises
-    ------
-    ProfileError
-        It is no profile (the message says what it looks like), is cut off, is of version 0, or is corrupt.
-    """
-    data = bytes(data)
-    if not data.startswith(MAGIC):
-        raise ProfileError(_looks_like(data))
+def read_version_1(data: bytes) -> Profile:
+    """Read the headers of a file that begins with `MAGIC`; its columns are read when asked for."""
     end = len(data)
     first, last = protobuf.delimited(data, len(MAGIC), end)
     segments = _segments(data, first, last)
@@ -230,89 +258,24 @@ def read_profile(data: bytes | memoryview) -> Profile:
     return _profile(data, first, chunks, segments)
 
 
-_BEGINS = "A whylogs profile begins with WHY1."
-
-
-def _looks_like(data: bytes) -> str:
-    """Say what a file is that is no profile."""
-    if MAGIC.startswith(data):
-        return f"The file is truncated: it has only {len(data)} bytes." if data else "The file is empty (0 bytes)."
-    for mark, what in _KNOWN_FILES:
-        if data.startswith(mark):
-            return f"This is {what}, not a profile. {_BEGINS}"
-    if _is_version_0(data):
-        return (
-            "This is a profile of whylogs 0 (version 0 of the format), which cannot be read here; "
-            "read it with whylogs and write it again without use_v0."
-        )
-    start = data[:1024].lstrip().lower()
-    for mark, what in _KNOWN_TEXTS:
-        if start.startswith(mark):
-            return f"This is {what}"
-    # A character may be cut in two at the end of the part that is looked at.
-    words = data[:1024].decode(errors="replace").rstrip("\ufffd")
-    if all(letter.isprintable() or letter in "\r\n\t" for letter in words) and "\ufffd" not in words:
-        return f"This looks like text, not a profile. {_BEGINS}"
-    return f"This is not a whylogs profile. {_BEGINS}"
-
-
-_ZIP = "a zip archive (to take the profiles in it, add the archive itself)"
-_KNOWN_FILES = (
-    (b"PK\x03\x04", _ZIP),
-    (b"PK\x05\x06", _ZIP),
-    (b"PAR1", "a Parquet file"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a PNG image"),
-    (b"SQLite format 3\x00", "an SQLite database"),
-    (b"\x93NUMPY", "a numpy array"),
-    (b"\x80\x04\x95", "a Python pickle"),
-    (b"\x80\x05\x95", "a Python pickle"),
-    (b"ARROW1", "an Arrow file"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"7z\xbc\xaf", "a 7z archive"),
-)
-_HTML = "an HTML page, not a profile: perhaps a sign-in or error page was saved instead of the file."
-_XML = "XML, not a profile: perhaps an object store's error was saved instead of the file."
-_JSON = f"JSON, not a profile. {_BEGINS}"
-_KNOWN_TEXTS = (
-    (b"<!doctype html", _HTML),
-    (b"<html", _HTML),
-    (b"<?xml", _XML),
-    (b"<error", _XML),
-    (b"{", _JSON),
-    (b"[", _JSON),
-)
-
-
-def _is_version_0(data: bytes) -> bool:
-    """Whether this is one delimited message that begins with properties that name a schema version."""
-    try:
-        first, last = protobuf.delimited(data, 0, len(data))
-        if last != len(data):
-            return False
-        number, wire, start, stop = next(protobuf.fields(data, first, last))
-        if (number, wire) != (1, DELIMITED):
-            return False
-        found = {(inner, kind) for inner, kind, _, _ in protobuf.fields(data, start, stop)}
-    except (ProfileError, StopIteration):
-        return False
-    return {(1, VARINT), (4, VARINT)} <= found
-
-
 def _segments(data: bytes, first: int, last: int) -> tuple[tuple[str, str], ...]:
     tags: list[tuple[str, str]] = []
     for number, wire, start, stop in protobuf.fields(data, first, last):
         if (number, wire) == (4, DELIMITED):
             tags += [
-                _pair(data, begin, end)
+                read_pair(data, begin, end)
                 for inner, kind, begin, end in protobuf.fields(data, start, stop)
                 if (inner, kind) == (1, DELIMITED)
             ]
-    return tuple(tags)
+    return tuple((key.removeprefix(SEGMENT_TAG), value) for key, value in tags)
 
 
-def _pair(data: bytes, first: int, last: int) -> tuple[str, str]:
+def segment_of(tags: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Pick the tags that tell a segment, without what whylogs puts before their names."""
+    return tuple((key.removeprefix(SEGMENT_TAG), value) for key, value in tags if key.startswith(SEGMENT_TAG))
+
+
+def read_pair(data: bytes, first: int, last: int) -> tuple[str, str]:
     """Read a message of two strings: a map entry or a segment tag."""
     key = value = ""
     for number, wire, start, stop in protobuf.fields(data, first, last):
@@ -324,22 +287,27 @@ def _pair(data: bytes, first: int, last: int) -> tuple[str, str]:
 
 
 @dataclass
-class _Properties:
+class Properties:
+    """What both versions of the format say of a profile as a whole, in fields of the same numbers."""
+
     created: int = 0
     dataset: int = 0
     tags: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
 
     def read(self, data: bytes, first: int, last: int) -> None:
+        """Read the message in ``data[first:last]``."""
         for number, wire, start, stop in protobuf.fields(data, first, last):
             if (number, wire) == (4, VARINT):
                 self.created = _timestamp(start, first)
             elif (number, wire) == (5, VARINT):
                 self.dataset = _timestamp(start, first)
             elif number in {6, 7} and wire == DELIMITED:
-                key, value = _pair(data, start, stop)
+                key, value = read_pair(data, start, stop)
                 target = self.tags if number == 6 else self.metadata
                 target[key] = value
+                if len(target) > _MOST_TAGS:
+                    raise ProfileError(f"The profile has more than {_MOST_TAGS} tags, too many to be read here.")
 
 
 def _timestamp(value: int, offset: int) -> int:
@@ -350,9 +318,10 @@ def _timestamp(value: int, offset: int) -> int:
 
 
 def _profile(data: bytes, first: int, chunks: int, segments: tuple[tuple[str, str], ...]) -> Profile:
-    properties = _Properties()
+    properties = Properties()
     offsets: dict[str, list[int]] = {}
     paths: dict[int, str] = {}
+    entries = 0
     for number, wire, start, stop in protobuf.fields(data, first, chunks):
         if wire != DELIMITED:
             continue
@@ -364,6 +333,11 @@ def _profile(data: bytes, first: int, chunks: int, segments: tuple[tuple[str, st
         elif number == 5:
             index, path = _path(data, start, stop)
             paths[index] = path
+        entries += number in {2, 5}
+        if entries > MAX_ENTRIES:
+            raise ProfileError(
+                f"The profile has more than {MAX_ENTRIES} columns and metrics, too many to be read here."
+            )
     reader = _ColumnReader(data, chunks, offsets, paths)
     return Profile(
         dataset_timestamp=properties.dataset,
@@ -371,7 +345,7 @@ def _profile(data: bytes, first: int, chunks: int, segments: tuple[tuple[str, st
         version=properties.metadata.get("whylogs.version", ""),
         tags=properties.tags,
         metadata=properties.metadata,
-        segments=segments,
+        segments=segments or segment_of(properties.tags.items()),
         column_names=tuple(sorted(offsets)),
         size=len(data),
         paths=tuple(paths.values()),
@@ -386,17 +360,22 @@ def _column_offsets(data: bytes, first: int, last: int) -> tuple[str, list[int]]
         if (number, wire) == (1, DELIMITED):
             name = protobuf.text(data, start, stop)
         elif (number, wire) == (2, DELIMITED):
-            places = []
-            for inner, kind, value, end in protobuf.fields(data, start, stop):
-                if inner != 1:
-                    continue
-                if kind == VARINT:
-                    places.append(value)
-                elif kind == DELIMITED:  # packed
-                    while value < end:
-                        place, value = protobuf.varint(data, value, end)  # noqa: PLW2901 - a cursor
-                        places.append(place)
+            # One more than is allowed is enough to know.
+            places = list(islice(_offsets(data, start, stop), _MOST_CHUNKS + 1))
+    if len(places) > _MOST_CHUNKS:
+        raise ProfileError(f"The file is corrupt: a column has more than {_MOST_CHUNKS} parts.", column=name)
     return name, places
+
+
+def _offsets(data: bytes, first: int, last: int) -> Iterator[int]:
+    for number, wire, value, end in protobuf.fields(data, first, last):
+        if (number, wire) == (1, VARINT):
+            yield value
+        elif (number, wire) == (1, DELIMITED):  # packed
+            position = value
+            while position < end:
+                place, position = protobuf.varint(data, position, end)
+                yield place
 
 
 def _path(data: bytes, first: int, last: int) -> tuple[int, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .container import Column, Counts, Profile, Types
+from .performance import merge_performance
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
         size=sum(profile.size for profile in profiles),
         paths=tuple(dict.fromkeys(path for profile in profiles for path in profile.paths)),
         _read=read,
+        performance=merge_performance(profile.performance for profile in profiles),
     )
 
 

@@ -20,8 +20,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .container import MAGIC, read_profile
+from .container import MAGIC
 from .errors import ProfileError
+from .reading import read_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

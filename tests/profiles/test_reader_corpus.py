@@ -201,7 +201,7 @@ def test_a_file_of_a_segment_says_which(corpus):
     for path in corpus.glob("segment-*.bin"):
         profile = read_profile(path.read_bytes())
         ((key, value),) = profile.segments
-        assert key == "whylogs.tag.integer"
+        assert key == "integer"
         assert profile.tags == {key: value}
         assert profile.column("integer").cardinality.estimate == pytest.approx(1, rel=1e-6)
         seen.add(value)

@@ -117,7 +117,7 @@ def test_lists_nest_and_a_bad_one_keeps_none_back(july, tmp_path):
     ]
 
 
-def test_what_is_wrong_is_said(tmp_path, july, profile_path):
+def test_what_is_wrong_is_said(tmp_path, july):
     (tmp_path / "cut.bin").write_bytes(july.read_bytes()[:-5000])
     (tmp_path / "notes.txt").write_text("hello")
     (tmp_path / "empty.bin").touch()
@@ -128,7 +128,6 @@ def test_what_is_wrong_is_said(tmp_path, july, profile_path):
     assert "truncated" in reason(tmp_path / "cut.bin")
     assert "looks like text" in reason(tmp_path / "notes.txt")
     assert "empty" in reason(tmp_path / "empty.bin")
-    assert "whylogs 0" in reason(profile_path("edge-v0.bin"))
     assert "Addresses are not fetched" in reason("https://example.com/profile.bin?X-Amz-Signature=secret")
     assert "secret" not in str(one("https://example.com/profile.bin?X-Amz-Signature=secret"))
     assert "cannot be read" in reason("nul\0.bin")

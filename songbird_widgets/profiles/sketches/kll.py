@@ -129,6 +129,28 @@ class KllSketch:
         return cls._read_full(data, k, m, 24 if preamble == _WHYLOGS_PREAMBLE_INTS else 20)
 
     @classmethod
+    def read_floats_or_doubles(cls, data: bytes) -> KllSketch:
+        """Read a ``kll_floats_sketch`` or a ``kll_doubles_sketch``, which only their length tells apart.
+
+        Version 0 profiles hold floats where whylogs 0 wrote them, doubles where whylogs 1 did.
+        """
+        if len(data) < 8 or data[3] & _KLL_EMPTY:
+            return cls.read(data)
+        if data[3] & _KLL_SINGLE:
+            floats = len(data) < 16
+            return cls.read(data[:8] + _widened(data[8:12]) if floats else data)
+        start = 24 if data[0] == _WHYLOGS_PREAMBLE_INTS else 20
+        if len(data) < start + 4:
+            raise corrupt("a KLL sketch is cut off")
+        levels = data[18]
+        items = start + 4 * levels
+        capacity = _total_capacity(data[4] | data[5] << 8, data[6], min(levels, _KLL_MAX_LEVELS))
+        retained = capacity - unpack_from("<I", data, start)[0]
+        if len(data) == items + 4 * (2 + retained):
+            return cls.read(data[:items] + _widened(data[items:]))
+        return cls.read(data)
+
+    @classmethod
     def _read_full(cls, data: bytes, k: int, m: int, start: int) -> KllSketch:
         if len(data) < start:
             raise corrupt("a KLL sketch is cut off")
@@ -315,6 +337,11 @@ class KllSketch:
 _DECILES = np.arange(1, 10) / 10
 _ATOM = 0.05  # a number that fills this much is a cell of its own: else a constant's shift would stay in one cell
 _POWERS: Ints = np.left_shift(np.int64(1), np.arange(_KLL_MAX_LEVELS, dtype=np.int64))
+
+
+def _widened(data: bytes) -> bytes:
+    """Turn floats into doubles."""
+    return np.frombuffer(data[: len(data) // 4 * 4], "<f4").astype("<f8").tobytes()
 
 
 def _doubles(data: bytes, start: int, count: int) -> Floats:

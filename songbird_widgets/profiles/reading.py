@@ -1,0 +1,111 @@
+"""Reading a profile from bytes, whatever version of the format they are, and saying what else they may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .container import MAGIC, Profile, read_version_1
+from .errors import ProfileError
+from .merge import merge_profiles
+from .version0 import read_version_0, split_version_0
+
+
+def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile:
+    """Read a profile's headers; its columns are read when asked for.
+
+    Parameters
+    ----------
+    source : bytes, memoryview, str or pathlib.Path
+        The whole file, or the path that leads to it. A file of version 0 may hold several profiles: they are shown
+        merged (`split_profiles` tells them apart).
+
+    Raises
+    ------
+    ProfileError
+        It is no profile (the message says what it looks like), is cut off, or is corrupt.
+    OSError
+        There is no such file, or it cannot be opened.
+    """
+    data = Path(source).expanduser().read_bytes() if isinstance(source, (str, Path)) else bytes(source)
+    if data.startswith(MAGIC):
+        return read_version_1(data)
+    places = split_version_0(data)
+    if not places:
+        raise ProfileError(_looks_like(data))
+    ends = [0, *(last for _, last in places)]
+    profiles = [
+        read_version_0(data, first, last, size=last - start) for start, (first, last) in zip(ends, places, strict=False)
+    ]
+    if len({profile.segments for profile in profiles}) > 1:
+        # A whole and its segments, or overlapping segments, would count rows twice.
+        raise ProfileError(
+            f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
+        )
+    return merge_profiles(profiles)
+
+
+def split_profiles(data: bytes) -> list[bytes]:
+    """Cut a file of several profiles into files of one each; any other file stays what it is.
+
+    Raises
+    ------
+    ProfileError
+        The file begins with a profile of version 0 and is damaged behind it.
+    """
+    if data.startswith(MAGIC):
+        return [data]
+    places = split_version_0(data)
+    if len(places) <= 1:
+        return [data]
+    starts = [0, *(last for _, last in places)]
+    return [data[start:last] for start, (_, last) in zip(starts, places, strict=False)]
+
+
+_BEGINS = "A whylogs profile begins with WHY1."
+
+
+def _looks_like(data: bytes) -> str:
+    """Say what a file is that is no profile."""
+    if MAGIC.startswith(data):
+        return f"The file is truncated: it has only {len(data)} bytes." if data else "The file is empty (0 bytes)."
+    for mark, what in _KNOWN_FILES:
+        if data.startswith(mark):
+            return f"This is {what}, not a profile. {_BEGINS}"
+    start = data[:1024].lstrip().lower()
+    for mark, what in _KNOWN_TEXTS:
+        if start.startswith(mark):
+            return f"This is {what}"
+    # A character may be cut in two at the end of the part that is looked at.
+    words = data[:1024].decode(errors="replace").rstrip("\ufffd")
+    if all(letter.isprintable() or letter in "\r\n\t" for letter in words) and "\ufffd" not in words:
+        return f"This looks like text, not a profile. {_BEGINS}"
+    return f"This is not a whylogs profile. {_BEGINS}"
+
+
+_ZIP = "a zip archive (to take the profiles in it, add the archive itself)"
+_KNOWN_FILES = (
+    (b"PK\x03\x04", _ZIP),
+    (b"PK\x05\x06", _ZIP),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a PNG image"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"\x93NUMPY", "a numpy array"),
+    (b"\x80\x04\x95", "a Python pickle"),
+    (b"\x80\x05\x95", "a Python pickle"),
+    (b"ARROW1", "an Arrow file"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+)
+_HTML = "an HTML page, not a profile: perhaps a sign-in or error page was saved instead of the file."
+_XML = "XML, not a profile: perhaps an object store's error was saved instead of the file."
+_JSON = f"JSON, not a profile. {_BEGINS}"
+_KNOWN_TEXTS = (
+    (b"<!doctype html", _HTML),
+    (b"<html", _HTML),
+    (b"<?xml", _XML),
+    (b"<error", _XML),
+    (b"{", _JSON),
+    (b"[", _JSON),
+)

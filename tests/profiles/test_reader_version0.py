@@ -1,0 +1,155 @@
+"""Version 0 of the format against the figures of whylogs' own converter (see make_version0.py)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from songbird_widgets.profiles import ProfileError, column_statistics, merge_profiles, read_profile, split_profiles
+
+DATA = Path(__file__).parent / "data" / "version0"
+NAMES = sorted(path.stem for path in DATA.glob("*.bin"))
+RANKS = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0]
+POINTS = [-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 100.0, 1000.0]
+
+
+def content(name):
+    return (DATA / f"{name}.bin").read_bytes()
+
+
+@pytest.fixture(params=NAMES)
+def pairs(request):
+    """The profiles in a file, each with whylogs' figures for it."""
+    figures = json.loads((DATA / f"{request.param}.json").read_text("utf-8"))
+    return list(zip(map(read_profile, split_profiles(content(request.param))), figures, strict=True))
+
+
+def test_there_are_twelve_files_of_both_writers():
+    assert len(NAMES) == 12
+    assert sum(name.startswith("new-") for name in NAMES) == 4
+
+
+def test_what_is_said_of_the_whole_is_equal(pairs):
+    for profile, figures in pairs:
+        assert list(profile.column_names) == sorted(figures["columns"])
+        for name in ("dataset_timestamp", "creation_timestamp", "tags", "metadata"):
+            assert getattr(profile, name) == figures[name]
+        assert profile.rows == max((column["n"] for column in figures["columns"].values()), default=None)
+
+
+def test_counts_and_types_are_equal(pairs):
+    for profile, figures in pairs:
+        for name, expected in figures["columns"].items():
+            column = profile.column(name)
+            assert (column.counts.n, column.counts.null) == (expected["n"], expected["null"])
+            assert column.counts.true == expected["true"]
+            assert list(column.types[:4]) == expected["types"]
+            bounds = None if column.ints_min is None else [column.ints_min, column.ints_max]
+            assert bounds == expected["ints"]
+
+
+def test_distributions_are_equal(pairs):
+    for profile, figures in pairs:
+        for name, expected in figures["columns"].items():
+            column = profile.column(name)
+            n, *rest = expected["kll"]
+            assert column.kll.n == n
+            assert column.mean == expected["mean"]
+            assert column.stddev == pytest.approx(expected["stddev"], rel=1e-12)
+            if n:
+                assert column.kll.quantiles(RANKS).tolist() == rest[: len(RANKS)]
+                assert column.kll.cdf(POINTS).tolist() == pytest.approx(rest[len(RANKS) : -1], abs=1e-12)
+                assert column_statistics(column).median == rest[RANKS.index(0.5)]
+
+
+def test_distinct_values_and_frequent_items_are_equal(pairs):
+    for profile, figures in pairs:
+        for name, expected in figures["columns"].items():
+            column = profile.column(name)
+            estimate, low, high = expected["card"]
+            assert column.cardinality.estimate == pytest.approx(estimate, rel=1e-12)
+            assert column.cardinality.bounds(1) == pytest.approx((low, high), rel=1e-8)
+            found = [] if column.frequent_items is None else column.frequent_items.items
+            kept = {(item.value, item.estimate, item.lower, item.upper) for item in found}
+            assert kept >= {tuple(item) for item in expected["items"]}
+
+
+def test_a_column_of_which_no_item_was_kept_does_not_say_that_there_were_none():
+    assert read_profile(content("kinds")).column("normal").frequent_items is None
+    assert read_profile(content("kinds")).column("word").frequent_items.lossless
+
+
+def test_performance_is_shown_as_what_it_is(pairs):
+    for profile, figures in pairs:
+        confusion, regression = figures["confusion"], figures["regression"]
+        if not confusion and not regression:
+            assert profile.performance is None
+            continue
+        if confusion:
+            assert list(profile.performance.confusion.labels) == confusion["labels"]
+            assert profile.performance.confusion.counts.tolist() == confusion["counts"]
+            assert profile.performance.confusion.total == sum(map(sum, confusion["counts"]))
+        if regression:
+            found = profile.performance.regression
+            errors = (found.mean_absolute_error, found.mean_squared_error, found.root_mean_squared_error)
+            assert found.count == regression["count"]
+            assert errors == (regression["mae"], regression["mse"], regression["rmse"])
+
+
+def test_the_names_of_a_models_columns_are_kept_where_they_were_written():
+    confusion = read_profile(content("classification")).performance.confusion
+    assert (confusion.target_field, confusion.prediction_field, confusion.score_field) == ("truth", "said", "score")
+    right = sum(confusion.counts[i, i] for i in range(3))
+    assert confusion.accuracy == right / 300
+    assert confusion.precision("cat") == confusion.counts[0, 0] / sum(confusion.counts[0])
+    assert confusion.recall("cat") == confusion.counts[0, 0] / sum(confusion.counts[:, 0])
+    assert read_profile(content("new-regression")).performance.regression.target_field == ""
+
+
+def test_merged_performance_adds_up_over_all_labels():
+    cats, digits = read_profile(content("classification")), read_profile(content("new-digits"))
+    regression = read_profile(content("regression"))
+    merged = merge_profiles([cats, digits, regression, regression, cats]).performance
+    assert merged.confusion.labels == ("0", "1", "2", "cat", "dog", "żółw")
+    assert merged.confusion.counts[3:, 3:].tolist() == (2 * cats.performance.confusion.counts).tolist()
+    assert merged.confusion.counts[:3, :3].tolist() == digits.performance.confusion.counts.tolist()
+    assert merged.confusion.counts[:3, 3:].sum() == 0
+    assert merged.regression.count == 600
+    assert merged.regression.mean_absolute_error == regression.performance.regression.mean_absolute_error
+
+
+@pytest.mark.parametrize("name", ["segment", "new-segment"])
+def test_a_segment_has_its_name(name):
+    assert read_profile(content(name)).segments == (("city", "Oslo"),)
+    assert read_profile(content(name)).segment == "city = Oslo"
+
+
+def test_several_in_one_file_are_one_and_can_be_taken_apart():
+    parts = split_profiles(content("three"))
+    assert b"".join(parts) == content("three")
+    assert [read_profile(part).rows for part in parts] == [30, 30, 30]
+    assert len({read_profile(part).dataset_timestamp for part in parts}) == 3
+    assert read_profile(content("three")).rows == 90
+    assert read_profile(content("three")).size == len(content("three"))
+    mixed = content("segment") + content("kinds")
+    with pytest.raises(ProfileError, match="different segments"):
+        read_profile(mixed)
+
+
+def test_version_0_that_is_cut_or_mixed_is_refused():
+    one = content("one-row")
+    for end in range(100, len(one), 97):
+        with pytest.raises(ProfileError, match="truncated"):
+            read_profile(one[:end])
+    with pytest.raises(ProfileError):
+        read_profile(one + b"hello")
+    with pytest.raises(ProfileError, match="corrupt"):
+        read_profile(content("new-digits").replace(b"\x0a\x011", b"\x1a\x011", 1))  # a label fewer than the matrix has
+
+
+@pytest.mark.parametrize("name", ["classification", "regression", "kinds"])
+def test_performance_is_plain_data_for_json(name):
+    performance = read_profile(content(name)).performance
+    assert performance is None or json.loads(json.dumps(performance.to_dict())) == performance.to_dict()
