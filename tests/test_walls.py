@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "jupyter": {"jupyter", "panels", "session", "service", "observatory", "client", "profiles", "local"},
 }
 OUTSIDE = {
-    "httpx": {"client/transport.py"},
+    "httpx": {"client"},
     "tornado": {"service", "jupyter"},
     "ipywidgets": {"panels"},
     "anywidget": {"panels"},

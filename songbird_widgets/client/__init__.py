@@ -1,13 +1,15 @@
 """A client of Songbird endpoints that can be used alone: it knows HTTP and nothing of Jupyter."""
 
-from .conversation import RawResponse as RawResponse
 from .errors import *  # noqa: F403 - the whole tree
 from .models import *  # noqa: F403 - all messages
+from .response import RawResponse as RawResponse
 from .retry import Retry as Retry
 from .songbird import AsyncSongbird as AsyncSongbird
 from .songbird import Songbird as Songbird
 from .uploads import ProfileUpload as ProfileUpload
-from .uploads import UploadProgress as UploadProgress
+from .uploads import UploadEvent as UploadEvent
 from .uploads import UploadResult as UploadResult
+from .uploads import aiter_uploads as aiter_uploads
 from .uploads import aupload_profiles as aupload_profiles
+from .uploads import iter_uploads as iter_uploads
 from .uploads import upload_profiles as upload_profiles

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .errors import ConfigurationError
+from .redaction import Redacted, Secret, origin_of
 from .retry import Retry
-from .secrecy import Discreet, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,35 +24,36 @@ _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _OWN_HEADERS = frozenset({"x-api-key", "host", "content-length", "transfer-encoding", "x-request-id"})
 
 
-class Settings(Discreet, frozen=True, dict=True):
-    """What every request of a client has in common; `endpoint` and `api_key` are secrets and not shown."""
+class Settings(Redacted, frozen=True, dict=True):
+    """What every request of a client has in common."""
 
     _shown = ("origin", "key_label", "timeout", "retry")
-    endpoint: str
-    api_key: str | None
+    endpoint: Secret  # its path may be one
+    api_key: Secret | None
     timeout: float
     retry: Retry
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, Secret], ...] = ()
 
     @cached_property
     def origin(self) -> str:
         """Scheme, host and port: what may be shown of the endpoint."""
-        return origin_of(self.endpoint)
+        return origin_of(self.endpoint.reveal())
 
     @property
     def key_label(self) -> str:
         """What may be shown of the API key: its public id, if it has one."""
-        match = _PUBLIC_KEY_ID.match(self.api_key or "")
+        match = _PUBLIC_KEY_ID.match(self.api_key.reveal() if self.api_key else "")
         return "none" if self.api_key is None else f"{match[0] if match else ''}…"
 
     @cached_property
-    def secrets(self) -> tuple[str, ...]:
+    def secrets(self) -> tuple[Secret, ...]:
         """Everything of the settings that must be blanked out of what a server says."""
-        path = urlsplit(self.endpoint).path
-        return tuple(s for s in (self.api_key, path, *path.split("/"), *(v for _, v in self.headers)) if s)
+        path = urlsplit(self.endpoint.reveal()).path
+        parts = tuple(Secret(part) for part in (path, *path.split("/")) if part)
+        return (*((self.api_key,) if self.api_key else ()), *parts, *(value for _, value in self.headers))
 
     def changed(
-        self, timeout: float | None, retries: int | Retry | None, headers: Mapping[str, str] | None
+        self, timeout: float | None, retries: int | Retry | None, headers: Mapping[str, Any] | None
     ) -> Settings:
         """Return the same settings with some of them changed; headers are added to those that are there."""
         seconds = self.timeout if timeout is None else _seconds(timeout)
@@ -61,9 +62,11 @@ class Settings(Discreet, frozen=True, dict=True):
 
 
 def configure(
-    endpoint: str | None, api_key: str | None, timeout: float, retries: int | Retry, headers: Mapping[str, str] | None
+    endpoint: object, api_key: object, timeout: float, retries: int | Retry, headers: Mapping[str, Any] | None
 ) -> Settings:
     """Find out where to talk to, and check it; the local service is started only if nothing names another.
+
+    Texts come as `Secret`.
 
     Raises
     ------
@@ -77,38 +80,43 @@ def configure(
     if endpoint is None:
         from ..local import local_service
 
-        endpoint, source = local_service.ensure().endpoint, "the local service"
+        endpoint, source = Secret(local_service.ensure().endpoint), "the local service"
     return Settings(_checked_endpoint(endpoint, source), key, _seconds(timeout), patience, extra)
 
 
-def checked_key(api_key: object, source: str = "the argument api_key") -> str:
+def checked_key(api_key: object, source: str = "the argument api_key") -> Secret:
     """Return an API key as it can be sent in a header, without white space around it."""
-    if not isinstance(api_key, str) or not api_key.strip():
+    key = Secret(api_key.reveal().strip()) if isinstance(api_key, Secret) else None
+    if key is None or not key.reveal():
         raise ConfigurationError(f"The API key from {source} is empty or no text.")
-    key = api_key.strip()
-    if not key.isascii() or not key.isprintable() or " " in key:
+    if not key.reveal().isascii() or not key.reveal().isprintable() or " " in key.reveal():
         advice = "Copy it once more, alone."
         raise ConfigurationError(f"The API key from {source} holds characters that no key has.", advice=advice)
     return key
 
 
-def _first(value: str | None, argument: str, variables: tuple[str, ...]) -> tuple[str | None, str]:
+def _first(value: object, argument: str, variables: tuple[str, ...]) -> tuple[object, str]:
     if value is not None:
         return value, argument
-    return next(((os.environ[name], name) for name in variables if os.environ.get(name, "").strip()), (None, ""))
+    name = next((name for name in variables if os.environ.get(name, "").strip()), None)
+    return (None, "") if name is None else (Secret(os.environ[name]), f"the variable {name}")
 
 
-def _checked_endpoint(given: object, source: str) -> str:
-    endpoint = given.strip().rstrip("/") if isinstance(given, str) else ""
-    try:
-        parts = urlsplit(endpoint)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        usable = False
-    if not usable or not endpoint.isascii() or not endpoint.isprintable() or any(c in endpoint for c in ' ?#@\\"<>'):
+def _checked_endpoint(given: object, source: str) -> Secret:
+    endpoint = Secret(given.reveal().strip().rstrip("/") if isinstance(given, Secret) else "")
+    if not _is_address(endpoint.reveal()):
         advice = "It looks like https://songbird.example.com, without user name, query or fragment."
         raise ConfigurationError(f"The endpoint from {source} is not an address that can be used.", advice=advice)
     return endpoint
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return usable and text.isascii() and text.isprintable() and not any(c in text for c in ' ?#@\\"<>')
 
 
 def _seconds(timeout: object) -> float:
@@ -125,13 +133,13 @@ def _retry(retries: object) -> Retry:
     return Retry(attempts=retries + 1)
 
 
-def _headers(headers: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+def _headers(headers: Mapping[str, Any] | None) -> tuple[tuple[str, Secret], ...]:
     checked: list[tuple[Any, Any]] = list((headers or {}).items())
     for name, value in checked:
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError("A header's name holds characters that no header's name has.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"The header {name} is set by the client itself.")
-        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        if not isinstance(value, Secret) or not value.reveal().isascii() or not value.reveal().isprintable():
             raise ConfigurationError(f"The header {name} holds characters that cannot be sent.")
     return tuple(checked)

@@ -43,7 +43,8 @@ class SongbirdError(Exception):
         self.operation, self.advice, self.ambiguous = operation, advice, ambiguous
 
     def __str__(self) -> str:
-        text = self.message if self.advice is None else f"{self.message} {self.advice}"
+        text = self.message if self.message.endswith((".", "!", "?", "…")) else f"{self.message}."
+        text = text if self.advice is None else f"{text} {self.advice}"
         return text if self.request_id is None else f"{text} (request id {self.request_id})"
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
-from .secrecy import Discreet, origin_of, plain, short_id
+from .redaction import Redacted, origin_of, plain, short_id
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ def _shown(name: str, value: Any) -> str:
     return repr(origin_of(value) + "/…" if name.endswith("_url") else plain(value))
 
 
-class Message(Discreet, frozen=True, rename="camel"):
+class Message(Redacted, frozen=True, rename="camel"):
     """What all messages have in common: immutable, camelCase on the wire, reprs without secrets."""
 
     def __repr__(self) -> str:
@@ -124,31 +124,37 @@ class GetSessionResponse(Message, frozen=True):
 
 
 class CreateDatasetProfileUploadResponse(Message, frozen=True, omit_defaults=True):
-    """A slot for a batch: its id, and the presigned URL that takes the bytes for about 15 minutes."""
+    """A slot for a batch: its id, and the presigned URL that takes the bytes for about 15 minutes.
+
+    The API of 2023 leaves `dataset_id` and `observatory_url` out.
+    """
 
     id: str
-    dataset_id: str
-    observatory_url: str
     upload_url: str
+    dataset_id: str | None = None
+    observatory_url: str | None = None
     upload_timestamp: int | None = None
 
 
 class LogSessionReferenceResponse(Message, frozen=True, omit_defaults=True):
-    """A slot for a reference: its id, and the presigned URL that takes the bytes for about 15 minutes."""
+    """A slot for a reference: its id, and the presigned URL that takes the bytes for about 15 minutes.
+
+    The API of 2023 leaves `observatory_url` out.
+    """
 
     id: str
-    model_id: str
-    observatory_url: str
     upload_url: str
+    model_id: str | None = None
+    observatory_url: str | None = None
     alias: str | None = None
     upload_timestamp: int | None = None
 
 
-class BatchLogSessionReferenceResponse(Message, frozen=True):
+class BatchLogSessionReferenceResponse(Message, frozen=True, omit_defaults=True):
     """Slots for several reference profiles, and the link that shows them."""
 
     references: tuple[LogSessionReferenceResponse, ...]
-    observatory_url: str
+    observatory_url: str | None = None
 
 
 class ClaimGuestSessionResponse(Message, frozen=True):

@@ -1,13 +1,14 @@
-"""When to try again, and after how long: pure functions."""
+"""When to try again, and after how long: pure functions of what came back and of the attempt."""
 
 from __future__ import annotations
 
-import random
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
+
+from .response import Failure, FailureKind, HTTPResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,13 +19,13 @@ class Retry(msgspec.Struct, frozen=True):
 
     Parameters
     ----------
-    attempts
+    attempts : int
         How often to try in all; 1 means never again.
-    budget
+    budget : float
         Seconds for all attempts and pauses of one call together.
-    first_pause, longest_pause
+    first_pause, longest_pause : float
         Seconds of the first pause and of the longest; they double in between.
-    longest_wait
+    longest_wait : float
         Seconds of the longest ``Retry-After`` that is obeyed; a server that asks for more ends the call.
     """
 
@@ -35,16 +36,6 @@ class Retry(msgspec.Struct, frozen=True):
     longest_wait: float = 30.0
 
 
-class Trouble(Enum):
-    """Why no answer came."""
-
-    CONNECT = "no connection"
-    REFUSED = "no connection, and trying again will not make one (TLS, proxy)"
-    BROKEN = "the connection broke"
-    TIMEOUT = "time ran out"
-    LOCAL = "the request could not be made here"
-
-
 class Repeat(Enum):
     """What may be repeated: the HTTP statuses, and whether also if no whole answer came to what was sent."""
 
@@ -52,25 +43,39 @@ class Repeat(Enum):
     UNSENT = (frozenset({429}), False)  # only what certainly was not done
     STORAGE = (frozenset({408, 429, 500, 502, 503, 504}), True)  # the same URL names the same object
 
-    def allows(self, what: int | Trouble) -> bool:
-        """Decide whether a status, or the reason why none came, allows another attempt."""
+    def allows(self, outcome: HTTPResponse | Failure) -> bool:
+        """Whether an answer, or the reason why none came, allows another attempt."""
         statuses, after_sending = self.value
-        if isinstance(what, int):
-            return what in statuses
-        return what is Trouble.CONNECT or (after_sending and what in {Trouble.BROKEN, Trouble.TIMEOUT})
+        if isinstance(outcome, HTTPResponse):
+            return outcome.status in statuses
+        return outcome.kind is FailureKind.CONNECT or (
+            after_sending and outcome.kind in {FailureKind.BROKEN, FailureKind.TIMEOUT}
+        )
 
 
-def pause_before(policy: Retry, attempt: int, elapsed: float, asked: float | None) -> float | None:
-    """Return the seconds to wait after attempt number `attempt`, or None to give up.
+def pause_before_retry(
+    policy: Retry,
+    repeat: Repeat,
+    outcome: HTTPResponse | Failure,
+    attempt: int,
+    *,
+    left: float,
+    now: float,
+    jitter: float,
+) -> float | None:
+    """Return the seconds to wait after attempt number `attempt`, or None to take the outcome as it is.
 
-    `elapsed` is the seconds since the first attempt began, `asked` those that the server asked for. They
-    double with each attempt, with jitter, so that clients that failed together do not return together.
+    `left` is the seconds that the budget still has, `now` the seconds since 1970. Pauses double with each attempt;
+    `jitter`, from 0 to 1, shortens them by up to half, so that clients that failed together do not return together.
     """
-    if attempt >= policy.attempts or (asked is not None and asked > policy.longest_wait):
+    if attempt >= policy.attempts or not repeat.allows(outcome):
+        return None
+    asked = retry_after(outcome.headers, now) if isinstance(outcome, HTTPResponse) else None
+    if asked is not None and asked > policy.longest_wait:
         return None
     backoff = min(policy.longest_pause, policy.first_pause * 2 ** min(attempt - 1, 30))
-    pause = max(asked or 0.0, backoff * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-    return pause if elapsed + pause < policy.budget else None
+    pause = max(asked or 0.0, backoff * (1 - jitter / 2))
+    return pause if pause < left else None
 
 
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:

@@ -1,4 +1,4 @@
-"""The client: `Songbird` for threads, `AsyncSongbird` for an event loop; both hold the same conversations."""
+"""The client: `Songbird` for threads, `AsyncSongbird` for an event loop, each over one httpx client."""
 
 from __future__ import annotations
 
@@ -6,36 +6,42 @@ import asyncio
 import contextlib
 import copy
 import functools
+import inspect
+import random
 import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from . import models as m
+from . import operations
 from .configuration import checked_key, configure
-from .conversation import Pause, RawResponse, Steps, call
-from .errors import ValidationError
+from .redaction import Secret
+from .request import answered, build_request
+from .retry import pause_before_retry
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
     from pathlib import Path
-    from typing import Concatenate, ParamSpec, SupportsIndex
+    from typing import Concatenate, ParamSpec
 
     import httpx
     from typing_extensions import Self
 
+    from .models import Request
+    from .operations import Call
+    from .request import HTTPRequest, Steps
+    from .response import Outcome, RawResponse
     from .retry import Retry
-    from .transport import AsyncWire, Wire
+    from .transport import AsyncTransport, Transport
 
     P = ParamSpec("P")
 
 T = TypeVar("T")
-_R = TypeVar("_R", bound=m.Request[Any])
 
 
 class _Client:
     """What both clients share: settings, and no way to print or pickle a secret."""
 
-    _wire_kind = ""
+    _transport_kind = ""
 
     def __init__(
         self,
@@ -50,12 +56,14 @@ class _Client:
         proxy: str | None = None,
         verify: bool | str | Path | ssl.SSLContext = True,
     ) -> None:
-        self.settings = configure(endpoint, api_key, timeout, retries, headers)
-        self._route = (http_client, transport, proxy, verify)
-        self._wires: list[Any] = []  # none or one, shared with what with_options returns
+        private = Secret.of(endpoint), Secret.of(api_key), _private(headers), Secret.of(proxy)
+        del endpoint, api_key, headers, proxy  # frames of an error show what is left
+        self.settings = configure(private[0], private[1], timeout, retries, private[2])
+        self._route = (http_client, transport, private[3], verify)
+        self._transports: list[Any] = []  # none or one, shared with what with_options returns
         self._owner = True
-        if http_client is not None or transport is not None or proxy is not None:
-            self._wire()  # so that one that does not fit is refused here
+        if http_client is not None or transport is not None or private[3] is not None:
+            self._transport()  # so that one that does not fit is refused here
 
     def with_options(
         self,
@@ -65,8 +73,10 @@ class _Client:
         headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Return a client with other options and the same connections, which closing it leaves open."""
+        more = _private(headers)
+        del headers
         other = copy.copy(self)
-        other.settings = self.settings.changed(timeout, retries, headers)
+        other.settings = self.settings.changed(timeout, retries, more)
         other._owner = False  # noqa: SLF001 - its own class
         return other
 
@@ -75,12 +85,23 @@ class _Client:
         other.__dict__ |= self.__dict__
         return other
 
-    def _wire(self) -> Any:
-        if not self._wires:
+    def _transport(self) -> Any:
+        if not self._transports:
             from . import transport
 
-            self._wires.append(getattr(transport, self._wire_kind)(transport.Route(*self._route)))
-        return self._wires[0]  # the first, should two threads have made one each
+            self._transports.append(getattr(transport, self._transport_kind)(transport.Route(*self._route)))
+        return self._transports[0]  # the first, should two threads have made one each
+
+    def _pause(self, request: HTTPRequest, outcome: Outcome, attempt: int) -> float | None:
+        return pause_before_retry(
+            self.settings.retry,
+            request.operation.repeat,
+            outcome,
+            attempt,
+            left=request.deadline - time.monotonic(),
+            now=time.time(),
+            jitter=random.random(),  # noqa: S311 - no secret
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(endpoint={self.settings.origin!r}, api_key={self.settings.key_label!r})"
@@ -89,9 +110,36 @@ class _Client:
         raise TypeError("A client holds connections and secrets and cannot be pickled: make a new one.")
 
 
-def _request(kind: type[_R], given: object, *before: object) -> _R:
-    """Return the request message that was given as one, or make it; what was given is its last field."""
-    return given if isinstance(given, kind) else cast("Any", kind)(*before, given)
+def _private(headers: Mapping[str, str] | None) -> dict[str, Any]:
+    return {name: Secret.of(value) for name, value in (headers or {}).items()}
+
+
+def _documented(method: Any, build: Callable[..., Any]) -> Any:
+    """Give a method the name, documentation and parameters of the function that builds its call."""
+    functools.update_wrapper(method, build)
+    signature = inspect.signature(build)
+    receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    parameters = [receiver, *signature.parameters.values()]
+    method.__signature__ = signature.replace(parameters=parameters)
+    return method
+
+
+def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Songbird, P], T]:
+    def method(self: Songbird, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        call = build(*args, **kwargs)
+        del args, kwargs  # they hold the session id, and frames of an error show what is left
+        return self.send(call.message, cast("Any", call.api_key))
+
+    return cast("Callable[Concatenate[Songbird, P], T]", _documented(method, build))
+
+
+def _async_method(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncSongbird, P], Coroutine[Any, Any, T]]:
+    async def method(self: AsyncSongbird, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        call = build(*args, **kwargs)
+        del args, kwargs
+        return await self.send(call.message, cast("Any", call.api_key))
+
+    return cast("Callable[Concatenate[AsyncSongbird, P], Coroutine[Any, Any, T]]", _documented(method, build))
 
 
 class Songbird(_Client):
@@ -99,25 +147,25 @@ class Songbird(_Client):
 
     Parameters
     ----------
-    endpoint
+    endpoint : str, optional
         Where to talk to. Else SONGBIRD_ENDPOINT, then WHYLABS_API_ENDPOINT, then this user's local service,
         which is started if need be.
-    api_key
+    api_key : str, optional
         For `get_session` and `claim_guest_session`, and sent with no other. Else SONGBIRD_API_KEY, then
         WHYLABS_API_KEY.
-    timeout
+    timeout : float
         Seconds that one attempt may take, from connecting to the last byte; more for a profile's bytes, in
-        proportion to their number.
-    retries
+        proportion to their number. It is looked at between the pieces of an answer.
+    retries : int or Retry
         How often to try again what may be repeated, or a whole `Retry` policy.
-    headers
+    headers : mapping of str to str, optional
         More headers to send with each operation; never with the bytes of a profile.
-    http_client, transport
-        An httpx client or transport to send everything through. It stays its owner's, who closes it.
-    proxy
+    http_client, transport : httpx.Client, httpx.BaseTransport, optional
+        What to send everything through. It stays its owner's, who closes it.
+    proxy : str, optional
         The proxy's URL; else the usual environment variables say, except for this computer's own addresses.
-    verify
-        False to trust anyone; a file or folder of certificates to trust; or an `ssl.SSLContext`.
+    verify : bool, str, Path or ssl.SSLContext
+        False to trust anyone; a file or folder of certificates to trust; or a context.
 
     Raises
     ------
@@ -125,7 +173,16 @@ class Songbird(_Client):
         If one of these is unusable.
     """
 
-    _wire_kind = "Wire"
+    _transport_kind = "Transport"
+
+    create_session = _method(operations.create_session)
+    get_session = _method(operations.get_session)
+    create_dataset_profile_upload = _method(operations.create_dataset_profile_upload)
+    create_reference_profile_upload = _method(operations.create_reference_profile_upload)
+    batch_create_reference_profile_upload = _method(operations.batch_create_reference_profile_upload)
+    claim_guest_session = _method(operations.claim_guest_session)
+    get_session_profile_observatory_link = _method(operations.get_session_profile_observatory_link)
+    list_session_profiles = _method(operations.list_session_profiles)
 
     def __enter__(self) -> Self:
         return self
@@ -135,120 +192,42 @@ class Songbird(_Client):
 
     def close(self) -> None:
         """Close the connections that this client made, once what is under way has ended; it sends nothing more."""
-        if self._owner and self._wires:
-            cast("Wire", self._wire()).close()
+        if self._owner and self._transports:
+            cast("Transport", self._transport()).close()
 
-    def run(
-        self, steps: Steps[T], stopped: Callable[[], bool] = lambda: False, wait: Callable[[float], Any] = time.sleep
-    ) -> T:
-        """Hold a conversation to its end; `stopped` and `wait` let an upload be cancelled in between."""
-        wire: Wire = self._wire()
-        outcome = None
+    def raw(self, message: Request[T], api_key: str | None = None) -> RawResponse[T]:
+        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
+        key = Secret.of(api_key)
+        del api_key
+        request = build_request(message, self.settings, None if key is None else checked_key(key))
+        return self.run(answered(request))
+
+    def send(self, message: Request[T], api_key: str | None = None) -> T:
+        """Send a request message and return the message that answers it; raises `SongbirdError`."""
+        key = cast("Any", Secret.of(api_key))
+        del api_key
+        return self.raw(message, key).parse()
+
+    def run(self, steps: Steps[T], wait: Callable[[float], object] = time.sleep) -> T:
+        """Send each request of some steps until it is answered; `wait` returns True to repeat none any more."""
+        outcome: Any = None
         with contextlib.closing(steps):
             while True:
                 try:
-                    step = steps.send(outcome)
+                    request = steps.send(outcome)
                 except StopIteration as end:
                     return cast("T", end.value)
-                outcome = wait(step.seconds) if isinstance(step, Pause) else wire.send(step, stopped)
+                outcome = self._outcome(request, wait)
 
-    def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
-        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
-        return self.run(call(message, self.settings, None if api_key is None else checked_key(api_key)))
-
-    def send(self, message: m.Request[T], api_key: str | None = None) -> T:
-        """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        return self.raw(message, api_key).parse()
-
-    def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
-        """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
-        return self.send(_request(m.CreateSessionRequest, user_id))
-
-    def get_session(self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None) -> m.GetSessionResponse:
-        """Return a session's organization, model and user; needs an API key, the client's or this one."""
-        return self.send(_request(m.GetSessionRequest, session_id), api_key)
-
-    def create_dataset_profile_upload(
-        self,
-        session_id: str | m.CreateDatasetProfileUploadRequest,
-        dataset_timestamp: SupportsIndex | None = None,
-        segment_tags: Iterable[m.SegmentTag] = (),
-        region: str | None = None,
-    ) -> m.CreateDatasetProfileUploadResponse:
-        """Ask for a slot for a batch: an id, and a URL that takes the profile's bytes for about 15 minutes.
-
-        Parameters
-        ----------
-        session_id
-            The session, or the whole request message.
-        dataset_timestamp
-            Milliseconds since 1970 UTC: what the batch is known by.
-        segment_tags
-            Which segment of the dataset it is.
-        region
-            Where to store it, for endpoints that have a choice.
-        """
-        body = m.LogAsyncRequest(cast("int", dataset_timestamp), tuple(segment_tags), region)
-        return self.send(_request(m.CreateDatasetProfileUploadRequest, session_id, body))
-
-    def create_reference_profile_upload(
-        self,
-        session_id: str | m.CreateReferenceProfileUploadRequest,
-        alias: str | None = None,
-        dataset_timestamp: SupportsIndex | None = None,
-        region: str | None = None,
-    ) -> m.LogSessionReferenceResponse:
-        """Ask for a slot for a reference profile, known by the id in the answer and shown by its alias."""
-        body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
-        return self.send(_request(m.CreateReferenceProfileUploadRequest, session_id, body))
-
-    def batch_create_reference_profile_upload(
-        self,
-        session_id: str | m.BatchCreateReferenceProfileUploadRequest,
-        references: Iterable[m.LogReferenceRequest] = (),
-    ) -> m.BatchLogSessionReferenceResponse:
-        """Ask for slots for several reference profiles at once."""
-        body = m.BatchLogReferenceRequest(tuple(references))
-        return self.send(_request(m.BatchCreateReferenceProfileUploadRequest, session_id, body))
-
-    def claim_guest_session(
-        self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
-    ) -> m.ClaimGuestSessionResponse:
-        """Move a session's profiles into an organization for good; the session expires.
-
-        An error whose `ambiguous` is true leaves open whether that happened. The claim is then not repeated:
-        `get_session` says that the session has expired if it did.
-        """
-        return self.send(_request(m.ClaimGuestSessionRequest, session_id, org_id), api_key)
-
-    def get_session_profile_observatory_link(
-        self,
-        session_id: str | m.GetSessionProfileObservatoryLinkRequest,
-        batch_profile_timestamps: Iterable[SupportsIndex] = (),
-        reference_profile_ids: Iterable[str] = (),
-    ) -> m.GetProfileObservatoryLinkResponse:
-        """Return the link that shows one to three profiles side by side, and one link for each alone."""
-        moments = cast("tuple[int, ...]", tuple(batch_profile_timestamps))
-        if isinstance(reference_profile_ids, str):
-            raise ValidationError("The reference profile ids must be a list of ids, not one text.")
-        body = m.GetProfileObservatoryLinkRequest(moments, tuple(reference_profile_ids))
-        return self.send(_request(m.GetSessionProfileObservatoryLinkRequest, session_id, body))
-
-    def list_session_profiles(self, session_id: str | m.ListSessionProfilesRequest) -> m.ListSessionProfilesResponse:
-        """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
-        return self.send(_request(m.ListSessionProfilesRequest, session_id))
-
-
-def _awaited(
-    method: Callable[Concatenate[Songbird, P], T],
-) -> Callable[Concatenate[AsyncSongbird, P], Coroutine[Any, Any, T]]:
-    """Make an operation of `Songbird` one of `AsyncSongbird`, where `send` is to be awaited."""
-
-    async def operation(self: AsyncSongbird, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await cast("Awaitable[T]", method(cast("Songbird", self), *args, **kwargs))
-
-    functools.update_wrapper(operation, method)
-    return operation
+    def _outcome(self, request: HTTPRequest, wait: Callable[[float], object]) -> Outcome:
+        transport: Transport = self._transport()
+        attempt = 0
+        while True:
+            attempt += 1
+            outcome = transport.send(request)
+            pause = self._pause(request, outcome, attempt)
+            if pause is None or wait(pause):
+                return outcome
 
 
 class AsyncSongbird(_Client):
@@ -257,16 +236,16 @@ class AsyncSongbird(_Client):
     The parameters are those of `Songbird`, with an `httpx.AsyncClient` or an asynchronous transport.
     """
 
-    _wire_kind = "AsyncWire"
+    _transport_kind = "AsyncTransport"
 
-    create_session = _awaited(Songbird.create_session)
-    get_session = _awaited(Songbird.get_session)
-    create_dataset_profile_upload = _awaited(Songbird.create_dataset_profile_upload)
-    create_reference_profile_upload = _awaited(Songbird.create_reference_profile_upload)
-    batch_create_reference_profile_upload = _awaited(Songbird.batch_create_reference_profile_upload)
-    claim_guest_session = _awaited(Songbird.claim_guest_session)
-    get_session_profile_observatory_link = _awaited(Songbird.get_session_profile_observatory_link)
-    list_session_profiles = _awaited(Songbird.list_session_profiles)
+    create_session = _async_method(operations.create_session)
+    get_session = _async_method(operations.get_session)
+    create_dataset_profile_upload = _async_method(operations.create_dataset_profile_upload)
+    create_reference_profile_upload = _async_method(operations.create_reference_profile_upload)
+    batch_create_reference_profile_upload = _async_method(operations.batch_create_reference_profile_upload)
+    claim_guest_session = _async_method(operations.claim_guest_session)
+    get_session_profile_observatory_link = _async_method(operations.get_session_profile_observatory_link)
+    list_session_profiles = _async_method(operations.list_session_profiles)
 
     async def __aenter__(self) -> Self:
         return self
@@ -276,32 +255,47 @@ class AsyncSongbird(_Client):
 
     async def aclose(self) -> None:
         """Close the connections that this client made, once what is under way has ended; it sends nothing more."""
-        if self._owner and self._wires:
-            await cast("AsyncWire", self._wire()).aclose()
+        if self._owner and self._transports:
+            await cast("AsyncTransport", self._transport()).aclose()
 
     def single(self) -> AsyncSongbird:
         """Return a client of one connection to each host, for a worker among many."""
         worker = copy.copy(self)
-        worker._wires = [cast("AsyncWire", self._wire()).single()]  # noqa: SLF001 - its own class
+        worker._transports = [cast("AsyncTransport", self._transport()).single()]  # noqa: SLF001 - its own class
         worker._owner = True  # noqa: SLF001
         return worker
 
+    async def raw(self, message: Request[T], api_key: str | None = None) -> RawResponse[T]:
+        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
+        key = Secret.of(api_key)
+        del api_key
+        request = build_request(message, self.settings, None if key is None else checked_key(key))
+        return await self.run(answered(request))
+
+    async def send(self, message: Request[T], api_key: str | None = None) -> T:
+        """Send a request message and return the message that answers it; raises `SongbirdError`."""
+        key = cast("Any", Secret.of(api_key))
+        del api_key
+        return (await self.raw(message, key)).parse()
+
     async def run(self, steps: Steps[T]) -> T:
-        """Hold a conversation to its end."""
-        wire: AsyncWire = self._wire()
-        outcome = None
+        """Send each request of some steps until it is answered."""
+        outcome: Any = None
         with contextlib.closing(steps):
             while True:
                 try:
-                    step = steps.send(outcome)
+                    request = steps.send(outcome)
                 except StopIteration as end:
                     return cast("T", end.value)
-                outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Pause) else wire.send(step))
+                outcome = await self._outcome(request)
 
-    async def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
-        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
-        return await self.run(call(message, self.settings, None if api_key is None else checked_key(api_key)))
-
-    async def send(self, message: m.Request[T], api_key: str | None = None) -> T:
-        """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        return (await self.raw(message, api_key)).parse()
+    async def _outcome(self, request: HTTPRequest) -> Outcome:
+        transport: AsyncTransport = self._transport()
+        attempt = 0
+        while True:
+            attempt += 1
+            outcome = await transport.send(request)
+            pause = self._pause(request, outcome, attempt)
+            if pause is None:
+                return outcome
+            await asyncio.sleep(pause)

@@ -3,58 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from . import errors
 from . import models as m
-from .conversation import Exchange, Failure, Outcome, Reply, Steps, attempts, call, no_answer
 from .errors import Cancelled, SongbirdError
-from .operations import check
-from .retry import Repeat
-from .secrecy import Discreet, excerpt, origin_of, plain, secrets_of
+from .operations import UPLOAD, check
+from .redaction import Redacted, Secret, origin_of, plain, secrets_of
+from .request import HTTPRequest, Steps, answered, build_request
+from .response import Failure, refused_upload, unanswered
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+
     from .configuration import Settings
     from .songbird import AsyncSongbird, Songbird
 
 State: TypeAlias = Literal["sending", "uploaded", "failed", "cancelled"]
 Slot: TypeAlias = "m.CreateDatasetProfileUploadResponse | m.LogSessionReferenceResponse"
 
-_CHUNK = 256 * 1024
-_PROGRESS_STEP = 1024 * 1024
-_SLOWEST = 32 * 1024  # bytes a second: who takes a profile more slowly has stopped working
-_GROUP_ITEMS = 8  # references that share a request for slots, as long as their bytes leave at once
-_GROUP_BYTES = 4 * 1024 * 1024
-_IN_VAIN = 3  # failures to connect in a row, each after its own repetitions, before the rest is given up
+CHUNK_BYTES = 256 * 1024
+PROGRESS_BYTES = 1024 * 1024
+MIN_BYTES_PER_SECOND = 32 * 1024  # who takes a profile more slowly has stopped working
+MAX_GROUP_ITEMS = 8  # references that share a request for slots, as long as their bytes leave at once
+MAX_GROUP_BYTES = 4 * 1024 * 1024
+MAX_FAILURES = 3  # to connect in a row, each after its own repetitions, before the rest is given up
+GRACE_SECONDS = 0.5  # for what is under way when the caller says stop
+_POLL_SECONDS = 0.05
+_UNANSWERED = (errors.EndpointUnreachable, errors.EndpointTimeout)
 _FATAL = (errors.SessionExpired, errors.AuthenticationError, errors.NotFound)  # for one slot: for all others too
 
 _log = logging.getLogger("songbird_widgets.client")
 
 
-class ProfileUpload(Discreet, frozen=True):
+class ProfileUpload(Redacted, frozen=True):
     """One profile to upload.
 
     Parameters
     ----------
-    content
+    content : bytes or Path
         Its bytes, or the file that holds them, which is streamed.
-    kind
+    kind : str
         ``"batch"`` (known by its timestamp) or ``"reference"`` (known by its id, shown by its alias).
-    dataset_timestamp
+    dataset_timestamp : int, optional
         Milliseconds since 1970 UTC; a batch must have one.
-    alias
+    alias : str, optional
         What people call a reference.
-    segment_tags, region
+    segment_tags, region : tuple of SegmentTag, str, optional
         Which segment of the dataset a batch is; where to store it.
-    key
-        The caller's own name for it, echoed in progress and result.
+    key : str
+        The caller's own name for it, echoed in events and result.
     """
 
     _shown = ("kind", "dataset_timestamp", "alias", "segment_tags", "region", "key")
@@ -67,21 +74,36 @@ class ProfileUpload(Discreet, frozen=True):
     key: str = ""
 
 
-class UploadProgress(Discreet, frozen=True):
-    """How far one profile is: `sent` of `total` bytes. `sent` starts again when an attempt is repeated.
+class UploadEvent(Redacted, frozen=True):
+    """How far one profile is, or what became of it.
 
-    `profile_id` comes with the state ``"uploaded"``, so that an arrival can be written down as it happens.
+    Each profile has one event that is not ``"sending"``, and it is its last. The link carries the session id.
+
+    Parameters
+    ----------
+    key : str
+        The caller's name for the profile.
+    state : str
+        ``"sending"``, ``"uploaded"``, ``"failed"`` or ``"cancelled"``.
+    sent, total : int
+        Bytes sent of the profile's. They start again when an attempt is repeated; what failed has sent none.
+    profile_id, observatory_url : str, optional
+        Of what was uploaded.
+    error : SongbirdError, optional
+        Why it was not. If it is `ambiguous`, the profile may have arrived nevertheless.
     """
 
-    _shown = ("key", "state", "sent", "total", "profile_id")
+    _shown = ("key", "state", "sent", "total", "profile_id", "error")
     key: str
     state: State
     sent: int
     total: int
     profile_id: str | None = None
+    observatory_url: str | None = None
+    error: SongbirdError | None = None
 
 
-class UploadResult(Discreet, frozen=True):
+class UploadResult(Redacted, frozen=True):
     """What became of one profile: its final id and link, or why not. The link carries the session id."""
 
     _shown = ("key", "state", "profile_id", "error")
@@ -95,45 +117,41 @@ class UploadResult(Discreet, frozen=True):
 class _Item:
     """A profile on its way: checked, its body made anew for every attempt, and how far it is."""
 
-    def __init__(self, index: int, profile: ProfileUpload, job: _Job) -> None:
-        self.index, self.profile, self.job = index, profile, job
+    def __init__(self, index: int, profile: ProfileUpload, upload: _Upload) -> None:
+        self.index, self.profile, self.upload = index, profile, upload
         self.blocking = isinstance(profile.content, Path)  # whether reading it waits for a disk
-        self.size = self.sent = 0
+        self.size = 0
+        self.begun = False  # whether bytes may have arrived
         self.problem: SongbirdError | None = None
         try:
             self.size = _size(profile.content)
             self.reference = m.LogReferenceRequest(profile.alias, profile.dataset_timestamp, profile.region)
-            self.request = self._request()
-            check(self.request)
+            self.message = self._message()
+            check(self.message)
         except SongbirdError as error:
             self.problem = error
 
-    def _request(self) -> m.Request[Any]:
+    def _message(self) -> m.Request[Any]:
         """Make the message that asks for this profile's own slot."""
-        p = self.profile
-        if p.kind == "batch":
-            batch = m.LogAsyncRequest(cast("int", p.dataset_timestamp), tuple(p.segment_tags), p.region)
-            return m.CreateDatasetProfileUploadRequest(batch, self.job.session_id)
-        if p.kind != "reference":
+        profile, session_id = self.profile, self.upload.session_id.reveal()
+        if profile.kind == "batch":
+            tags, moment = tuple(profile.segment_tags), cast("int", profile.dataset_timestamp)
+            return m.CreateDatasetProfileUploadRequest(m.LogAsyncRequest(moment, tags, profile.region), session_id)
+        if profile.kind != "reference":
             raise errors.ValidationError("A profile is a batch or a reference.")
-        return m.CreateReferenceProfileUploadRequest(self.reference, self.job.session_id)
+        return m.CreateReferenceProfileUploadRequest(self.reference, session_id)
 
     def chunks(self) -> Iterator[bytes]:
         """Return the bytes, telling how far they are, until the caller says stop."""
-        self.sent, told = 0, 0
-        content = self.profile.content
+        sent, told, content = 0, 0, self.profile.content
         for chunk in _from_file(content, self.size) if isinstance(content, Path) else _from_memory(content):
-            if self.job.stopped():
+            if self.upload.stopped():
                 raise Cancelled("Stopped while sending a profile.")
             yield chunk
-            self.sent += len(chunk)
-            if self.sent - told >= _PROGRESS_STEP and self.sent < self.size:
-                told = self.sent
-                self.tell("sending")
-
-    def tell(self, state: State, profile_id: str | None = None) -> None:
-        """Tell the caller how far it is."""
-        self.job.tell(UploadProgress(self.profile.key, state, self.sent, self.size, profile_id))
+            sent += len(chunk)
+            if sent - told >= PROGRESS_BYTES and sent < self.size:
+                told = sent
+                self.upload.tell(UploadEvent(self.profile.key, "sending", sent, self.size))
 
 
 def _size(content: bytes | Path) -> int:
@@ -159,8 +177,8 @@ def _reason(error: OSError) -> str:
 
 def _from_memory(content: bytes) -> Iterator[bytes]:
     view = memoryview(content).cast("B")
-    for start in range(0, len(view), _CHUNK):
-        yield bytes(view[start : start + _CHUNK])
+    for start in range(0, len(view), CHUNK_BYTES):
+        yield bytes(view[start : start + CHUNK_BYTES])
 
 
 def _from_file(path: Path, size: int) -> Iterator[bytes]:
@@ -168,7 +186,7 @@ def _from_file(path: Path, size: int) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             while left:
-                chunk = file.read(min(_CHUNK, left))
+                chunk = file.read(min(CHUNK_BYTES, left))
                 left -= len(chunk)
                 if not chunk or (not left and file.read(1)):
                     break  # before the last byte leaves, so that no torn profile arrives
@@ -180,176 +198,262 @@ def _from_file(path: Path, size: int) -> Iterator[bytes]:
     raise errors.ValidationError(f"{plain(path.name)} cannot be read: {problem}.")
 
 
-class _Job:
-    """What the workers of one call share: the profiles still to come, the results, and when to stop."""
+class _Upload:
+    """What the workers of one upload share: the profiles still to come, the results, and when to stop."""
 
-    def __init__(  # noqa: PLR0917 - called in two places below
+    def __init__(
         self,
         settings: Settings,
-        session_id: str,
+        session_id: Secret,
         profiles: Iterable[ProfileUpload],
-        cancelled: Callable[[], bool],
         concurrency: int,
-        on_progress: Callable[[UploadProgress], None] | None,
+        cancel: threading.Event | asyncio.Event | None,
     ) -> None:
         if concurrency < 1:
             raise errors.ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
-        # It is halted by an exception outside of any upload.
-        self.settings, self.session_id, self.halted = settings, session_id, False
+        self.settings, self.session_id = settings, session_id
+        self.tell: Callable[[UploadEvent], object] = lambda _: None
+        self.halted = False  # by an exception, or because nobody wants its events any more
+        self._cancelled = cancel.is_set if cancel is not None else lambda: False
         self._given_up: SongbirdError | None = None  # by a failure that all others would share
-        self.finished: dict[int, UploadResult] = {}
-        self._source, self._count, self._in_vain = iter(profiles), 0, 0
-        self._next: _Item | None = None
+        self._failures, self._count = 0, 0
+        self._source, self._following = iter(profiles), cast("_Item | None", None)
+        self._results: dict[int, UploadResult] = {}
+        self._under_way: dict[int, _Item] = {}
+        self._lock = threading.Lock()
         self._sized = len(profiles) if isinstance(profiles, Collection) else None
-        self._on_progress, self._cancelled, self._lock = on_progress, cancelled, threading.Lock()
         known = concurrency**2 if self._sized is None else self._sized
         self.workers = max(1, min(concurrency, known))
-        self._group = max(1, min(_GROUP_ITEMS, -(-known // concurrency)))
+        self._group = max(1, min(MAX_GROUP_ITEMS, -(-known // concurrency)))
 
     def stopped(self) -> bool:
         """Whether to send nothing more."""
         return self.halted or self._cancelled()
 
-    def pause(self, seconds: float) -> None:
-        """Wait, unless stopped."""
+    def wait(self, seconds: float) -> bool:
+        """Wait, unless stopped, and return whether it is."""
         until = time.monotonic() + seconds
         while not self.stopped() and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, 0.05))
-
-    def tell(self, progress: UploadProgress) -> None:
-        """Tell the caller, whose own mistakes must not cost him his uploads."""
-        if self._on_progress is not None:
-            try:
-                self._on_progress(progress)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours
-                self._on_progress = None
-                _log.warning("on_progress raised %s: no further progress is told.", type(error).__name__)
+            time.sleep(min(left, _POLL_SECONDS))
+        return self.stopped()
 
     def take(self) -> list[_Item]:
-        """Return the next profile, or a few references to share a request for slots; at the end none."""
-        taken: list[_Item] = []
-        room = _GROUP_BYTES
+        """Return the next profile, or a few references to share a request for slots; at the end or a stop none."""
         with self._lock:
-            while len(taken) < self._group and (item := self._following()) is not None:
-                alone = item.profile.kind != "reference" or item.size > room
-                if taken and alone:
-                    break
-                self._next = None
-                taken.append(item)
-                room -= item.size
-                if alone:
-                    break
+            taken = [] if self.stopped() else self._take()
+            self._under_way.update((item.index, item) for item in taken)
         return taken
 
-    def _following(self) -> _Item | None:
-        if self._next is None and not (self._sized is None and (self._given_up is not None or self.stopped())):
-            profile = next(self._source, None)
-            if profile is not None:
-                self._next = _Item(self._count, profile, self)
-                self._count += 1
-        return self._next
+    def _take(self) -> list[_Item]:
+        taken: list[_Item] = []
+        room = MAX_GROUP_BYTES
+        while len(taken) < self._group and (item := self._peek()) is not None:
+            alone = item.profile.kind != "reference" or item.size > room
+            if taken and alone:
+                break
+            self._following = None
+            taken.append(item)
+            room -= item.size
+            if alone:
+                break
+        return taken
 
-    def upload(self, items: list[_Item]) -> Steps[None]:
-        """Hold the conversations that upload some profiles, one after the other; each gets its result."""
+    def _peek(self) -> _Item | None:
+        wanted = self._sized is not None or (self._given_up is None and not self.stopped())
+        if self._following is None and wanted and (profile := next(self._source, None)) is not None:
+            self._following = _Item(self._count, profile, self)
+            self._count += 1
+        return self._following
+
+    def steps(self, items: list[_Item]) -> Steps[None]:
+        """Upload some profiles, one after the other: yields each request, and is sent what came of it."""
         try:
-            slots = yield from self._slots([item for item in items if item.problem is None])
+            slots = yield from self._group_slots([item for item in items if item.problem is None])
             for item in items:
-                problem = item.problem or self._given_up
-                if problem is None and self.stopped():
-                    break
-                if problem is None:
-                    problem = yield from self._one(item, slots.get(item.index))
-                if problem is not None:
-                    self._finish(item, problem)
+                slot, error = None, item.problem or self._given_up
+                try:
+                    if error is None and not self.stopped():
+                        slot = yield from self._sent(item, slots.get(item.index))
+                except SongbirdError as failure:
+                    error = failure
+                self._finish(item, slot, error)
         finally:
             for item in items:
-                if item.index not in self.finished:
-                    self._finish(item, Cancelled("Stopped before it was sent completely."))
+                self._finish(item, None, None)
+
+    def end(self) -> None:
+        """Give those their results who have none: what is still under way, and what nobody came to."""
+        with self._lock:
+            items = list(self._under_way.values())
+            while taken := self._take():
+                items += taken
+        for item in items:
+            self._finish(item, None, item.problem or (None if item.begun else self._given_up))
 
     def results(self) -> list[UploadResult]:
-        """Return what became of each profile, those included that nobody came to."""
-        while items := self.take():
-            for item in items:
-                self._finish(item, item.problem or self._given_up or Cancelled("Stopped before it was sent."))
-        return [self.finished[index] for index in sorted(self.finished)]
+        """Return what became of each profile, in their order."""
+        return [self._results[index] for index in sorted(self._results)]
 
-    def _finish(self, item: _Item, outcome: Slot | SongbirdError) -> None:
-        key = item.profile.key
-        if isinstance(outcome, SongbirdError):
-            outcome.__traceback__ = None  # it would keep the profile's bytes alive
-            result = UploadResult(key, "cancelled" if isinstance(outcome, Cancelled) else "failed", error=outcome)
+    def _finish(self, item: _Item, slot: Slot | None, error: SongbirdError | None) -> None:
+        """Give a profile its result, if it has none."""
+        key, size = item.profile.key, item.size
+        if slot is not None:
+            result = UploadResult(key, "uploaded", slot.id, slot.observatory_url)
         else:
-            result = UploadResult(key, "uploaded", outcome.id, outcome.observatory_url)
-            self._in_vain, item.sent = 0, item.size
-        self.finished[item.index] = result
-        item.tell(result.state, result.profile_id)
+            unsure = item.begun if error is None else error.ambiguous
+            if error is None or (self.stopped() and isinstance(error, _UNANSWERED)):
+                arrived = " It may have arrived." if unsure else ""
+                error = Cancelled(f"Stopped before it was sent completely.{arrived}", ambiguous=unsure)
+            error.__traceback__ = None  # it would keep the profile's bytes alive
+            result = UploadResult(key, "cancelled" if isinstance(error, Cancelled) else "failed", error=error)
+        with self._lock:
+            self._under_way.pop(item.index, None)
+            if item.index in self._results:
+                return
+            self._results[item.index] = result
+            if slot is not None:
+                self._failures = 0
+            sent = size if slot is not None else 0
+            self.tell(UploadEvent(key, result.state, sent, size, result.profile_id, result.observatory_url, error))
 
-    def _judge(self, error: SongbirdError, fatal: tuple[type[SongbirdError], ...] = ()) -> SongbirdError:
+    def _judged(self, error: SongbirdError, fatal: tuple[type[SongbirdError], ...] = ()) -> SongbirdError:
         """Give the rest up if all others would fail in the same way."""
-        self._in_vain += isinstance(error, (errors.EndpointUnreachable, errors.EndpointTimeout))
-        if isinstance(error, fatal) or self._in_vain >= _IN_VAIN:
+        self._failures += isinstance(error, _UNANSWERED)
+        if isinstance(error, fatal) or self._failures >= MAX_FAILURES:
             self._given_up = error
         return error
 
-    def _slots(self, items: list[_Item]) -> Steps[dict[int, Slot]]:
+    def _asked(self, message: m.Request[Any], fatal: tuple[type[SongbirdError], ...]) -> Steps[Any]:
+        try:
+            return (yield from answered(build_request(message, self.settings))).parse()
+        except SongbirdError as error:
+            raise self._judged(error, fatal) from None
+
+    def _group_slots(self, items: list[_Item]) -> Steps[dict[int, Slot]]:
         """Ask for slots for several references at once; whoever gets none this way asks for himself."""
         references = tuple(item.reference for item in items)
-        if len(references) < 2:
+        if len(references) < 2 or self.stopped():
             return {}
-        group = m.BatchCreateReferenceProfileUploadRequest(m.BatchLogReferenceRequest(references), self.session_id)
+        group = m.BatchLogReferenceRequest(references)
+        message = m.BatchCreateReferenceProfileUploadRequest(group, self.session_id.reveal())
         try:
-            slots = (yield from call(group, self.settings)).parse().references
-        except SongbirdError as error:
-            self._judge(error, _FATAL[:2])  # not NotFound: this endpoint may not know groups
+            # NotFound is not fatal: this endpoint may not know groups.
+            slots = (yield from self._asked(message, (errors.SessionExpired, errors.AuthenticationError))).references
+        except SongbirdError:
             return {}
         same = [r.alias in {None, s.alias} for r, s in zip(references, slots, strict=False)]
         if len(slots) != len(items) or not all(same):
             return {}  # which slot is whose would be a guess
         return {item.index: slot for item, slot in zip(items, slots, strict=True)}
 
-    def _one(self, item: _Item, slot: Slot | None) -> Steps[SongbirdError | None]:
-        """Upload one profile, and return why not; a slot that has expired is renewed once."""
-        item.tell("sending")
+    def _sent(self, item: _Item, slot: Slot | None) -> Steps[Slot]:
+        """Upload one profile and return the slot that took it; one that has expired is renewed once."""
+        self.tell(UploadEvent(item.profile.key, "sending", 0, item.size))
         refusal: SongbirdError | None = None
         for _ in range(2):
             if slot is None:
-                try:
-                    slot = cast("Slot", (yield from call(item.request, self.settings)).parse())
-                except SongbirdError as error:
-                    return self._judge(error, _FATAL)
-            host = origin_of(slot.upload_url)
-            if not host.startswith("http"):
-                return errors.ResponseError("The endpoint gave an address for the upload that cannot be used.")
-            outcome = yield from self._put(item, slot.upload_url)
+                slot = cast("Slot", (yield from self._asked(item.message, _FATAL)))
+            if not origin_of(slot.upload_url).startswith("http"):
+                raise errors.ResponseError("The endpoint gave an address for the upload that cannot be used.")
+            request = self._put(item, slot.upload_url)
+            if self.stopped():
+                raise Cancelled("Stopped before it was sent.")
+            item.begun = True
+            outcome = yield request
             if isinstance(outcome, Failure):
-                failed = no_answer(outcome, "sending a profile", host, self.settings.timeout)
-                failed.operation = "upload"
-                return self._judge(failed)
-            if 200 <= outcome.status < 300:
-                self._finish(item, slot)
-                return None
-            refusal = self._refusal(host, outcome, secrets_of(slot.upload_url))
+                raise self._judged(unanswered(request, outcome))
+            if outcome.success:
+                return slot
+            item.begun, refusal = False, refused_upload(request, outcome)
             if outcome.status != 403:
                 break
             slot = None
-        return refusal
+        raise cast("SongbirdError", refusal)
 
-    def _refusal(self, host: str, reply: Reply, secrets: tuple[str, ...]) -> SongbirdError:
-        shown = excerpt(reply.body, (*self.settings.secrets, self.session_id, *secrets))
-        said = f"{host} did not take the profile ({reply.status})" + (f": {shown}." if shown else ".")
-        advice = "Try again; if it stays so, ask who runs the endpoint."
-        return errors.UploadRefused(said, status=reply.status, operation="upload", advice=advice)
+    def _put(self, item: _Item, url: str) -> HTTPRequest:
+        content, extra, settings = item.profile.content, item.size / MIN_BYTES_PER_SECOND, self.settings
+        return HTTPRequest(
+            operation=UPLOAD,
+            url=url,
+            headers=(("Content-Length", str(item.size)),),
+            # Few bytes go out as they are: nothing could be told about their progress.
+            content=content if isinstance(content, bytes) and item.size <= CHUNK_BYTES else item,
+            timeout=settings.timeout,
+            seconds=settings.timeout + extra,
+            deadline=time.monotonic() + settings.retry.budget + extra,
+            secrets=(*settings.secrets, self.session_id, *secrets_of(url)),
+        )
 
-    def _put(self, item: _Item, url: str) -> Steps[Outcome]:
-        content, extra = item.profile.content, item.size / _SLOWEST
-        # Few bytes go out as they are: nothing could be told about their progress.
-        body = content if isinstance(content, bytes) and item.size <= _CHUNK else item
 
-        def make(left: float) -> Exchange:
-            timeout = min(self.settings.timeout, left)
-            return Exchange("upload", "PUT", url, (("Content-Length", str(item.size)),), body, timeout + extra, timeout)
+def iter_uploads(
+    client: Songbird,
+    session_id: str,
+    profiles: Iterable[ProfileUpload],
+    *,
+    concurrency: int = 16,
+    cancel: threading.Event | None = None,
+) -> Iterator[UploadEvent]:
+    """Upload profiles, several at a time, and yield what happens to each as it happens.
 
-        return (yield from attempts(make, Repeat.STORAGE, self.settings.retry, time.monotonic() + extra))
+    Parameters
+    ----------
+    client : Songbird
+        The client to send with; it is as usable afterwards as before, also after a cancel.
+    session_id : str
+        The session that gets them.
+    profiles : iterable of ProfileUpload
+        What to upload. An iterator is asked for the next only when a worker is free, and not after a cancel.
+    concurrency : int
+        How many at once at most.
+    cancel : threading.Event, optional
+        Set it to stop: what was not begun is not sent, and what is under way is waited for only half a second.
+
+    Yields
+    ------
+    UploadEvent
+        The start of each profile, every MiB in between, and its end. Failures are in there, not raised. A session
+        that has expired, or an endpoint that is not there, ends the upload: the rest fails for that reason.
+    """
+    return _events(client, _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel))
+
+
+def _events(client: Songbird, upload: _Upload) -> Iterator[UploadEvent]:
+    events: SimpleQueue[UploadEvent | None] = SimpleQueue()
+    upload.tell = events.put
+    pool = ThreadPoolExecutor(upload.workers, thread_name_prefix="songbird-upload")
+    try:
+        context = contextvars.copy_context
+        futures = [pool.submit(context().run, _work, client, upload, events) for _ in range(upload.workers)]
+        working, until = len(futures), float("inf")
+        while working and time.monotonic() < until:
+            if upload.stopped():
+                until = min(until, time.monotonic() + GRACE_SECONDS)
+            with contextlib.suppress(Empty):
+                event = events.get(timeout=_POLL_SECONDS)
+                working -= event is None
+                if event is not None:
+                    yield event
+        upload.end()
+        while not events.empty():
+            if (event := events.get()) is not None:
+                yield event
+        for future in [future for future in futures if future.done()] if working else as_completed(futures):
+            future.result()
+    finally:
+        upload.halted = True
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _work(client: Songbird, upload: _Upload, events: SimpleQueue[UploadEvent | None]) -> None:
+    """Upload what there is to take; None among the events says that a worker has ended."""
+    try:
+        while items := upload.take():
+            client.run(upload.steps(items), upload.wait)
+    except BaseException:
+        upload.halted = True
+        raise
+    finally:
+        events.put(None)
 
 
 def upload_profiles(
@@ -358,60 +462,101 @@ def upload_profiles(
     profiles: Iterable[ProfileUpload],
     *,
     concurrency: int = 16,
-    on_progress: Callable[[UploadProgress], None] | None = None,
+    on_progress: Callable[[UploadEvent], None] | None = None,
     cancel: threading.Event | None = None,
 ) -> list[UploadResult]:
-    """Upload profiles, several at a time, and say of each what became of it.
+    """Upload profiles as `iter_uploads` does, and return what became of each.
 
-    Parameters
-    ----------
-    client
-        The client to send with; it is as usable afterwards as before, also after a cancel.
-    session_id
-        The session that gets them.
-    profiles
-        What to upload. An iterator is asked for the next only when a worker is free, and not after a cancel.
-    concurrency
-        How many at once at most: as many threads as there is waiting to share.
-    on_progress
-        Called from worker threads at the start and end of each profile, and with every MiB in between.
-    cancel
-        Set it to stop: what is under way is broken off, what was not begun is not sent.
-
-    Returns
-    -------
-    list of UploadResult
-        In the order of `profiles`. Failures are in there, not raised. A session that has expired, or an
-        endpoint that is not there, ends the upload: the rest is reported as failed for that reason.
+    `on_progress` is called with every event; the results are in the order of `profiles`.
     """
-    cancelled = (cancel or threading.Event()).is_set
-    job = _Job(client.settings, session_id, profiles, cancelled, concurrency, on_progress)
-    futures: list[Future[None]] = []
+    upload = _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel)
+    del session_id
+    notify = _Notify(on_progress)
+    for event in _events(client, upload):
+        notify(event)
+    return upload.results()
 
-    def work() -> None:
-        while items := job.take():
-            wall, cpu = time.perf_counter(), time.thread_time()
-            client.run(job.upload(items), job.stopped, job.pause)
-            # Threads that wait for Python's lock instead of the network only get in each other's way.
-            employ(int((time.perf_counter() - wall) / max(1e-6, time.thread_time() - cpu)))
 
-    def employ(wanted: int) -> None:
-        while len(futures) < min(wanted, job.workers):
-            futures.append(pool.submit(contextvars.copy_context().run, work))
+class _Notify:
+    """Tell the caller, whose own mistakes must not cost him his uploads."""
 
-    with ThreadPoolExecutor(job.workers, thread_name_prefix="songbird-upload") as pool:
-        try:
-            employ(1)
-            while busy := [future for future in futures if not future.done()]:
-                done = len(job.finished)
-                wait(busy, 0.02 if len(futures) < job.workers else None, FIRST_COMPLETED)
-                if len(job.finished) == done:  # all wait for something slow: more of them can
-                    employ(job.workers)
-        finally:
-            job.halted = True
-    for future in futures:
-        future.result()
-    return job.results()
+    def __init__(self, on_progress: Callable[[UploadEvent], None] | None) -> None:
+        self._on_progress = on_progress
+
+    def __call__(self, event: UploadEvent) -> None:
+        if self._on_progress is not None:
+            try:
+                self._on_progress(event)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours
+                self._on_progress = None
+                _log.warning("on_progress raised %s: no further progress is told.", type(error).__name__)
+
+
+def aiter_uploads(
+    client: AsyncSongbird,
+    session_id: str,
+    profiles: Iterable[ProfileUpload],
+    *,
+    concurrency: int = 16,
+    cancel: asyncio.Event | None = None,
+) -> AsyncIterator[UploadEvent]:
+    """Upload profiles as `iter_uploads` does, with tasks of this event loop instead of threads."""
+    return _aevents(client, _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel), cancel)
+
+
+async def _aevents(
+    client: AsyncSongbird, upload: _Upload, cancel: asyncio.Event | None
+) -> AsyncGenerator[UploadEvent, None]:
+    events: asyncio.Queue[UploadEvent | None] = asyncio.Queue()
+    upload.tell = events.put_nowait
+    tasks = [asyncio.create_task(_awork(client, upload, events)) for _ in range(upload.workers)]
+    stopping = asyncio.create_task(_stop(tasks, cancel))
+    try:
+        working = len(tasks)
+        while working:
+            event = await events.get()
+            working -= event is None
+            if event is not None:
+                yield event
+            elif upload.halted:
+                _cancel(tasks)
+        upload.end()
+        while not events.empty():
+            if (event := events.get_nowait()) is not None:
+                yield event
+        await asyncio.wait(tasks)
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+    finally:
+        upload.halted = True
+        _cancel([*tasks, stopping])
+        await asyncio.wait([*tasks, stopping])
+
+
+async def _awork(client: AsyncSongbird, upload: _Upload, events: asyncio.Queue[UploadEvent | None]) -> None:
+    try:
+        # A connection of its own: in a pool that all share, each request looks through all connections.
+        async with client.single() as worker:
+            while items := upload.take():
+                await worker.run(upload.steps(items))
+    except Exception:
+        upload.halted = True
+        raise
+    finally:
+        events.put_nowait(None)
+
+
+async def _stop(tasks: list[asyncio.Task[None]], cancel: asyncio.Event | None) -> None:
+    if cancel is not None:
+        await cancel.wait()
+        await asyncio.sleep(GRACE_SECONDS)
+        _cancel(tasks)
+
+
+def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def aupload_profiles(
@@ -420,29 +565,14 @@ async def aupload_profiles(
     profiles: Iterable[ProfileUpload],
     *,
     concurrency: int = 16,
-    on_progress: Callable[[UploadProgress], None] | None = None,
+    on_progress: Callable[[UploadEvent], None] | None = None,
     cancel: asyncio.Event | None = None,
 ) -> list[UploadResult]:
     """Upload profiles as `upload_profiles` does, with tasks of this event loop instead of threads."""
-    cancel = cancel or asyncio.Event()
-    job = _Job(client.settings, session_id, profiles, cancel.is_set, concurrency, on_progress)
-
-    async def work() -> None:
-        async with client.single() as worker:
-            while items := job.take():
-                await worker.run(job.upload(items))
-
-    tasks = [asyncio.ensure_future(work()) for _ in range(job.workers)]
-    everyone = asyncio.ensure_future(asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION))
-    stop = asyncio.ensure_future(cancel.wait())
-    try:
-        await asyncio.wait([everyone, stop], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        job.halted = not all(task.done() for task in tasks)
-        for task in (*tasks, stop, everyone):
-            task.cancel()
-        await asyncio.wait([*tasks, stop, everyone])
-    for task in tasks:
-        if not task.cancelled():
-            task.result()
-    return job.results()
+    upload = _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel)
+    del session_id
+    notify, events = _Notify(on_progress), _aevents(client, upload, cancel)
+    async with contextlib.aclosing(events):
+        async for event in events:
+            notify(event)
+    return upload.results()

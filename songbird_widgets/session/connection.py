@@ -8,8 +8,8 @@ import weakref
 from typing import TYPE_CHECKING, TypeVar
 
 from ..client.errors import ConfigurationError, EndpointUnreachable, SessionExpired
+from ..client.redaction import origin_of
 from ..client.retry import Retry
-from ..client.secrecy import origin_of
 from ..local import discovery, local_service
 from .errors import SessionError
 from .links import ObservatoryLink, followable, under
@@ -47,6 +47,7 @@ class Connection:
         on_change: Callable[[str], None],
     ) -> None:
         self.endpoint = None if client is not None else _named(endpoint)
+        self._argument = endpoint
         self._api_key = api_key
         self._given = client
         self._made: Songbird | None = None
@@ -82,7 +83,10 @@ class Connection:
                 try:
                     # The local service is here or gone: patience would not bring it back, a restart does.
                     retries = _AT_HOME if self.local else Retry()
-                    self._made = Songbird(self.endpoint, self._api_key, retries=retries)
+                    # What a variable names is left to the client, whose errors name the variable.
+                    by_variable = self._argument is None and _named(None) == self.endpoint
+                    endpoint = None if by_variable else self.endpoint
+                    self._made = Songbird(endpoint, self._api_key, retries=retries)
                     # A notebook that is run again drops its session without a word.
                     weakref.finalize(self, self._made.close)
                 except local_service.LocalServiceError as error:

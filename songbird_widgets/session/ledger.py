@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..client.secrecy import short_id
+from ..client.redaction import short_id
 from .state import Kind, SessionProfile, State
 
 if TYPE_CHECKING:

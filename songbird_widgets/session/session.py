@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import traitlets
 
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
-from ..client.secrecy import short_id
+from ..client.redaction import short_id
 from . import contents, display
 from .connection import Connection
 from .contents import Content

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable
 
-    from ..client.uploads import ProfileUpload, UploadProgress, UploadResult
+    from ..client.uploads import ProfileUpload, UploadEvent, UploadResult
     from .connection import Connection
     from .contents import Content
     from .journal import Journal
@@ -104,7 +104,7 @@ class Transfer:
 
         items = {item.key: item for item, _ in ready}
 
-        def note(progress: UploadProgress) -> None:
+        def note(progress: UploadEvent) -> None:
             # The journal first: what people are told has arrived must still be known after a kill.
             if progress.state == "uploaded":
                 arrived = _arrived(items[progress.key], progress.profile_id)

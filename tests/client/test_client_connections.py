@@ -443,7 +443,7 @@ def test_plain_http_builds_no_trust_store(endpoint):
 
 
 def test_an_answer_without_end_is_cut(serve, monkeypatch):
-    monkeypatch.setattr("songbird_widgets.client.transport._LARGEST_ANSWER", 100_000)
+    monkeypatch.setattr("songbird_widgets.client.transport.MAX_ANSWER_BYTES", 100_000)
 
     def flood(line, seen):
         if seen is None:

@@ -424,7 +424,7 @@ def slow(server_class, record_class):
     policy = c.Retry(attempts=2, budget=3.0, first_pause=0.001, longest_pause=0.002)
 
     patch = pytest.MonkeyPatch()
-    patch.setattr("songbird_widgets.client.uploads._SLOWEST", len(CONTENT) * 10)
+    patch.setattr("songbird_widgets.client.uploads.MIN_BYTES_PER_SECOND", len(CONTENT) * 10)
 
     def perform(case):
         fault, operation, mode, times = case

@@ -10,7 +10,7 @@ import pytest
 
 from songbird_widgets import client as c
 from songbird_widgets.client.operations import OPERATIONS, check
-from songbird_widgets.client.secrecy import excerpt, origin_of, plain, redact, short_id
+from songbird_widgets.client.redaction import excerpt, origin_of, plain, redact, short_id
 
 SESSION = "session-6LpLSESSIONCANARY"
 L = c.LogReferenceRequest
@@ -98,7 +98,7 @@ def test_reprs_show_no_secret():
         c.GetSessionRequest(SESSION),
         c.GetSessionResponse(c.SessionMetadata(SESSION, "o", "m", "u")),
         c.CreateDatasetProfileUploadResponse(
-            "log-1", "m", f"http://x/r?sessionToken={SESSION}", "http://h:1/b?S=KEYCANARY"
+            "log-1", "http://h:1/b?S=KEYCANARY", "m", f"http://x/r?sessionToken={SESSION}"
         ),
         c.GetProfileObservatoryLinkResponse(f"http://x/{SESSION}", (f"http://x/{SESSION}",)),
         c.RawResponse(200, {"x": SESSION}, SESSION.encode(), "r", "get_session", lambda: None),

@@ -12,7 +12,6 @@ import tracemalloc
 import pytest
 
 from songbird_widgets import client as c
-from songbird_widgets.client import uploads
 
 SESSION = "session-6LpLSESSIONCANARY"
 FAST = c.Retry(attempts=2, budget=10, first_pause=0.001, longest_pause=0.002)
@@ -290,26 +289,30 @@ def test_cancel(serve, upload, where, sized):
     assert server.idle()
 
 
-def test_a_client_is_usable_after_a_cancel(serve):
-    cancel = threading.Event()
+def test_a_client_is_usable_after_a_cancel_and_its_worker_ends_with_what_it_waited_for(serve):
+    cancel, go_on = threading.Event(), threading.Event()
 
     def behave(line, seen):
         if seen is None or seen.method != "PUT" or cancel.is_set():
             return False
         cancel.set()
         line.body(seen, most=10)
-        line.wait()
-        line.reset = True
-        return True
+        go_on.wait(20)
+        return line.abort()
 
     server = serve(behave)
-    threads = threading.active_count()
     with c.Songbird(server.endpoint) as client:
-        results = c.upload_profiles(client, SESSION, [batch(0)], cancel=cancel)
-        assert [result.state for result in results] == ["cancelled"]
+        began = time.monotonic()
+        (result,) = c.upload_profiles(client, SESSION, [batch(0)], cancel=cancel)
+        assert time.monotonic() - began < 2, "the caller has control back"
+        assert (result.state, result.error.ambiguous) == ("cancelled", True)
         results = c.upload_profiles(client, SESSION, [batch(0), batch(1)])
         assert [result.state for result in results] == ["uploaded", "uploaded"]
-        assert threading.active_count() <= threads + 4, "no worker stays behind but the server's"
+        go_on.set()
+        workers = [thread for thread in threading.enumerate() if thread.name.startswith("songbird-upload")]
+        for worker in workers:
+            worker.join(5)
+        assert not any(worker.is_alive() for worker in workers)
     assert server.idle()
 
 
@@ -389,49 +392,28 @@ def test_one_storage_failure_ends_nothing(serve, upload):
     assert len(broken) == 2
 
 
-class Growing:
-    """Changes a file while it is read."""
-
-    def __init__(self, file, change):
-        self.file, self.change = file, change
-
-    def __call__(self, progress):
-        if progress.sent and progress.state == "sending":
-            self.change(self.file)
-
-
 @pytest.mark.parametrize("change", ["grows", "shrinks", "vanishes"])
-def test_a_file_that_changes_meanwhile(serve, upload, tmp_path, change, monkeypatch):
-    monkeypatch.setattr(uploads, "_PROGRESS_STEP", 1)
-    server = serve()
+def test_a_file_that_changes_meanwhile_is_not_sent_to_its_end(endpoint, upload, tmp_path, change):
     file = tmp_path / "profile.bin"
     file.write_bytes(b"x" * 2_000_000)
 
-    def alter(path):
-        if change == "grows":
-            with path.open("ab") as stream:
-                stream.write(b"more")
-        elif change == "shrinks":
-            with path.open("r+b") as stream:
-                stream.truncate(1_000_000)
+    class Changing(type(file)):
+        """A path whose file changes once it is open."""
 
-    if change == "vanishes":
-        results = upload(server, removing(file))
-    else:
-        results = upload(server, [batch(0, file), batch(1)], on_progress=Growing(file, alter), concurrency=1)
+        def open(self, *arguments, **options):
+            if change == "vanishes":
+                raise FileNotFoundError(2, "No such file or directory")
+            stream = file.open(*arguments, **options)
+            with file.open("r+b") as other:
+                other.truncate(1_000_000 if change == "shrinks" else 3_000_000)
+            return stream
+
+    results = upload(endpoint, [batch(0, Changing(file)), batch(1)], concurrency=1)
     assert results[0].state == "failed"
     assert "profile.bin cannot be read" in str(results[0].error)
     assert results[1].state == "uploaded"
-    assert len([seen for seen in server.of("PUT") if seen.complete]) == 1
-    assert server.idle()
-
-
-def removing(file):
-    class Vanishing(type(file)):
-        def open(self, *_args, **_kwargs):
-            raise FileNotFoundError(2, "No such file or directory")
-
-    return [batch(0, Vanishing(file)), batch(1)]
+    assert len([seen for seen in endpoint.of("PUT") if seen.complete]) == 1
+    assert endpoint.idle()
 
 
 @pytest.mark.parametrize(

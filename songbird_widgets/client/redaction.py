@@ -20,8 +20,42 @@ _UNSEEN_ELEMENT = re.compile(r"<(script|style|head)\b.*?(</\1\s*>|$)", re.IGNORE
 _TAG = re.compile(r"<[^>]*>?")
 
 
-class Discreet(msgspec.Struct, frozen=True):
-    """Something immutable whose contents may be secret, so that its repr has only what `_shown` names."""
+class Secret:
+    """Text that gives access: an API key, a session id, an address with either in it. It prints as ``***``.
+
+    Frames of a traceback show their local variables, and so do debuggers and error reporters; whatever prints them
+    prints this. `reveal` gives the text to what sends it.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @staticmethod
+    def of(value: Any) -> Any:
+        """Return text as a secret, and anything else as it is."""
+        return Secret(value) if isinstance(value, str) else value
+
+    def reveal(self) -> str:
+        """Return the text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret cannot be pickled.")
+
+
+class Redacted(msgspec.Struct, frozen=True):
+    """Something immutable whose contents may be secret: its repr has only the fields that `_shown` names."""
 
     _shown: ClassVar[tuple[str, ...]] = ()
 
@@ -48,11 +82,11 @@ def origin_of(url: str) -> str:
     return plain(match[1] + match[2]) if match else "(no URL)"
 
 
-def secrets_of(url: str) -> tuple[str, ...]:
+def secrets_of(url: str) -> tuple[Secret, ...]:
     """Return what must not be seen of a presigned URL: its query, and every value in it, encoded and not."""
     query = url.partition("?")[2]
     values = re.findall(r"=([^&]+)", query)
-    return (query, *values, *map(unquote, values)) if query else ()
+    return tuple(map(Secret, (query, *values, *map(unquote, values)))) if query else ()
 
 
 def plain(text: str) -> str:
@@ -62,12 +96,13 @@ def plain(text: str) -> str:
     return " ".join("".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in text).split())
 
 
-def redact(text: str, secrets: Iterable[str]) -> str:
+def redact(text: str, secrets: Iterable[str | Secret]) -> str:
     """Blank secrets out of a text, also where a server percent-encoded them.
 
     Of URLs only the origin is left, and no value of anything that looks like a query parameter.
     """
-    for secret in sorted(set(secrets), key=len, reverse=True):
+    revealed = {secret.reveal() if isinstance(secret, Secret) else secret for secret in secrets}
+    for secret in sorted(revealed, key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
             shown = short_id(secret) if secret.startswith("session-") else "…"
             for form in {secret, quote(secret, safe=""), quote(secret)}:
@@ -76,7 +111,7 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return _SESSION_ID.sub(lambda m: short_id(m[0]), _QUERY_VALUE.sub(r"\1…", text))
 
 
-def excerpt(body: bytes, secrets: Iterable[str], length: int = 160) -> str:
+def excerpt(body: bytes, secrets: Iterable[str | Secret], length: int = 160) -> str:
     """Show the start of an answer that was not understood, as one line of at most `length` characters.
 
     Secrets are blanked out before markup is dropped and the text is cut, lest one be left half shown, and

@@ -1,0 +1,176 @@
+"""What comes of a request: an answer, or the reason why there is none; and its meaning as a message or an error."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from . import errors
+from .models import ErrorResponse
+from .redaction import Redacted, excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .request import HTTPRequest
+
+T = TypeVar("T")
+_REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
+_ASK = "It is unknown whether the claim went through: ask get_session. If the session has expired, it did."
+_REFUSALS: dict[int, tuple[type[errors.SongbirdError], str | None]] = {
+    400: (errors.BadRequest, None),
+    401: (errors.AuthenticationError, "Check the API key."),
+    403: (errors.AuthenticationError, "Check the API key."),
+    404: (errors.NotFound, "Check the id."),
+    409: (errors.Conflict, None),
+    410: (errors.SessionExpired, "It was claimed or has expired: start a new session."),
+    413: (errors.PayloadTooLarge, "Send less at once."),
+    429: (errors.RateLimited, "Wait a while, then try again."),
+    500: (errors.ServerError, "Try again later; whoever runs the endpoint can look up the request id."),
+}
+
+
+class HTTPResponse(Redacted, frozen=True):
+    """An answer, whatever it says; names of headers in lower case."""
+
+    _shown = ("status",)
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def success(self) -> bool:
+        """Whether the status is one of HTTP's successes."""
+        return 200 <= self.status < 300
+
+
+class FailureKind(Enum):
+    """Why no answer came."""
+
+    CONNECT = "no connection"
+    UNUSABLE = "no connection, and trying again will not make one (TLS, proxy, name)"
+    BROKEN = "the connection broke"
+    TIMEOUT = "time ran out"
+    LOCAL = "the request could not be made here"
+
+
+class Failure(Redacted, frozen=True):
+    """Why there is no answer, in words without secrets; `error` if these are an error already."""
+
+    _shown = ("kind", "detail")
+    kind: FailureKind
+    detail: str = ""
+    advice: str | None = None
+    error: errors.SongbirdError | None = None
+
+
+Outcome: TypeAlias = HTTPResponse | Failure
+
+
+class RawResponse(Redacted, Generic[T], frozen=True):
+    """An answer as it came, for those who need its headers or the fields that the messages leave out.
+
+    `headers` have names in lower case. Headers and content may hold secrets; the repr shows neither.
+    """
+
+    _shown = ("status", "request_id", "operation")
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+    request_id: str
+    operation: str
+    _parse: Callable[[], T]
+
+    def parse(self) -> T:
+        """Return the operation's message, or raise the error that the answer stands for."""
+        return self._parse()
+
+
+def raw_response(request: HTTPRequest, outcome: Outcome) -> RawResponse[Any]:
+    """Return the answer to an operation, whatever its status, or raise why there is none."""
+    if isinstance(outcome, Failure):
+        raise unanswered(request, outcome)
+    said, name = answered_id(request, outcome), request.operation.name
+    return RawResponse(outcome.status, outcome.headers, outcome.body, said, name, lambda: _message(request, outcome))
+
+
+def answered_id(request: HTTPRequest, response: HTTPResponse) -> str:
+    """Return the request id that the endpoint answered with, or ours if that is not fit to be shown."""
+    said = response.headers.get("x-request-id", "")
+    usable = _REQUEST_ID.fullmatch(said) and not any(secret.reveal() in said for secret in request.secrets)
+    return said if usable else request.request_id or ""
+
+
+def unanswered(request: HTTPRequest, failure: Failure) -> errors.SongbirdError:
+    """Put into words why there is no answer."""
+    detail, doing = f": {failure.detail}" if failure.detail else "", request.operation.doing
+    origin = request.origin
+    error: errors.SongbirdError
+    if failure.error is not None:
+        return failure.error
+    if failure.kind is FailureKind.TIMEOUT:
+        said = f"{origin} did not finish answering {doing} within {request.timeout:g} s."
+        error = request.error(errors.EndpointTimeout, said, advice="Try again, or allow more time.", ambiguous=True)
+    elif failure.kind is FailureKind.BROKEN:
+        said = f"The connection to {origin} broke while {doing}{detail}."
+        error = request.error(errors.EndpointUnreachable, said, advice="Try again.", ambiguous=True)
+    elif failure.kind is FailureKind.LOCAL:
+        said = f"The request for {doing} could not be made{detail}."
+        error = request.error(errors.ConfigurationError, said, advice=failure.advice)
+    else:
+        advice = failure.advice or "Check the address, and that the service is running."
+        error = request.error(errors.EndpointUnreachable, f"No connection to {origin}{detail}.", advice=advice)
+    if error.ambiguous and not request.operation.repeatable:
+        error.advice = _ASK
+    return error
+
+
+def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
+    """Return the message that answers an operation, or raise the error that the answer stands for."""
+    if not response.success:
+        raise _refusal(request, response)
+    reason = "it is not JSON" if response.body else "it is empty"
+    try:
+        return msgspec.json.decode(response.body, type=request.operation.answer)
+    except msgspec.ValidationError as error:
+        reason = str(error)  # which names fields and types, never values
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    shown = excerpt(response.body, request.secrets)
+    said = (
+        f"{request.origin} answered {request.operation.doing} ({response.status}), but not as Songbird does: {reason}."
+    )
+    said += f" It begins: “{shown}”." if shown else ""
+    raise request.error(errors.ResponseError, said, response, advice="Check the address of the endpoint.")
+
+
+def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
+    plain_text = False
+    try:
+        words = msgspec.json.decode(response.body, type=ErrorResponse).message.encode("utf-8", "replace")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        words, plain_text = response.body, True
+    shown = excerpt(words, request.secrets, length=160 if plain_text else 400)
+    server_error = 500 <= response.status < 600
+    kind, advice = _REFUSALS.get(500 if server_error else response.status, (errors.ResponseError, None))
+    ambiguous = server_error and not request.operation.repeatable
+    advice = _ASK if ambiguous else advice
+    if kind is errors.AuthenticationError and not request.operation.keyed:
+        advice = "No key is involved: this address may be blocked. Ask who runs the endpoint."
+    if kind is errors.NotFound and plain_text:
+        advice = "Check that the address is that of a Songbird endpoint."
+    said = f"{request.origin} refused {request.operation.doing} ({response.status})"
+    said += f": {shown}" if shown else "."
+    error: errors.SongbirdError = request.error(kind, said, response, advice=advice, ambiguous=ambiguous)
+    return error
+
+
+def refused_upload(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
+    """Put into words why the storage did not take a profile."""
+    shown = excerpt(response.body, request.secrets)
+    said = f"{request.origin} did not take the profile ({response.status})" + (f": {shown}" if shown else ".")
+    advice = "Try again; if it stays so, ask who runs the endpoint."
+    return errors.UploadRefused(said, status=response.status, operation="upload", advice=advice)
