@@ -13,7 +13,8 @@ from songbird_widgets.profiles import MEASURES, histogram
 from . import charts, figures, formatting
 from .charts import Series
 from .problems import PageProblem, not_found
-from .table import HEADS, VERDICTS, common_items, item_shares
+from .sparklines import common_items, item_shares
+from .table import HEADS, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -23,6 +23,29 @@ MAX_SIDES = 3
 """Profiles in a comparison."""
 
 
+@dataclass(frozen=True)
+class ColumnComparison:
+    """One column in every profile of a comparison.
+
+    Attributes
+    ----------
+    name : str
+    statistics : tuple of (ColumnStatistics or None)
+        A profile each; None where it lacks the column or it cannot be read.
+    drifts : tuple of (Drift or None)
+        From the first profile, a profile each; None for the first itself.
+    """
+
+    name: str
+    statistics: tuple[ColumnStatistics | None, ...]
+    drifts: tuple[Drift | None, ...]
+
+    @property
+    def drift(self) -> Drift | None:
+        """The drift of the other profile; of two others the larger one; None where there is no other."""
+        return max((drift for drift in self.drifts if drift is not None), key=lambda drift: drift.score, default=None)
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Up to three profiles; the first is the baseline.
@@ -71,6 +94,20 @@ class Comparison:
     def drift(self, name: str) -> tuple[Drift | None, ...]:
         """Return the drift of each side from the first; None for the first, and where neither has the column."""
         return (None, *(found.get(name) for found in self._drifts))
+
+    @cached_property
+    def columns(self) -> dict[str, ColumnComparison]:
+        """Every column by name, the one that drifted most first."""
+        found = [ColumnComparison(name, self.statistics(name), self.drift(name)) for name in self.names]
+        found.sort(key=lambda column: (-(column.drift.score if column.drift else 0.0), column.name))
+        return {column.name: column for column in found}
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Columns whose values changed noticeably in any other profile, the largest change first."""
+        return tuple(
+            name for name, column in self.columns.items() if any(drift and drift.drifted for drift in column.drifts)
+        )
 
     @cached_property
     def _drifts(self) -> tuple[dict[str, Drift], ...]:
