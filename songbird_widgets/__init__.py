@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from .client import AsyncSongbird, Songbird, SongbirdError
+    from .observatory import ComparisonResult, compare
     from .profiles import Profile, ProfileError, read_profile
     from .session import ObservatoryLink, Session, SessionProfile
 
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AsyncSongbird",
+    "ComparisonResult",
     "ObservatoryLink",
     "Profile",
     "ProfileError",
@@ -27,11 +29,13 @@ __all__ = [
     "Songbird",
     "SongbirdError",
     "__version__",
+    "compare",
     "read_profile",
 ]
 
 _ROOMS = {
     "AsyncSongbird": "client",
+    "ComparisonResult": "observatory",
     "ObservatoryLink": "session",
     "Profile": "profiles",
     "ProfileError": "profiles",
@@ -39,6 +43,7 @@ _ROOMS = {
     "SessionProfile": "session",
     "Songbird": "client",
     "SongbirdError": "client",
+    "compare": "observatory",
     "read_profile": "profiles",
 }
 

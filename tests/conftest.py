@@ -57,6 +57,27 @@ def browser():
 
 
 @pytest.fixture(scope="session")
+def profile_path():
+    """Where a sample profile lies: the flights with the examples, the odd ones beside these tests."""
+
+    def find(name: str) -> Path:
+        for folder in (ROOT / "tests" / "profiles" / "data", ROOT / "examples" / "profiles"):
+            if (folder / name).exists():
+                return folder / name
+        raise FileNotFoundError(name)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def profile_bytes(profile_path):
+    def read(name: str) -> bytes:
+        return profile_path(name).read_bytes()
+
+    return read
+
+
+@pytest.fixture(scope="session")
 def axe(request, tmp_path_factory):
     """The source of axe-core, installed by npm into pytest's cache."""
     cache = getattr(request.config, "cache", None)

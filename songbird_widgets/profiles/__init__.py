@@ -6,7 +6,7 @@ and `histogram` say what a column holds; `compare` says how far up to three prof
 uploads.
 """
 
-from .comparison import MAX_SIDES, Comparison, compare
+from .comparison import MAX_SIDES, ColumnComparison, Comparison, compare
 from .container import Column, Counts, Profile, Types
 from .drift import (
     Drift,
@@ -30,6 +30,7 @@ __all__ = [
     "MEASURES",
     "QUANTILE_RANKS",
     "Column",
+    "ColumnComparison",
     "ColumnStatistics",
     "Comparison",
     "ConfusionMatrix",

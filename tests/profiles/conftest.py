@@ -8,28 +8,6 @@ from pathlib import Path
 import pytest
 
 DATA = Path(__file__).parent / "data"
-EXAMPLES = Path(__file__).parents[2] / "examples" / "profiles"
-
-
-@pytest.fixture(scope="session")
-def profile_path():
-    """Where a sample profile lies: the flights with the examples, the odd ones beside these tests."""
-
-    def find(name: str) -> Path:
-        for folder in (DATA, EXAMPLES):
-            if (folder / name).exists():
-                return folder / name
-        raise FileNotFoundError(name)
-
-    return find
-
-
-@pytest.fixture(scope="session")
-def profile_bytes(profile_path):
-    def read(name: str) -> bytes:
-        return profile_path(name).read_bytes()
-
-    return read
 
 
 @pytest.fixture(scope="session")

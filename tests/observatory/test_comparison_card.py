@@ -1,0 +1,52 @@
+"""`compare` gives a verdict that shows itself in a cell, with no server and no script."""
+
+from __future__ import annotations
+
+import pytest
+
+import songbird_widgets as sw
+
+JULY, JULY_8 = "reference-july.bin", "batch-2013-07-08.bin"
+
+
+@pytest.fixture
+def july(profile_path):
+    return profile_path(JULY)
+
+
+def test_the_headline_names_what_drifted_most_first(july, profile_path):
+    comparison = sw.compare(july, profile_path(JULY_8))
+    drifted = comparison.drifted
+    assert drifted[0] == "day"
+    assert repr(comparison).startswith(f"<Comparison: {len(drifted)} of 16 columns drifted: day, ")
+    scores = [comparison.columns[name].drift.score for name in drifted]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_profiles_are_called_by_keyword_mapping_or_file(july, profile_path):
+    other = profile_path(JULY_8)
+    assert sw.compare(base=july, new=other).labels == ("base", "new")
+    assert sw.compare({"a name": july, "b": other}).labels == ("a name", "b")
+    assert sw.compare(july, other.read_bytes()).labels == ("reference-july", "P2")
+
+
+def test_of_equal_profiles_no_column_drifted(july):
+    assert repr(sw.compare(july, july)).startswith("<Comparison: None of 16 columns drifted")
+
+
+def test_the_card_is_static_and_small(july, profile_path):
+    bundle = sw.compare(july, profile_path(JULY_8), kinds=profile_path("edge-kinds.bin"))._repr_mimebundle_()
+    html = bundle["text/html"]
+    assert "<script" not in html
+    assert "http" not in html
+    assert len(html) < 60_000
+    assert "P3 " in html
+    assert "15 new" in bundle["text/plain"]
+
+
+def test_what_holds_no_profile_is_named(july, tmp_path):
+    missing = tmp_path / "nothing.bin"
+    with pytest.raises(ValueError, match=r"nothing\.bin.*no such file"):
+        sw.compare(july, missing)
+    with pytest.raises(ValueError, match="One to 3 profiles"):
+        sw.compare(july, july, july, july)
