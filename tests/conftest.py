@@ -1,13 +1,17 @@
-"""What tests of several rooms need: an environment with whylogs, made once, and a browser, started once."""
+"""What tests of several rooms need, each once: a clean environment, servers, a browser, whylogs."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import importlib.metadata
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -16,17 +20,36 @@ from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
+NODE_MODULES = Path(__file__).parent / "node_modules"
 START_SECONDS = 60.0
-# whylogs 1.6.4 fails on newer numpy and pandas. Then second oracles for sketches and distances, the package
-# itself, which must work beside whylogs, and the kernel that runs its notebook.
-REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel")
-FIRST_PYTHON_WITHOUT_WHEELS = (3, 13)
+
+# A test has the marks of what it uses; pyproject.toml says what they mean.
+MARKS = {
+    "browser": ["browser"],
+    "serve_jupyter": ["slow"],
+    "serve_voila": ["slow"],
+    "starting": ["slow"],
+    "whylogs_python": ["slow", "network"],
+}
+
+# What of a developer's environment would change what tests see.
+FOREIGN = re.compile(
+    r"(SONGBIRD_(?!TEST_)|WHYLABS_|WHYLOGS_|JUPYTER|JPY_|VOILA_|SERVER_|VSCODE_|COLAB_|IPYTHONDIR$|XDG_"
+    r"|(HTTP|HTTPS|ALL|NO)_PROXY$)",
+    re.IGNORECASE,
+)
+# With it, for what has to reach a package registry.
+SURROUNDINGS = dict(os.environ)
+
+# whylogs 1.6.4 fails on newer numpy and pandas, and has no wheels for newer Pythons. Then second oracles for
+# sketches and distances, and the kernel that runs the notebook of whylogs.
+WHYLOGS_REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel")
+WHYLOGS_MINORS = (12, 11, 10)
 
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -40,16 +63,110 @@ CHROMIUM_ARGUMENTS = [
 
 
 def pytest_collection_modifyitems(items):
-    """Put what needs the browser last: while Playwright runs, its event loop is this thread's only one."""
+    """Mark tests by what they use, and put those with a browser last: they leave an event loop in this thread."""
+    for item in items:
+        for fixture in set(MARKS).intersection(item.fixturenames):
+            for mark in MARKS[fixture]:
+                item.add_marker(mark)
     items.sort(key=lambda item: "browser" in item.fixturenames)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory):
+    """Nothing of the developer's own settings, and no way to the developer's own local service."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if FOREIGN.match(name)]:
+            patch.delenv(name)
+        patch.setenv("SONGBIRD_DATA_DIR", str(tmp_path_factory.mktemp("nobody") / "data"))
+        yield
+
+
+def home_environment(home: Path) -> dict[str, str]:
+    """Return an environment in which all that Jupyter, IPython and Songbird keep lies below a directory."""
+    (home / "runtime").mkdir(parents=True)
+    return {
+        **{name: value for name, value in os.environ.items() if not FOREIGN.match(name)},
+        "HOME": str(home),
+        "IPYTHONDIR": str(home / "ipython"),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "SONGBIRD_DATA_DIR": str(home / "songbird"),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # For the Python with whylogs, in which the package is not installed.
+        "PYTHONPATH": str(ROOT),
+    }
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """The environment of a new home; its local service ends with the tests."""
+    made = home_environment(tmp_path_factory.mktemp("user") / "home")
+    yield made
+    stop_service(made)
+
+
+def stop_service(environment: dict[str, str]) -> None:
+    """End the local service of a home: it outlives kernels on purpose, and must not outlive the tests."""
+    command = [sys.executable, "-m", "songbird_widgets", "stop"]
+    subprocess.run(command, env=environment, check=False, capture_output=True, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def surroundings():
+    """The environment as it was, for what has to reach a package registry."""
+    return SURROUNDINGS
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """Serve a Tornado application from a thread: ``with serve(make, close) as (base, application)``.
+
+    `make` is called on the thread's loop; other arguments are those of Tornado's HTTPServer.
+    """
+    from tornado.httpserver import HTTPServer
+    from tornado.netutil import bind_sockets
+
+    @contextmanager
+    def running(make, close, **options):
+        ready, started = {}, threading.Event()
+
+        async def main() -> None:
+            application = make()
+            (sock,) = bind_sockets(0, "127.0.0.1")
+            server = HTTPServer(application, **options)
+            server.add_sockets([sock])
+            stop = asyncio.Event()
+            base = f"http://127.0.0.1:{sock.getsockname()[1]}"
+            ready.update(base=base, application=application, stop=stop, loop=asyncio.get_running_loop())
+            started.set()
+            await stop.wait()
+            server.stop()
+            await server.close_all_connections()
+            close(application)
+
+        thread = threading.Thread(target=lambda: asyncio.run(main()))
+        thread.start()
+        assert started.wait(20)
+        try:
+            yield ready["base"], ready["application"]
+        finally:
+            ready["loop"].call_soon_threadsafe(ready["stop"].set)
+            thread.join(20)
+            assert not thread.is_alive()
+
+    return running
 
 
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium. Without one a test is skipped, on a continuous integration server it fails."""
+    from playwright.sync_api import sync_playwright
+
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
-        _give_up("No Chromium is on PATH; install it with `apt-get install chromium`.")
+        _give_up("No Chromium is on PATH; `sh tests/install-programs.sh` installs it.")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
         yield chromium
@@ -57,74 +174,85 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def profile_path():
-    """Where a sample profile lies: the flights with the examples, the odd ones beside these tests."""
-
-    def find(name: str) -> Path:
-        for folder in (ROOT / "tests" / "profiles" / "data", ROOT / "examples" / "profiles"):
-            if (folder / name).exists():
-                return folder / name
-        raise FileNotFoundError(name)
-
-    return find
+def axe():
+    """The source of axe-core, which checks pages for accessibility."""
+    return _node_module("axe-core/axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")
-def profile_bytes(profile_path):
-    def read(name: str) -> bytes:
-        return profile_path(name).read_bytes()
-
-    return read
+def proxy_command():
+    """The command that starts JupyterHub's proxy."""
+    return ["node", str(_node_module("configurable-http-proxy/bin/configurable-http-proxy"))]
 
 
-@pytest.fixture(scope="session")
-def axe(request, tmp_path_factory):
-    """The source of axe-core, installed by npm into pytest's cache."""
-    cache = getattr(request.config, "cache", None)
-    folder = Path(cache.mkdir("axe-core") if cache is not None else tmp_path_factory.mktemp("axe-core"))
-    script = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not script.exists():
-        options = ["--prefix", str(folder), "--no-save", "--no-audit", "--no-fund"]
-        try:
-            subprocess.run(["npm", "install", *options, "axe-core@4"], check=True, capture_output=True, timeout=240)
-        except (OSError, subprocess.SubprocessError) as error:
-            _give_up(f"npm could not install axe-core, which checks pages for accessibility: {error}")
-    return script.read_text("utf-8")
+def _node_module(path: str) -> Path:
+    if not (NODE_MODULES / path).exists():
+        _give_up(f"{path.partition('/')[0]} is not installed; `sh tests/install-programs.sh` does it.")
+    return NODE_MODULES / path
 
 
 @pytest.fixture(scope="session")
 def whylogs_python(request, tmp_path_factory):
     """The Python of an environment with whylogs, which needs an older numpy than these tests.
 
-    SONGBIRD_TEST_WHYLOGS_PYTHON names a ready one; else it is made once and kept in the cache of pytest.
+    SONGBIRD_TEST_WHYLOGS_PYTHON names a ready one, which finds the package by PYTHONPATH; else it is made once, with
+    the first Python found that can have whylogs, and kept in the cache of pytest.
     Where that is impossible the test is skipped, on a continuous integration server it fails.
     """
     given = os.environ.get("SONGBIRD_TEST_WHYLOGS_PYTHON")
     if given:
         return _usable(Path(given), "SONGBIRD_TEST_WHYLOGS_PYTHON names")
-    if sys.version_info >= FIRST_PYTHON_WITHOUT_WHEELS:
+    interpreter = next(filter(_can_have_whylogs, _interpreters()), None)
+    if interpreter is None:
         _give_up(
-            f"whylogs has no wheels for Python {sys.version_info[0]}.{sys.version_info[1]}: "
+            "whylogs has wheels for Python 3.12 and older, and none of these is found on PATH, by pyenv or by uv: "
             "name the Python of an environment that has it in SONGBIRD_TEST_WHYLOGS_PYTHON."
         )
     cache = getattr(request.config, "cache", None)
     base = cache.mkdir("whylogs") if cache is not None else tmp_path_factory.mktemp("whylogs")
-    wanted = "\n".join([sys.version, *REQUIREMENTS, (ROOT / "pyproject.toml").read_text("utf-8")])
+    needed = [one for one in importlib.metadata.requires("songbird-widgets") or [] if "extra ==" not in one]
+    wanted = "\n".join([interpreter, *WHYLOGS_REQUIREMENTS, *sorted(needed)])
     folder = Path(base) / hashlib.sha256(wanted.encode()).hexdigest()[:16]
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
-            _run([sys.executable, "-m", "venv", "--clear", str(folder)])
-            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *REQUIREMENTS, "-e", str(ROOT)])
+            _run([interpreter, "-m", "venv", "--clear", str(folder)])
+            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *WHYLOGS_REQUIREMENTS, *needed])
             (folder / "complete").write_text(wanted, "utf-8")
     return _usable(python, "The environment that these tests made has")
+
+
+def _interpreters() -> Iterator[str]:
+    """Every Python on this machine that may be able to have whylogs, this one first."""
+    if sys.version_info[1] in WHYLOGS_MINORS:
+        yield sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    uv = os.environ.get("UV_PYTHON_INSTALL_DIR")
+    uv_pythons = Path(uv) if uv else Path.home() / ".local" / "share" / "uv" / "python"
+    for minor in WHYLOGS_MINORS:
+        if found := shutil.which(f"python3.{minor}"):
+            yield found
+        for path in (*pyenv.glob(f"3.{minor}.*/bin/python3"), *uv_pythons.glob(f"cpython-3.{minor}.*/bin/python3")):
+            yield str(path)
+
+
+def _can_have_whylogs(interpreter: str) -> bool:
+    # pyenv's python3.12 is there and does not run unless that version is chosen; Debian's may lack ensurepip.
+    command = [interpreter, "-c", "import ensurepip, venv"]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    except OSError:
+        return False
 
 
 @contextmanager
 def answering_server(
     command: list[str], ready: str, log: Path, *, cwd: Path, env: dict[str, str], own_group: bool, patience: float
-) -> Iterator[None]:
-    """Run a server until the block ends, which begins once `ready` answers; it has `patience` seconds to end itself."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server until the block ends, which begins once `ready` answers; yields its process.
+
+    It has `patience` seconds to end itself.
+    """
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=cwd, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=own_group
@@ -136,10 +264,12 @@ def answering_server(
                 urllib.request.urlopen(ready, timeout=5).close()
                 break
             except OSError as error:
+                if getattr(error, "code", 500) < 500:
+                    break  # it answers, if only that this needs a login
                 if process.poll() is not None or time.monotonic() > deadline:
                     pytest.fail(f"{command[2]} did not start ({error}):\n{log.read_text('utf-8', 'replace')[-4000:]}")
                 time.sleep(0.1)
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -155,20 +285,22 @@ def start_server():
 
 
 def _usable(python: Path, whose: str) -> Path:
-    check = [str(python), "-c", "import whylogs, scipy, datasketches, ipykernel, songbird_widgets"]
+    check = [str(python), "-c", "import whylogs, scipy, datasketches, ipykernel, songbird_widgets.session"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     try:
-        done = subprocess.run(check, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(check, env=environment, capture_output=True, text=True, timeout=300, check=False)
     except OSError as error:
         _give_up(f"{whose} a Python that cannot be started: {error}")
     if done.returncode:
         _give_up(
-            f"{whose} a Python that lacks whylogs, scipy, datasketches, ipykernel or songbird_widgets: {_last(done)}"
+            f"{whose} a Python that lacks whylogs, scipy, datasketches, ipykernel or what the package needs: "
+            f"{_last(done)}"
         )
     return python
 
 
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    done = subprocess.run(command, env=SURROUNDINGS, capture_output=True, text=True, timeout=900, check=False)
     if done.returncode:
         _give_up(f"The environment with whylogs cannot be made: {_last(done)}")
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what the tests use beside Python, where it is missing: Chromium and npm.
+# Install what the tests use beside Python, where it is missing: Chromium, npm, and packages from npm.
 # Each is installed by itself: NodeSource's nodejs brings its own npm and conflicts with Debian's package npm,
 # so what is there already must never be asked for again.
 set -eu
@@ -43,3 +43,10 @@ found npm || install npm
 
 found chromium chromium-browser google-chrome || { echo "install-programs: chromium does not run." >&2; exit 1; }
 found npm || { echo "install-programs: npm does not run." >&2; exit 1; }
+
+# And what the tests take from npm, unless it is there as the lock file says.
+cd "$(dirname "$0")"
+if ! cmp -s package-lock.json node_modules/.installed; then
+    npm ci
+    cp package-lock.json node_modules/.installed
+fi

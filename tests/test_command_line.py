@@ -24,8 +24,6 @@ def shell(tmp_path, monkeypatch):
     """Run `songbird-widgets …` with a home of its own; end its service afterwards."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
-    for name in ("SONGBIRD_ENDPOINT", "SONGBIRD_API_KEY", "WHYLABS_API_ENDPOINT", "WHYLABS_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
 
     def run(*arguments, **changed):
         environment = {**os.environ, **changed}

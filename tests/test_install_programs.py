@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("install-programs.sh")
-PROGRAM = "#!/bin/sh\nexit 0\n"
+PROGRAM = '#!/bin/sh\n[ "$1" != ci ] || mkdir node_modules\n'
 APT_GET = """#!/bin/sh
 echo "$*" >> {log}
 [ "$1" = install ] || exit {update}
@@ -37,7 +37,7 @@ def ask(tmp_path):
         program.chmod(0o755)
         for name in programs:
             shutil.copy(program, bin_directory / name)
-        for name in ("cp", "env"):
+        for name in ("cmp", "cp", "dirname", "env", "mkdir"):
             (bin_directory / name).symlink_to(shutil.which(name))
         id_program = bin_directory / "id"
         id_program.write_text("#!/bin/sh\necho 0\n")
@@ -46,10 +46,13 @@ def ask(tmp_path):
         settings = {"log": log, "bin": bin_directory, "program": program}
         apt_get.write_text(APT_GET.format(npm_of_nodejs=npm_of_nodejs, update=update, **settings))
         apt_get.chmod(0o755)
-        command = [shutil.which("sh"), str(SCRIPT)]
+        script = shutil.copy(SCRIPT, tmp_path)
+        (tmp_path / "package-lock.json").touch()
+        command = [shutil.which("sh"), script]
         done = subprocess.run(
             command, env={"PATH": str(bin_directory)}, capture_output=True, text=True, timeout=30, check=False
         )
+        assert (tmp_path / "node_modules" / ".installed").exists() == (done.returncode == 0)
         return log.read_text().splitlines(), done
 
     return run

@@ -23,7 +23,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     (command,) = [line for line in README.splitlines() if "python -m pytest" in line]
     assert BLOCKS[1] == f"{command}\n"
     script = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-    assert """bash -c "$(grep -F 'python -m pytest' README.md)\"""" in script
+    assert """    bash -euo pipefail -c "$(grep -F 'python -m pytest' README.md)\"""" in script
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,7 @@ def test_commands_in_the_readme_are_understood(line):
 
 @pytest.mark.parametrize("block", PYTHON)
 def test_python_in_the_readme_runs(block, tmp_path):
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("SONGBIRD", "WHYLABS"))}
-    environment |= {"JUPYTER_DATA_DIR": str(tmp_path), "PYTHONWARNINGS": "error"}
+    environment = {**os.environ, "SONGBIRD_DATA_DIR": str(tmp_path), "PYTHONWARNINGS": "error"}
     try:
         done = subprocess.run(
             [sys.executable, "-c", block],

@@ -102,15 +102,16 @@ def main() -> None:
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
-        environment = browsers.isolated(Path(home) / "home")
-        with browsers.serve(shared.answering_server, "lab", environment, Path(home)) as lab:
+        environment = shared.home_environment(Path(home) / "home")
+        browsers.write_settings(environment)
+        with browsers.running_front_end(shared.answering_server, "lab", environment, Path(home)) as lab:
             page = chromium.new_context(viewport={"width": 1400, "height": 1600}).new_page()
             someone = browsers.Desk(page, lab)
             panel_and_link(someone, rounds)
             lab.end_kernels()
             long_lists(someone, rounds)
             lab.end_kernels()
-        browsers.stop_service(environment)
+        shared.stop_service(environment)
         chromium.close()
 
 

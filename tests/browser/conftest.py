@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shutil
 import socket
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -72,49 +70,26 @@ class FrontEnd:
             self.ask(f"api/sessions/{session['id']}", "DELETE")
 
 
-def isolated(home):
-    """Return an environment in which everything that Jupyter, IPython and Songbird keep lies below `home`."""
-    kept = {
-        name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "SONGBIRD", "WHYLABS"))
-    }
-    settings = home / "config" / "lab" / "user-settings"
+def write_settings(environment):
+    """Let the front ends of this home ask nothing, and hold a saved notebook all that it can hold of a panel."""
+    settings = Path(environment["JUPYTER_CONFIG_DIR"]) / "lab" / "user-settings"
     for name, values in {
         "@jupyterlab/apputils-extension/notification": {
             "fetchNews": "false",
             "checkForUpdates": False,
             "doNotDisturbMode": True,
         },
-        # So that a saved notebook holds all that it can hold of a panel.
         "@jupyter-widgets/jupyterlab-manager/plugin": {"saveState": True},
     }.items():
         path = settings / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values), "utf-8")
-    return {
-        **kept,
-        "HOME": str(home),
-        "IPYTHONDIR": str(home / "ipython"),
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "SONGBIRD_DATA_DIR": str(home / "songbird"),
-        "XDG_CACHE_HOME": str(home / "cache"),
-        "SONGBIRD_API_KEY": KEY,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-
-
-def stop_service(environment):
-    """Stop the local service: it outlives kernels on purpose, and must not outlive the tests."""
-    command = [sys.executable, "-m", "songbird_widgets", "stop"]
-    subprocess.run(command, env=environment, check=False, capture_output=True, timeout=30)
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    environment = isolated(tmp_path_factory.mktemp("home"))
-    yield environment
-    stop_service(environment)
+def environment(environment):
+    write_settings(environment)
+    return {**environment, "SONGBIRD_API_KEY": KEY}
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +110,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(start_server, name, environment, directory):
+def running_front_end(start_server, name, environment, directory):
     """Start one front end on a copy of the examples and wait until it answers."""
     base_url = BASE_URLS[name]
     root = directory / "examples"
@@ -169,7 +144,7 @@ def front_ends(start_server, environment, tmp_path_factory):
         def start(name):
             if name not in running:
                 directory = tmp_path_factory.mktemp(name)
-                running[name] = stack.enter_context(serve(start_server, name, environment, directory))
+                running[name] = stack.enter_context(running_front_end(start_server, name, environment, directory))
             return running[name]
 
         yield start

@@ -35,9 +35,10 @@ def main() -> None:
     TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as directory, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
-        environment = browsers.isolated(Path(directory) / "home")
+        environment = shared.home_environment(Path(directory) / "home")
+        browsers.write_settings(environment)
         try:
-            with browsers.serve(shared.answering_server, "lab", environment, Path(directory)) as lab:
+            with browsers.running_front_end(shared.answering_server, "lab", environment, Path(directory)) as lab:
                 context = chromium.new_context(viewport={"width": 1400, "height": 1000}, device_scale_factor=1.25)
                 someone = browsers.Desk(context.new_page(), lab)
                 someone.open("quickstart.ipynb")
@@ -54,7 +55,7 @@ def main() -> None:
                 observatory.reload()
                 observatory.screenshot(path=TARGET / "observatory-dark.png")
         finally:
-            browsers.stop_service(environment)
+            shared.stop_service(environment)
             chromium.close()
 
 

@@ -272,15 +272,6 @@ def records():
         root.setLevel(level)
 
 
-@pytest.fixture(autouse=True)
-def no_surroundings(monkeypatch):
-    for name in ("SONGBIRD_ENDPOINT", "SONGBIRD_API_KEY", "WHYLABS_API_ENDPOINT", "WHYLABS_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 @pytest.fixture
 def serve():
     """Start servers that end with the test."""

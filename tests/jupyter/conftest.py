@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 import uuid
@@ -21,35 +19,8 @@ from jupyter_client.manager import KernelManager
 ROOT = Path(__file__).parents[2]
 PROFILES = ROOT / "examples" / "profiles"
 TOKEN = "canary-jupyter-token"
-_START_SECONDS = 60.0
 _OTHERS = ("jupyterlab", "notebook", "voila", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
 _EXTENSIONS = {"songbird_widgets": True, **dict.fromkeys(_OTHERS, False)}
-
-
-@pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """Everything that Jupyter, IPython and Songbird keep for a user, in a directory of its own."""
-    home = tmp_path_factory.mktemp("home")
-    foreign = ("JUPYTER", "JPY_", "SONGBIRD", "WHYLABS", "VOILA", "SERVER_", "VSCODE", "COLAB")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    made = {
-        **kept,
-        "HOME": str(home),
-        "IPYTHONDIR": str(home / "ipython"),
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "SONGBIRD_DATA_DIR": str(home / "songbird"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    (home / "runtime").mkdir()
-    yield made
-    stop_service(made)
-
-
-def stop_service(environment):
-    code = "from songbird_widgets.local import local_service; local_service.stop()"
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +56,7 @@ class Server:
 
     base: str
     pid: int
+    log: Path
 
     def ask(self, path, *, token=TOKEN, method="GET", headers=None, body=None):
         request = urllib.request.Request(self.base + path, data=body, method=method, headers=dict(headers or {}))
@@ -104,41 +76,22 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-@contextmanager
-def running(command, environment, directory, base_path="/", *, path_that_answers):
+@pytest.fixture(scope="session")
+def running(environment, start_server):
     """Run a server until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = directory / f"server-{port}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [part.replace("{port}", str(port)) for part in command],
-            env=environment,
-            cwd=directory,
-            stdout=output,
-            stderr=output,
-        )
-    server = Server(f"http://127.0.0.1:{port}{base_path}", process.pid)
-    try:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                if server.ask(path_that_answers).status < 500:
-                    break
-            except OSError:
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail(log.read_text("utf-8", "replace"))
-                time.sleep(0.1)
-        server.log = log
-        yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+
+    @contextmanager
+    def run(command, directory, base_path="/", *, path_that_answers):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        command = [part.replace("{port}", str(port)) for part in command]
+        base, log = f"http://127.0.0.1:{port}{base_path}", directory / f"server-{port}.log"
+        where = {"cwd": directory, "env": environment, "own_group": False, "patience": 20}
+        with start_server(command, base + path_that_answers, log, **where) as process:
+            yield Server(base, process.pid, log)
+
+    return run
 
 
 def jupyter_command(base_path, program=None):
@@ -158,26 +111,26 @@ def jupyter_command(base_path, program=None):
 
 
 @pytest.fixture(scope="session")
-def serve_jupyter(environment, tmp_path_factory):
+def serve_jupyter(running, tmp_path_factory):
     """Start a Jupyter server: ``with serve_jupyter(base_path, program) as server``."""
 
     def start(base_path="/", program=None):
         directory = tmp_path_factory.mktemp("server")
         command = jupyter_command(base_path, program)
-        return running(command, environment, directory, base_path, path_that_answers="api/status")
+        return running(command, directory, base_path, path_that_answers=f"api/status?token={TOKEN}")
 
     return start
 
 
 @pytest.fixture(scope="session")
-def serve_voila(environment, tmp_path_factory):
+def serve_voila(running, tmp_path_factory):
     """Start our Voilà: ``with serve_voila(notebook, base_path) as server``."""
 
     def start(notebook, base_path="/"):
         command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(notebook), "--no-browser"]
         command += ["--port={port}", "--Voila.ip=127.0.0.1", f"--Voila.base_url={base_path}"]
         directory = tmp_path_factory.mktemp("voila")
-        return running(command, environment, directory, base_path, path_that_answers="songbird/")
+        return running(command, directory, base_path, path_that_answers="songbird/")
 
     return start
 
@@ -192,7 +145,8 @@ def jupyter(request, serve_jupyter):
 @pytest.fixture
 def stopped(environment):
     """The local service has just ended."""
-    stop_service(environment)
+    code = "from songbird_widgets.local import local_service; local_service.stop()"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
 
 
 SHOWN = {"stream", "display_data", "update_display_data", "execute_result", "error"}

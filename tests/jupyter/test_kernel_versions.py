@@ -14,11 +14,12 @@ import pytest
 from filelock import FileLock
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
+OTHERS = ("6.31", "7.1")  # versions of ipykernel
 VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 @pytest.fixture(scope="session")
-def ipykernels(request, tmp_path_factory):
+def ipykernels(request, tmp_path_factory, surroundings):
     """Install a version of ipykernel alone into a folder, which goes in front of what is installed."""
     cache = getattr(request.config, "cache", None)
     base = Path(cache.mkdir("ipykernels") if cache is not None else tmp_path_factory.mktemp("ipykernels"))
@@ -30,7 +31,9 @@ def ipykernels(request, tmp_path_factory):
                 command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
                 # Newer versions do not bring nest_asyncio any more.
                 command += ["--upgrade", "--target", str(folder), f"ipykernel=={version}.*", "nest_asyncio"]
-                done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+                done = subprocess.run(
+                    command, env=surroundings, capture_output=True, text=True, timeout=280, check=False
+                )
                 if done.returncode:
                     reason = f"ipykernel {version} cannot be installed: {done.stderr.strip()[-500:]}"
                     pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
@@ -40,12 +43,12 @@ def ipykernels(request, tmp_path_factory):
     return install
 
 
-@pytest.fixture(scope="module", params=["6.31", "7.1", "installed"])
-def kernel(request, ipykernels, starting):
+@pytest.fixture(scope="module", params=[*(pytest.param(one, marks=pytest.mark.network) for one in OTHERS), "installed"])
+def kernel(request, starting):
     variables = {}
     if request.param != "installed":
         others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-        variables["PYTHONPATH"] = os.pathsep.join([str(ipykernels(request.param)), *others])
+        variables["PYTHONPATH"] = os.pathsep.join([str(request.getfixturevalue("ipykernels")(request.param)), *others])
     with starting(**variables) as (kernel, _):
         version = kernel.says("import ipykernel; print(ipykernel.__version__)")
         assert request.param == "installed" or version.startswith(f"{request.param}.")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from songbird_widgets.profiles import protobuf
 from songbird_widgets.profiles.container import _column_offsets
@@ -92,44 +88,16 @@ class Service:
         return Guest(self.base, self.secret, self.http).open()
 
 
-def serve(directory: Path) -> tuple[Service, Any]:
-    """Run the application on a thread with its own loop; returns it and what ends it."""
-    secret, organization = "s" * 32, ("org-local", "tenletters.therestofit:org-local")
-    started = threading.Event()
-    running: dict[str, Any] = {}
-
-    async def main() -> None:
-        app = make_app(directory, secret=secret, signing_key="k" * 43, organization=organization)
-        server = HTTPServer(app)
-        sockets = bind_sockets(0, "127.0.0.1")
-        server.add_sockets(sockets)
-        stop = asyncio.Event()
-        running.update(port=sockets[0].getsockname()[1], loop=asyncio.get_running_loop(), stop=stop, app=app)
-        started.set()
-        await stop.wait()
-        server.stop()
-        await server.close_all_connections()
-        close_app(app)
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    assert started.wait(20)
-    http = httpx.Client(timeout=30, trust_env=False)
-    service = Service(f"http://127.0.0.1:{running['port']}", secret, organization, http)
-
-    def end() -> None:
-        http.close()
-        running["loop"].call_soon_threadsafe(running["stop"].set)
-        thread.join(20)
-
-    return service, end
-
-
 @pytest.fixture(scope="session")
-def service(tmp_path_factory):
-    running, end = serve(tmp_path_factory.mktemp("observatory"))
-    yield running
-    end()
+def service(serve, tmp_path_factory):
+    secret, organization = "s" * 32, ("org-local", "tenletters.therestofit:org-local")
+    directory = tmp_path_factory.mktemp("observatory")
+
+    def make():
+        return make_app(directory, secret=secret, signing_key="k" * 43, organization=organization)
+
+    with serve(make, close_app) as (base, _), httpx.Client(timeout=30, trust_env=False) as http:
+        yield Service(base, secret, organization, http)
 
 
 @pytest.fixture(scope="session")

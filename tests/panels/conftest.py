@@ -47,8 +47,6 @@ def data_directory(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def own_service(data_directory, monkeypatch):
-    for name in ("WHYLABS_API_ENDPOINT", "WHYLABS_API_KEY", "SONGBIRD_ENDPOINT", "SONGBIRD_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(data_directory))
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (dataclasses read it)
 from typing import Any
 
 import httpx
 import pytest
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from songbird_widgets.local import local_service
 from songbird_widgets.service.app import Application, close_app, make_app
@@ -89,50 +86,35 @@ class Service:
         return body["message"]
 
 
-def serve(directory: Path) -> tuple[Service, Any]:
-    """Serve an application over `directory` from a thread; returns it, and what ends it."""
-    started, ready = threading.Event(), {}
+@pytest.fixture(scope="session")
+def serve_directory(serve):
+    """Serve what lies in a directory: ``with serve_directory(path) as service``."""
 
-    async def main() -> None:
-        app = make_app(directory, secret=SECRET, signing_key=SIGNING_KEY, organization=(ORGANIZATION, KEY))
-        sockets = bind_sockets(0, "127.0.0.1")
-        server = HTTPServer(app, max_body_size=1 << 20)
-        server.add_sockets(sockets)
-        stop = asyncio.Event()
-        ready.update(port=sockets[0].getsockname()[1], app=app, end=stop.set, loop=asyncio.get_running_loop())
-        started.set()
-        await stop.wait()
-        server.stop()
-        await server.close_all_connections()
-        close_app(app)
+    @contextmanager
+    def running(directory):
+        def make():
+            return make_app(directory, secret=SECRET, signing_key=SIGNING_KEY, organization=(ORGANIZATION, KEY))
 
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    assert started.wait(20)
-    http = httpx.Client(timeout=30, trust_env=False)
+        with (
+            serve(make, close_app, max_body_size=1 << 20) as (base, app),
+            httpx.Client(timeout=30, trust_env=False) as http,
+        ):
+            yield Service(base, app, directory, http)
 
-    def end() -> None:
-        http.close()
-        ready["loop"].call_soon_threadsafe(ready["end"])
-        thread.join(20)
-        assert not thread.is_alive()
-
-    return Service(f"http://127.0.0.1:{ready['port']}", ready["app"], directory, http), end
+    return running
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory):
-    running, end = serve(tmp_path_factory.mktemp("service"))
-    yield running
-    end()
+def service(serve_directory, tmp_path_factory):
+    with serve_directory(tmp_path_factory.mktemp("service")) as running:
+        yield running
 
 
 @pytest.fixture
-def own_service(tmp_path):
+def own_service(serve_directory, tmp_path):
     """One that a test may break."""
-    running, end = serve(tmp_path)
-    yield running
-    end()
+    with serve_directory(tmp_path) as running:
+        yield running
 
 
 @pytest.fixture

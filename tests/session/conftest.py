@@ -14,19 +14,6 @@ from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
-FOREIGN = (
-    "JPY_PARENT_PID",
-    "JPY_SESSION_NAME",
-    "JUPYTERHUB_PUBLIC_URL",
-    "JUPYTERHUB_SERVICE_PREFIX",
-    "SONGBIRD_API_KEY",
-    "SONGBIRD_ENDPOINT",
-    "SONGBIRD_RELAY",
-    "VOILA_BASE_URL",
-    "VOILA_REQUEST_URL",
-    "WHYLABS_API_ENDPOINT",
-    "WHYLABS_API_KEY",
-)
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +24,6 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def isolated(monkeypatch, data_dir):
-    for name in FOREIGN:
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(data_dir))
 
 
