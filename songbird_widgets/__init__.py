@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .client import AsyncSongbird, Songbird, SongbirdError
     from .observatory import ComparisonResult, compare
-    from .profiles import Profile, ProfileError, read_profile
+    from .profiles import Profile, ProfileError, merge_profiles, profile, profile_batches, read_profile
     from .session import ObservatoryLink, Session, SessionProfile
 
 __version__ = "0.1.0"
@@ -30,6 +30,9 @@ __all__ = [
     "SongbirdError",
     "__version__",
     "compare",
+    "merge_profiles",
+    "profile",
+    "profile_batches",
     "read_profile",
 ]
 
@@ -44,6 +47,9 @@ _ROOMS = {
     "Songbird": "client",
     "SongbirdError": "client",
     "compare": "observatory",
+    "merge_profiles": "profiles",
+    "profile": "profiles",
+    "profile_batches": "profiles",
     "read_profile": "profiles",
 }
 

@@ -1,9 +1,9 @@
-"""whylogs profiles: read with numpy alone, summarised, compared, and taken from wherever they are.
+"""whylogs profiles: made and read with numpy, summarised, compared, and taken from wherever they are.
 
-`read_profile` reads a file's headers and, lazily, its columns; `summarize` reads them all once; `column_statistics`
-and `histogram` say what a column holds; `compare` says how far up to three profiles are apart;
-`merge_profiles` shows several as one; `find_sources` turns paths, archives, bytes and whylogs' own objects into
-uploads.
+`profile` makes one of data, `profile_batches` one of each day; `read_profile` reads a file's headers and, lazily, its
+columns; `summarize` reads them all once; `column_statistics` and `histogram` say what a column holds; `compare` says
+how far up to three profiles are apart; `merge_profiles` shows several as one; `find_sources` turns paths, archives,
+bytes and whylogs' own objects into uploads.
 """
 
 from .comparison import MAX_SIDES, ColumnComparison, Comparison, compare
@@ -19,11 +19,13 @@ from .errors import ProfileError
 from .measures import MEASURES, Measure
 from .merge import merge_profiles
 from .performance import ConfusionMatrix, Performance, RegressionMetrics
+from .profiling import ProfilingWarning, profile, profile_batches
 from .reading import read_profile, split_profiles
 from .sketches import DistinctEstimate, FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
-from .sources import ProfileSource, SourceError, find_sources, to_milliseconds
+from .sources import ProfileSource, SourceError, find_sources
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 from .summary import ProfileSummary, summarize
+from .timestamps import to_milliseconds
 
 __all__ = [
     "MAX_SIDES",
@@ -50,6 +52,7 @@ __all__ = [
     "ProfileError",
     "ProfileSource",
     "ProfileSummary",
+    "ProfilingWarning",
     "RegressionMetrics",
     "SourceError",
     "Types",
@@ -60,6 +63,8 @@ __all__ = [
     "find_sources",
     "histogram",
     "merge_profiles",
+    "profile",
+    "profile_batches",
     "read_profile",
     "split_profiles",
     "summarize",

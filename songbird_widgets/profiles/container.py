@@ -13,15 +13,19 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import uuid4
 
 from . import protobuf
 from .errors import ProfileError
 from .protobuf import DELIMITED, FIXED64, VARINT
 from .sketches import DistinctEstimate, FrequentItemsSketch, HllSketch, KllSketch
+from .writer import write_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from os import PathLike
 
     from .performance import Performance
 
@@ -172,6 +176,7 @@ class Profile:
     paths: tuple[str, ...]
     _read: Callable[[str], Column]
     performance: Performance | None = None
+    _content: bytes | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
         return f"<Profile: {len(self.column_names)} columns, {self.size} bytes, dataset {self.dataset_timestamp}>"
@@ -207,6 +212,27 @@ class Profile:
         for name in self.column_names:
             with contextlib.suppress(ProfileError):
                 yield self.column(name)
+
+    def to_bytes(self) -> bytes:
+        """Return the profile as a file: the bytes that were read, or, of a merged one, what whylogs 1.6.4 reads.
+
+        Raises
+        ------
+        ProfileError
+            A column of a merged profile is damaged.
+        """
+        return write_profile(self) if self._content is None else self._content
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the profile to a file; an existing one is replaced, and stays as it is if that fails."""
+        target = Path(path).expanduser()
+        content = self.to_bytes()
+        partial = target.with_name(f".{target.name}.{uuid4().hex}")
+        try:
+            partial.write_bytes(content)
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def parent_of(self, name: str) -> str | None:
         """Name of the column that this one was split from, or None.
@@ -350,6 +376,7 @@ def _profile(data: bytes, first: int, chunks: int, segments: tuple[tuple[str, st
         size=len(data),
         paths=tuple(paths.values()),
         _read=reader.read,
+        _content=data,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from .container import MAGIC, Profile, read_version_1
@@ -41,7 +42,7 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
         raise ProfileError(
             f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
         )
-    return merge_profiles(profiles)
+    return replace(merge_profiles(profiles), _content=data)
 
 
 def split_profiles(data: bytes) -> list[bytes]:

@@ -15,7 +15,6 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,9 +22,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from .container import MAGIC
 from .errors import ProfileError
 from .reading import read_profile
+from .timestamps import to_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
 Kind = Literal["batch", "reference"]
 
@@ -149,19 +150,6 @@ def find_sources(
         raise ValueError("A batch is known by its timestamp: leave out alias, or kind='batch'.")
     moment = None if timestamp is None else to_milliseconds(timestamp)
     return _find(source, _Wanted(alias, moment, kind))
-
-
-def to_milliseconds(moment: int | date) -> int:
-    """Turn a point in time into milliseconds since 1970; what has no zone is UTC."""
-    if isinstance(moment, datetime):
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
-    elif isinstance(moment, date):
-        aware = datetime.combine(moment, time(), timezone.utc)
-    elif isinstance(moment, int):
-        return moment
-    else:
-        raise TypeError(f"A timestamp is milliseconds since 1970, a date or a datetime, not {type(moment).__name__}.")
-    return round(aware.timestamp() * 1000)
 
 
 @dataclass(frozen=True)

@@ -158,6 +158,16 @@ class HllSketch:
         return _poured(other._coupons, self)
 
     @property
+    def coupons(self) -> Coupons | None:
+        """The coupons, while there are few; None once they became registers."""
+        return self._coupons
+
+    @property
+    def hip(self) -> float | None:
+        """The estimate kept while values came in; None for coupons, and after sketches were joined."""
+        return self._hip
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was ever counted."""
         return self._coupons is not None and len(self._coupons) == 0
@@ -202,7 +212,7 @@ class HllSketch:
         HIP estimate that was kept on the way (E. Cohen, arXiv:1306.3284). After a merge: from the registers.
         """
         if self._coupons is not None:
-            return _from_coupons(len(self._coupons))
+            return coupon_estimate(len(self._coupons))
         if self._hip is not None:
             return self._hip
         return _from_registers(self.registers)
@@ -284,7 +294,7 @@ class _Filling:
         self._set_registers(np.zeros(1 << self.lg_k, np.uint8))
         for coupon in known:
             self.add(coupon)
-        self.hip = _from_coupons(len(known))
+        self.hip = coupon_estimate(len(known))
 
     def sketch(self) -> HllSketch:
         if self.coupons is not None:
@@ -353,7 +363,7 @@ _SAME_COUPON = math.ldexp(1.0, -_COUPON_ADDRESS_BITS) / 3
 
 
 @lru_cache(maxsize=4096)
-def _from_coupons(count: int) -> float:
+def coupon_estimate(count: int) -> float:
     """Solve ``count = n - n(n-1)/2 * p`` for n, p being the chance that two values share a coupon.
 
     That is the expected number of distinct coupons to second order; the third is below 1e-13 of it for the

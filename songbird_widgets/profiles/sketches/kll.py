@@ -32,10 +32,10 @@ _WHYLOGS_PREAMBLE_INTS = 6
 _EMPTY_FLOATS: Floats = np.empty(0, dtype=np.float64)
 
 
-def _level_capacity(k: int, depth: int) -> int:
+def level_capacity(k: int, depth: int) -> int:
     if depth > _DEEP:  # in two steps, as the writer does, because it works in 64 bits
         half = depth // 2
-        return _level_capacity(_level_capacity(k, half), depth - half)
+        return level_capacity(level_capacity(k, half), depth - half)
     power: int = 3**depth
     return (((2 * k) << depth) // power + 1) >> 1
 
@@ -44,8 +44,8 @@ _DEEP = 30
 
 
 @lru_cache(maxsize=256)
-def _total_capacity(k: int, m: int, levels: int) -> int:
-    return sum(max(m, _level_capacity(k, levels - height - 1)) for height in range(levels))
+def total_capacity(k: int, m: int, levels: int) -> int:
+    return sum(max(m, level_capacity(k, levels - height - 1)) for height in range(levels))
 
 
 class KllSketch:
@@ -144,7 +144,7 @@ class KllSketch:
             raise corrupt("a KLL sketch is cut off")
         levels = data[18]
         items = start + 4 * levels
-        capacity = _total_capacity(data[4] | data[5] << 8, data[6], min(levels, _KLL_MAX_LEVELS))
+        capacity = total_capacity(data[4] | data[5] << 8, data[6], min(levels, _KLL_MAX_LEVELS))
         retained = capacity - unpack_from("<I", data, start)[0]
         if len(data) == items + 4 * (2 + retained):
             return cls.read(data[:items] + _widened(data[items:]))
@@ -157,7 +157,7 @@ class KllSketch:
         n, min_k, levels = _KLL_BODY.unpack_from(data, 8)
         if not 1 <= levels <= _KLL_MAX_LEVELS or len(data) < start + 4 * levels + 16 or min_k < _KLL_MIN_K:
             raise corrupt("a KLL sketch has impossible levels")
-        bounds = [*unpack_from(f"<{levels}I", data, start), _total_capacity(k, m, levels)]
+        bounds = [*unpack_from(f"<{levels}I", data, start), total_capacity(k, m, levels)]
         retained = bounds[-1] - bounds[0]
         # The weights are powers of two by level; they tell at once whether the levels are what the writer
         # meant.

@@ -1,0 +1,190 @@
+"""A profile in the making: columns that take values part by part, and what they come to."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import writer
+from .container import Counts, Profile, Types, read_version_1
+from .sketches import hashing
+from .sketches.frequent_items_builder import FrequentItemsBuilder
+from .sketches.hll_builder import HllBuilder
+from .sketches.kll_builder import KllBuilder
+from .tabular.values import most_frequent, tally, texts_of_floats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .sketches.kll import Floats, Ints
+    from .tabular.values import Values
+    from .writer import Component
+
+_ROOM_OF_ALL, _MIN_ROOM, _MAX_ROOM = 1 << 20, 1 << 10, 1 << 12  # frequent items kept while counting
+_TRUTHS = np.array([0.0, 1.0])
+
+
+class ColumnBuilder:
+    """Counts one column, as whylogs 1.6.4 does with its default schema.
+
+    Parameters
+    ----------
+    room : int
+        How many frequent items are kept while counting.
+    """
+
+    __slots__ = (
+        "_distribution",
+        "_frequent_items",
+        "_hll",
+        "_largest",
+        "_m2",
+        "_mean",
+        "_metrics",
+        "_smallest",
+        "counts",
+        "types",
+    )
+
+    def __init__(self, room: int) -> None:
+        self.counts = np.zeros(len(Counts._fields), np.int64)
+        self.types = np.zeros(len(Types._fields), np.int64)
+        self._metrics: set[str] = set()
+        self._distribution = KllBuilder()
+        self._mean = 0.0
+        self._m2 = 0.0
+        self._hll = HllBuilder()
+        self._frequent_items = FrequentItemsBuilder(room)
+        self._smallest: int | None = None
+        self._largest: int | None = None
+
+    def add(self, values: Values) -> None:
+        """Count a part of the column."""
+        strings = values.strings
+        infinite = int(np.count_nonzero(np.isinf(values.floats)))
+        self.counts += (values.n, values.null, values.nan, infinite, values.true)
+        self.types += (
+            len(values.integers),
+            len(values.floats),
+            values.booleans,
+            strings.total if strings is not None else 0,
+            values.objects,
+            values.tensors,
+        )
+        self._metrics |= values.metrics
+        if not values.metrics:
+            return
+        # In whylogs' order: what runs along (the estimate of distinct values, the mean) then comes to the same.
+        distinct, counts = tally(values.integers)
+        self._add_distinct(values, distinct)
+        self._add_numbers(values.floats)
+        self._add_integers(values.integers, distinct, counts)
+        self._add_truths(values.booleans, values.true)
+        if "frequent_items" in values.metrics:
+            self._add_frequent_items(values, distinct, counts)
+
+    def _add_distinct(self, values: Values, distinct: Ints) -> None:
+        if len(distinct):
+            self._hll.add(hashing.hash_integers(values.integers))
+        if len(values.floats):
+            self._hll.add(hashing.hash_doubles(values.floats))
+        if values.strings is not None:
+            self._hll.add(values.strings.values.hashes())
+        if values.booleans:
+            truths = [1] * (values.true > 0) + [0] * (values.true < values.booleans)
+            self._hll.add(hashing.hash_integers(np.array(truths, np.int64)))
+
+    def _add_numbers(self, floats: Floats) -> None:
+        if len(floats):
+            self._add_moments(floats)
+            self._distribution.add_sorted(np.sort(floats))
+
+    def _add_integers(self, integers: Ints, distinct: Ints, counts: Ints) -> None:
+        if not len(integers):
+            return
+        self._add_moments(integers)
+        self._distribution.add_sorted(distinct.astype(np.float64), counts)
+        smallest, largest = int(distinct[0]), int(distinct[-1])
+        self._smallest = smallest if self._smallest is None else min(smallest, self._smallest)
+        self._largest = largest if self._largest is None else max(largest, self._largest)
+
+    def _add_truths(self, booleans: int, true: int) -> None:
+        if not booleans:
+            return
+        counts = np.array([booleans - true, true], np.int64)
+        for truth in (1, 0):
+            self._combine_moments(int(counts[truth]), float(truth), 0.0)
+            if counts[truth]:
+                self._distribution.add_sorted(_TRUTHS[truth : truth + 1], counts[truth : truth + 1])
+
+    def _add_moments(self, numbers: Floats | Ints) -> None:
+        n = len(numbers)
+        with np.errstate(all="ignore"):  # beside infinities mean and m2 are infinite or NaN, as whylogs has them
+            self._combine_moments(n, float(numbers.mean()), float(numbers.var(ddof=1)) * (n - 1) if n > 1 else 0.0)
+
+    def _combine_moments(self, n: int, mean: float, m2: float) -> None:
+        """Join means and sums of squared deviations (Chan, Golub, LeVeque 1979, eq. 2.1)."""
+        if not n:
+            return
+        known = self._distribution.n
+        both = known + n
+        apart = mean - self._mean
+        if n == 1:  # as whylogs does it, which matters beside infinities only
+            self._mean += apart / both
+            self._m2 += apart * (mean - self._mean)
+        else:
+            self._mean = (self._mean * known + mean * n) / both
+            self._m2 += m2 + apart * apart * known * n / both
+
+    def _add_frequent_items(self, values: Values, distinct: Ints, counts: Ints) -> None:
+        items = self._frequent_items
+        if len(distinct):
+            places, missed, missed_total = most_frequent(counts, items.room)
+            if places is not None:
+                distinct, counts = distinct[places], counts[places]
+            texts = list(map(str, distinct.tolist()))
+            items.add(texts, counts.tolist(), missed=missed, missed_total=missed_total)
+        found = [values.strings] if values.strings is not None else []
+        if len(values.floats):
+            found.append(texts_of_floats(values.floats))
+        for strings in found:
+            chosen, weights, missed, missed_total = strings.items(items.room)
+            items.add(chosen, weights, missed=missed, missed_total=missed_total)
+        truths = {"True": values.true, "False": values.booleans - values.true}
+        for text, count in truths.items():
+            if count:
+                items.add([text], [count])
+
+    def components(self) -> Iterator[Component]:
+        """Write what was counted."""
+        yield from writer.counters("counts", Counts._fields, self.counts.tolist())
+        yield from writer.counters("types", Types._fields, self.types.tolist())
+        if "ints" in self._metrics:
+            yield from writer.integer_bounds(self._smallest, self._largest)
+        if "distribution" in self._metrics:
+            yield from writer.distribution(self._distribution.to_bytes(), self._mean, self._m2)
+        if "cardinality" in self._metrics:
+            yield writer.cardinality(self._hll.to_bytes())
+        if "frequent_items" in self._metrics:
+            yield writer.frequent_items(self._frequent_items.to_bytes())
+
+
+def room_of_each(columns: int) -> int:
+    """Return how many frequent items each of so many columns may keep while counting."""
+    return min(max(_ROOM_OF_ALL // max(columns, 1), _MIN_ROOM), _MAX_ROOM)
+
+
+def finish_profile(columns: Mapping[str, ColumnBuilder], timestamp: int | None, metadata: Mapping[str, str]) -> Profile:
+    """Make the profile of what columns counted."""
+    now = time.time_ns() // 1_000_000
+    return read_version_1(
+        writer.write_columns(
+            ((name, column.components()) for name, column in columns.items()),
+            dataset_timestamp=now if timestamp is None else timestamp,
+            creation_timestamp=now,
+            tags={},
+            metadata=metadata,
+        )
+    )

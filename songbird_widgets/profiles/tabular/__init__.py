@@ -1,0 +1,1 @@
+"""Data of many libraries and files, brought into the few forms that a profile counts."""

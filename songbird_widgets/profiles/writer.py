@@ -1,0 +1,226 @@
+"""Profiles as whylogs 1 writes them; the layout is described in `container`."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING
+
+from .errors import ProfileError
+from .protobuf import DELIMITED, FIXED64, VARINT
+from .sketches import HllSketch
+from .sketches.frequent_items_builder import FrequentItemsBuilder
+from .sketches.hll_builder import HllBuilder
+from .sketches.kll_builder import KllBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from .container import Column, Profile
+    from .sketches import FrequentItemsSketch, KllSketch
+
+_MAGIC = b"WHY1"
+_DOUBLE = Struct("<d")
+_UINT64 = (1 << 64) - 1
+_COLUMN_CHUNK = 2
+_MAX_INTEGER = (1 << 63) - 1  # what whylogs begins its bounds with
+# How whylogs joins the values of a component when it merges: by its type, unless a number says otherwise.
+_BY_TYPE, _BY_MINIMUM, _BY_MAXIMUM = 0, 1, 2
+
+# A component of a column: its path, and its message.
+Component = tuple[str, bytes]
+
+
+def integer(path: str, value: int, how: int = _BY_TYPE) -> Component:
+    """Make the component of a whole number."""
+    return path, (_number(1, how) if how else b"") + _number(2, value)
+
+
+def fraction(path: str, value: float) -> Component:
+    """Make the component of a double."""
+    return path, _key(3, FIXED64) + _DOUBLE.pack(value)
+
+
+def frequent_items(sketch: bytes, prefix: str = "") -> Component:
+    """Make the component of a sketch of frequent strings."""
+    return f"{prefix}frequent_items/frequent_strings", _delimited(4, _delimited(1, sketch))
+
+
+def cardinality(sketch: bytes, prefix: str = "") -> Component:
+    """Make the component of an HLL sketch."""
+    return f"{prefix}cardinality/hll", _delimited(5, _delimited(1, sketch))
+
+
+def distribution(sketch: bytes, mean: float, m2: float, prefix: str = "") -> list[Component]:
+    """Make the components of a distribution: a KLL sketch, the mean, the sum of squared deviations."""
+    return [
+        (f"{prefix}distribution/kll", _delimited(6, _delimited(1, sketch))),
+        fraction(f"{prefix}distribution/mean", mean),
+        fraction(f"{prefix}distribution/m2", m2),
+    ]
+
+
+def integer_bounds(smallest: int | None, largest: int | None, prefix: str = "") -> list[Component]:
+    """Make the components of the integers' bounds; without integers those that whylogs begins with."""
+    return [
+        integer(f"{prefix}ints/max", -_MAX_INTEGER if largest is None else largest, _BY_MAXIMUM),
+        integer(f"{prefix}ints/min", _MAX_INTEGER if smallest is None else smallest, _BY_MINIMUM),
+    ]
+
+
+def counters(group: str, names: Iterable[str], values: Iterable[int], prefix: str = "") -> list[Component]:
+    """Make the components of some counters."""
+    return [integer(f"{prefix}{group}/{name}", value) for name, value in zip(names, values, strict=True)]
+
+
+def write_columns(
+    columns: Iterable[tuple[str, Iterable[Component]]],
+    *,
+    dataset_timestamp: int,
+    creation_timestamp: int,
+    tags: Mapping[str, str],
+    metadata: Mapping[str, str],
+    segments: Iterable[tuple[str, str]] = (),
+) -> bytes:
+    """Write a profile.
+
+    Parameters
+    ----------
+    columns : iterable of (str, iterable of Component)
+        The columns' names and components.
+    dataset_timestamp, creation_timestamp : int
+        Milliseconds since 1970, UTC.
+    tags, metadata : mapping of str to str
+    segments : iterable of (str, str), optional
+        The tags of the segment that the columns cover.
+    """
+    paths: dict[str, int] = {}
+    chunks: list[bytes] = []
+    offsets: list[bytes] = []
+    place = 0
+    for name, components in sorted(columns, key=lambda column: column[0]):
+        message = b"".join(
+            _delimited(1, _number(1, paths.setdefault(path, len(paths))) + _delimited(2, component))
+            for path, component in components
+        )
+        header = _number(1, _COLUMN_CHUNK) + _number(3, len(message))
+        chunk = _varint(len(header)) + header + message
+        # As packed numbers, which is what protobuf makes of repeated ones.
+        offsets.append(_delimited(2, _text(1, name) + _delimited(2, _delimited(1, _varint(place)))))
+        chunks.append(chunk)
+        place += len(chunk)
+    properties = b"".join(
+        [
+            _number(4, creation_timestamp),
+            _number(5, dataset_timestamp),
+            *(_delimited(6, _text(1, key) + _text(2, value)) for key, value in tags.items()),
+            *(_delimited(7, _text(1, key) + _text(2, value)) for key, value in metadata.items()),
+        ]
+    )
+    header = b"".join(
+        [
+            _delimited(1, properties),
+            *offsets,
+            _number(4, place),
+            *(_delimited(5, _number(1, index) + _text(2, path)) for path, index in paths.items()),
+        ]
+    )
+    pairs = b"".join(_delimited(1, _text(1, key) + _text(2, value)) for key, value in segments)
+    segment = _number(1, 1) + _delimited(4, pairs) if pairs else b""
+    return b"".join([_MAGIC, _varint(len(segment)), segment, _varint(len(header)), header, *chunks])
+
+
+def write_profile(profile: Profile) -> bytes:
+    """Write all that is known of a profile's columns.
+
+    Raises
+    ------
+    ProfileError
+        A column's bytes are damaged; or there are performance metrics, for which this version of the format has no
+        place.
+    """
+    if profile.performance is not None:
+        raise ProfileError("A profile with performance metrics can only be saved as it was read, not merged.")
+    return write_columns(
+        ((name, _column_components(profile.column(name))) for name in profile.column_names),
+        dataset_timestamp=profile.dataset_timestamp,
+        creation_timestamp=profile.creation_timestamp,
+        tags=profile.tags,
+        metadata=profile.metadata,
+        segments=profile.segments,
+    )
+
+
+def _column_components(column: Column, prefix: str = "") -> Iterator[Component]:
+    """Turn a column that was read or merged into components again."""
+    if column.counted:
+        yield from counters("counts", column.counts._fields, column.counts, prefix)
+    if column.typed:
+        yield from counters("types", column.types._fields, column.types, prefix)
+    if column.ints_min is not None:
+        yield from integer_bounds(column.ints_min, column.ints_max, prefix)
+    if column.kll is not None:
+        yield from distribution(_kll(column.kll), column.mean or 0.0, column.m2 or 0.0, prefix)
+    if isinstance(column.cardinality, HllSketch):
+        yield cardinality(_hll(column.cardinality), prefix)
+    if column.frequent_items is not None:
+        yield frequent_items(_items(column.frequent_items), prefix)
+    for name, count in column.conditions.items():
+        yield integer(f"{prefix}condition_count/{name}", count)
+    for path, value in column.metrics.items():
+        yield integer(path, value) if isinstance(value, int) else fraction(path, value)
+    for part, inner in column.others.items():
+        yield from _part_components(part, inner)
+
+
+def _part_components(part: str, inner: Column) -> Iterator[Component]:
+    """Turn a part of a compound metric into components, or the one sketch of a metric that whylogs does not have."""
+    compound = inner.counted or inner.typed or inner.mean is not None
+    found = list(_column_components(inner, f"{part}:"))
+    if compound or inner.kll is None:
+        yield from found if compound or len(found) != 1 else [(part, found[0][1])]
+    else:
+        yield part, _delimited(6, _delimited(1, _kll(inner.kll)))
+
+
+def _kll(sketch: KllSketch) -> bytes:
+    builder = KllBuilder(sketch.k)
+    builder.join(sketch)
+    return builder.to_bytes()
+
+
+def _hll(sketch: HllSketch) -> bytes:
+    builder = HllBuilder(sketch.lg_k)
+    builder.join(sketch)
+    return builder.to_bytes()
+
+
+def _items(sketch: FrequentItemsSketch) -> bytes:
+    builder = FrequentItemsBuilder(len(sketch.values))
+    builder.join(sketch)
+    return builder.to_bytes()
+
+
+def _varint(value: int) -> bytes:
+    value &= _UINT64
+    groups = bytearray()
+    while value > 0x7F:
+        groups.append(value & 0x7F | 0x80)
+        value >>= 7
+    groups.append(value)
+    return bytes(groups)
+
+
+def _key(number: int, wire: int) -> bytes:
+    return _varint(number << 3 | wire)
+
+
+def _number(number: int, value: int) -> bytes:
+    return _key(number, VARINT) + _varint(value)
+
+
+def _delimited(number: int, content: bytes) -> bytes:
+    return _key(number, DELIMITED) + _varint(len(content)) + content
+
+
+def _text(number: int, text: str) -> bytes:
+    return _delimited(number, text.encode())

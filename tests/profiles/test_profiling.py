@@ -1,0 +1,119 @@
+"""Profiles made of data: the same figures whichever library holds it, saved and merged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import songbird_widgets as sw
+from songbird_widgets.profiles import ProfileError, ProfilingWarning
+
+ROWS = [
+    {"count": 3, "price": 2.5, "city": "Bonn", "paid": True},
+    {"count": None, "price": None, "city": None, "paid": False},
+    {"count": -7, "price": 1e9, "city": "Bonn", "paid": True},
+    {"count": 3, "price": -0.0, "city": "Žilina", "paid": True},
+]
+
+
+def figures(profile):
+    """All that a profile says, as plain values."""
+    return {name: column_figures(profile.column(name)) for name in profile.column_names}
+
+
+def column_figures(column):
+    kll, hll, items = column.kll, column.cardinality, column.frequent_items
+    return {
+        "counts": column.counts,
+        "types": column.types,
+        "bounds": (column.ints_min, column.ints_max),
+        "moments": (column.mean, column.m2),
+        "numbers": None if kll is None else (kll.n, kll.items.tolist(), kll.weights.tolist()),
+        "distinct": None if hll is None else (hll.registers.tolist(), hll.estimate),
+        "items": None if items is None else (items.estimates, items.offset, items.total),
+    }
+
+
+def nullable():
+    return pd.DataFrame(ROWS).astype({"count": "Int64", "price": "Float64", "city": "string", "paid": "boolean"})
+
+
+def record_array():
+    kinds = [("count", "i4"), ("price", "f4"), ("city", "U8"), ("paid", "?")]
+    return np.array([(3, 2.5, "Bonn", True), (-7, 1e9, "Bonn", True), (3, -0.0, "Žilina", True)], kinds)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        nullable(),
+        pl.DataFrame(ROWS),
+        pl.DataFrame(ROWS).lazy(),
+        pa.Table.from_pylist(ROWS),
+        pa.Table.from_pylist(ROWS).to_reader(max_chunksize=4),
+        {name: [row[name] for row in ROWS] for name in ROWS[0]},
+    ],
+    ids=["pandas", "polars", "polars lazy", "arrow table", "arrow stream", "dict of lists"],
+)
+def test_every_library_gives_the_same_profile(data):
+    assert figures(sw.profile(data)) == figures(sw.profile(ROWS))
+
+
+def test_what_is_counted_of_rows():
+    profile = sw.profile(ROWS, timestamp=1_700_000_000_000)
+    count, price, city, paid = (profile.column(name) for name in ("count", "price", "city", "paid"))
+    assert (profile.column_names, profile.dataset_timestamp) == (("city", "count", "paid", "price"), 1_700_000_000_000)
+    assert (count.counts.n, count.counts.null, count.counts.nan, count.types.integral) == (4, 1, 1, 3)
+    assert (count.ints_min, count.ints_max, count.kll.n) == (-7, 3, 3)
+    assert (price.types.fractional, price.kll.max, price.frequent_items) == (3, 1e9, None)
+    assert city.frequent_items.estimates == {"Bonn": 2, "Žilina": 1}
+    assert (paid.counts.true, paid.types.boolean, paid.mean) == (3, 4, 0.75)
+
+
+def test_a_record_array_is_profiled_by_its_dtypes():
+    whole = [row for row in ROWS if row["city"]]
+    assert figures(sw.profile(record_array())) == figures(sw.profile(whole))
+
+
+def test_only_the_columns_asked_for_are_profiled():
+    assert sw.profile(ROWS, columns=["paid", "city"]).column_names == ("city", "paid")
+    with pytest.raises(ProfileError, match=r"no column of this name\. \(column 'town'"):
+        sw.profile(ROWS, columns=["town"])
+
+
+def test_a_saved_profile_is_read_again(tmp_path):
+    profile = sw.profile(ROWS)
+    profile.save(tmp_path / "rows.bin")
+    assert figures(sw.read_profile((tmp_path / "rows.bin").read_bytes())) == figures(profile)
+    assert list(tmp_path.iterdir()) == [tmp_path / "rows.bin"]
+
+
+def test_parts_merged_and_saved_equal_the_whole():
+    parts = sw.merge_profiles([sw.profile(ROWS[:1]), sw.profile(ROWS[1:])])
+    read = sw.read_profile(parts.to_bytes())
+    whole = figures(sw.profile(ROWS))
+    for name, found in figures(read).items():
+        assert found["moments"] == pytest.approx(whole[name]["moments"], rel=1e-14, nan_ok=True)
+        assert {**found, "moments": None} == {**whole[name], "moments": None}
+
+
+def test_one_bad_column_does_not_cost_the_others():
+    with pytest.warns(ProfilingWarning, match=r"column 'id' \(row 2: the integer 18446744073709551616 does not fit"):
+        profile = sw.profile({"id": [1, None, 2**64], "city": ["a", "b", "c"]})
+    assert profile.column_names == ("city",)
+    with pytest.raises(ProfileError, match=r"No column could be profiled: column 'id' \(row 0"):
+        sw.profile({"id": [2**64]})
+
+
+def test_a_batch_for_each_day():
+    days = pd.date_range("2026-01-01T12:00", periods=4, freq="12h", tz="Europe/Berlin")
+    frame = pd.DataFrame({"when": days, "n": [1, 2, 3, 4]})
+    batches = sw.profile_batches(frame, "when")
+    assert [np.datetime64(batch.dataset_timestamp, "ms").astype(str)[:10] for batch in batches] == [
+        "2026-01-01",
+        "2026-01-02",
+    ]
+    assert [(batch.column("n").ints_min, batch.column("n").ints_max) for batch in batches] == [(1, 2), (3, 4)]
