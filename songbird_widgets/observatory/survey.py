@@ -113,19 +113,19 @@ def facts_of(column: Column | str | None) -> Facts | None:
     return Facts(None, column) if isinstance(column, str) else Facts(column_statistics(column))
 
 
-def drift_of(before: Column | str | None, after: Column | str | None, *, verdict_only: bool = False) -> Drift | None:
+def drift_of(before: Column | str | None, after: Column | str | None) -> Drift | None:
     """Compare columns as they were read; None where neither side has one."""
     for column in (before, after):
         if isinstance(column, str):
             return Drift("unknown", 0.0, (column,))
     if before is None and after is None:
         return None
-    return compare_columns(cast("Column | None", before), cast("Column | None", after), verdict_only=verdict_only)
+    return compare_columns(cast("Column | None", before), cast("Column | None", after))
 
 
 def mark_of(before: Column | str | None, after: Column | str | None) -> Mark | None:
     """Say how far a column is from the first side's; None where neither side has one."""
-    drift = drift_of(before, after, verdict_only=True)
+    drift = drift_of(before, after)
     if drift is None:
         return None
     return Mark(drift.verdict, drift.score, " ".join(drift.reasons[:2]), drift.type_change is not None)

@@ -6,15 +6,9 @@ how far up to three profiles are apart; `merge_profiles` shows several as one; `
 bytes and whylogs' own objects into uploads.
 """
 
-from .comparison import MAX_SIDES, ColumnComparison, Comparison, compare
+from .comparison import MAX_SIDES, ColumnComparison, Comparison, compare, compare_columns, compare_profiles
 from .container import Column, Counts, Profile, Types
-from .drift import (
-    Drift,
-    DriftSummary,
-    compare_columns,
-    compare_profiles,
-    summarize_drift,
-)
+from .drift import Drift, DriftSummary, DriftTest, summarize_drift
 from .errors import ProfileError
 from .measures import MEASURES, Measure
 from .merge import merge_profiles
@@ -40,6 +34,7 @@ __all__ = [
     "DistinctEstimate",
     "Drift",
     "DriftSummary",
+    "DriftTest",
     "FrequentItem",
     "FrequentItemsSketch",
     "Histogram",

@@ -5,18 +5,19 @@ One answer for page, JSON, CSV, notebook and exit code, which are views of a `Co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .drift import Drift, DriftSummary, compare_columns, summarize_drift
+from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts
 from .errors import ProfileError
-from .summary import ProfileSummary, summarize
+from .summary import ProfileSummary, summarize, summarize_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .container import Column, Profile
+    from .drift import Verdict
     from .statistics import ColumnStatistics
 
 MAX_SIDES = 3
@@ -93,38 +94,53 @@ class Comparison:
 
     def drift(self, name: str) -> tuple[Drift | None, ...]:
         """Return the drift of each side from the first; None for the first, and where neither has the column."""
-        return (None, *(found.get(name) for found in self._drifts))
+        return (None, *(versus.drift(name) for versus in self._versus))
 
     @cached_property
     def columns(self) -> dict[str, ColumnComparison]:
         """Every column by name, the one that drifted most first."""
-        found = [ColumnComparison(name, self.statistics(name), self.drift(name)) for name in self.names]
-        found.sort(key=lambda column: (-(column.drift.score if column.drift else 0.0), column.name))
-        return {column.name: column for column in found}
+        return {
+            name: ColumnComparison(name, self.statistics(name), self.drift(name))
+            for name in sorted(self.names, key=lambda name: (-self.score(name), name))
+        }
 
     @property
     def drifted(self) -> tuple[str, ...]:
         """Columns whose values changed noticeably in any other profile, the largest change first."""
-        return tuple(
-            name for name, column in self.columns.items() if any(drift and drift.drifted for drift in column.drifts)
-        )
+        found = [
+            name
+            for name in self.names
+            if any(versus.verdicts.get(name) in {"moderate", "strong"} for versus in self._versus)
+        ]
+        return tuple(sorted(found, key=lambda name: (-self.score(name), name)))
+
+    def score(self, name: str) -> float:
+        """Return the largest drift score of a column in any side, to sort by."""
+        return max((versus.scores.get(name, 0.0) for versus in self._versus), default=0.0)
 
     @cached_property
-    def _drifts(self) -> tuple[dict[str, Drift], ...]:
-        return tuple(_drifts(self.sides[0], other) for other in self.sides[1:])
+    def _versus(self) -> tuple[_Versus, ...]:
+        return tuple(_Versus(self.sides[0], other) for other in self.sides[1:])
+
+    def verdicts(self, side: int) -> dict[str, Verdict]:
+        """Return the verdict on every column that the first side or the given one (1 or 2) has."""
+        return self._versus[side - 1].verdicts
 
     def scores(self, side: int) -> dict[str, float]:
-        """Return the drift score of every column that the first or the given side has, to sort by."""
-        return {name: drift.score for name, drift in self._drifts[side - 1].items()}
+        """Return the drift scores of these columns, to sort by."""
+        return self._versus[side - 1].scores
 
-    def verdicts(self, side: int) -> dict[str, str]:
-        """Return the verdict on every column that the first or the given side has."""
-        return {name: drift.verdict for name, drift in self._drifts[side - 1].items()}
+    def type_changes(self, side: int) -> dict[str, tuple[str, str]]:
+        """Return the inferred types before and after, of the columns where they differ."""
+        return self._versus[side - 1].type_changes
 
     @cached_property
     def counts(self) -> tuple[DriftSummary | None, ...]:
         """How many columns of each side drifted from the first, and how; None for the first."""
-        return (None, *(summarize_drift(found.values()) for found in self._drifts))
+        return (
+            None,
+            *(count_verdicts(list(one.verdicts.values()), len(one.type_changes)) for one in self._versus),
+        )
 
 
 def compare(sides: Sequence[Profile | ProfileSummary], labels: Sequence[str] | None = None) -> Comparison:
@@ -150,12 +166,106 @@ def compare(sides: Sequence[Profile | ProfileSummary], labels: Sequence[str] | N
     return Comparison(tuple(side if isinstance(side, ProfileSummary) else summarize(side) for side in sides), named)
 
 
-def _drifts(baseline: ProfileSummary, other: ProfileSummary) -> dict[str, Drift]:
-    def compared(name: str) -> Drift:
+def compare_profiles(baseline: Profile | ProfileSummary, other: Profile | ProfileSummary) -> dict[str, Drift]:
+    """Compare all columns of two profiles, by name in sorted order; a damaged column is ``unknown``."""
+    comparison = compare([baseline, other])
+    return {name: drift for name in comparison.names if (drift := comparison.drift(name)[1])}
+
+
+def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
+    """Compare one column with the baseline's, as if the profiles had no others.
+
+    Parameters
+    ----------
+    baseline, other : Column or None
+        None where the profile lacks the column; one of them is there.
+    """
+    if other is None:
+        return _MISSING
+    if baseline is None:
+        return _NEW
+    first, second = summarize_column(baseline), summarize_column(replace(other, name=baseline.name))
+    drift = _Versus(first, second).drift(baseline.name)
+    assert drift is not None  # noqa: S101 - both have it
+    return drift
+
+
+_MISSING = Drift("missing", ABSENT, ("The column is in the baseline only.",))
+_NEW = Drift("new", ABSENT, ("The column is not in the baseline.",))
+_RANKS: dict[str, int] = {"none": 0, "unknown": 1, "moderate": 2, "strong": 3}
+
+
+class _Versus:
+    """One side against the first."""
+
+    def __init__(self, baseline: ProfileSummary, other: ProfileSummary) -> None:
+        before, after = baseline.places, other.places
+        self.problems = {**other.problems, **baseline.problems}
+        shared = [name for name in baseline.names if name in after and name not in self.problems]
+        self.drifts = Drifts(baseline, other, shared)
+        self.missing = frozenset(before) - frozenset(after)
+        self.new = frozenset(after) - frozenset(before)
+        # A column that holds nothing but a compound metric drifts as that metric's parts do.
+        self.parts: dict[str, list[str]] = {}
+        for name, parent in zip(baseline.names, baseline.parents, strict=True):
+            if parent is not None and name in self.drifts.places and parent in self.drifts.places:
+                self.parts.setdefault(parent, []).append(name)
+        self.parts = {
+            name: parts for name, parts in self.parts.items() if all(side.is_bare(name) for side in (baseline, other))
+        }
+
+    @cached_property
+    def verdicts(self) -> dict[str, Verdict]:
+        names = sorted({*self.drifts.places, *self.missing, *self.new, *self.problems})
+        return {name: self._verdict(name) for name in names}
+
+    @cached_property
+    def scores(self) -> dict[str, float]:
+        return {name: self._score(name) for name in self.verdicts}
+
+    @cached_property
+    def type_changes(self) -> dict[str, tuple[str, str]]:
+        found = ((name, self.drifts.type_change(name)) for name in self.drifts.places)
+        return {name: change for name, change in found if change is not None}
+
+    def _verdict(self, name: str) -> Verdict:
+        if name in self.missing:
+            return "missing"
+        if name in self.new:
+            return "new"
+        if name in self.problems:
+            return "unknown"
+        return self.drifts.verdict(self._leading(name))
+
+    def _score(self, name: str) -> float:
+        if name in self.missing or name in self.new:
+            return ABSENT
+        return 0.0 if name in self.problems else self.drifts.score(self._leading(name))
+
+    def _leading(self, name: str) -> str:
+        """The part that a column's verdict is of, or the column itself."""
+        parts = self.parts.get(name)
+        if not parts:
+            return name
+        return max(parts, key=lambda part: (_RANKS[self.drifts.verdict(part)], self.drifts.score(part)))
+
+    def drift(self, name: str) -> Drift | None:
+        if name in self.missing:
+            return _MISSING
+        if name in self.new:
+            return _NEW
+        if name in self.problems:
+            return Drift("unknown", 0.0, (str(ProfileError(self.problems[name], column=name)),))
+        if name not in self.drifts.places:
+            return None
+        leading = self._leading(name)
+        if leading == name:
+            return self._described(name)
+        drift = self._described(leading)
+        return Drift(drift.verdict, drift.score, tuple(f"{leading}: {text}" for text in drift.reasons))
+
+    def _described(self, name: str) -> Drift:
         try:
-            first = baseline.column(name) if name in baseline.places else None
-            return compare_columns(first, other.column(name) if name in other.places else None)
+            return self.drifts.describe(name)
         except ProfileError as error:
             return Drift("unknown", 0.0, (str(error),))
-
-    return {name: compared(name) for name in sorted({*baseline.names, *other.names})}

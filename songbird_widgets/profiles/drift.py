@@ -1,35 +1,90 @@
 """How far a column of one profile is from the same column of another, from their sketches alone.
 
-The first profile is the baseline. Every measure says how large a difference is, and none is a bare p-value:
-with enough rows any difference is significant, with sketches even none. `MEASURES` names each with its
-formula and source.
+The first profile is the baseline. A column drifted when a difference is both large and certain.
 
-The verdict goes by effect size. It is ``none``, ``moderate`` or ``strong`` when the larger of these reaches 1
-or 2 times its unit and stands out from the noise of sampling and sketching: the Jensen-Shannon distance of
-the values in units of 0.1, the Wasserstein distance in units of a quarter of the baseline's standard
-deviation, and the Jensen-Shannon distance of null against not null in units of 0.1. (For a shifted normal
-distribution the first two agree: a quarter of a standard deviation is a distance of 0.106.) Where the
-sketches hold too little to see even a strong drift, the verdict is ``unknown``: fewer than ten values, or
-mostly values that were seen so seldom that any two samples have few of them in common (identifiers, times).
+**Large.** Each difference has a size, in units of what counts as moderate; twice that is strong.
+
+- *values*: the Jensen-Shannon distance in units of 0.1, less what chance adds to it on average; of numbers on the
+  baseline's deciles, of text, booleans and codes (up to twelve different whole numbers) item by item. Numbers have a
+  distance: where they moved by less than 0.05 deviations on average the cells do not count, unless the same few codes
+  changed their shares. The Wasserstein distance counts in units of a quarter of the baseline's standard deviation.
+- *mean*, *spread*: exact in a profile. The mean in units of 0.2 standard deviations of the baseline (J. Cohen,
+  Statistical Power Analysis, 1988, calls that a small effect), the standard deviation in factors of 1.5. This is what
+  finds tails: sentinels, outliers, amounts in another currency.
+- *nulls*, *types*, *conditions*: four points of share are moderate, eight are strong. Infinite values count like nulls.
+  Whole numbers, fractions and booleans are one type.
+
+**Certain.** Each difference has a probability that chance makes it between two samples of one distribution. All tests
+condition on both samples taken together (E. Pitman, J. R. Stat. Soc. Suppl. 4, 1937), so that they hold for whatever
+distribution, with ties, with few rows and with unequal ones:
+
+- values: Wilcoxon's rank sum (Biometrics Bull. 1, 1945), A. Mood's squared ranks (Ann. Math. Stat. 25, 1954), and
+  Pearson's chi-squared on cells that hold equally many of both samples together (for items: on the items); a third of
+  the level each. The sketches' rank errors are taken off the differences before.
+- mean and spread: the exact variance of the difference under permutation. Where few values decide a mean, as in heavy
+  tails, its distribution is not normal; the exponent of the tail is then that of S. Bernstein's inequality (see
+  R. Bardenet and O.-A. Maillard, Bernoulli 21, 2015, for drawing without replacement), with the exact minimum and
+  maximum. Beside it counts how many values lie beyond all of the other profile (E. Gumbel and H. von Schelling, Ann.
+  Math. Stat. 21, 1950).
+- shares: the same inequality for shares.
+
+A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. Stat. 6, 1979) keeps the probability that
+chance makes *any* column of the comparison drift below 0.2 %.
+
+**Unknown** is a difference that would count and is not certain, and a column of which even a strong drift would not be
+certain: of too few values, of mostly values that were seen so seldom that any two samples have few in common
+(identifiers, times), or without any sketch. ``none`` is said of the rest.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from .errors import ProfileError
-from .evidence import Findings, compare_nulls, compare_ratios, compare_values
-from .statistics import inferred_type
+import numpy as np
+
+from .evidence import FAMILIES, Pairs, percent, too_few, weigh
+from .numerics import chi_squared_tail, kolmogorov_tail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from .container import Column, Profile
+    from numpy.typing import NDArray
+
+    from .evidence import Evidence
+    from .sketches import Floats, Ints, KllSketch
+    from .summary import ProfileSummary
 
 Verdict = Literal["none", "moderate", "strong", "unknown", "missing", "new"]
 
+LEVEL = 0.002
+"""How often chance alone may make any column of a comparison seem to drift."""
+
 _NUMERIC = frozenset({"integral", "fractional", "boolean"})
+_STRONG = 2.0
+ABSENT = 100.0
+
+
+@dataclass(frozen=True)
+class DriftTest:
+    """What was tested of a column, and what came out.
+
+    Attributes
+    ----------
+    kind : {"values", "mean", "spread", "nulls", "types", "conditions"}
+    effect : float
+        In units of the verdict's thresholds: 1 is moderate, 2 is strong.
+    p : float
+        Probability that chance makes such a difference between two samples of one distribution, at most.
+    significant : bool
+        Whether it is below what the comparison as a whole allows (S. Holm, Scand. J. Stat. 6, 1979).
+    """
+
+    kind: str
+    effect: float
+    p: float
+    significant: bool
 
 
 @dataclass(frozen=True)
@@ -59,11 +114,16 @@ class Drift:
         How much of a Wasserstein distance that would count sketches and chance explain.
     ks, ks_error, ks_p : float or None
         The distance as seen, the rank error of both sketches, and a p-value where that error is negligible.
-    chi2, chi2_p, cramers_v : float or None
-        The p-value only where both sketches counted everything.
-    null_delta, unique_delta, mean_shift : float or None
+    chi2, chi2_p, cramers_v, balanced_v : float or None
+        The p-value only where both sketches counted everything; `balanced_v` is Cramér's V of profiles of equal size.
+    covered : float or None
+        The share of the values that the cells of frequent items cover, of the profile where it is smaller.
+    null_delta, unique_delta, mean_shift, spread_ratio : float or None
+        The mean's shift in standard deviations of the baseline; the standard deviation as a multiple of its.
     new_values, vanished_values : tuple of str or None
         Known only where both sketches counted everything.
+    tests : tuple of DriftTest
+        What the verdict is made of.
     """
 
     verdict: Verdict
@@ -84,11 +144,15 @@ class Drift:
     chi2: float | None = None
     chi2_p: float | None = None
     cramers_v: float | None = None
+    balanced_v: float | None = None
+    covered: float | None = None
     null_delta: float | None = None
     unique_delta: float | None = None
     mean_shift: float | None = None
+    spread_ratio: float | None = None
     new_values: tuple[str, ...] | None = None
     vanished_values: tuple[str, ...] | None = None
+    tests: tuple[DriftTest, ...] = ()
 
     @property
     def ks_beyond_error(self) -> float | None:
@@ -99,58 +163,6 @@ class Drift:
     def drifted(self) -> bool:
         """Whether the values changed noticeably (a column that came or went is not counted here)."""
         return self.verdict in {"moderate", "strong"}
-
-
-def compare_columns(baseline: Column | None, other: Column | None, *, verdict_only: bool = False) -> Drift:
-    """Compare a column with the baseline's.
-
-    Parameters
-    ----------
-    baseline, other : Column or None
-        None where the profile lacks the column; one of them is there.
-    verdict_only : bool
-        Find verdict, score, reasons and change of type, and none of the measures that they do not need: for
-        sorting many columns, in half the time.
-    """
-    if other is None:
-        return Drift("missing", _ABSENT, ("The column is in the baseline only.",))
-    if baseline is None:
-        return Drift("new", _ABSENT, ("The column is not in the baseline.",))
-    found = Findings(verdict_only=verdict_only)
-    types = inferred_type(baseline.types._asdict()), inferred_type(other.types._asdict())
-    compare_nulls(baseline, other, found)
-    change = None
-    if types[0] != types[1] and "unknown" not in types:
-        change = types
-        text = f"The type changed from {types[0]} to {types[1]}."
-        if _NUMERIC.issuperset(types):
-            found.notes.append(text)  # whole numbers become fractions as soon as a null is among them
-        else:
-            found.effects.append((2.0, text))
-    if change is None or _NUMERIC.issuperset(change):
-        compare_values(baseline, other, types, found)
-    else:
-        found.notes.append("Values of different types are not compared.")
-    if not verdict_only:
-        compare_ratios(baseline, other, found)
-    return _judged(found, change)
-
-
-_ABSENT = 100.0
-
-
-def compare_profiles(baseline: Profile, other: Profile) -> dict[str, Drift]:
-    """Compare all columns of two profiles, by name in sorted order; a damaged column is ``unknown``."""
-    before, after = frozenset(baseline.column_names), frozenset(other.column_names)
-
-    def compared(name: str) -> Drift:
-        try:
-            first = baseline.column(name) if name in before else None
-            return compare_columns(first, other.column(name) if name in after else None)
-        except ProfileError as error:
-            return Drift("unknown", 0.0, (str(error),))
-
-    return {name: compared(name) for name in sorted(before | after)}
 
 
 @dataclass(frozen=True)
@@ -174,23 +186,243 @@ class DriftSummary:
 def summarize_drift(drifts: Iterable[Drift]) -> DriftSummary:
     """Count the verdicts of a comparison."""
     every = list(drifts)
-    count = {verdict: sum(drift.verdict == verdict for drift in every) for verdict in ("strong", "moderate")}
+    return count_verdicts([drift.verdict for drift in every], sum(drift.type_change is not None for drift in every))
+
+
+def count_verdicts(verdicts: Sequence[str], type_changed: int) -> DriftSummary:
+    """Count verdicts."""
     return DriftSummary(
-        columns=len(every),
-        strong=count["strong"],
-        moderate=count["moderate"],
-        unknown=sum(drift.verdict == "unknown" for drift in every),
-        missing=sum(drift.verdict == "missing" for drift in every),
-        new=sum(drift.verdict == "new" for drift in every),
-        type_changed=sum(drift.type_change is not None for drift in every),
+        columns=len(verdicts),
+        type_changed=type_changed,
+        **{name: verdicts.count(name) for name in ("strong", "moderate", "unknown", "missing", "new")},
     )
 
 
-def _judged(found: Findings, change: tuple[str, str] | None) -> Drift:
-    effects = sorted(found.effects, reverse=True)
-    score = effects[0][0] if effects else 0.0
-    verdict: Verdict = "strong" if score >= 2 else "moderate" if score >= 1 else "none"
-    reasons = [text for size, text in effects if size >= 1]
-    if verdict == "none" and found.blind:
-        verdict, score, reasons = "unknown", 0.0, found.blind
-    return Drift(verdict, score, tuple(reasons), tuple(found.notes), type_change=change, **found.measures)
+class Drifts:
+    """The drift of all columns that two profiles share; verdicts of all at once, measures of one when asked for.
+
+    Parameters
+    ----------
+    baseline, other : ProfileSummary
+    names : sequence of str
+        Columns that both have and that can be read.
+    """
+
+    def __init__(self, baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> None:
+        self.baseline = baseline
+        self.other = other
+        self.places = {name: place for place, name in enumerate(names)}
+        self.before: Ints = np.array([baseline.places[name] for name in names], np.int64)
+        self.after: Ints = np.array([other.places[name] for name in names], np.int64)
+        kinds = baseline.inferred_types, other.inferred_types
+        self.types = [
+            (kinds[0][row], kinds[1][place])
+            for row, place in zip(self.before.tolist(), self.after.tolist(), strict=True)
+        ]
+        self.evidence: Evidence = weigh(Pairs(baseline, other, self.before, self.after, self.types))
+        effects, chances = self.evidence.effects, self.evidence.chances
+        self.significant = rejected_by_holm(chances, LEVEL)
+        sure = np.where(self.significant & (effects >= 1), effects, 0)
+        self.scores: Floats = sure.max(axis=0, initial=0.0)
+        unsure = ((effects >= 1) & ~self.significant).any(axis=0)
+        self.unknown: NDArray[np.bool_] = (self.scores < 1) & (unsure | self.evidence.too_few | ~self.evidence.compared)
+        quiet = np.where(np.isnan(effects), 0, effects).max(axis=0, initial=0.0)
+        self.scores = np.where(self.scores >= 1, self.scores, np.where(self.unknown, 0.0, np.minimum(quiet, 1.0)))
+
+    def verdict(self, name: str) -> Verdict:
+        """Return the verdict on one column."""
+        place = self.places[name]
+        score = self.scores[place]
+        if self.unknown[place]:
+            return "unknown"
+        return "strong" if score >= _STRONG else "moderate" if score >= 1 else "none"
+
+    def score(self, name: str) -> float:
+        """Return the score of one column."""
+        return float(self.scores[self.places[name]])
+
+    def type_change(self, name: str) -> tuple[str, str] | None:
+        """Return the inferred types before and after, if they differ."""
+        types = self.types[self.places[name]]
+        return types if types[0] != types[1] and "unknown" not in types else None
+
+    def describe(self, name: str) -> Drift:
+        """Return all measures of one column, and why the verdict is what it is."""
+        place = self.places[name]
+        found = self.evidence
+        measures = {key: float(values[place]) for key, values in found.measures.items() if key in _SHOWN}
+        measures = {key: value for key, value in measures.items() if math.isfinite(value)}
+        notes: list[str] = []
+        first, second = self.baseline.kll(int(self.before[place])), self.other.kll(int(self.after[place]))
+        if "ks" in measures and first and second:
+            self._measure_more(first, second, measures, notes)
+        degrees = found.measures["chi2_degrees"][place]
+        if "chi2" in measures and np.isfinite(degrees):
+            measures["chi2_p"] = chi_squared_tail(measures["chi2"], int(degrees))
+        elif "chi2" in measures:
+            notes.append(
+                "No chi-squared p-value: too many values are too rare for it."
+                if place in found.items
+                else "No chi-squared p-value and no list of new values: rare values were dropped from the count."
+            )
+        verdict = self.verdict(name)
+        tests = self._tests(place)
+        change = self.type_change(name)
+        reasons = [
+            text
+            for test in sorted(tests, key=lambda test: -test.effect)
+            if test.effect >= 1 and (test.significant or verdict == "unknown")
+            for text in self._reasons(place, test, verdict, measures)
+        ]
+        if change is not None:
+            text = f"The type changed from {change[0]} to {change[1]}."
+            if _NUMERIC.issuperset(change):
+                notes.append(text)  # whole numbers become fractions as soon as a null is among them
+            else:
+                reasons.insert(0, text)
+                notes.append("Values of different types are not compared.")
+        if verdict == "unknown":
+            reasons = list(dict.fromkeys([*reasons, *self._why_unknown(place)]))
+        notes += self._small_changes(place, tests)
+        new, vanished = found.items.get(place, (None, None))
+        basis = found.basis[place]
+        return Drift(
+            verdict,
+            self.score(name),
+            tuple(dict.fromkeys(reasons)),
+            tuple(notes),
+            basis="items" if basis == "items" else "deciles" if basis else None,
+            type_change=change,
+            new_values=new,
+            vanished_values=vanished,
+            tests=tuple(tests),
+            **measures,
+        )
+
+    def _tests(self, place: int) -> list[DriftTest]:
+        effects, chances = self.evidence.effects[:, place].tolist(), self.evidence.chances[:, place].tolist()
+        sure = self.significant[:, place].tolist()
+        return [
+            DriftTest(kind, effect, chance, significant)
+            for kind, effect, chance, significant in zip(FAMILIES, effects, chances, sure, strict=True)
+            if not math.isnan(effect) and not math.isnan(chance)
+        ]
+
+    def _measure_more(self, first: KllSketch, second: KllSketch, measures: dict[str, float], notes: list[str]) -> None:
+        """Measure what the verdict does not need, from the whole sketches."""
+        error = measures["ks_error"]
+        pairs = first.n * second.n / (first.n + second.n)
+        if error < _NEGLIGIBLE_ERROR * _CRITICAL_KS / math.sqrt(pairs):
+            measures["ks_p"] = kolmogorov_tail(measures["ks"], pairs)
+        elif measures["ks"] <= error:
+            notes.append("The Kolmogorov-Smirnov distance is within the sketches' error.")
+        else:
+            notes.append("No Kolmogorov-Smirnov p-value: for so many values the sketches are not exact enough.")
+        low, high = min(first.min, second.min), max(first.max, second.max)
+        if math.isfinite(low) and math.isfinite(high):
+            measures["hellinger"] = hellinger(first, second, low, high)
+            if "wasserstein" not in measures:
+                notes.append("The Wasserstein distance needs a baseline with a spread.")
+        else:
+            notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
+
+    def _reasons(self, place: int, test: DriftTest, verdict: Verdict, measures: dict[str, float]) -> list[str]:
+        """Say what was found, in a sentence or two."""
+        found = []
+        if test.kind == "values":
+            distance, moved = measures.get("js_distance", 0.0), measures.get("wasserstein", 0.0)
+            if verdict == "unknown" or distance >= _SAID_DISTANCE:
+                found.append(f"The distributions are {distance:.2g} apart (Jensen-Shannon).")
+            if moved >= _SAID_MOVE:
+                found.append(f"Values moved by {moved:.2g} sd on average.")
+        elif test.kind in {"mean", "spread"}:
+            found.append(self._moment(place, test.kind))
+        elif test.kind == "nulls" and (place, "nulls") not in self.evidence.texts:
+            before, after = (
+                summary.counts[rows[place], 1] / max(summary.counts[rows[place], 0], 1)
+                for summary, rows in ((self.baseline, self.before), (self.other, self.after))
+            )
+            found.append(f"Nulls went from {percent(min(before, 1))} to {percent(min(after, 1))}.")
+        else:
+            found.append(self.evidence.texts[place, test.kind])
+        if verdict == "unknown" and found:
+            found[-1] = f"{found[-1][:-1]}, but {self._excuse(place)}."
+        return found
+
+    def _moment(self, place: int, kind: str) -> str:
+        row, other = self.before[place], self.after[place]
+        if kind == "mean":
+            before, after = self.baseline.moments[row, 0], self.other.moments[other, 0]
+            shift = self.evidence.measures["mean_shift"][place]
+            size = f" ({abs(shift):.2g} sd)" if math.isfinite(shift) else ""
+            return f"The mean moved from {before:.4g} to {after:.4g}{size}."
+        before, after = (
+            math.sqrt(summary.moments[rows, 1] / max(summary.kll_n[rows] - 1, 1))
+            for summary, rows in ((self.baseline, row), (self.other, other))
+        )
+        return f"The standard deviation went from {before:.3g} to {after:.3g}."
+
+    def _excuse(self, place: int) -> str:
+        few = int(self.evidence.sizes[place].min()) if self.evidence.sizes[place].any() else 0
+        if few < _MANY:
+            return "with so few values that may be chance"
+        return "a few extreme values or chance may have made that"
+
+    def _why_unknown(self, place: int) -> list[str]:
+        found = self.evidence
+        if (place, "blind") in found.texts:
+            return [found.texts[place, "blind"]]
+        if found.compared[place]:
+            return [too_few(*found.sizes[place].tolist())] if found.too_few[place] else []
+        counts = self.baseline.counts[self.before[place]], self.other.counts[self.after[place]]
+        counted = self.baseline.counted[self.before[place]], self.other.counted[self.after[place]]
+        for rows, known, which in zip(counts, counted, ("the baseline", "the other profile"), strict=True):
+            if known and not rows[0]:
+                return ["There are no rows to compare."]
+            if known and rows[1] >= rows[0]:
+                return [f"In {which} every value is null."]
+        return ["The profiles hold no sketch of these values (whylogs keeps none for this type)."]
+
+    def _small_changes(self, place: int, tests: Sequence[DriftTest]) -> list[str]:
+        """What certainly changed, by too little to count."""
+        return [
+            text
+            for test in tests
+            if test.significant and _SMALL <= test.effect < 1 and test.kind in {"nulls", "types", "conditions"}
+            for text in self._reasons(place, test, "none", {})
+        ]
+
+
+_SHOWN = frozenset(Drift.__dataclass_fields__)
+_SAID_DISTANCE, _SAID_MOVE = 0.1, 0.25
+_SMALL = 0.1
+_MANY = 200
+# The Kolmogorov-Smirnov test's p-value means nothing once the sketches' error is near the critical distance.
+_NEGLIGIBLE_ERROR = 0.2
+_CRITICAL_KS = 1.358  # for a level of 5 %
+
+
+def rejected_by_holm(chances: Floats, level: float) -> NDArray[np.bool_]:
+    """Which of many tests are significant together: the smallest at level/m, the next at level/(m - 1), ….
+
+    S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Stat. 6 (1979): the probability that any
+    true hypothesis is rejected stays below the level, however the tests depend on each other. NaN is no test.
+    """
+    flat = chances.ravel()
+    order = flat.argsort()  # NaN last
+    order = order[: np.count_nonzero(~np.isnan(flat))]
+    passed = flat[order] <= level / np.arange(len(order), 0, -1)
+    count = int(passed.argmin()) if not passed.all() else len(order)
+    rejected = np.zeros(len(flat), np.bool_)
+    rejected[order[:count]] = True
+    return rejected.reshape(chances.shape)
+
+
+def hellinger(first: KllSketch, second: KllSketch, low: float, high: float) -> float:
+    """Hellinger distance on equal bins over the exact range, as whylogs makes them: one for four values, 2 to 30."""
+    bins = min(30, max(2, math.ceil((first.n + second.n) / 4)))
+    high += abs(high) * 1e-7 if high else 1e-7  # whylogs' bins are open to the right
+    steps = np.arange(1, bins) / bins
+    edges = low * (1 - steps) + high * steps  # high - low may be too large for a double
+    p, q = first.pmf(edges), second.pmf(edges)
+    return math.sqrt(max(0.0, 1 - float(np.sqrt(p * q).sum())))

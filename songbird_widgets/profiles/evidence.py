@@ -1,321 +1,779 @@
-"""What two columns' sketches say about their difference: the measures that `drift` judges by.
+"""What two summaries say about the difference of their columns: measures, sizes of effects, and how sure they are.
 
-Every function adds to `Findings`: measures by name, effects in units of the verdict's thresholds, notes on
-what could not be measured, and why a drift, if there is one, would not be seen.
+Everything is computed for all columns at once. An effect is a size in units of the verdict's thresholds; beside it
+stands the probability that chance alone makes such a difference between two samples of one distribution. The tests
+condition on both samples taken together (permutation), so that they hold whatever the distribution; `drift` says
+which they are and where they are from.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .numerics import chi_squared_quantile, chi_squared_tail, kolmogorov_tail
-from .statistics import is_discrete
+from .numerics import chi_squared_quantiles, chi_squared_tails, normal_tails
 
 if TYPE_CHECKING:
-    from .container import Column
-    from .sketches import Floats, FrequentItemsSketch, KllSketch
+    from collections.abc import Iterator, Sequence
 
-_JS_UNIT = 0.1
-_WASSERSTEIN_UNIT = 0.25
+    from numpy.typing import NDArray
+
+    from .sketches import Floats, Ints
+    from .summary import ProfileSummary
+
+JS_UNIT = 0.1
+WASSERSTEIN_UNIT = 0.25
+MEAN_UNIT = 0.2
+SPREAD_UNIT = math.log(1.5)
+SHARE_UNIT = 0.04
+MAX_EFFECT = 10.0
+
+FEWEST = 10
+"""Values below which nothing is said."""
+
+MAX_CODES = 12
+"""Distinct numbers up to which a column may hold codes, which have no distance."""
+
+_DECILES = np.arange(1, 10) / 10
+_ATOM = 0.05  # a number that fills this much is a cell of its own
 _PSI_FLOOR = 1e-4
 _CONFIDENCE = 0.99
-# Counts of frequent items are exact to within the offset; an item is a cell when it is this many times above
-# it.
+# Counts of frequent items are exact to within the offset; an item is a cell when it is this many times above it.
 _CLEAR_OF_OFFSET = 5
-# Below so many values, or so few expected of one value, what chance does is not what the formulas for many say
-# (W. Cochran, Biometrics 10, 1954).
-_FEWEST = 10
-_FEWEST_OF_ONE = 5
-# The Kolmogorov-Smirnov test's p-value means nothing once the sketches' error is near the critical distance.
-_NEGLIGIBLE_ERROR = 0.2
-_CRITICAL_KS = 1.358  # for a level of 5 %
+# Below so few expected of one value, what chance does is not what the formulas for many say (W. Cochran, Biometrics 10,
+# 1954).
+FEWEST_OF_ONE = 5
 _JENSEN_SHANNON_CURVATURE = 8 * math.log(2)
+_CELLS = 10
+_CHUNK = 48  # rows that are compared at once: few enough for the processor's cache
+_HAIR = 1e-9  # by how much a number may differ, relative to its size, and be the same
+_NEAR = 0.05  # numbers that moved less, in deviations on average, are where they were
+
+FAMILIES = ("values", "mean", "spread", "nulls", "types", "conditions")
+"""What is tested of a column."""
 
 
 @dataclass
-class Findings:
-    """What the parts of a comparison find, to become one `Drift`."""
+class Evidence:
+    """What is known about pairs of columns; every array has an element for each.
 
-    verdict_only: bool = False  # leave out what neither counts as an effect nor hides one
-    measures: dict[str, Any] = field(default_factory=dict)  # by the names of Drift's fields
-    effects: list[tuple[float, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    blind: list[str] = field(default_factory=list)  # why a drift, if there is one, would not be seen
+    Attributes
+    ----------
+    measures : dict of str to ndarray of float
+        By the names of `Drift`'s fields; NaN where the sketches do not say.
+    effects, chances : ndarray of float, shape (families, pairs)
+        Size of each effect in units of its threshold, and the probability that chance makes such a difference; NaN
+        where it was not measured.
+    too_few : ndarray of bool
+        Whether even a strong drift of the values might be chance.
+    compared : ndarray of bool
+        Whether the values could be compared at all.
+    basis : list of (str or None)
+    texts : dict of (int, str) to str
+        Words that need more than numbers, by pair and what they are about.
+    """
+
+    measures: dict[str, Floats]
+    effects: Floats
+    chances: Floats
+    too_few: NDArray[np.bool_]
+    compared: NDArray[np.bool_]
+    basis: list[str | None]
+    sizes: Ints
+    texts: dict[tuple[int, str], str] = field(default_factory=dict)
+    items: dict[int, tuple[tuple[str, ...] | None, tuple[str, ...] | None]] = field(default_factory=dict)
+
+    def note(self, family: str, rows: Any, effects: Any, chances: Any) -> None:
+        """Keep what was found of a family."""
+        place = FAMILIES.index(family)
+        self.effects[place, rows] = effects
+        self.chances[place, rows] = chances
 
 
-# --- nulls, ratios
+@dataclass(frozen=True)
+class Pairs:
+    """Columns of two summaries, a pair an element.
+
+    Attributes
+    ----------
+    first, second : ProfileSummary
+        The baseline and the other.
+    before, after : ndarray of int64
+        Rows of the columns in each.
+    types : sequence of (str, str)
+        Their inferred types.
+    """
+
+    first: ProfileSummary
+    second: ProfileSummary
+    before: Ints
+    after: Ints
+    types: Sequence[tuple[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.before)
+
+    def of(self, array: str) -> tuple[Any, Any]:
+        """Take an array of the summaries, by pair."""
+        return getattr(self.first, array)[self.before], getattr(self.second, array)[self.after]
+
+    @cached_property
+    def numbers(self) -> tuple[Floats, Floats]:
+        """How many numbers each distribution holds."""
+        n, m = self.of("kll_n")
+        return n.astype(np.float64), m.astype(np.float64)
+
+    @cached_property
+    def error(self) -> Floats:
+        """The rank errors of both sketches together."""
+        first, second = self.of("kll_error")
+        both: Floats = first + second
+        return both
 
 
-def compare_nulls(baseline: Column, other: Column, found: Findings) -> None:
-    """Compare how many rows are null."""
-    rows, others = baseline.counts.n, other.counts.n
-    if not rows or not others:
-        found.blind.append("There are no rows to compare.")
+MEASURED = (
+    "js_distance",
+    "js_noise",
+    "psi",
+    "wasserstein",
+    "wasserstein_noise",
+    "ks",
+    "ks_error",
+    "chi2",
+    "chi2_degrees",
+    "cramers_v",
+    "balanced_v",
+    "covered",
+    "null_delta",
+    "unique_delta",
+    "mean_shift",
+    "spread_ratio",
+)
+
+_TEXT_LIKE = frozenset({"string", "object", "tensor"})
+
+
+def weigh(pairs: Pairs) -> Evidence:
+    """Compare columns of two summaries."""
+    many = len(pairs)
+    found = Evidence(
+        measures={name: np.full(many, np.nan) for name in MEASURED},
+        effects=np.full((len(FAMILIES), many), np.nan),
+        chances=np.full((len(FAMILIES), many), np.nan),
+        too_few=np.zeros(many, np.bool_),
+        compared=np.zeros(many, np.bool_),
+        basis=[None] * many,
+        sizes=np.zeros((many, 2), np.int64),
+    )
+    with np.errstate(all="ignore"):
+        _weigh_rows(pairs, found)
+        _weigh_types(pairs, found)
+        _weigh_conditions(pairs, found)
+        _weigh_distinct(pairs, found)
+        numbers = (pairs.numbers[0] > 0) & (pairs.numbers[1] > 0)
+        numbers &= np.array([_TEXT_LIKE.isdisjoint(pair) for pair in pairs.types], np.bool_)
+        _weigh_moments(pairs, numbers, found)
+        _weigh_numbers(pairs, np.flatnonzero(numbers), found)
+        _weigh_items(pairs, numbers, found)
+    found.chances[0, found.compared & (found.sizes.min(axis=1, initial=FEWEST) < FEWEST)] = 1.0
+    return found
+
+
+# --- shares of rows
+
+
+def share_chances(first: Any, of_first: Any, second: Any, of_second: Any) -> Any:
+    """Probability that two samples of one population differ so much in a share, at most.
+
+    Parameters
+    ----------
+    first, second : array_like of int
+        How many are such, in each sample.
+    of_first, of_second : array_like of int
+        The samples' sizes.
+    """
+    a, n, b, m = (np.asarray(one, np.float64) for one in (first, of_first, second, of_second))
+    pooled = (a + b) / (n + m)
+    spread = np.sqrt(pooled * (1 - pooled))
+    return _chances(np.abs(b / m - a / n), spread, np.maximum(pooled, 1 - pooled), n, m)
+
+
+def _chances(distance: Any, spread: Any, farthest: Any, n: Any, m: Any) -> Any:
+    """Probability that means of two samples, drawn from what both hold together, are so far apart.
+
+    The deviation of that difference is exact: ``spread * sqrt((1/n + 1/m) * N / (N - 1))``. Its tail is a normal one
+    while no single value weighs much; where one does, S. Bernstein's inequality says how much heavier it can be: the
+    exponent shrinks by ``1 + z * farthest / (3 * smaller * deviation)``.
+    """
+    total = n + m
+    deviation = spread * np.sqrt((1 / n + 1 / m) * total / np.maximum(total - 1, 1))
+    z = distance / deviation
+    heavier = 1 + z * farthest / (3 * np.minimum(n, m) * deviation)
+    chances = 2 * normal_tails(z / np.sqrt(heavier))
+    return np.where(distance == 0, 1.0, np.where(deviation > 0, np.minimum(chances, 1.0), 1.0))
+
+
+def _weigh_rows(pairs: Pairs, found: Evidence) -> None:
+    """Compare how many rows are null, and how many infinite."""
+    rows, others = pairs.of("counts")
+    counted = np.logical_and(*pairs.of("counted")) & (rows[:, 0] > 0) & (others[:, 0] > 0)
+    for column in (1, 3):  # null, infinite
+        # Hostile or odd files may count more nulls than rows.
+        a, b = np.minimum(rows[:, column], rows[:, 0]), np.minimum(others[:, column], others[:, 0])
+        change = b / others[:, 0] - a / rows[:, 0]
+        if column == 1:
+            found.measures["null_delta"][counted] = change[counted]
+        chances = share_chances(a, rows[:, 0], b, others[:, 0])
+        enough = counted & (np.minimum(rows[:, 0], others[:, 0]) >= FEWEST)
+        effects = np.minimum(np.abs(change) / SHARE_UNIT, MAX_EFFECT)
+        if column == 1:
+            found.note("nulls", enough, effects[enough], chances[enough])
+        else:
+            more = enough & (effects > np.nan_to_num(found.effects[3])) & (change != 0)
+            found.note("nulls", more, effects[more], chances[more])
+            found.texts |= {
+                (place, "nulls"): f"Infinite values went from {percent(x)} to {percent(y)}."
+                for place, x, y in _shares(more, a / rows[:, 0], b / others[:, 0])
+            }
+
+
+def _shares(rows: NDArray[np.bool_], *arrays: Floats) -> Iterator[tuple[Any, ...]]:
+    places = np.flatnonzero(rows)
+    yield from zip(places.tolist(), *(array[places].tolist() for array in arrays), strict=True)
+
+
+_GROUPS = ((0, 1, 2), (3,), (4,), (5,))
+GROUP_NAMES = ("numbers", "text", "objects", "tensors")
+
+
+def _weigh_types(pairs: Pairs, found: Evidence) -> None:
+    """Compare the shares of types.
+
+    Numbers and booleans are one: whole numbers become fractions as soon as a value is missing.
+    """
+    rows, others = pairs.of("types")
+    n, m = rows.sum(axis=1, dtype=np.float64), others.sum(axis=1, dtype=np.float64)
+    typed = np.logical_and(*pairs.of("typed")) & (np.minimum(n, m) >= FEWEST)
+    best = np.zeros(len(pairs))
+    for group, name in zip(_GROUPS, GROUP_NAMES, strict=True):
+        a, b = rows[:, group].sum(axis=1, dtype=np.float64), others[:, group].sum(axis=1, dtype=np.float64)
+        effects = np.minimum(np.abs(b / m - a / n) / SHARE_UNIT, MAX_EFFECT)
+        more = typed & (effects > best)
+        best[more] = effects[more]
+        found.note("types", more, effects[more], share_chances(a, n, b, m)[more])
+        found.texts |= {
+            (place, "types"): f"The share of {name} went from {percent(x)} to {percent(y)}."
+            for place, x, y in _shares(more, a / n, b / m)
+        }
+
+
+def _weigh_conditions(pairs: Pairs, found: Evidence) -> None:
+    """Compare how many rows met each condition."""
+    first, second = pairs.first, pairs.second
+    if not first.conditions or not second.conditions:
         return
-    # Hostile or odd files may count more nulls than rows.
-    before, after = min(1.0, baseline.counts.null / rows), min(1.0, other.counts.null / others)
-    found.measures["null_delta"] = after - before
-    if before == after or min(rows, others) < _FEWEST:
-        return
-    p, q = np.array([before, 1 - before]), np.array([after, 1 - after])
-    distance, noise = _jensen_shannon(p, q, rows, others, 0)
-    if distance > noise:
-        found.effects.append((distance / _JS_UNIT, f"Nulls went from {_percent(before)} to {_percent(after)}."))
-
-
-def compare_ratios(baseline: Column, other: Column, found: Findings) -> None:
-    """Compare the share of distinct values, and the mean in the baseline's standard deviations."""
-    if baseline.cardinality and other.cardinality and baseline.counts.n and other.counts.n:
-        found.measures["unique_delta"] = (
-            other.cardinality.estimate / other.counts.n - baseline.cardinality.estimate / baseline.counts.n
+    for place, (row, other) in enumerate(zip(pairs.before.tolist(), pairs.after.tolist(), strict=True)):
+        met, others = first.conditions.get(first.names[row]), second.conditions.get(second.names[other])
+        if not met or not others:
+            continue
+        n, m = met.get("total", 0), others.get("total", 0)
+        names = sorted((met.keys() & others.keys()) - {"total"})
+        if not names or min(n, m) < FEWEST:
+            continue
+        a, b = (np.minimum([row[name] for name in names], size) for row, size in ((met, n), (others, m)))
+        effects = np.minimum(np.abs(b / m - a / n) / SHARE_UNIT, MAX_EFFECT)
+        worst = int(effects.argmax())
+        chance = min(1.0, len(names) * float(share_chances(a[worst], n, b[worst], m)))
+        found.note("conditions", place, effects[worst], chance)
+        found.texts[place, "conditions"] = (
+            f"Rows that meet “{_short(names[worst])}” went from {percent(a[worst] / n)} to {percent(b[worst] / m)}."
         )
-    spread = baseline.stddev
-    if baseline.mean is None or other.mean is None or spread is None or not _has_numbers(baseline, other):
+
+
+def _weigh_distinct(pairs: Pairs, found: Evidence) -> None:
+    rows, others = (counts[:, 0] for counts in pairs.of("counts"))
+    distinct, other_distinct = (figures[:, 0] for figures in pairs.of("distinct"))
+    ratios = other_distinct / others - distinct / rows
+    found.measures["unique_delta"] = np.where((rows > 0) & (others > 0), ratios, np.nan)
+
+
+# --- numbers: what is exact
+
+
+def _weigh_moments(pairs: Pairs, numbers: NDArray[np.bool_], found: Evidence) -> None:
+    """Compare means and spreads, which are exact, and how many values lie beyond the other's range."""
+    n, m = pairs.numbers
+    (mean, squares), (other, others) = (moments.T for moments in pairs.of("moments"))
+    ends, other_ends = pairs.of("kll_ends")
+    low, high = np.minimum(ends[:, 0], other_ends[:, 0]), np.maximum(ends[:, 1], other_ends[:, 1])
+    known = numbers & np.logical_and(*pairs.of("has_moments"))
+    known &= np.isfinite(low) & np.isfinite(high) & (np.minimum(n, m) >= 2)
+    for one in (mean, other, squares, others):
+        known &= np.isfinite(one)
+    shift = other - mean
+    sd, other_sd = np.sqrt(squares / (n - 1)), np.sqrt(others / (m - 1))
+    constant, other_constant = ends[:, 0] == ends[:, 1], other_ends[:, 0] == other_ends[:, 1]
+    same = np.abs(shift) <= _HAIR * np.maximum(np.abs(low), np.abs(high))
+    found.measures["mean_shift"] = np.where(known & (sd > 0), shift / sd, np.nan)
+    found.measures["spread_ratio"] = np.where(known & (sd > 0), other_sd / sd, np.nan)
+    effects = np.where(constant & ~same, MAX_EFFECT, np.abs(shift) / np.where(sd > 0, sd, np.inf) / MEAN_UNIT)
+    effects = np.where(same, 0.0, np.minimum(effects, MAX_EFFECT))
+    # Both together: what a permutation draws from.
+    total = n + m
+    center = (mean * n + other * m) / total
+    variance = (squares + others + shift * shift * n * m / total) / total
+    farthest = np.maximum(high - center, center - low)
+    beyond = _chances_of_range(pairs)
+    chances = np.minimum(1.0, 2 * np.fmin(_chances(np.abs(shift), np.sqrt(variance), farthest, n, m), beyond))
+    usable = known & (np.minimum(n, m) >= FEWEST) & (variance > 0)
+    boolean = np.array(["boolean" in pair for pair in pairs.types], np.bool_)
+    rows = usable & ~boolean
+    found.note("mean", rows, effects[rows], chances[rows])
+    spreads = np.abs(np.log(other_sd / sd)) / SPREAD_UNIT
+    spreads = np.where(
+        constant & other_constant, 0.0, np.where(np.isnan(spreads), 0.0, np.minimum(spreads, MAX_EFFECT))
+    )
+    # Squared distances from the common mean: their own spread is at most that of values at both ends.
+    apart = np.abs(others / m + (other - center) ** 2 - squares / n - (mean - center) ** 2)
+    most = farthest**2
+    own = np.sqrt(np.maximum(variance * (most - variance), 0))
+    chances = np.minimum(1.0, 2 * np.fmin(_chances(apart, own, most - variance, n, m), beyond))
+    rows &= np.isfinite(most)
+    found.note("spread", rows, spreads[rows], chances[rows])
+
+
+def _chances_of_range(pairs: Pairs) -> Floats:
+    """Probability that so many values of one sample lie beyond all of the other.
+
+    Each of the `j` largest values of both together is of the larger sample with the same chance, so that all of them
+    are with ``(m / (n + m)) ** j`` at most (E. Gumbel and H. von Schelling, Ann. Math. Stat. 21, 1950). The sketch's
+    error is taken off the count.
+    """
+    logs = np.zeros(len(pairs))
+    n, m = pairs.numbers
+    first, second = pairs.of("kll_ends")
+    places = np.flatnonzero((n > 0) & (m > 0))
+    sides = (
+        (pairs.first, pairs.before, n, first, m, second),
+        (pairs.second, pairs.after, m, second, n, first),
+    )
+    for summary, rows, size, own, other_size, ends in sides:
+        # Nobody lies beyond unless the end does.
+        outside = (own[:, 1] > ends[:, 1]) | (own[:, 0] < ends[:, 0])
+        for place in places[outside[places]].tolist():
+            begin, end = summary.grid_offsets[rows[place] : rows[place] + 2].tolist()
+            points, shares = summary.grid[begin:end], summary.grid_cdf[begin:end]
+            above = points.searchsorted(ends[place, 1], side="right")
+            below = points.searchsorted(ends[place, 0], side="left")
+            most = max(1 - shares[above - 1] if above else 1.0, shares[below - 1] if below else 0.0)
+            many = max((most - summary.kll_error[rows[place]]) * size[place], 1.0)
+            logs[place] = min(logs[place], many * math.log(size[place] / (size[place] + other_size[place])))
+    chances: Floats = np.minimum(1.0, 4 * np.exp(logs))
+    return chances
+
+
+# --- numbers: their distributions
+
+
+def _weigh_numbers(pairs: Pairs, places: Ints, found: Evidence) -> None:
+    """Compare distributions."""
+    if not len(places):
         return
-    if spread > 0 and math.isfinite(shift := (other.mean - baseline.mean) / spread):
-        found.measures["mean_shift"] = shift
+    found.compared[places] = True
+    n, m = pairs.numbers
+    found.sizes[places, 0], found.sizes[places, 1] = n[places], m[places]
+    widths = np.diff(pairs.first.grid_offsets)[pairs.before] + np.diff(pairs.second.grid_offsets)[pairs.after]
+    ordered = places[widths[places].argsort(kind="stable")]
+    for start in range(0, len(ordered), _CHUNK):
+        chunk = ordered[start : start + _CHUNK]
+        merged = _Merged.of(*_padded(pairs.first, pairs.before[chunk]), *_padded(pairs.second, pairs.after[chunk]))
+        _weigh_merged(merged, _Sizes(n[chunk], m[chunk], pairs.error[chunk]), chunk, found)
+    _weigh_deciles(pairs, places, found)
+    for place in places.tolist():
+        found.basis[place] = "deciles"
+    _conclude_numbers(pairs, places, found)
 
 
-def _percent(share: float) -> str:
-    """Write a share so that what is neither nothing nor all does not look so."""
-    percent = share * 100
-    if 0 < percent < 0.01:
-        return "less than 0.01 %"
-    if 99.99 < percent < 100:
-        return "more than 99.99 %"
-    return f"{percent:.3g} %"
+@dataclass(frozen=True)
+class _Sizes:
+    """How many values two samples hold, and by how much a share in them may be wrong; an element a pair."""
+
+    n: Floats
+    m: Floats
+    error: Floats
+
+    @property
+    def smaller(self) -> Floats:
+        return np.minimum(self.n, self.m)
+
+    @property
+    def scale(self) -> Floats:
+        return 1 / self.n + 1 / self.m
 
 
-# --- values
+def _padded(summary: ProfileSummary, rows: Ints) -> tuple[Floats, Floats]:
+    """Take distributions as a matrix, a row each: points, and the mass at each; ends repeat, without mass."""
+    starts, ends = summary.grid_offsets[rows], summary.grid_offsets[rows + 1]
+    places = np.minimum(starts[:, None] + np.arange((ends - starts).max()), ends[:, None] - 1)
+    return summary.grid[places], np.diff(summary.grid_cdf[places], axis=1, prepend=0.0)
 
 
-def _has_numbers(baseline: Column, other: Column) -> bool:
-    return bool(baseline.kll and other.kll and baseline.kll.n and other.kll.n)
+@dataclass
+class _Merged:
+    """Two distributions at all points of both, a row a pair: cumulative shares before and after each distinct point."""
+
+    points: Floats
+    first: Floats
+    second: Floats
+    first_mass: Floats
+    second_mass: Floats
+
+    @classmethod
+    def of(cls, points: Floats, masses: Floats, others: Floats, other_masses: Floats) -> _Merged:
+        every = np.concatenate([points, others], axis=1)
+        order = every.argsort(axis=1, kind="stable")  # of two sorted runs: no more than a merger
+        every = np.take_along_axis(every, order, axis=1)
+        signed = np.take_along_axis(np.concatenate([masses, -other_masses], axis=1), order, axis=1)
+        first = np.maximum(signed, 0).cumsum(axis=1)
+        second = first - signed.cumsum(axis=1)
+        # The cumulative functions are what they are only after the last of equal points.
+        last = np.empty(every.shape, np.bool_)
+        last[:, -1] = True
+        np.not_equal(every[:, 1:], every[:, :-1], out=last[:, :-1])
+        if not last.all():
+            first = np.maximum.accumulate(np.where(last, first, 0), axis=1)
+            second = np.maximum.accumulate(np.where(last, second, 0), axis=1)
+        return cls(every, first, second, np.diff(first, axis=1, prepend=0.0), np.diff(second, axis=1, prepend=0.0))
 
 
-def compare_values(baseline: Column, other: Column, types: tuple[str, str], found: Findings) -> None:
-    """Compare the values, by their distribution or, where there are few different ones, one by one."""
-    items, others = baseline.frequent_items, other.frequent_items
-    numbers = _has_numbers(baseline, other) and "string" not in types
-    by_items = False
-    if items is not None and others is not None and items.total and others.total:
-        # Numbers whose rare values were dropped are better told apart by their distribution.
-        counted = not numbers or (items.lossless and others.lossless)
-        by_items = counted and is_discrete(baseline, types[0]) and is_discrete(other, types[1])
-        if by_items:
-            _compare_items(items, others, found)
-    if numbers and baseline.kll and other.kll:
-        _compare_numbers(baseline.kll, other.kll, baseline.stddev, found, use_cells=not by_items)
-    elif not by_items:
-        found.blind.append(_why_blind(baseline, other))
+def _weigh_merged(merged: _Merged, sizes: _Sizes, rows: Ints, found: Evidence) -> None:
+    measures = found.measures
+    n, m, error = sizes.n, sizes.m, sizes.error
+    gaps = np.abs(merged.first - merged.second)
+    measures["ks"][rows] = gaps.max(axis=1)
+    measures["ks_error"][rows] = error
+    widths = np.diff(merged.points, axis=1)
+    moved = np.einsum("ij,ij->i", gaps[:, :-1], widths)
+    measures["wasserstein"][rows] = moved  # of the values; `_conclude_numbers` puts it in deviations
+    total = n + m
+    joint = (merged.first * n[:, None] + merged.second * m[:, None]) / total[:, None]
+    scale = np.sqrt(sizes.scale)
+    deviation = np.einsum("ij,ij->i", np.sqrt(np.maximum(joint * (1 - joint), 0))[:, :-1], widths)
+    span = merged.points[:, -1] - merged.points[:, 0]
+    measures["wasserstein_noise"][rows] = error * span + 3 * scale * deviation
+    measures.setdefault("chance_move", np.zeros(len(found.basis)))[rows] = scale * deviation
+    masses = np.diff(joint, axis=1, prepend=0.0)
+    middle = joint - masses / 2
+    differences = merged.first_mass - merged.second_mass
+    chances = [
+        _chances_of_scores(middle - 0.5, masses, differences, sizes),
+        _chances_of_scores((middle - 0.5) ** 2, masses, differences, sizes),
+        _chances_of_cells(middle, merged, sizes),
+    ]
+    shared = np.minimum(merged.first_mass, merged.second_mass) > 0
+    measures.setdefault("shared", np.zeros(len(found.basis)))[rows] = np.minimum(
+        np.where(shared, merged.first_mass, 0).sum(axis=1), np.where(shared, merged.second_mass, 0).sum(axis=1)
+    )
+    found.chances[0, rows] = np.minimum(1.0, len(chances) * np.fmin.reduce(chances))
 
 
-def _why_blind(baseline: Column, other: Column) -> str:
-    for column, which in ((baseline, "the baseline"), (other, "the other profile")):
-        if column.counts.n and column.counts.null >= column.counts.n:
-            return f"In {which} every value is null."
-    return "The profiles hold no sketch of these values (whylogs keeps none for this type)."
+def _chances_of_scores(scores: Floats, masses: Floats, differences: Floats, sizes: _Sizes) -> Floats:
+    """Test scores of ranks: their mean in one sample against that in the other."""
+    scores = scores - np.einsum("ij,ij->i", scores, masses)[:, None]
+    spread = np.sqrt(np.einsum("ij,ij->i", scores * scores, masses))
+    farthest = np.abs(scores).max(axis=1, where=masses > 0, initial=0)
+    # A rank that is off by the sketches' error changes the mean score by no more than that.
+    distance = np.maximum(np.abs(np.einsum("ij,ij->i", scores, differences)) - sizes.error, 0)
+    chances: Floats = _chances(distance, spread, farthest, sizes.n, sizes.m)
+    return chances
 
 
-def _compare_numbers(
-    first: KllSketch, second: KllSketch, spread: float | None, found: Findings, *, use_cells: bool
-) -> None:
-    error = first.rank_error + second.rank_error
-    if use_cells:
-        cells, shares = first.decile_cells
-        found.measures["basis"] = "deciles"
-        _compare_cells(shares, second.pmf(cells), first.n, second.n, error, found)
-    points = np.concatenate([first.items, second.items])
-    order = points.argsort(kind="stable")  # of two sorted runs: no more than a merger
-    points = points[order]
-    steps = np.concatenate([first.weights / first.n, second.weights / -second.n])[order]
-    gaps = np.abs(steps.cumsum()[:-1])
-    finite = math.isfinite(points[0]) and math.isfinite(points[-1])
-    if finite:
-        _compare_positions(points, steps, gaps, first, second, spread, error, found)
-    if found.verdict_only:
-        return
-    _kolmogorov_smirnov(points, gaps, first, second, found)
-    if finite:
-        found.measures["hellinger"] = _hellinger(first, second, float(points[0]), float(points[-1]))
-    else:
-        found.notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
+def _chances_of_cells(middle: Floats, merged: _Merged, sizes: _Sizes) -> Floats:
+    """Test the shares in cells that hold about equally many of both samples together."""
+    rows = len(middle)
+    cells = np.clip(sizes.smaller // (FEWEST_OF_ONE + 1), 2, _CELLS).astype(np.int64)
+    places = np.minimum((middle * cells[:, None]).astype(np.int64), cells[:, None] - 1)
+    places += np.arange(rows)[:, None] * _CELLS
+    p, q = (
+        np.bincount(places.ravel(), masses.ravel(), rows * _CELLS).astype(np.float64).reshape(rows, _CELLS)
+        for masses in (merged.first_mass, merged.second_mass)
+    )
+    return _chances_of_counts(p, q, sizes)
 
 
-def _kolmogorov_smirnov(points: Floats, gaps: Floats, first: KllSketch, second: KllSketch, found: Findings) -> None:
-    error = first.rank_error + second.rank_error
-    # The cumulative functions are what they are only after the last of equal points.
-    distance = float(gaps.max(initial=0.0, where=points[1:] != points[:-1]))
-    found.measures["ks"] = distance
-    found.measures["ks_error"] = error
-    pairs = first.n * second.n / (first.n + second.n)
-    if error < _NEGLIGIBLE_ERROR * _CRITICAL_KS / math.sqrt(pairs):
-        found.measures["ks_p"] = kolmogorov_tail(distance, pairs)
-    elif distance <= error:
-        found.notes.append("The Kolmogorov-Smirnov distance is within the sketches' error.")
-    else:
-        found.notes.append("No Kolmogorov-Smirnov p-value: for so many values the sketches are not exact enough.")
+def _chances_of_counts(p: Floats, q: Floats, sizes: _Sizes) -> Floats:
+    """Test shares of several cells, a row a pair: Pearson's chi-squared statistic, two samples.
+
+    Cells of which fewer than five are expected in the smaller sample are one with the next. The tail is that of the
+    chi-squared distribution, its exponent shrunk as in `_chances` by what one value in the smallest cell weighs.
+    """
+    p, q = p.copy(), q.copy()
+    n, m, smaller = sizes.n, sizes.m, sizes.smaller
+    pooled = (p * n[:, None] + q * m[:, None]) / (n + m)[:, None]
+    cells = p.shape[1]
+    for cell in range(cells - 1):
+        few = (pooled[:, cell] * smaller < FEWEST_OF_ONE) & (pooled[:, cell] > 0)
+        for shares in (p, q, pooled):
+            shares[few, cell + 1] += shares[few, cell]
+            shares[few, cell] = 0
+    for cell in range(cells - 1, 0, -1):
+        few = (pooled[:, cell] * smaller < FEWEST_OF_ONE) & (pooled[:, cell] > 0)
+        for shares in (p, q, pooled):
+            shares[few, cell - 1] += shares[few, cell]
+            shares[few, cell] = 0
+    filled = pooled > _NOTHING
+    apart = np.maximum(np.abs(p - q) - sizes.error[:, None], 0)
+    squares = np.where(filled, apart * apart / np.where(filled, pooled, 1), 0).sum(axis=1)
+    statistic = squares / sizes.scale
+    degrees = filled.sum(axis=1) - 1.0
+    least = np.where(filled, pooled, 1).min(axis=1) * smaller
+    heavier = 1 + np.sqrt(statistic / np.maximum(least, 1)) / 3
+    return chi_squared_tails(statistic / heavier, degrees)
 
 
-def _compare_positions(  # noqa: PLR0917 - the merged cumulative functions, and what they were made of
-    points: Floats,
-    steps: Floats,
-    gaps: Floats,
-    first: KllSketch,
-    second: KllSketch,
-    spread: float | None,
-    error: float,
-    found: Findings,
-) -> None:
-    with np.errstate(over="ignore"):
-        widths = points[1:] - points[:-1]
-        moved = float(gaps @ widths) if np.isfinite(widths).all() else math.inf
-    if moved == 0:
-        found.measures["wasserstein"] = 0.0
-        return
-    if spread is None or not math.isfinite(spread) or spread <= 0 or not math.isfinite(moved):
-        found.notes.append("The Wasserstein distance needs a baseline with a spread.")
-        return
-    found.measures["wasserstein"] = distance = moved / spread
-    if distance < _WASSERSTEIN_UNIT or min(first.n, second.n) < _FEWEST:
-        return
-    # By how much ∫|F - G| may be off: the sketches' rank error all along, and three standard errors of F - G.
-    joint = np.abs(steps).cumsum()[:-1] / 2
-    deviation = float(np.sqrt(np.maximum(joint * (1 - joint), 0)) @ widths)
-    sampling = 3 * math.sqrt(1 / first.n + 1 / second.n) * deviation
-    noise = (error * float(points[-1] - points[0]) + sampling) / spread
-    found.measures["wasserstein_noise"] = noise
-    if distance > noise:
-        found.effects.append((distance / _WASSERSTEIN_UNIT, f"Values moved by {distance:.2g} sd on average."))
-    else:
-        found.notes.append("The Wasserstein distance is within what the sketches and chance explain.")
+_NOTHING = 1e-12  # what rounding leaves of an empty cell
 
 
-def _hellinger(first: KllSketch, second: KllSketch, low: float, high: float) -> float:
-    """Hellinger distance on equal bins, as many as whylogs takes: one for four values, 2 to 30."""
-    bins = min(30, max(2, math.ceil((first.n + second.n) / 4)))
-    edges = low * (1 - _STEPS[bins]) + high * _STEPS[bins]  # high - low may be too large for a double
-    p, q = first.pmf(edges[1:-1]), second.pmf(edges[1:-1])
-    return math.sqrt(max(0.0, 1 - float(np.sqrt(p * q).sum())))
+def _weigh_deciles(pairs: Pairs, places: Ints, found: Evidence) -> None:
+    """Compare the shares between the baseline's deciles: the cells of Jensen-Shannon distance and PSI."""
+    first, second, before, after = pairs.first, pairs.second, pairs.before, pairs.after
+    n, m = (sizes[places] for sizes in pairs.numbers)
+    p, q = np.zeros((2, len(places), 2 * len(_DECILES) + 1))
+    for row, place in enumerate(places.tolist()):
+        begin, end = first.grid_offsets[before[place] : before[place] + 2].tolist()
+        points, shares = first.grid[begin:end], first.grid_cdf[begin:end]
+        cuts = points[np.minimum(shares.searchsorted(_DECILES - _HAIR), len(points) - 1)]
+        p[row, :-1] = _boundaries(points, shares, cuts)
+        begin, end = second.grid_offsets[after[place] : after[place] + 2].tolist()
+        q[row, :-1] = _boundaries(second.grid[begin:end], second.grid_cdf[begin:end], cuts)
+    # A decile that many values share is cut off on both sides, so that a column of one value, or of many zeros, does
+    # not hide a shift within one cell.
+    mass = p[:, 1:-1:2] - p[:, 0:-1:2]
+    atoms = (mass >= _ATOM) & (mass * n[:, None] > 1.5)
+    for shares in (p, q):
+        shares[:, 1:-1:2] = np.where(atoms, shares[:, 1:-1:2], shares[:, 0:-1:2])
+        shares[:, -1] = 1
+    p, q = (np.diff(np.maximum.accumulate(shares, axis=1), axis=1, prepend=0.0) for shares in (p, q))
+    _measure_cells(p, q, _Sizes(n, m, pairs.error[places]), places, found)
 
 
-_STEPS = {bins: np.arange(bins + 1) / bins for bins in range(2, 31)}
+def _boundaries(points: Floats, shares: Floats, cuts: Floats) -> Floats:
+    """Shares of a distribution that are smaller than each cut, and no larger."""
+    places = np.empty(2 * len(cuts), np.int64)
+    places[0::2] = points.searchsorted(cuts, side="left")
+    places[1::2] = points.searchsorted(cuts, side="right")
+    return np.where(places > 0, shares[places - 1], 0.0)
 
 
-# --- frequent items
+def _measure_cells(p: Floats, q: Floats, sizes: _Sizes, rows: Any, found: Evidence) -> None:
+    """Measure Jensen-Shannon distance and PSI of cells, a row a pair."""
+    measures = found.measures
+    middle = (p + q) / 2
+    joint, one, other = (
+        (shares * np.log2(shares, where=shares > 0, out=np.zeros_like(shares))).sum(axis=1) for shares in (middle, p, q)
+    )
+    divergence = np.clip((one + other) / 2 - joint, 0, 1)
+    filled = middle > 0
+    degrees = filled.sum(axis=1) - 1
+    scale = sizes.scale
+    # With m = (p + q)/2 the divergence is near sum((p - q)**2 / m) / (8 ln 2), and between samples of one distribution
+    # that sum is (1/n + 1/m) times a chi-squared variable. A cell that is also wrong by the error adds error**2 / m.
+    wrong = np.where(filled, np.minimum(sizes.error[:, None], middle) ** 2 / np.where(filled, middle, 1), 0).sum(axis=1)
+    noise = np.sqrt((scale * chi_squared_quantiles(_CONFIDENCE, degrees) + wrong) / _JENSEN_SHANNON_CURVATURE)
+    high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
+    measures["js_distance"][rows] = np.sqrt(divergence)
+    measures["js_noise"][rows] = noise
+    measures["psi"][rows] = np.where(filled, (high - low) * np.log(high / low), 0).sum(axis=1)
+    # What chance adds to the divergence on average is no part of the effect.
+    effect = np.sqrt(np.maximum(divergence - scale * degrees / _JENSEN_SHANNON_CURVATURE, 0)) / JS_UNIT
+    found.effects[0, rows] = effect
+    found.too_few[rows] = (noise > 2 * JS_UNIT) | (sizes.smaller < FEWEST)
 
 
-def _compare_items(first: FrequentItemsSketch, second: FrequentItemsSketch, found: Findings) -> None:
-    lossless = first.lossless and second.lossless
-    p, q = _shares(first, second)
+def _conclude_numbers(pairs: Pairs, places: Ints, found: Evidence) -> None:
+    """Put distances in deviations of the baseline, and let cells count only where values moved."""
+    measures = found.measures
+    first, rows = pairs.first, pairs.before[places]
+    n = first.kll_n[rows]
+    moved, noise = measures["wasserstein"][places], measures["wasserstein_noise"][places]
+    spread = np.sqrt(first.moments[rows, 1] / np.maximum(n - 1, 1))
+    spread = np.where(first.has_moments[rows] & (spread > 0) & np.isfinite(spread), spread, np.nan)
+    distance = np.where(moved == 0, 0.0, moved / spread)
+    distance = np.where(np.isfinite(distance), distance, np.nan)
+    measures["wasserstein"][places] = distance
+    # Where a few extremes make the deviation, the middle two thirds tell what is near.
+    low, high = _middle(first, rows)
+    robust = np.where(high > low, (high - low) / 2, np.nan)
+    near = moved <= _NEAR * np.fmin(spread, robust) + measures["chance_move"][places]
+    size = np.maximum(np.abs(first.kll_ends[rows, 0]), np.abs(first.kll_ends[rows, 1]))
+    near |= moved <= _HAIR * size
+    near &= ~((measures["shared"][places] > _SHARED) & (np.diff(first.grid_offsets)[rows] <= MAX_CODES))
+    effects = np.where(near, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
+    far = (distance >= WASSERSTEIN_UNIT) & (moved > noise)
+    effects = np.where(far, np.fmax(effects, np.minimum(distance / WASSERSTEIN_UNIT, MAX_EFFECT)), effects)
+    measures["wasserstein_noise"][places] = np.where(distance >= WASSERSTEIN_UNIT, noise / spread, np.nan)
+    found.effects[0, places] = effects
+
+
+_SHARED = 0.9
+
+
+def _middle(summary: ProfileSummary, rows: Ints) -> tuple[Floats, Floats]:
+    """The numbers one deviation below and above the median, were they normal: ranks 16 and 84 %."""
+    found = np.empty((2, len(rows)))
+    for place, row in enumerate(rows.tolist()):
+        begin, end = summary.grid_offsets[row : row + 2].tolist()
+        cut = summary.grid_cdf[begin:end].searchsorted(_MIDDLE)
+        found[:, place] = summary.grid[begin + np.minimum(cut, end - begin - 1)]
+    return found[0], found[1]
+
+
+_MIDDLE = (0.16, 0.84)
+
+
+# --- values without a distance
+
+
+def _weigh_items(pairs: Pairs, numbers: NDArray[np.bool_], found: Evidence) -> None:
+    """Compare values item by item: text, booleans, and codes, of which there are few."""
+    first, second, types = pairs.first, pairs.second, pairs.types
+    total, other_total = pairs.of("frequent_total")
+    counted = (total > 0) & (other_total > 0)
+    for place in np.flatnonzero(counted).tolist():
+        row, other = int(pairs.before[place]), int(pairs.after[place])
+        items = _Items.of(first, row), _Items.of(second, other)
+        if numbers[place]:
+            few = max(len(one.weights) for one in items) <= MAX_CODES and not items[0].offset and not items[1].offset
+            if not few or "fractional" in types[place]:
+                continue
+        elif types[place][0] != types[place][1] and "unknown" not in types[place]:
+            continue
+        if types[place][0] == "boolean" or types[place][1] == "boolean":
+            items = items[0].with_booleans(), items[1].with_booleans()
+        _compare_items(*items, place, found, numbers=bool(numbers[place]))
+
+
+@dataclass
+class _Items:
+    values: tuple[str, ...]
+    weights: list[int]
+    offset: int
+    total: int
+
+    @classmethod
+    def of(cls, summary: ProfileSummary, row: int) -> _Items:
+        begin, end = summary.frequent_offsets[row : row + 2].tolist()
+        return cls(
+            summary.frequent_values[begin:end],
+            summary.frequent_weights[begin:end].tolist(),
+            int(summary.frequent_offset[row]),
+            int(summary.frequent_total[row]),
+        )
+
+    def with_booleans(self) -> _Items:
+        spelled = {"True": "1", "False": "0"}
+        return _Items(tuple(spelled.get(one, one) for one in self.values), self.weights, self.offset, self.total)
+
+
+def _compare_items(first: _Items, second: _Items, place: int, found: Evidence, *, numbers: bool) -> None:
+    lossless = not first.offset and not second.offset
+    p, q = _shares_of_items(first, second)
+    if not numbers:
+        found.sizes[place] = first.total, second.total
     if not len(p):
-        few = min(first.total, second.total) < _FEWEST
-        found.blind.append(
-            _too_few(first.total, second.total)
+        few = min(first.total, second.total) < FEWEST or lossless
+        found.texts[place, "blind"] = (
+            too_few(first.total, second.total)
             if few
             else "No value is frequent enough to be compared, so the sketches cannot tell."
         )
         return
     covered = min(float(p.sum()), float(q.sum()))
     p, q = np.append(p, max(0.0, 1 - p.sum())), np.append(q, max(0.0, 1 - q.sum()))
-    found.measures["basis"] = "items"
-    uncertain = first.offset / first.total + second.offset / second.total
-    _compare_cells(p, q, first.total, second.total, uncertain, found)
+    n, m, error = float(first.total), float(second.total), first.offset / first.total + second.offset / second.total
+    sizes = _Sizes(np.array([n]), np.array([m]), np.array([error]))
+    gated = numbers and found.effects[0, place] == 0  # numbers that hardly moved, whatever the cells say
+    _measure_cells(p[None], q[None], sizes, [place], found)
+    found.basis[place] = "items"
+    found.compared[place] = True
+    found.measures["covered"][place] = covered
+    chance = float(_chances_of_counts(p[None], q[None], sizes)[0])
+    found.chances[0, place] = min(1.0, 2 * np.fmin(chance, found.chances[0, place])) if numbers else chance
+    found.effects[0, place] = 0.0 if gated else min(found.effects[0, place], MAX_EFFECT)
     if covered < 0.5:
-        found.blind.append(f"Only {_percent(covered)} of the values are frequent enough to be compared.")
-    if found.verdict_only:
-        return
+        found.texts[place, "blind"] = f"Only {percent(covered)} of the values are frequent enough to be compared."
+    known, others = frozenset(first.values), frozenset(second.values)
     if lossless:
-        known, others = frozenset(first.values), frozenset(second.values)
-        found.measures["new_values"] = tuple(value for value in second.values if value not in known)
-        found.measures["vanished_values"] = tuple(value for value in first.values if value not in others)
-    else:
-        found.notes.append("No chi-squared p-value and no list of new values: rare values were dropped from the count.")
-    _chi_squared(p * first.total, q * second.total, found, exact=lossless)
+        found.items[place] = (
+            tuple(value for value in second.values if value not in known),
+            tuple(value for value in first.values if value not in others),
+        )
+    both = p * n + q * m
+    filled = both > _NOTHING * (n + m)
+    p, q, both = p[filled], q[filled], both[filled]
+    statistic = float(((p - q) ** 2 / both).sum()) * n * m
+    found.measures["chi2"][place] = statistic
+    found.measures["cramers_v"][place] = math.sqrt(statistic / (n + m))
+    found.measures["balanced_v"][place] = math.sqrt(float(((p - q) ** 2 / (p + q)).sum()) / 2)
+    # By Cochran, too: at most one expected count in five below 5.
+    rare = sum(int(np.count_nonzero(both * size / (n + m) < FEWEST_OF_ONE)) for size in (n, m))
+    if lossless and rare <= 0.2 * 2 * len(both):
+        found.measures["chi2_degrees"][place] = len(both) - 1
 
 
-def _shares(first: FrequentItemsSketch, second: FrequentItemsSketch) -> tuple[Floats, Floats]:
+def _shares_of_items(first: _Items, second: _Items) -> tuple[Floats, Floats]:
     """Shares of the values that are cells of their own, in either sample.
 
-    Those values' share is far above the sketches' error, and chance would bring several into either sample: of
-    names or identifiers that are seen once, any two samples have few in common. A share is its upper bound, which
-    is exact for an item that was never dropped; half the offset for one not listed.
+    Those values' share is far above the sketches' error, and chance would bring several into either sample: of names or
+    identifiers that are seen once, any two samples have few in common. A share is its upper bound, which is exact for
+    an item that was never dropped; half the offset for one not listed.
     """
     limit = _CLEAR_OF_OFFSET * max(sketch.offset / sketch.total for sketch in (first, second))
     names: dict[str, None] = {}
     for sketch in (first, second):
-        clear = int(np.count_nonzero(sketch.weights + sketch.offset >= limit * sketch.total))
-        names |= dict.fromkeys(sketch.values[:clear])
-    one, other = (
-        np.array([sketch.estimates.get(name, sketch.offset / 2) for name in names], np.float64)
-        for sketch in (first, second)
-    )
-    frequent = one + other >= _FEWEST_OF_ONE * (1 + max(first.total, second.total) / min(first.total, second.total))
+        least = limit * sketch.total - sketch.offset
+        for value, weight in zip(sketch.values, sketch.weights, strict=True):
+            if weight < least:
+                break
+            names[value] = None
+    if not names:
+        return np.empty(0), np.empty(0)
+    one, other = (_counts_of(sketch, names) for sketch in (first, second))
+    frequent = one + other >= FEWEST_OF_ONE * (1 + max(first.total, second.total) / min(first.total, second.total))
     p, q = one[frequent] / first.total, other[frequent] / second.total
     return p / max(1.0, float(p.sum())), q / max(1.0, float(q.sum()))
 
 
-def _chi_squared(first: Floats, second: Floats, found: Findings, *, exact: bool) -> None:
-    both = first + second
-    filled = both > 1e-9
-    first, second, both = first[filled], second[filled], both[filled]
-    rows, others = float(first.sum()), float(second.sum())
-    # The 2 x C table's statistic without its expected counts, which are `both` in the samples' proportion.
-    ratio = math.sqrt(others / rows)
-    statistic = float(((first * ratio - second / ratio) ** 2 / both).sum())
-    found.measures["chi2"] = statistic
-    found.measures["cramers_v"] = math.sqrt(statistic / (rows + others))
-    if not exact:
-        return
-    # By Cochran, too: at most one expected count in five below 5.
-    rare = sum(int(np.count_nonzero(both * size / (rows + others) < _FEWEST_OF_ONE)) for size in (rows, others))
-    if rare > 0.2 * 2 * len(both):
-        found.notes.append("No chi-squared p-value: too many values are too rare for it.")
-    else:
-        found.measures["chi2_p"] = chi_squared_tail(statistic, len(both) - 1)
+def _counts_of(sketch: _Items, names: dict[str, None]) -> Floats:
+    known = dict(zip(sketch.values, sketch.weights, strict=True))
+    missing = -sketch.offset / 2
+    return np.array([known.get(name, missing) + sketch.offset for name in names], np.float64)
 
 
-# --- cells
+# --- words
 
 
-def _compare_cells(  # noqa: PLR0917 - two distributions and how well each is known
-    p: Floats, q: Floats, first: int, second: int, error: float, found: Findings
-) -> None:
-    distance, noise = _jensen_shannon(p, q, first, second, error)
-    found.measures["js_distance"] = distance
-    found.measures["js_noise"] = noise
-    if not found.verdict_only:
-        high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
-        found.measures["psi"] = float(((high - low) * np.log(high / low)).sum())
-    few = min(first, second) < _FEWEST
-    if distance > noise and not few:
-        found.effects.append((distance / _JS_UNIT, f"The distributions are {distance:.2g} apart (Jensen-Shannon)."))
-    elif few or noise > 2 * _JS_UNIT:
-        found.blind.append(_too_few(first, second))
-
-
-def _too_few(first: int, second: int) -> str:
+def too_few(first: int, second: int) -> str:
+    """Say that there are too few values."""
     return f"Too few values ({first:,} and {second:,}) to tell a drift from chance."
 
 
-def _jensen_shannon(p: Floats, q: Floats, first: int, second: int, error: float) -> tuple[float, float]:
-    """Jensen-Shannon distance, base 2, and the distance that chance explains.
+def percent(share: float) -> str:
+    """Write a share so that what is neither nothing nor all does not look so."""
+    value = float(share) * 100
+    if 0 < value < 0.01:
+        return "less than 0.01 %"
+    if 99.99 < value < 100:
+        return "more than 99.99 %"
+    return f"{value:.3g} %"
 
-    With m = (p + q)/2 the divergence is near ``sum((p - q)**2 / m) / (8 ln 2)``, and between samples of one
-    distribution that sum is ``(1/first + 1/second)`` times a chi-squared variable with one degree of freedom
-    less than there are cells. A cell that is also wrong by `error` adds ``error**2 / m``.
-    """
-    m = (p + q) / 2
-    rows = np.array([m, p, q])
-    # Entropies in bits, negative; cells that are empty have none.
-    joint, one, other = (rows * np.log2(rows, where=rows > 0, out=np.zeros_like(rows))).sum(axis=1).tolist()
-    divergence = (one + other) / 2 - joint
-    m = m[m > 0]
-    chance = (1 / first + 1 / second) * chi_squared_quantile(_CONFIDENCE, len(m) - 1)
-    wrong = float((np.minimum(error, m) ** 2 / m).sum()) if error else 0.0
-    noise = math.sqrt((chance + wrong) / _JENSEN_SHANNON_CURVATURE)
-    return math.sqrt(min(1.0, max(0.0, divergence))), noise
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
+
+
+_MAX_SHOWN = 60

@@ -44,9 +44,8 @@ class ColumnStatistics:
 
     Attributes
     ----------
-    count : int
-        Rows, nulls included.
-    null_count : int
+    count, null_count : int or None
+        Rows, nulls included, and nulls; None where the schema did not count them.
     null_fraction : float or None
         None without rows.
     mean, stddev, minimum, maximum, median : float or None
@@ -67,8 +66,8 @@ class ColumnStatistics:
     insights : tuple of Insight
     """
 
-    count: int
-    null_count: int
+    count: int | None
+    null_count: int | None
     null_fraction: float | None
     mean: float | None
     stddev: float | None
@@ -92,13 +91,17 @@ def column_statistics(column: Column) -> ColumnStatistics:
     quantiles = dict(zip(QUANTILE_RANKS, kll.quantiles(QUANTILE_RANKS).tolist(), strict=True)) if kll else {}
     types = column.types._asdict()
     kind = inferred_type(types)
+    if kind == "unknown" and not column.typed:
+        kind = type_of_values(
+            kll.items if kll else np.empty(0), column.frequent_items.total if column.frequent_items else 0
+        )
     values = sum(types.values())
     unique = column.cardinality
     low, high = (unique.lower, unique.upper) if unique is not None else (None, None)
     minimum, maximum = _extremes(column, kll)
     return ColumnStatistics(
-        count=column.counts.n,
-        null_count=column.counts.null,
+        count=column.counts.n if column.counted else None,
+        null_count=column.counts.null if column.counted else None,
         null_fraction=column.counts.null / column.counts.n if column.counts.n else None,
         mean=_finite(column.mean) if kll else None,
         stddev=_finite(column.stddev) if kll else None,
@@ -136,6 +139,21 @@ def inferred_type(types: Mapping[str, int]) -> str:
     if most / values >= _MAJORITY:
         return name
     return "fractional" if numbers / values >= _MAJORITY else "unknown"
+
+
+def type_of_values(numbers: Floats, items: int) -> str:
+    """Name the type of a column whose types were not counted, from what its sketches hold.
+
+    Parameters
+    ----------
+    numbers : ndarray of float
+        Some of its numbers.
+    items : int
+        How many frequent items were counted.
+    """
+    if len(numbers):
+        return "integral" if np.isfinite(numbers).all() and (numbers == np.floor(numbers)).all() else "fractional"
+    return "string" if items > 0 else "unknown"
 
 
 def _share(types: Mapping[str, int], kind: str, values: int) -> float | None:

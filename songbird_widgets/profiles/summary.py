@@ -18,7 +18,7 @@ import numpy as np
 from .container import Column, Counts, Types
 from .errors import ProfileError
 from .sketches import DistinctEstimate, FrequentItemsSketch, KllSketch
-from .statistics import QUANTILE_RANKS, ColumnStatistics, column_statistics
+from .statistics import QUANTILE_RANKS, ColumnStatistics, column_statistics, inferred_type, type_of_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -148,11 +148,28 @@ class ProfileSummary:
         """By name: the row of a column in the arrays."""
         return {name: place for place, name in enumerate(self.names)}
 
+    @cached_property
+    def inferred_types(self) -> tuple[str, ...]:
+        """The inferred type of each column, see `statistics.inferred_type`."""
+        found = []
+        for place, types in enumerate(self.types.tolist()):
+            kind = inferred_type(Types(*types)._asdict())
+            if kind == "unknown" and not self.typed[place]:
+                begin, end = self.grid_offsets[place : place + 2].tolist()
+                kind = type_of_values(self.grid[begin:end], int(self.frequent_total[place]))
+            found.append(kind)
+        return tuple(found)
+
     @property
     def rows(self) -> int | None:
         """Rows of the data set: those of its fullest column; None where nothing was counted."""
         columns = np.array([parent is None for parent in self.parents], bool) & self.counted
         return int(self.counts[columns, 0].max()) if columns.any() else None
+
+    def is_bare(self, name: str) -> bool:
+        """Whether a column has no figures of its own: none but those of the parts of its metrics."""
+        place = self.places[name]
+        return not self.counted[place] and self.kll_n[place] < 0 and self.frequent_total[place] < 0
 
     def column(self, name: str) -> Column:
         """Return one column as `Profile.column` does, its values spelled as values.
@@ -180,7 +197,7 @@ class ProfileSummary:
             ints_max=ints[1],
             mean=moments[0],
             m2=moments[1],
-            kll=self._kll(place),
+            kll=self.kll(place),
             cardinality=None if np.isnan(self.distinct[place, 0]) else DistinctEstimate(*self.distinct[place].tolist()),
             frequent_items=self._frequent_items(place),
             conditions=self.conditions.get(name, {}),
@@ -189,7 +206,8 @@ class ProfileSummary:
             typed=bool(self.typed[place]),
         )
 
-    def _kll(self, place: int) -> KllSketch | None:
+    def kll(self, place: int) -> KllSketch | None:
+        """Return the distribution of the column in a row of the arrays, or None; raises `ProfileError`."""
         if self.kll_n[place] < 0:
             return None
         begin, end = self.item_offsets[place : place + 2].tolist()

@@ -15,6 +15,7 @@ from songbird_widgets.profiles import (
     FrequentItemsSketch,
     KllSketch,
     Types,
+    compare,
     compare_columns,
     compare_profiles,
     read_profile,
@@ -351,17 +352,14 @@ def test_every_measure_of_the_result_is_explained():
         assert measure.reading
 
 
-def test_the_verdict_alone_is_the_verdict_of_the_whole_comparison(profile_bytes, drift_pairs):
-    names = ("reference-july", "batch-2013-07-08", "batch-2013-07-13", "edge-kinds")
-    read = [read_profile(profile_bytes(f"{name}.bin")) for name in names]
-    pairs = [
-        tuple(profile.column(name) if name in profile.column_names else None for profile in (read[0], other))
-        for other in read[1:]
-        for name in {*read[0].column_names, *other.column_names}
-    ]
-    for before, after in [*pairs, *drift_pairs]:
-        whole = compare_columns(before, after)
-        alone = compare_columns(before, after, verdict_only=True)
-        for field in ("verdict", "score", "reasons", "type_change"):
-            assert getattr(alone, field) == getattr(whole, field)
-        assert alone.ks is alone.psi is alone.hellinger is alone.chi2 is None
+def test_verdicts_of_all_columns_are_those_of_each(profile_bytes):
+    names = ("reference-july", "batch-2013-07-08", "edge-kinds")
+    comparison = compare([read_profile(profile_bytes(f"{name}.bin")) for name in names], labels=names)
+    for side in (1, 2):
+        verdicts, scores = comparison.verdicts(side), comparison.scores(side)
+        for name in comparison.names:
+            drift = comparison.drift(name)[side]
+            assert (drift is None) == (name not in verdicts)
+            if drift is not None:
+                assert (drift.verdict, drift.score) == (verdicts[name], scores[name])
+        assert comparison.counts[side] == summarize_drift(filter(None, (comparison.drift(n)[side] for n in verdicts)))
