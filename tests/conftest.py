@@ -100,6 +100,27 @@ def home_environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
+def profile_path():
+    """Where a sample profile lies: the flights with the examples, the odd ones beside these tests."""
+
+    def find(name: str) -> Path:
+        for folder in (ROOT / "tests" / "profiles" / "data", ROOT / "examples" / "profiles"):
+            if (folder / name).exists():
+                return folder / name
+        raise FileNotFoundError(name)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def profile_bytes(profile_path):
+    def read(name: str) -> bytes:
+        return profile_path(name).read_bytes()
+
+    return read
+
+
+@pytest.fixture(scope="session")
 def environment(tmp_path_factory):
     """The environment of a new home; its local service ends with the tests."""
     made = home_environment(tmp_path_factory.mktemp("user") / "home")
