@@ -57,7 +57,11 @@ _ROOMS = {
 def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    room = import_module(f".{_ROOMS[name]}", __name__)
+    if _ROOMS[name] == "session":
+        # A session may import no panels: they are handed in, and loaded when a session is first displayed.
+        room.use_panels(lambda: import_module(".panels", __name__))
+    value = getattr(room, name)
     globals()[name] = value
     return value
 

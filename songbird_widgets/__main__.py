@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .session import Session
-    from .session.state import Kind
+    from .session.models import Kind
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

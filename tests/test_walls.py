@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(songbird_widgets.__file__).parent
 
-# What each room may import of ours, by prefix. The modules beside the rooms (__init__, __main__) may import any room.
+# What each room may import of ours, by prefix. __init__ and __main__ may import any room, and
+# any room the other modules beside them.
 MAY_IMPORT = {
     "profiles": {"profiles"},
     "local": {"local"},
@@ -37,10 +38,6 @@ HOMES = {
     "anywidget": {"panels"},
     "sqlalchemy": {"service"},
     "jinja2": {"observatory"},
-}
-# What is being taken down.
-STILL_THERE = {
-    ("session/display.py", "songbird_widgets.panels"),
 }
 ANY_MODULE = "a module whose name is made while it runs"
 
@@ -88,8 +85,7 @@ def imports_of_all() -> Iterator[tuple[str, str]]:
     for path in sorted(ROOT.rglob("*.py")):
         place = path.relative_to(ROOT)
         for module in imports(ast.parse(path.read_text("utf-8")), ["songbird_widgets", *place.parent.parts]):
-            if (place.as_posix(), module) not in STILL_THERE:
-                yield place.as_posix(), module
+            yield place.as_posix(), module
 
 
 def is_allowed(room: str, module: str) -> bool:
@@ -107,6 +103,12 @@ def test_modules_import_only_what_their_room_may():
     inside = [(path, module) for path, module in imports_of_all() if "/" in path]
     assert {path.partition("/")[0] for path, _ in inside} == set(MAY_IMPORT)
     assert not [f"{path} imports {module}" for path, module in inside if not is_allowed(path.partition("/")[0], module)]
+
+
+def test_what_lies_beside_the_rooms_imports_nothing_of_ours():
+    beside = [(path, module) for path, module in imports_of_all() if "/" not in path and not path.startswith("__")]
+    assert beside
+    assert not [f"{path} imports {module}" for path, module in beside if module.startswith("songbird_widgets")]
 
 
 def test_libraries_are_imported_in_their_rooms_only():

@@ -196,6 +196,17 @@ def _only_starter(directory: Path) -> Any:
         raise LocalServiceError(
             f"Another program has been starting the local service for too long. See {directory / LOG_FILE}."
         ) from None
+    except (OSError, NotImplementedError) as error:
+        raise _unusable(directory, error) from error
+
+
+def _unusable(directory: Path, error: Exception) -> LocalServiceError:
+    """Say what a file system refuses: it is full, read-only, or has no locks."""
+    why = getattr(error, "strerror", None) or error
+    return LocalServiceError(
+        f"The service's data directory {directory} cannot be used: {why}. "
+        "Set SONGBIRD_DATA_DIR to a local directory that you may write to."
+    )
 
 
 def _runs(directory: Path) -> bool:
@@ -205,6 +216,8 @@ def _runs(directory: Path) -> bool:
         lock.acquire(timeout=0)
     except Timeout:
         return True
+    except (OSError, NotImplementedError) as error:
+        raise _unusable(directory, error) from error
     lock.release()
     return False
 
@@ -286,11 +299,17 @@ def _start(directory: Path) -> _Answer:
     if not sys.executable:
         raise LocalServiceError("This Python does not know its own path, so it cannot start the local service.")
     before = Record.read(directory)
-    command = [sys.executable, "-m", "songbird_widgets.service", "--data-dir", str(directory)]
+    # Nothing is imported from the directory in which a kernel happens to run, nor from the data directory: others
+    # may write there. Python 3.10 lacks -P, and looks in the root, where the service works, instead.
+    safe = ["-P"] if sys.version_info >= (3, 11) else []
+    command = [sys.executable, *safe, "-m", "songbird_widgets.service", "--data-dir", str(directory)]
     detached: dict[str, Any] = {"start_new_session": True}  # else an interrupted kernel would take it along
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-    log = os.open(directory / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        log = os.open(directory / LOG_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise _unusable(directory, error) from error
     try:
         begin = os.fstat(log).st_size
         process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
@@ -298,7 +317,7 @@ def _start(directory: Path) -> _Answer:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            cwd=directory,  # a directory that the user may want to unmount or delete must not be held
+            cwd=directory.anchor,  # a directory that the user may want to unmount or delete must not be held
             **detached,
         )
     finally:

@@ -1,5 +1,8 @@
 """What people touch: views of a Session in JupyterLab, Notebook and Voilà, alone or all together."""
 
+import sys
+
+from ..session.display import use_panels
 from .add_panel import AddPanel
 from .claim_panel import ClaimPanel
 from .link_panel import LinkPanel
@@ -18,3 +21,5 @@ __all__ = [
     "display_bundle",
     "panel",
 ]
+
+use_panels(lambda: sys.modules[__name__])

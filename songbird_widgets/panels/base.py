@@ -10,7 +10,7 @@ import anywidget
 import traitlets
 
 from ..local import discovery
-from ..session.jobs import Lane
+from ..session.executor import SerialExecutor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -78,7 +78,7 @@ class Panel(anywidget.AnyWidget):
         # Changes arrive from the session's threads and from the main thread; the lock keeps an older view of
         # the session from overwriting a newer one.
         self._lock = threading.RLock()
-        self._lane = Lane("songbird-panel")
+        self._lane = SerialExecutor("songbird-panel")
         self._following = False
         self._visited = discovery.front_end() == "voila"
         self.session = session

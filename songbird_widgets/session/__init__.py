@@ -1,12 +1,12 @@
 """The model behind the panels: a `Session`, with no widgets and no notebook needed."""
 
 from ..client.errors import SongbirdError
-from .display import as_html, as_text
+from .display import as_html, as_text, use_panels
 from .errors import AddError, SelectionError, SessionError
-from .ledger import LedgerError, LedgerSession
+from .ledger import LedgerError
 from .links import ObservatoryLink, anchor, followable
+from .models import LedgerSession, Notice, Problem, ProfileList, SessionProfile, UploadProgress
 from .session import Session
-from .state import Notice, Problem, SessionProfile, UploadStatus
 
 __all__ = [
     "AddError",
@@ -15,14 +15,16 @@ __all__ = [
     "Notice",
     "ObservatoryLink",
     "Problem",
+    "ProfileList",
     "SelectionError",
     "Session",
     "SessionError",
     "SessionProfile",
     "SongbirdError",
-    "UploadStatus",
+    "UploadProgress",
     "anchor",
     "as_html",
     "as_text",
     "followable",
+    "use_panels",
 ]

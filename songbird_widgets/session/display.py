@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from concurrent.futures import wait
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..local import discovery
-from .jobs import Lane
+from .executor import SerialExecutor
 from .links import anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from .models import SessionProfile, UploadProgress
     from .session import Session
-    from .state import SessionProfile, UploadStatus
 
-_ROWS = 100
+_MAX_ROWS = 100
 _LINK_SECONDS = 0.7
 # A document keeps what it gets, and nobody looks at it before it is done.
 _DOCUMENT_SECONDS = 10.0
+
+
+class Panels(Protocol):
+    """What can show a session as widgets."""
+
+    def panel(self, session: Session) -> Any:
+        """Return a widget."""
+
+    def display_bundle(self, session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what Jupyter displays as a widget, and metadata."""
+
+
+_load_panels: Callable[[], Any] | None = None
+
+
+def use_panels(load: Callable[[], Any]) -> None:
+    """Take panels from here: a session knows that there may be some, and whoever has them hands them in.
+
+    Parameters
+    ----------
+    load : callable
+        Returns a `Panels`, when a session is first displayed. It may raise ImportError.
+    """
+    global _load_panels  # noqa: PLW0603 - one for all sessions
+    _load_panels = load
+
+
+def _panels() -> Panels:
+    if _load_panels is None:
+        raise ImportError("Import songbird_widgets.panels first: this session was made without its panels.")
+    panels: Panels = _load_panels()
+    return panels
 
 
 def bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -34,9 +65,7 @@ def bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
     if document or not kernel:
         return static, {}
     try:
-        # Upwards in the house, here and in `panel`: a session knows that panels exist, and nothing of them.
-        panels = importlib.import_module("songbird_widgets.panels")
-        view, metadata = panels.display_bundle(session)
+        view, metadata = _panels().display_bundle(session)
     except ImportError:
         return static, {}
     return {**static, **view}, metadata
@@ -44,18 +73,18 @@ def bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def panel(session: Session) -> Any:
     """Return a widget that shows a session, to be put into a layout of one's own."""
-    return importlib.import_module("songbird_widgets.panels").panel(session)
+    return _panels().panel(session)
 
 
 def as_text(session: Session) -> str:
     """Return a session as a few lines of text."""
     lines = [repr(session)]
     selected = {profile.slot for profile in session.selection}
-    for profile in session.profiles[:_ROWS]:
+    for profile in session.profiles[:_MAX_ROWS]:
         mark = "*" if profile.slot in selected else " "
         lines.append(f" {mark} {profile.kind:<9}  {profile.label:<24}  {_state(profile)}")
-    if len(session.profiles) > _ROWS:
-        lines.append(f"   and {len(session.profiles) - _ROWS} more")
+    if len(session.profiles) > _MAX_ROWS:
+        lines.append(f"   and {len(session.profiles) - _MAX_ROWS} more")
     advice = discovery.advice(local=session.local)
     if advice:
         lines.append(advice)
@@ -68,9 +97,9 @@ def as_html(session: Session) -> str:
     rows = "".join(
         f"<tr><td>{'✓' if profile.slot in selected else ''}</td><td>{escape(profile.kind)}</td>"
         f"<td>{escape(profile.label)}</td><td>{escape(_state(profile))}</td></tr>"
-        for profile in session.profiles[:_ROWS]
+        for profile in session.profiles[:_MAX_ROWS]
     )
-    more = len(session.profiles) - _ROWS
+    more = len(session.profiles) - _MAX_ROWS
     parts = [f"<p>{escape(_line(session))}</p>"]
     if rows:
         head = "".join(f'<th scope="col">{name}</th>' for name in ("Selected", "Kind", "Profile", "State"))
@@ -94,7 +123,7 @@ def _ask_for_link(session: Session, patience: float) -> None:
     if not chosen or session.current_link is not None or session.state != "open":
         return
     if all(profile.state == "uploaded" for profile in chosen):
-        wait([Lane("songbird-link").submit(lambda: session.link)], timeout=patience)
+        wait([SerialExecutor("songbird-link").submit(lambda: session.link)], timeout=patience)
 
 
 def _for_a_document() -> bool:
@@ -121,11 +150,11 @@ def _state(profile: SessionProfile) -> str:
 class Progress(Protocol):
     """Where the progress of an upload is shown while a cell waits for it."""
 
-    def update(self, status: UploadStatus) -> None:
+    def update(self, status: UploadProgress) -> None:
         """Show how far it is."""
 
-    def end(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
-        """Show how it ended, and what failed with its reason."""
+    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
+        """Show how it ended, and what else there is to say: what failed, with its reason."""
 
 
 def progress() -> Progress:
@@ -140,18 +169,17 @@ class _CellProgress:
         self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
         self._shown = False
 
-    def update(self, status: UploadStatus) -> None:
+    def update(self, status: UploadProgress) -> None:
         self._show(status, ())
 
-    def end(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
-        self._show(status, failed)
+    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
+        self._show(status, remarks)
 
-    def _show(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
-        reasons = [f"{profile.label}: {profile.problem}" for profile in failed]
-        listed = "".join(f"<li>{escape(reason)}</li>" for reason in reasons)
+    def _show(self, status: UploadProgress, remarks: Sequence[str]) -> None:
+        listed = "".join(f"<li>{escape(remark)}</li>" for remark in remarks)
         share = status.bytes_sent / status.bytes_total if status.bytes_total else 1.0
         data = {
-            "text/plain": "\n".join([status.text, *reasons]),
+            "text/plain": "\n".join([status.text, *remarks]),
             # The words say what the bar shows: a bar alone is silent for screen readers.
             "text/html": f'<div role="status"><progress aria-hidden="true" max="1" value="{share:.3f}">'
             f"</progress> {escape(status.text)}{f'<ul>{listed}</ul>' if listed else ''}</div>",
@@ -167,15 +195,15 @@ class _LineProgress:
         self._live = sys.stderr is not None and sys.stderr.isatty()
         self._width = 0
 
-    def update(self, status: UploadStatus) -> None:
+    def update(self, status: UploadProgress) -> None:
         if self._live:
             print(f"\r{status.text:<{self._width}}", end="", file=sys.stderr, flush=True)  # noqa: T201
             self._width = len(status.text)
 
-    def end(self, status: UploadStatus, failed: Sequence[SessionProfile]) -> None:
+    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
         if sys.stderr is None:
             return
         self.update(status)
         print(file=sys.stderr) if self._live else print(status.text, file=sys.stderr)  # noqa: T201
-        for profile in failed:
-            print(f"  {profile.label}: {profile.problem}", file=sys.stderr)  # noqa: T201
+        for remark in remarks:
+            print(f"  {remark}", file=sys.stderr)  # noqa: T201

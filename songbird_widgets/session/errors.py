@@ -11,7 +11,7 @@ from ..client.errors import SongbirdError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .state import Problem, SessionProfile
+    from .models import Problem, SessionProfile
 
 
 class SessionError(SongbirdError):
@@ -36,9 +36,9 @@ class AddError(SessionError, ValueError):
     def __init__(self, added: Sequence[SessionProfile], problems: Sequence[Problem]) -> None:
         self.added = tuple(added)
         self.problems = tuple(problems)
-        lines = [f"  {problem.name}: {problem.reason}" for problem in self.problems[:_SHOWN]]
-        if len(self.problems) > _SHOWN:
-            lines.append(f"  and {len(self.problems) - _SHOWN} more")
+        lines = [f"  {problem.name}: {problem.reason}" for problem in self.problems[:_MAX_SHOWN]]
+        if len(self.problems) > _MAX_SHOWN:
+            lines.append(f"  and {len(self.problems) - _MAX_SHOWN} more")
         head = f"{len(self.problems)} could not be added"
         if self.added:
             head += f" (the other {len(self.added)} {'was' if len(self.added) == 1 else 'were'})"
@@ -48,4 +48,4 @@ class AddError(SessionError, ValueError):
         return type(self), (self.added, self.problems)
 
 
-_SHOWN = 20
+_MAX_SHOWN = 20

@@ -1,60 +1,89 @@
-"""The journal of what was to be sent and what was confirmed; it outlives the kernel.
+"""The ledger of what was to be sent and what was confirmed; it outlives the kernel and is shared by all of a user's.
 
-It is written before anything is sent, so that a session can be finished after a restart. It holds session
-ids, which open their sessions to whoever has them: only its owner can read it. It holds no API key.
+It is written before anything is sent, so that a session can be finished after a restart, and it says which
+kernel sends what, so that two of them send each profile once. It holds session ids, which open their sessions to
+whoever has them: only its owner can read it. It holds no API key.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import sqlite3
 import threading
 import time
 import weakref
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..client.redaction import short_id
-from .state import Kind, SessionProfile, State
+from filelock import FileLock, Timeout
+
+from ..basics import DAY_MS
+from ..local import local_service
+from .content import Content, key_of
+from .models import LedgerSession, SessionProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-_VERSION = 1
-_SCHEMA = """
-create table if not exists sessions (
-    session_id text primary key,
-    endpoint text,
-    label text not null,
-    state text not null,
-    created integer not null,
-    used integer not null
-);
-create table if not exists profiles (
-    session_id text not null references sessions on delete cascade,
-    key text not null,
-    kind text not null,
-    label text not null,
-    alias text,
-    dataset_timestamp integer,
-    name text not null,
-    size integer not null,
-    sha256 text not null,
-    columns integer,
-    rows integer,
-    path blob,
-    state text not null,
-    problem text,
-    profile_id text,
-    upload_timestamp integer,
-    primary key (session_id, key)
-);
-"""
-_BUSY_SECONDS = 10.0
-_KEPT_SECONDS = 30 * 86_400
+T = TypeVar("T")
+
+_VERSION = 2
+_SESSIONS = {
+    "session_id": "text primary key",
+    "endpoint": "text",
+    "label": "text not null",
+    "state": "text not null",
+    "created": "integer not null",
+    "used": "integer not null",
+}
+# Named as the attributes of `SessionProfile` where they hold one.
+_PROFILES = {
+    "session_id": "text not null references sessions on delete cascade",
+    "key": "text not null",
+    "kind": "text not null",
+    "label": "text not null",
+    "alias": "text",
+    "dataset_timestamp": "integer",
+    "name": "text not null",
+    "size": "integer not null",
+    "sha256": "text not null",
+    "columns": "integer",
+    "rows": "integer",
+    "path": "blob",
+    "state": "text not null",
+    "problem": "text",
+    "profile_id": "text",
+    "upload_timestamp": "integer",
+    "segment_tags": "text",
+    "sender": "text",
+}
+_NEW_IN_2 = ("segment_tags", "sender")
+_OF_PROFILE = tuple(field.name for field in fields(SessionProfile) if field.name in _PROFILES)
+_KEY = "primary key (session_id, key)"
+_SCHEMA = (
+    f"create table if not exists sessions ({', '.join(f'{name} {kind}' for name, kind in _SESSIONS.items())})",
+    f"create table if not exists profiles ({', '.join(f'{name} {kind}' for name, kind in _PROFILES.items())}, {_KEY})",
+    # Days on which the ledger was used: ages are counted in these, which a clock that jumps adds only one to.
+    "create table if not exists days (day integer primary key)",
+)
+_PUT = f"insert into profiles ({', '.join(_PROFILES)}) values ({', '.join(f':{name}' for name in _PROFILES)}) "  # noqa: S608 - all literals
+_ANNOUNCE = _PUT + (
+    "on conflict (session_id, key) do update set path = excluded.path, state = 'added', problem = null, "
+    "segment_tags = excluded.segment_tags, sender = excluded.sender"
+)
+_CONFIRM = _PUT + (
+    "on conflict (session_id, key) do update set state = 'uploaded', problem = null, path = null, sender = null, "
+    "profile_id = coalesce(excluded.profile_id, profile_id), "
+    "upload_timestamp = coalesce(excluded.upload_timestamp, upload_timestamp)"
+)
+_BUSY_SECONDS = 5.0
+_FRESH_SECONDS = 600
+_MAX_UNUSED_DAYS = 30
+_DAMAGE = ("malformed", "not a database")
 
 
 class LedgerError(Exception):
@@ -62,71 +91,73 @@ class LedgerError(Exception):
 
 
 @dataclass(frozen=True)
-class LedgerSession:
-    """One session of this user, as the ledger knows it.
+class LedgerEntry:
+    """A profile of a session and where its bytes are, if it still has to be sent."""
 
-    Attributes
-    ----------
-    session_id : str
-        What ``Session(session_id=...)`` continues it with; not in the repr.
-    endpoint : str or None
-        Where it lives; None for the local service. Not in the repr.
-    label : str
-        The endpoint as people may see it.
-    state : str
-        As last seen: ``"open"``, ``"claimed"`` or ``"expired"``.
-    created, used : int
-        Milliseconds since 1970 in UTC.
-    profiles, unfinished : int
-        How many there are, and how many of them did not arrive.
-    """
-
-    session_id: str = field(repr=False)
-    endpoint: str | None = field(repr=False)
-    label: str
-    state: str
-    created: int
-    used: int
-    profiles: int
-    unfinished: int
-
-    @property
-    def short_id(self) -> str:
-        """The id, shortened to what opens nothing."""
-        return short_id(self.session_id)
+    profile: SessionProfile
+    content: Content | None
 
 
 @dataclass(frozen=True)
-class LedgerEntry:
-    """A profile of a session and where its bytes are."""
+class Lease:
+    """What of a session this kernel may send now.
 
-    profile: SessionProfile
-    path: Path | None
+    Attributes
+    ----------
+    granted : frozenset of str
+        Keys of the profiles that nobody else sends until `Ledger.release`.
+    uploaded : tuple of SessionProfile
+        Those that others have sent meanwhile.
+    elsewhere : frozenset of str
+        Keys of those that another kernel is sending.
+    """
+
+    granted: frozenset[str]
+    uploaded: tuple[SessionProfile, ...] = ()
+    elsewhere: frozenset[str] = frozenset()
 
 
 class Ledger:
-    """The journal in one directory, shared by all kernels of a user.
+    """The ledger in one directory, shared by all kernels of a user.
 
     Parameters
     ----------
-    directory : Path
-        Where it lives; made if missing.
+    directory : Path, optional
+        Where it lies; by default the user's own.
+    on_problem : callable, optional
+        Called with a sentence when the ledger cannot be used, and from then on nothing is read or written: losing
+        the ledger must not cost an upload. Without it, every method raises.
 
     Raises
     ------
     LedgerError
-        By every method, if the journal cannot be used.
+        By every method, if the ledger cannot be used and nobody is told of it otherwise.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self._file = directory / "ledger.sqlite3"
-        self._spool = directory / "spool"
+    def __init__(self, directory: Path | None = None, on_problem: Callable[[str], None] | None = None) -> None:
+        self._on_problem = on_problem
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._sender = secrets.token_hex(8)
+        self._sending: FileLock | None = None
+        self._lost = False
+        self._untold: list[str] = []
+        self.directory = directory or Path()
+        if directory is None:
+            self._attempt(self._find_directory, None)
+        self._file = self.directory / "ledger.sqlite3"
+        self._spool = self.directory / "spool"
+
+    def _find_directory(self) -> None:
+        try:
+            self.directory = local_service.data_directory()
+        except local_service.LocalServiceError as error:
+            raise LedgerError(str(error)) from None
+
+    # -- sessions -------------------------------------------------------------------------------------------
 
     def begin(self, session_id: str, endpoint: str | None, label: str) -> None:
-        """Write a session down, or that it was used again.
+        """Write a session down, or that it was used again; drop kept bytes that nobody needs any more.
 
         Parameters
         ----------
@@ -138,117 +169,128 @@ class Ledger:
             The endpoint as people may see it.
         """
         now = time.time_ns() // 1_000_000
-        with self._write() as ledger:
+
+        def write(ledger: sqlite3.Connection) -> None:
+            ledger.execute("insert or ignore into days values (?)", (now // DAY_MS,))
             ledger.execute(
-                "insert into sessions values (?, ?, ?, 'open', ?, ?) "
+                f"insert into sessions ({', '.join(_SESSIONS)}) values (?, ?, ?, 'open', ?, ?) "  # noqa: S608 - literals
                 "on conflict (session_id) do update set endpoint = excluded.endpoint, "
                 "label = excluded.label, used = excluded.used",
                 (session_id, endpoint, label, now, now),
             )
+            self._tidy(ledger)
+
+        self._write(write, None)
 
     def mark(self, session_id: str, state: str) -> None:
         """Write down what became of a session."""
-        with self._write() as ledger:
-            ledger.execute("update sessions set state = ? where session_id = ?", (state, session_id))
-
-    def announce(self, session_id: str, entries: Iterable[LedgerEntry]) -> None:
-        """Write down what is about to be sent; what was confirmed stays confirmed."""
-        rows = [_row(session_id, entry) for entry in entries]
-        with self._write() as ledger:
-            ledger.executemany(
-                "insert into profiles values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'added', null, null, null) "
-                "on conflict (session_id, key) do update set path = excluded.path, state = 'added', "
-                "problem = null where state <> 'uploaded'",
-                rows,
-            )
-
-    def confirm(self, session_id: str, profiles: Iterable[SessionProfile]) -> None:
-        """Write down profiles whose bytes have arrived, also those that others uploaded."""
-        rows = [
-            (*_row(session_id, LedgerEntry(profile, None)), profile.profile_id, profile.upload_timestamp)
-            for profile in profiles
-        ]
-        with self._write() as ledger:
-            ledger.executemany(
-                "insert into profiles values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'uploaded', null, ?, ?) "
-                "on conflict (session_id, key) do update set state = 'uploaded', problem = null, "
-                "path = null, profile_id = coalesce(excluded.profile_id, profile_id), "
-                "upload_timestamp = coalesce(excluded.upload_timestamp, upload_timestamp)",
-                rows,
-            )
-
-    def fail(self, session_id: str, key: str, problem: str) -> None:
-        """Write down why a profile has not arrived."""
-        with self._write() as ledger:
-            ledger.execute(
-                "update profiles set state = 'failed', problem = ? "
-                "where session_id = ? and key = ? and state <> 'uploaded'",
-                (problem, session_id, key),
-            )
-
-    def forget(self, session_id: str, keys: Iterable[str]) -> None:
-        """Strike out profiles that are not to be sent after all; what was confirmed stays."""
-        with self._write() as ledger:
-            ledger.executemany(
-                "delete from profiles where session_id = ? and key = ? and state <> 'uploaded'",
-                [(session_id, key) for key in keys],
-            )
+        self._write(
+            lambda ledger: ledger.execute("update sessions set state = ? where session_id = ?", (state, session_id)),
+            None,
+        )
 
     def session(self, session_id: str) -> LedgerSession | None:
         """Return what is known of one session."""
-        return next(iter(self._sessions("where s.session_id = ?", (session_id,))), None)
+        return next(iter(self._sessions("where s.session_id = ?", session_id)), None)
 
     def recent(self, most: int = 20) -> list[LedgerSession]:
         """Return the sessions used last, the latest first."""
-        return self._sessions("order by s.used desc limit ?", (most,))
+        return self._sessions("order by s.used desc limit ?", most)
 
-    def _sessions(self, which: str, values: tuple[object, ...]) -> list[LedgerSession]:
-        with self._read() as ledger:
-            rows = ledger.execute(
-                "select s.session_id, s.endpoint, s.label, s.state, s.created, s.used, "  # noqa: S608 - all literals
-                "(select count(*) from profiles p where p.session_id = s.session_id), "
-                "(select count(*) from profiles p where p.session_id = s.session_id "
-                "and p.state <> 'uploaded') "
-                f"from sessions s {which}",
-                values,
-            ).fetchall()
-        return [LedgerSession(*row) for row in rows]
+    def _sessions(self, which: str, value: object) -> list[LedgerSession]:
+        query = (
+            f"select {', '.join(f's.{name}' for name in _SESSIONS)}, "  # noqa: S608 - all literals
+            "(select count(*) from profiles p where p.session_id = s.session_id), "
+            "(select count(*) from profiles p where p.session_id = s.session_id and p.state <> 'uploaded') "
+            f"from sessions s {which}"
+        )
+        nothing: list[tuple[Any, ...]] = []
+        rows = self._read(lambda ledger: ledger.execute(query, (value,)).fetchall(), nothing)
+        names = (*_SESSIONS, "profiles", "unfinished")
+        return [LedgerSession(**dict(zip(names, row, strict=True))) for row in rows]
+
+    # -- profiles -------------------------------------------------------------------------------------------
 
     def entries(self, session_id: str) -> list[LedgerEntry]:
         """Return the profiles of a session in the order in which they were written down."""
-        with self._read() as ledger:
-            rows = ledger.execute(
-                "select key, kind, label, alias, dataset_timestamp, name, size, sha256, columns, rows, path, "
-                "state, problem, profile_id, upload_timestamp from profiles "
-                "where session_id = ? order by rowid",
-                (session_id,),
-            ).fetchall()
-        return [_entry(row) for row in rows]
+        query = f"select {', '.join(_PROFILES)} from profiles where session_id = ? order by rowid"  # noqa: S608
+        nothing: list[tuple[Any, ...]] = []
+        rows = self._read(lambda ledger: ledger.execute(query, (session_id,)).fetchall(), nothing)
+        return [_entry(dict(zip(_PROFILES, row, strict=True))) for row in rows]
 
-    def spool(self, sha256: str, content: bytes) -> Path:
-        """Keep bytes that are in no file of the user's until they are confirmed."""
-        target = self._spool / sha256
-        try:
-            if target.is_file() and target.stat().st_size == len(content):
-                return target
-            _private_directory(self._spool)
-            part = self._spool / f"{sha256}.{secrets.token_hex(4)}"
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(content)
-            part.replace(target)
-        except OSError as error:
-            raise LedgerError(_unusable(self._spool, error)) from error
-        return target
+    def lease(self, session_id: str, entries: Iterable[LedgerEntry]) -> Lease:
+        """Write down what this kernel is about to send, and keep bytes that are in no file until they are confirmed.
 
-    def tidy(self) -> None:
-        """Drop kept bytes that no unfinished profile needs, or that nobody came back for in 30 days."""
-        with self._read() as ledger:
-            needed = {row[0] for row in ledger.execute("select sha256 from profiles where path is not null")}
-        oldest = time.time() - _KEPT_SECONDS
-        with contextlib.suppress(OSError):
-            for file in self._spool.iterdir():
-                if file.name.partition(".")[0] not in needed or file.stat().st_mtime < oldest:
-                    file.unlink(missing_ok=True)
+        What was confirmed stays confirmed, and what another living kernel is sending stays that kernel's. A lease
+        ends with `release`, or with the process that holds it.
+        """
+        given = list(entries)
+
+        def write(ledger: sqlite3.Connection) -> Lease:
+            living: dict[str, bool] = {self._sender: False}
+            granted, uploaded, elsewhere = set(), [], set()
+            for entry in given:
+                key = entry.profile.key
+                found = ledger.execute(one, (session_id, key)).fetchone()
+                known = None if found is None else dict(zip(_PROFILES, found, strict=True))
+                if known is not None and known["state"] == "uploaded":
+                    uploaded.append(_entry(known).profile)
+                    continue
+                sender = known and known["sender"]
+                if sender and living.setdefault(sender, self._lives(sender)):
+                    elsewhere.add(key)
+                    continue
+                row = _row(session_id, entry.profile, entry.content, kept.get(key), sender=self._sender)
+                ledger.execute(_ANNOUNCE, row)
+                granted.add(key)
+            return Lease(frozenset(granted), tuple(uploaded), frozenset(elsewhere))
+
+        one = f"select {', '.join(_PROFILES)} from profiles where session_id = ? and key = ?"  # noqa: S608 - literals
+        nothing: dict[str, Path | None] = {}
+        self._attempt(self._hold, None)
+        # Before the transaction, which keeps other kernels waiting.
+        kept = self._attempt(lambda: {entry.profile.key: self._kept(entry) for entry in given}, nothing)
+        return self._write(write, Lease(frozenset(entry.profile.key for entry in given)))
+
+    def release(self, session_id: str) -> None:
+        """Let others send what this kernel has not."""
+        self._write(
+            lambda ledger: ledger.execute(
+                "update profiles set sender = null where session_id = ? and sender = ?", (session_id, self._sender)
+            ),
+            None,
+        )
+        if self._sending is not None:
+            self._sending.release()
+            Path(self._sending.lock_file).unlink(missing_ok=True)
+            self._sending = None
+
+    def confirm(self, session_id: str, profiles: Iterable[SessionProfile]) -> None:
+        """Write down profiles whose bytes have arrived, also those that others uploaded."""
+        rows = [_row(session_id, replace(profile, state="uploaded", problem=None)) for profile in profiles]
+        if rows:
+            self._write(lambda ledger: ledger.executemany(_CONFIRM, rows), None)
+
+    def fail(self, session_id: str, key: str, problem: str) -> None:
+        """Write down why a profile has not arrived."""
+        self._write(
+            lambda ledger: ledger.execute(
+                "update profiles set state = 'failed', problem = ? "
+                "where session_id = ? and key = ? and state <> 'uploaded'",
+                (problem, session_id, key),
+            ),
+            None,
+        )
+
+    def forget(self, session_id: str, keys: Iterable[str]) -> None:
+        """Strike out profiles that are not to be sent after all; what was confirmed stays."""
+        rows = [(session_id, key) for key in keys]
+        self._write(
+            lambda ledger: ledger.executemany(
+                "delete from profiles where session_id = ? and key = ? and state <> 'uploaded'", rows
+            ),
+            None,
+        )
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
@@ -257,30 +299,137 @@ class Ledger:
                 self._connection.close()
                 self._connection = None
 
-    @contextlib.contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        with self._read() as ledger:
+    # -- kept bytes -----------------------------------------------------------------------------------------
+
+    def _kept(self, entry: LedgerEntry) -> Path | None:
+        """Return the file of an entry's bytes: the user's own, or a private one made now."""
+        data = None if entry.content is None else entry.content.data
+        if not isinstance(data, bytes):
+            return data
+        target = self._spool / entry.profile.sha256
+        try:
+            if target.is_file() and target.stat().st_size == len(data):
+                return target
+            _make_private(self._spool)
+            part = self._spool / f"{entry.profile.sha256}.{secrets.token_hex(4)}"
+            try:
+                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    file.write(data)
+                part.replace(target)
+            except BaseException:
+                part.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            raise LedgerError(_unusable(self._spool, error)) from error
+        return target
+
+    def _tidy(self, ledger: sqlite3.Connection) -> None:
+        """Drop kept bytes that no unfinished profile needs, or whose session was not used for 30 days of use."""
+        needed = {
+            row[0]
+            for row in ledger.execute(
+                "select p.sha256 from profiles p join sessions s on s.session_id = p.session_id "
+                "where p.path is not null and (select count(*) from days where day > s.used / ?) < ?",
+                (DAY_MS, _MAX_UNUSED_DAYS),
+            )
+        }
+        with contextlib.suppress(OSError):
+            for file in self._spool.iterdir():
+                # What another kernel has just kept is not written down yet.
+                fresh = abs(time.time() - file.stat().st_mtime) < _FRESH_SECONDS
+                if file.name.partition(".")[0] not in needed and not fresh:
+                    file.unlink(missing_ok=True)
+
+    # -- who sends what -------------------------------------------------------------------------------------
+
+    def _hold(self) -> None:
+        """Take the lock that tells other kernels that this one is alive and sending."""
+        if self._sending is None:
+            lock = self._lock_of(self._sender)
+            try:
+                _make_private(Path(lock.lock_file).parent)
+                lock.acquire(timeout=0)
+            except (OSError, NotImplementedError) as error:
+                raise LedgerError(_unusable(Path(lock.lock_file), error)) from error
+            self._sending = lock
+
+    def _lives(self, sender: str) -> bool:
+        """Tell whether a kernel that leased profiles is alive: its lock ends with it."""
+        lock = self._lock_of(sender)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except (OSError, NotImplementedError):
+            return False  # it is gone, with its directory
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)  # its name is never used again
+        return False
+
+    def _lock_of(self, sender: str) -> FileLock:
+        # Whichever thread takes it, any may let it go.
+        return FileLock(self.directory / "senders" / f"{sender}.lock", mode=0o600, thread_local=False)
+
+    # -- the file -------------------------------------------------------------------------------------------
+
+    def _write(self, action: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        def write(ledger: sqlite3.Connection) -> T:
             ledger.execute("begin immediate")
             try:
-                yield ledger
+                result = action(ledger)
+                ledger.execute("commit")
             except BaseException:
-                ledger.execute("rollback")
+                with contextlib.suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                    ledger.execute("rollback")
                 raise
-            ledger.execute("commit")
+            return result
 
-    @contextlib.contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                yield self._opened()
-        except sqlite3.Error as error:
-            raise LedgerError(_unusable(self._file, error)) from error
+        return self._read(write, otherwise)
+
+    def _read(self, action: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        def read() -> T:
+            try:
+                return action(self._opened())
+            except sqlite3.DatabaseError as error:
+                if not any(word in str(error) for word in _DAMAGE):
+                    raise LedgerError(_unusable(self._file, error)) from error
+            self._set_aside()
+            try:
+                return action(self._opened())
+            except sqlite3.Error as error:
+                raise LedgerError(_unusable(self._file, error)) from error
+
+        return self._attempt(read, otherwise)
+
+    def _attempt(self, action: Callable[[], T], otherwise: T) -> T:
+        """Do something with the ledger; where it fails and someone can be told, say so once and go on without."""
+        with self._lock:
+            if self._lost:
+                return otherwise
+            try:
+                result = action()
+            except LedgerError as error:
+                if self._on_problem is None:
+                    raise
+                result, self._lost = otherwise, True
+                self._untold.append(
+                    f"{error} The session goes on, but could not be finished after a restart of the kernel."
+                )
+            untold, self._untold = self._untold, []
+        for reason in untold:  # without the lock: whoever hears of it may take locks of his own
+            self._tell(reason)
+        return result
+
+    def _tell(self, reason: str) -> None:
+        if self._on_problem is None:
+            raise LedgerError(reason)
+        self._on_problem(reason)
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is not None:
             return self._connection
         try:
-            _private_directory(self.directory)
+            _make_private(self.directory)
             # SQLite gives its journal files the rights of the main file, so this makes all of them private.
             os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
@@ -303,72 +452,95 @@ class Ledger:
         version = connection.execute("pragma user_version").fetchone()[0]
         if version > _VERSION:
             raise LedgerError(f"The ledger {self._file} is of a newer songbird-widgets. Update this one.")
-        if version < _VERSION:
-            connection.executescript(f"begin immediate; {_SCHEMA} pragma user_version = {_VERSION}; commit;")
+        if version == _VERSION:
+            return
+        connection.execute("begin immediate")
+        try:
+            if connection.execute("pragma user_version").fetchone()[0] == 1:  # another kernel may have been faster
+                _upgrade_from_1(connection)
+            for statement in _SCHEMA:
+                connection.execute(statement)
+            connection.execute(f"pragma user_version = {_VERSION}")
+            connection.execute("commit")
+        except BaseException:
+            connection.execute("rollback")
+            raise
+
+    def _set_aside(self) -> None:
+        """Move a damaged ledger out of the way, once for all kernels, and say so."""
+        self.close()
+        try:
+            with FileLock(self.directory / "ledger.lock", timeout=_BUSY_SECONDS, mode=0o600):
+                if self._is_sound():
+                    return  # another kernel has done it
+                aside = f"{self._file.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+                for suffix in ("-wal", "-shm", ""):
+                    with contextlib.suppress(FileNotFoundError):
+                        (self.directory / f"{self._file.name}{suffix}").rename(self.directory / f"{aside}{suffix}")
+        except (OSError, NotImplementedError) as error:
+            raise LedgerError(_unusable(self._file, error)) from error
+        self._untold.append(
+            f"The ledger {self._file} was damaged: it was set aside as {aside} and a new one begun. Sessions of "
+            "before are no longer listed, but can be continued by their ids."
+        )
+
+    def _is_sound(self) -> bool:
+        if not self._file.exists():
+            return True
+        try:
+            with contextlib.closing(sqlite3.connect(self._file, timeout=_BUSY_SECONDS)) as connection:
+                return bool(connection.execute("pragma quick_check(1)").fetchone()[0] == "ok")
+        except sqlite3.DatabaseError as error:
+            if any(word in str(error) for word in _DAMAGE):
+                return False
+            raise LedgerError(_unusable(self._file, error)) from error
 
 
-def _private_directory(directory: Path) -> None:
+def _upgrade_from_1(connection: sqlite3.Connection) -> None:
+    """Bring a ledger of version 1 up to date: it named batches by their moment instead of their day."""
+    for name in _NEW_IN_2:
+        connection.execute(f"alter table profiles add column {name} {_PROFILES[name]}")
+    rows = connection.execute(
+        "select rowid, kind, alias, dataset_timestamp, sha256 from profiles where kind = 'batch' and sha256 <> '' "
+        "order by state <> 'uploaded'"
+    ).fetchall()
+    for rowid, kind, alias, when, sha256 in rows:
+        key = key_of(kind, alias, when, sha256)
+        # The same bytes of one day under two moments: those that arrived stay as they are.
+        connection.execute("update or ignore profiles set key = ? where rowid = ?", (key, rowid))
+
+
+def _make_private(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _unusable(file: Path, error: Exception) -> str:
-    return f"The ledger {file} cannot be used: {error}."
+    return f"The ledger {file} cannot be used: {str(error).rstrip('.')}."
 
 
-def _row(session_id: str, entry: LedgerEntry) -> tuple[object, ...]:
-    profile = entry.profile
-    return (
-        session_id,
-        profile.key,
-        profile.kind,
-        profile.label,
-        profile.alias,
-        profile.dataset_timestamp,
-        profile.name,
-        profile.size,
-        profile.sha256,
-        profile.columns,
-        profile.rows,
-        None if entry.path is None else os.fsencode(entry.path),  # a name need not be Unicode
-    )
+def _row(
+    session_id: str,
+    profile: SessionProfile,
+    content: Content | None = None,
+    path: Path | None = None,
+    *,
+    sender: str | None = None,
+) -> dict[str, object]:
+    return {
+        **{name: getattr(profile, name) for name in _OF_PROFILE},
+        "session_id": session_id,
+        "state": profile.state if profile.state == "uploaded" else "added",
+        "path": None if path is None else os.fsencode(path),  # a name need not be Unicode
+        "segment_tags": json.dumps(content.segment_tags) if content is not None and content.segment_tags else None,
+        "sender": sender,
+    }
 
 
-def _entry(row: tuple[Any, ...]) -> LedgerEntry:
-    (
-        key,
-        kind,
-        label,
-        alias,
-        timestamp,
-        name,
-        size,
-        sha256,
-        columns,
-        rows,
-        path,
-        state,
-        problem,
-        profile_id,
-        when,
-    ) = row
-    kinds: dict[str, Kind] = {"batch": "batch", "reference": "reference"}
-    states: dict[str, State] = {"uploaded": "uploaded", "failed": "failed"}
-    profile = SessionProfile(
-        key=key,
-        kind=kinds[kind],
-        label=label,
-        state=states.get(state, "added"),
-        alias=alias,
-        dataset_timestamp=timestamp,
-        profile_id=profile_id,
-        problem=problem,
-        size=size,
-        columns=columns,
-        rows=rows,
-        name=name,
-        sha256=sha256,
-        upload_timestamp=when,
-    )
+def _entry(row: dict[str, Any]) -> LedgerEntry:
+    profile = SessionProfile(**{name: row[name] for name in _OF_PROFILE})
     if profile.state == "uploaded":
-        profile = replace(profile, sent=size)
-    return LedgerEntry(profile, None if path is None else Path(os.fsdecode(path)))
+        profile = replace(profile, sent=profile.size)
+    if row["path"] is None:
+        return LedgerEntry(profile, None)
+    tags = tuple((key, value) for key, value in json.loads(row["segment_tags"] or "[]"))
+    return LedgerEntry(profile, Content(Path(os.fsdecode(row["path"])), tags))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import threading
+from concurrent.futures import Future
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from typing_extensions import Self
+
+# Browsers drop tabs and newlines from an address and read a backslash as a slash: none of them is let in.
+_NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\\\x7f]")
 
 
 class ObservatoryLink(str):
@@ -67,8 +73,7 @@ def anchor(href: str, text: str) -> str:
 
 def followable(href: str) -> bool:
     """Tell whether an address is an http(s) URL or an absolute path of the same origin."""
-    # Browsers drop tabs and newlines from an address and read a backslash as a slash: none of them is let in.
-    if any(char <= " " or char in "\\\x7f" for char in href):
+    if _NOT_IN_ADDRESSES.search(href):
         return False
     try:
         parts = urlsplit(href)
@@ -83,3 +88,52 @@ def under(prefix: str, url: str) -> str:
     """Return path and query of a URL below another prefix, which ends with a slash."""
     parts = urlsplit(url)
     return prefix + parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
+
+
+class LinkCache:
+    """The link that was asked for last: it is asked for once, however many want it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: tuple[object, Future[ObservatoryLink], int] | None = None
+
+    def get(self, subject: object, ask: Callable[[], ObservatoryLink]) -> ObservatoryLink:
+        """Return the link of a subject; `ask` for it unless somebody has done so or is just doing it.
+
+        Raises
+        ------
+        SongbirdError
+            What `ask` raised. The next call asks again.
+        """
+        with self._lock:
+            if self._asked is not None and self._asked[0] == subject:
+                _, future, thread = self._asked
+                if future.done() and future.exception() is None:
+                    return future.result()
+                if not future.done() and thread == threading.get_ident():
+                    return ask()  # an observer of what is being asked: it cannot wait for itself
+                mine = future.done()
+            else:
+                mine = True
+            if mine:
+                future = Future()
+                self._asked = (subject, future, threading.get_ident())
+        if mine:
+            try:
+                future.set_result(ask())
+            except BaseException as error:  # noqa: BLE001 - handed to all who wait for it
+                future.set_exception(error)
+        return future.result()
+
+    def peek(self, subject: object) -> ObservatoryLink | None:
+        """Return the link of a subject if it is known."""
+        with self._lock:
+            if self._asked is None or self._asked[0] != subject:
+                return None
+            future = self._asked[1]
+            return future.result() if future.done() and future.exception() is None else None
+
+    def clear(self) -> None:
+        """Forget it."""
+        with self._lock:
+            self._asked = None

@@ -7,28 +7,19 @@ import re
 from datetime import date, datetime, time, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from ..basics import DAY_MS, MAX_COMPARED, from_milliseconds, mistaken_unit, one_line, time_text, to_milliseconds
 from .errors import SelectionError
-from .state import DAY, SessionProfile, shown, shown_time, utc
+from .models import SessionProfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-MOST = 3
-"""Profiles on one observatory page; the hosted service drops a fourth without a word."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?)?",
     re.IGNORECASE | re.ASCII,
 )
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
-_LISTED = 12
-
-# As milliseconds these are days of 1970 to 1973, as seconds the years 1973 to 5138.
-_SECONDS = range(10**8, 10**11)
-# As milliseconds these lie beyond the year 5138.
-_MICROSECONDS = 100_000_000_000_000
-_NANOSECONDS = 100_000_000_000_000_000
+_MAX_LISTED = 12
 
 
 def arrange(items: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
@@ -46,10 +37,10 @@ def arrange(items: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
     for item in items:
         slots.setdefault(item.slot, item)
     arranged = tuple(sorted(slots.values(), key=lambda item: item.kind != "reference"))
-    if len(arranged) > MOST:
+    if len(arranged) > MAX_COMPARED:
         raise SelectionError(
-            f"{len(arranged)} profiles are too many: at most {MOST} are shown side by side. "
-            f"Choose {MOST} of {names(arranged)}."
+            f"{len(arranged)} profiles are too many: at most {MAX_COMPARED} are shown side by side. "
+            f"Choose {MAX_COMPARED} of {names(arranged)}."
         )
     return arranged
 
@@ -64,14 +55,14 @@ def extend(selected: Sequence[SessionProfile], more: Sequence[SessionProfile]) -
     """
     taken = {item.slot for item in selected}
     new = list({item.slot: item for item in more if item.slot not in taken}.values())
-    if len(taken) + len(new) > MOST:
+    if len(taken) + len(new) > MAX_COMPARED:
         if not selected:
             arrange(new)
         example = next((item for item in selected if item.kind == "batch"), selected[-1])
         raise SelectionError(
-            f"{names(new)} would make {len(taken) + len(new)}: at most {MOST} profiles are shown side by "
+            f"{names(new)} would make {len(taken) + len(new)}: at most {MAX_COMPARED} profiles are shown side by "
             f"side. Selected now: {names(selected)}. Drop one first, e.g. "
-            f"session.deselect({shown(example.label)!r})."
+            f"session.deselect({one_line(example.label)!r})."
         )
     return arrange([*selected, *new])
 
@@ -96,11 +87,11 @@ def resolve(what: object, profiles: Sequence[SessionProfile]) -> SessionProfile:
         for profile in profiles:
             if profile.key == what.key:
                 return profile
-        raise SelectionError(f"{shown(what.label)!r} is not a profile of this session. {there_is(profiles)}")
+        raise SelectionError(f"{one_line(what.label)!r} is not a profile of this session. {there_is(profiles)}")
     if isinstance(what, str):
         return _by_name(what, profiles)
     timestamp = _timestamp(what, profiles)
-    return _by_day(timestamp, shown_time(timestamp), profiles)
+    return _by_day(timestamp, time_text(timestamp), profiles)
 
 
 def timestamp_of(what: object) -> int:
@@ -118,7 +109,7 @@ def timestamp_of(what: object) -> int:
             return moment
         if _INTEGER.fullmatch(name):
             return _milliseconds(int(name), ())
-        raise SelectionError(f"{shown(name)!r} is neither an ISO date nor milliseconds since 1970.")
+        raise SelectionError(f"{one_line(name)!r} is neither an ISO date nor milliseconds since 1970.")
     return _timestamp(what, ())
 
 
@@ -129,9 +120,9 @@ def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
     if len(found) == 1:
         return found[0]
     if found:
-        each = ", ".join(profile.profile_id or f"{shown(profile.name)} (not uploaded yet)" for profile in found)
+        each = ", ".join(profile.profile_id or f"{one_line(profile.name)} (not uploaded yet)" for profile in found)
         raise SelectionError(
-            f"{shown(name)!r} is the alias of {len(found)} references: {each}. Select one by its id, "
+            f"{one_line(name)!r} is the alias of {len(found)} references: {each}. Select one by its id, "
             "or by its entry in session.profiles."
         )
     moment = _iso(name)
@@ -139,17 +130,17 @@ def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
         return _by_day(moment, name, profiles)
     if _INTEGER.fullmatch(name):
         timestamp = _milliseconds(int(name), profiles)
-        return _by_day(timestamp, shown_time(timestamp), profiles)
+        return _by_day(timestamp, time_text(timestamp), profiles)
     raise SelectionError(
-        f"No profile has the alias or id {shown(name)!r}, and it is not an ISO date. {there_is(profiles)}"
+        f"No profile has the alias or id {one_line(name)!r}, and it is not an ISO date. {there_is(profiles)}"
     )
 
 
 def _by_day(timestamp: int, name: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
-    slot = f"batch:{timestamp // DAY}"
+    slot = f"batch:{timestamp // DAY_MS}"
     batches = [profile for profile in profiles if profile.slot == slot]
     if not batches:
-        raise SelectionError(f"There is no batch of {shown(name)} (UTC). {there_is(profiles)}")
+        raise SelectionError(f"There is no batch of {one_line(name)} (UTC). {there_is(profiles)}")
     exact = [profile for profile in batches if profile.dataset_timestamp == timestamp]
     # One day is one batch: whichever stands for it, an uploaded one can be linked to at once.
     return min(exact or batches, key=lambda profile: profile.state != "uploaded")
@@ -157,8 +148,7 @@ def _by_day(timestamp: int, name: str, profiles: Sequence[SessionProfile]) -> Se
 
 def _timestamp(what: object, profiles: Sequence[SessionProfile]) -> int:
     if isinstance(what, datetime):
-        moment = what if what.tzinfo is not None else what.replace(tzinfo=timezone.utc)
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
+        return to_milliseconds(what)
     if isinstance(what, date):
         return _timestamp(datetime.combine(what, time()), profiles)
     if type(what).__module__ == "numpy" and type(what).__name__ == "datetime64":
@@ -182,19 +172,15 @@ def _timestamp(what: object, profiles: Sequence[SessionProfile]) -> int:
 def _milliseconds(number: int, profiles: Sequence[SessionProfile]) -> int:
     if any(profile.kind == "batch" and profile.dataset_timestamp == number for profile in profiles):
         return number
-    for unit, fits, converted in (
-        ("seconds", abs(number) in _SECONDS, number * 1000),
-        ("nanoseconds", abs(number) >= _NANOSECONDS, number // 1_000_000),
-        ("microseconds", abs(number) >= _MICROSECONDS, number // 1000),
-    ):
-        if fits:
-            moment = utc(converted)
-            if moment is None:
-                raise SelectionError(f"{shown(str(number))} is beyond the calendar.")
-            raise SelectionError(
-                f"{number} looks like {unit}; timestamps are milliseconds since 1970. "
-                f"In milliseconds it is {converted} ({shown_time(converted)} UTC)."
-            )
+    mistaken = mistaken_unit(number)
+    if mistaken is not None:
+        unit, converted = mistaken
+        raise SelectionError(
+            f"{number} looks like {unit}; timestamps are milliseconds since 1970. "
+            f"In milliseconds it is {converted} ({time_text(converted)} UTC)."
+        )
+    if from_milliseconds(number) is None:
+        raise SelectionError(f"{one_line(str(number))} is beyond the calendar.")
     return number
 
 
@@ -218,16 +204,16 @@ def _iso(text: str) -> int | None:
             int((fraction or "0").ljust(6, "0")[:6]),
             tzinfo=offset,
         )
-        return (moment - _EPOCH) // timedelta(milliseconds=1)
+        return to_milliseconds(moment)
     except (ValueError, OverflowError) as error:
         raise SelectionError(f"{text!r} looks like an ISO date but is none: {error}.") from None
 
 
 def names(profiles: Iterable[SessionProfile]) -> str:
     """List labels as people do."""
-    each = [repr(shown(profile.label)) for profile in profiles]
-    if len(each) > _LISTED:
-        each[_LISTED:] = [f"{len(each) - _LISTED} more"]
+    each = [repr(one_line(profile.label)) for profile in profiles]
+    if len(each) > _MAX_LISTED:
+        each[_MAX_LISTED:] = [f"{len(each) - _MAX_LISTED} more"]
     return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
 
 

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import traitlets
 
-from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
+from ..basics import one_line
+from ..client.errors import EndpointUnreachable, SongbirdError
 from ..client.redaction import short_id
-from . import contents, display
-from .connection import Connection
-from .contents import Content
-from .errors import AddError, SelectionError, SessionError
-from .jobs import Lane, follow
-from .journal import Journal, recent_sessions
+from . import adding, content, display
+from .endpoint import Endpoint
+from .errors import AddError, SelectionError
+from .executor import SerialExecutor, Throttle, follow
+from .ledger import Ledger
 from .links import ObservatoryLink
-from .roster import Roster
-from .selection import names, there_is, timestamp_of
-from .state import Kind, Level, Notice, Problem, SessionProfile, UploadStatus, shown, shown_size
-from .transfer import Transfer
+from .models import Notice, ProfileList, UploadProgress
+from .remote import RemoteSession
+from .selection import timestamp_of
+from .store import ProfileStore
+from .upload import Upload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
     from types import TracebackType
 
@@ -31,10 +33,16 @@ if TYPE_CHECKING:
 
     from ..client import Songbird
     from ..client.models import SessionMetadata
-    from ..profiles import ProfileSource
-    from .ledger import LedgerSession
+    from .models import Kind, LedgerSession, Level, SessionProfile
 
 T = TypeVar("T")
+
+
+class _Selection(traitlets.Tuple):
+    """Who assigns it selects in the model; the trait itself is set by what is published alone."""
+
+    def __set__(self, obj: traitlets.HasTraits, value: Iterable[object]) -> None:
+        cast("Session", obj)._replace_selection(value)  # noqa: SLF001 - its own class
 
 
 class Session(traitlets.HasTraits):
@@ -78,13 +86,16 @@ class Session(traitlets.HasTraits):
     profiles = traitlets.Tuple(read_only=True)
     #: What is selected, references first: at most three `SessionProfile`. Assign anything that `select`
     #: takes.
-    selection = traitlets.Tuple()
-    #: How far the upload is: an `UploadStatus`.
-    progress = traitlets.Instance(UploadStatus, (), read_only=True)
+    selection = _Selection()
+    #: How far the upload is: an `UploadProgress`.
+    progress = traitlets.Instance(UploadProgress, (), read_only=True)
     #: The last message for people: a `Notice`, or None.
     notice = traitlets.Instance(Notice, allow_none=True, read_only=True)
-    #: The last `link`, as long as it is the one of the selection; else None. It carries the session's id.
+    #: The observatory link of what is selected, asked for as soon as all of it is uploaded; None until it is there.
+    #: It carries the session's id.
     current_link = traitlets.Instance(ObservatoryLink, allow_none=True, read_only=True)
+    #: Why there is no link of what is selected, in words; empty if nothing went wrong.
+    link_problem = traitlets.Unicode(read_only=True)
 
     def __init__(
         self,
@@ -97,30 +108,33 @@ class Session(traitlets.HasTraits):
     ) -> None:
         super().__init__()
         self._user_id = user_id or str(uuid.uuid4())
-        self._journal = Journal(lambda reason: self._tell("warning", reason))
-        # What is true; the traits follow it and are set without any lock, so that observers may take their
-        # own.
-        self._roster = Roster()
-        self._linked: tuple[list[str], ObservatoryLink] | None = None
-        # One at a time makes the session, or asks what it holds.
-        self._opening = threading.RLock()
-        self._uploads = Lane("songbird-upload")
-        self._requests = Lane("songbird-request")
+        # What is true. The traits follow it, and are set without any lock, so that observers may take their own.
+        self._store = ProfileStore()
+        # What the ledger and a session that is continued had to say; how much of it is in `notice`, and in what an
+        # upload said at its end.
+        self._warnings: list[str] = []
+        self._warned = self._told = 0
+        self._ledger = Ledger(on_problem=self._warnings.append)
+        self._uploads = SerialExecutor("songbird-upload")
+        self._requests = SerialExecutor("songbird-request")
+        self._link_requests = SerialExecutor("songbird-link")
+        self._wanted: object = None
+        self._upload: Upload | None = None
         self._cancel = threading.Event()
-        self._open(endpoint, session_id, api_key, client)
+        self._remote = self._open(endpoint, session_id, api_key, client)
+        self._publish_state()
 
-    def _open(self, endpoint: str | None, session_id: str | None, api_key: str | None, client: Songbird | None) -> None:
-        known = None
-        if session_id is not None and client is None:
-            known = self._journal.known(session_id)
-            endpoint = endpoint or (known.endpoint if known else None)
-        self._connection = Connection(endpoint, api_key, client, self._hear)
-        self._session_id = session_id
-        self._asked = session_id is None
-        self._asking = False
-        self.set_trait("endpoint_label", self._connection.label)
-        self.set_trait("short_id", "" if session_id is None else short_id(session_id))
-        self.set_trait("state", "new" if session_id is None else known.state if known else "open")
+    def _open(
+        self, endpoint: str | None, session_id: str | None, api_key: str | None, client: Songbird | None = None
+    ) -> RemoteSession:
+        known = None if session_id is None or client is not None else self._ledger.session(session_id)
+        where = Endpoint(known.endpoint if endpoint is None and known else endpoint, api_key, client)
+        remote = RemoteSession(
+            where, self._ledger, self._store, session_id=session_id, user_id=self._user_id, warn=self._warnings.append
+        )
+        if known is not None and known.state in ("claimed", "expired"):
+            remote.become("claimed" if known.state == "claimed" else "expired")
+        return remote
 
     # -- adding ---------------------------------------------------------------------------------------------
 
@@ -130,7 +144,7 @@ class Session(traitlets.HasTraits):
         alias: str | None = None,
         timestamp: object = None,
         kind: Kind | None = None,
-    ) -> list[SessionProfile]:
+    ) -> ProfileList:
         """Add profiles, to be sent by the next `upload`.
 
         Parameters
@@ -148,9 +162,9 @@ class Session(traitlets.HasTraits):
 
         Returns
         -------
-        list of SessionProfile
-            What was added. What the session has already, the same bytes under the same name, is not added
-            twice.
+        ProfileList
+            What was added, as a list of `SessionProfile`; its `note` says if several became one batch, as all
+            of one UTC day do. What the session has already, the same bytes in the same place, is not added twice.
 
         Raises
         ------
@@ -161,37 +175,17 @@ class Session(traitlets.HasTraits):
         ValueError
             If the arguments contradict each other; nothing was added.
         """
-        from ..profiles import ProfileSource, find_sources
-
-        self._not_over()
+        self._remote.check_open()
         when = None if timestamp is None else timestamp_of(timestamp)
-        found: list[ProfileSource] = []
-        problems: list[Problem] = []
-        for source in sources:
-            for item in find_sources(source, alias=alias, timestamp=when, kind=kind):
-                if isinstance(item, ProfileSource):
-                    found.append(item)
-                else:
-                    problems.append(Problem(shown(item.name), item.reason))
-        if alias is not None and len(found) > 1:
-            reason = f"One alias cannot name {len(found)} profiles: add them one by one."
-            problems += [Problem(shown(item.name), reason) for item in found]
-            found = []
-        outcomes = [self._take(source) for source in found]
-        problems += [outcome for outcome in outcomes if isinstance(outcome, Problem)]
-        taken = {item.key: item for item in outcomes if isinstance(item, SessionProfile)}
+        added, problems = adding.add(self._store, sources, alias=alias, timestamp=when, kind=kind)
         self._publish()
         if problems:
-            error = AddError(list(taken.values()), problems)
+            error = AddError(added, problems)
             self._tell("warning", str(error))
             raise error
-        return list(taken.values())
-
-    def _take(self, source: ProfileSource) -> SessionProfile | Problem:
-        try:
-            return self._roster.take(contents.added(source), Content.of(source))
-        except SongbirdError as error:
-            return Problem(shown(source.name), str(error))
+        if added.note:
+            self._tell("info", added.note)
+        return added
 
     def edit(self, what: object, *, alias: str | None = None, timestamp: object = None) -> SessionProfile:
         """Give a profile that was not uploaded another alias or time.
@@ -213,9 +207,9 @@ class Session(traitlets.HasTraits):
             If no endpoint would take it like that.
         """
         when = None if timestamp is None else timestamp_of(timestamp)
-        old, new = self._roster.edit(what, lambda profile: contents.renamed(profile, alias, when))
+        old, new = self._store.edit(what, lambda profile: content.renamed(profile, alias, when))
         if new.key != old:
-            self._journal.forget([old])
+            self._forget({old})
         self._publish()
         return new
 
@@ -233,16 +227,21 @@ class Session(traitlets.HasTraits):
             If nothing or more than one profile is meant, or one is being or was uploaded.
         """
         self._resume()
-        self._journal.forget(self._roster.remove(what))
+        self._forget(self._store.remove(what))
         self._publish()
+
+    def _forget(self, keys: set[str]) -> None:
+        if self._remote.session_id is not None:
+            self._ledger.forget(self._remote.session_id, keys)
 
     # -- uploading ------------------------------------------------------------------------------------------
 
-    def upload(self, wait: bool = True) -> list[SessionProfile]:
+    def upload(self, wait: bool = True) -> ProfileList:
         """Send what has not arrived yet.
 
         One that fails keeps nothing else from going on: its `SessionProfile` has the state ``"failed"`` and
-        says why. Calling it again sends exactly the rest.
+        says why. Calling it again sends exactly the rest. Of several kernels that continue one session each
+        sends what no other is sending.
 
         Parameters
         ----------
@@ -252,71 +251,52 @@ class Session(traitlets.HasTraits):
 
         Returns
         -------
-        list of SessionProfile
-            What landed: its arrival was confirmed. Empty with ``wait=False``.
+        ProfileList
+            What this call sent and the endpoint confirmed. Empty with ``wait=False``.
 
         Raises
         ------
         SongbirdError
             If nothing could be sent at all.
         """
-        self._not_over()
+        self._remote.check_open()
         self._cancel = cancel = threading.Event()
         job = self._uploads.submit(lambda: self._send(cancel))
         if not wait:
-            return []
-        screen: display.Progress | None = None
-
-        def show() -> None:
-            nonlocal screen
-            if self.busy:
-                screen = screen or display.progress()
-                screen.update(self.progress)
-
+            return ProfileList()
+        screen = display.progress()
         try:
-            follow(job, show)
+            follow(job, lambda: screen.update(self.progress) if self.busy else None)
         except KeyboardInterrupt:
             self.cancel()
-            follow(job, show)
+            follow(job, lambda: None)
+            screen.end(self.progress, ())
             raise
         if job.cancelled():
-            return []
-        sent = job.result()
-        if sent:
-            (screen or display.progress()).end(self.progress, [item for item in sent if item.state == "failed"])
-        return [item for item in sent if item.state == "uploaded"]
+            return ProfileList()
+        sent, remarks = job.result()
+        if sent or remarks:
+            screen.end(self.progress, remarks)
+        return ProfileList(item for item in sent if item.state == "uploaded")
 
     def cancel(self) -> None:
         """Stop the upload: what has arrived stays, and the next `upload` sends the rest."""
         self._uploads.clear()
         self._cancel.set()
 
-    def _send(self, cancel: threading.Event) -> list[SessionProfile]:
-        self._resume()
-
-        def report(status: UploadStatus) -> None:
-            self._publish()
-            self.set_trait("progress", status)
-
+    def _send(self, cancel: threading.Event) -> tuple[list[SessionProfile], list[str]]:
+        """Upload, on the upload thread; return what was sent and what there is to say of it."""
+        publish = Throttle(self._publish)
         try:
+            self._resume()
             self._find_arrived()
-            waiting = self._waiting()
-            if not waiting:
-                return []
-            size = sum(item.size for item in waiting)
-            text = f"{len(waiting)} to upload: {shown_size(size)}"
-            self.set_trait("progress", UploadStatus(total=len(waiting), bytes_total=size, text=text))
+            upload = Upload(self._remote, cancel, publish)
+            if not upload:
+                return [], []
+            self._upload = upload
+            self._publish()
             self.set_trait("busy", True)
-            session_id = self._begin()
-            transfer = Transfer(
-                connection=self._connection,
-                journal=self._journal,
-                roster=self._roster,
-                waiting=waiting,
-                cancel=cancel,
-                on_progress=report,
-            )
-            sent = transfer.send(session_id)
+            sent = upload.run()
         except SongbirdError as error:
             self._tell("error", str(error))
             raise
@@ -325,27 +305,26 @@ class Session(traitlets.HasTraits):
             self._tell("error", f"The upload broke off ({type(error).__name__}). Upload again to send the rest.")
             raise
         finally:
+            publish.stop()
             self._publish()
+            self._upload = None
             self.set_trait("busy", False)
-        if transfer.expired:
-            self._hear("expired")
         failed = [f"{item.label}: {item.problem}" for item in sent if item.state == "failed"]
+        warnings, self._told = self._warnings[self._told :], len(self._warnings)
         if failed:
             rest = "Upload again to send the rest."
-            self._tell("error", "\n".join([f"{len(failed)} of {len(sent)} could not be uploaded. {rest}", *failed]))
+            lines = [f"{len(failed)} of {len(sent)} could not be uploaded. {rest}", *failed, *warnings]
+            self._tell("error", "\n".join(lines))
         else:
-            self._tell("info", self.progress.text)
-        return sent
-
-    def _waiting(self) -> list[SessionProfile]:
-        return [item for item in self._roster.look()[0] if item.state in ("added", "failed")]
+            self._tell("warning" if warnings else "info", "\n".join([self.progress.text, *warnings]))
+        return sent, [*failed, *warnings]
 
     def _find_arrived(self) -> None:
         """Ask what has arrived after all of an upload that broke off: sent again, it would count twice."""
-        if self._session_id is None or not self._waiting():
+        if not self._store.uncertain:
             return
         try:
-            self._merge(self._session_id)
+            self._remote.refresh()
         except EndpointUnreachable:
             raise
         except SongbirdError:
@@ -368,7 +347,7 @@ class Session(traitlets.HasTraits):
             If one is unknown or ambiguous, or if there would be more than three. Nothing changes then.
         """
         self._resume()
-        self._roster.select(what)
+        self._store.select(what)
         self._publish()
 
     def deselect(self, *what: object) -> None:
@@ -386,18 +365,15 @@ class Session(traitlets.HasTraits):
         """
         self._resume()
         if what:
-            self._roster.deselect(what)
+            self._store.deselect(what)
         else:
-            self._roster.choose(())
+            self._store.replace_selection(())
         self._publish()
 
-    @traitlets.validate("selection")
-    def _valid_selection(self, proposal: Mapping[str, Any]) -> tuple[SessionProfile, ...]:
-        value: tuple[Any, ...] = proposal["value"]
-        if isinstance(value, _Published):
-            return tuple(value)
+    def _replace_selection(self, what: Iterable[object]) -> None:
         self._resume()
-        return self._roster.choose(value)
+        self._store.replace_selection(what)
+        self._publish()
 
     # -- linking --------------------------------------------------------------------------------------------
 
@@ -412,53 +388,35 @@ class Session(traitlets.HasTraits):
         SongbirdError
             If the endpoint gives no link.
         """
-        self._not_over()
         self._resume()
-        items, chosen = self._roster.look()
-        if not chosen:
-            raise SelectionError(f"Nothing is selected: choose up to three with session.select(...). {there_is(items)}")
-        arrived = {item.slot for item in items if item.state == "uploaded"}
-        missing = [item for item in chosen if item.slot not in arrived]
-        if missing:
-            verb = "is" if len(missing) == 1 else "are"
-            raise SelectionError(f"{names(missing)} {verb} not uploaded yet: session.upload() sends what is left.")
-        linked, slots = self._linked, _slots(chosen)
-        if linked is not None and linked[0] == slots:
-            return linked[1]
-        link = self._ask_link(chosen)
-        self._linked = (slots, link)
-        if _slots(self._roster.look()[1]) == slots:
-            self.set_trait("current_link", link)
+        try:
+            link = self._remote.link()
+        except SelectionError:
+            raise
+        except SongbirdError as error:
+            self.set_trait("link_problem", str(error))
+            raise
+        finally:
+            self._publish()
+        self.set_trait("link_problem", "")
         return link
 
-    def _ask_link(self, chosen: tuple[SessionProfile, ...]) -> ObservatoryLink:
-        session_id = self._begin()
-        batches = [item.dataset_timestamp for item in chosen if item.kind == "batch"]
-        references = [item.profile_id for item in chosen if item.kind == "reference"]
-        answer = self._connection.ask(
-            lambda client: client.get_session_profile_observatory_link(
-                session_id,
-                [timestamp for timestamp in batches if timestamp is not None],
-                [profile_id for profile_id in references if profile_id is not None],
-            )
-        )
-        link = self._connection.link
-        each = zip(answer.individual_observatory_urls, chosen)  # noqa: B905 - an endpoint may answer fewer
-        text = "Open side by side in the observatory" if len(chosen) > 1 else "Open in the observatory"
-        return link(answer.observatory_url, text, [link(url, item.label) for url, item in each])
-
-    @traitlets.observe("selection")
-    def _follow_selection(self, change: Mapping[str, Any]) -> None:
-        linked = self._linked
-        fits = linked is not None and linked[0] == _slots(change["new"])
-        self.set_trait("current_link", linked[1] if linked is not None and fits else None)
+    def _follow_selection(self) -> None:
+        """Ask for the link as soon as there can be one, beside whatever goes on; once for each selection."""
+        wanted = self._remote.linkable()
+        if wanted == self._wanted:
+            return
+        self._wanted = wanted
+        self.set_trait("link_problem", "")
+        if wanted is not None and self.current_link is None:
+            self._link_requests.submit(lambda: self.link if self._wanted == wanted else None)
 
     # -- the session itself ---------------------------------------------------------------------------------
 
     @property
     def local(self) -> bool:
         """Whether the session lives in this user's local service because nobody named an endpoint."""
-        return self._connection.local
+        return self._remote.endpoint.local
 
     @property
     def session_id(self) -> str:
@@ -469,7 +427,7 @@ class Session(traitlets.HasTraits):
         SongbirdError
             If the endpoint does not make one.
         """
-        return self._begin()
+        return self._ask(self._remote.begin)
 
     def claim(self, org_id: str | None = None, api_key: str | None = None) -> None:
         """Hand the session's profiles to an organization for good. The session is over then.
@@ -490,29 +448,9 @@ class Session(traitlets.HasTraits):
             If the endpoint refuses, or did not answer: then the error says whether the claim may have been
             made.
         """
-        self._not_over()
         self._resume()
-        session_id = self._session_id
-        if session_id is None or not any(item.state == "uploaded" for item in self._roster.look()[0]):
-            raise SessionError("Nothing was uploaded to this session, so there is nothing to claim.")
-        org_id, key = self._connection.organization(org_id, api_key)
-        try:
-            self._connection.ask(lambda client: client.claim_guest_session(session_id, org_id, key))
-        except SongbirdError as error:
-            if not (error.ambiguous and self._was_claimed(session_id, org_id, key)):
-                raise
-        self._become("claimed")
-        self._tell("info", f"The session's profiles belong to {shown(org_id)} now. Its links open no more.")
-
-    def _was_claimed(self, session_id: str, org_id: str, key: str | None) -> bool:
-        """Ask what became of a claim that was not answered: it must not be made twice."""
-        try:
-            session = self._connection.client().get_session(session_id, api_key=key).session
-        except SessionExpired:
-            return True
-        except SongbirdError:
-            return False
-        return session.org_id == org_id
+        claimed = self._ask(lambda: self._remote.claim(org_id, api_key))
+        self._tell("info", f"The session's profiles belong to {one_line(claimed)} now. Its links open no more.")
 
     def info(self) -> SessionMetadata:
         """Ask the endpoint for the session's metadata; needs an API key.
@@ -522,8 +460,7 @@ class Session(traitlets.HasTraits):
         SongbirdError
             If the endpoint refuses, or there is no key.
         """
-        session_id, key = self._begin(), self._connection.key()
-        return self._connection.ask(lambda client: client.get_session(session_id, api_key=key)).session
+        return self._ask(self._remote.info)
 
     def refresh(self) -> None:
         """Ask the endpoint what the session holds, also of what whylogs or another kernel uploaded.
@@ -535,9 +472,8 @@ class Session(traitlets.HasTraits):
         SongbirdError
             If the endpoint cannot be reached, or the session is over.
         """
-        self._resume()
-        if self._session_id is not None:
-            self._merge(self._session_id)
+        if not self._resume():
+            self._ask(self._remote.refresh)
 
     def switch(self, endpoint: str | None = None, session_id: str | None = None, *, api_key: str | None = None) -> None:
         """Turn to another session or endpoint; panels of this one follow.
@@ -553,14 +489,10 @@ class Session(traitlets.HasTraits):
         self.cancel()
         # After this job, nothing is sent to the old session any more.
         self._uploads.submit(lambda: None).result()
-        with self._opening:
-            self._connection.close()
-            self._journal.leave()
-            self._roster.leave()
-            self._linked = None
-            self._open(endpoint, session_id, api_key, None)
-        self.set_trait("current_link", None)
-        self.set_trait("progress", UploadStatus())
+        self._remote.endpoint.close()
+        self._store.leave()
+        self._remote = self._open(endpoint, session_id, api_key)
+        self.set_trait("progress", UploadProgress())
         self.set_trait("notice", None)
         self._resume()
         self._publish()
@@ -589,13 +521,15 @@ class Session(traitlets.HasTraits):
         LedgerError
             If the ledger cannot be read.
         """
-        return recent_sessions(most)
+        with contextlib.closing(Ledger()) as ledger:
+            return ledger.recent(most)
 
     def close(self) -> None:
         """Stop an upload and let go of connections and files. The session itself stays where it is."""
         self.cancel()
-        self._connection.close()
-        self._journal.close()
+        self._link_requests.clear()
+        self._remote.endpoint.close()
+        self._ledger.close()
 
     def __enter__(self) -> Self:
         return self
@@ -629,15 +563,9 @@ class Session(traitlets.HasTraits):
         return self._requests.submit(attempt)
 
     def __repr__(self) -> str:
-        items, chosen = self._roster.look()
-        count = f"{len(items)} profile{'' if len(items) == 1 else 's'}"
-        parts = [
-            *filter(None, [self.short_id]),
-            self.state,
-            count,
-            f"{len(chosen)} selected",
-            self.endpoint_label,
-        ]
+        profiles, selected = self._store.snapshot()
+        count = f"{len(profiles)} profile{'' if len(profiles) == 1 else 's'}"
+        parts = [*filter(None, [self.short_id]), self.state, count, f"{len(selected)} selected", self.endpoint_label]
         return f"Session({', '.join(parts)})"
 
     def _repr_mimebundle_(
@@ -646,97 +574,49 @@ class Session(traitlets.HasTraits):
         del include, exclude  # Jupyter picks from the whole
         return display.bundle(self)
 
-    # -- what is underneath ---------------------------------------------------------------------------------
+    # -- traits follow what is true -------------------------------------------------------------------------
 
     @traitlets.default("profiles")
     def _first_profiles(self) -> tuple[SessionProfile, ...]:
         self._resume()
-        return self._roster.look()[0]
+        return self._store.snapshot()[0]
 
-    def _resume(self) -> None:
-        """Find out once what a continued session holds."""
-        if self._asked:
-            return
-        with self._opening:
-            # Another thread may have asked meanwhile, or this one be asking just now.
-            if self._asked or self._asking or self._session_id is None:  # type: ignore[redundant-expr]
-                return
-            self._asking = True
-            self._journal.begin(self._session_id, self._connection.endpoint, self._connection.label)
-            self._roster.recall(self._journal.recall())
-            try:
-                self._merge(self._session_id)
-            except SongbirdError as error:
-                self._tell("warning", f"Shown is what is known here of the session. {error}")
-            self._asked, self._asking = True, False
+    def _resume(self) -> bool:
+        """Find out once what a continued session holds; tell whether that was now."""
+        resumed = self._remote.resume()
+        if resumed:
             self._publish()
+        return resumed
 
-    def _merge(self, session_id: str) -> None:
+    def _ask(self, call: Callable[[], T]) -> T:
         try:
-            listing = self._connection.ask(lambda client: client.list_session_profiles(session_id))
-        except NotFound:
-            if self._connection.local:
-                raise
+            return call()
+        finally:
             self._publish()
-            return  # another service than ours: it has no listing
-        self._journal.confirm(self._roster.merge(contents.listed(entry) for entry in listing.profiles))
-        self._publish()
-
-    def _begin(self) -> str:
-        """Return the session's id, made now if there is none."""
-        with self._opening:
-            if self._session_id is None:
-                session_id = self._connection.ask(lambda client: client.create_session(self._user_id)).id
-                self._journal.begin(session_id, self._connection.endpoint, self._connection.label)
-                self._session_id = session_id
-                self.set_trait("short_id", short_id(session_id))
-                self._become("open")
-            return self._session_id
-
-    def _hear(self, news: str) -> None:
-        """Follow what requests show of the session."""
-        if news == "expired":
-            self._become("expired")
-        elif news == "unreachable":
-            self._become("unreachable")
-        elif self.state == "unreachable":
-            self._become("new" if self._session_id is None else "open")
-
-    def _become(self, state: str) -> None:
-        over = ("claimed", "expired")
-        if self.state == state or (self.state in over and state != "claimed"):
-            return
-        self.set_trait("state", state)
-        if state in over:
-            self._linked = None
-            self.set_trait("current_link", None)
-            self._journal.mark(state)
-
-    def _not_over(self) -> None:
-        if self.state in ("claimed", "expired"):
-            what = "was claimed by an organization" if self.state == "claimed" else "has expired"
-            raise SessionError(
-                f"This session {what}: nothing can be added to it or linked any more. Start a new one with Session()."
-            )
 
     def _tell(self, level: Level, text: str) -> None:
         self.set_trait("notice", Notice(level, text))
 
     def _publish(self) -> None:
         """Bring the traits in step with what is true, also when several threads do so at once."""
+        self._publish_state()
+        if self._upload is not None:
+            self.set_trait("progress", self._upload.progress())
         while True:
-            items, chosen = self._roster.look()
-            if self.profiles is items and self.selection == chosen:
-                return
-            self.set_trait("profiles", items)
-            self.set_trait("selection", _Published(chosen))
+            profiles, selected = self._store.snapshot()
+            link = self._remote.known_link()
+            if self.profiles is profiles and self.selection == selected and self.current_link is link:
+                break
+            self.set_trait("current_link", link)
+            self.set_trait("profiles", profiles)
+            self.set_trait("selection", selected)
+        self._follow_selection()
 
-
-class _Published(tuple[SessionProfile, ...]):
-    """A selection that was checked already."""
-
-    __slots__ = ()
-
-
-def _slots(items: Iterable[SessionProfile]) -> list[str]:
-    return [item.slot for item in items]
+    def _publish_state(self) -> None:
+        remote = self._remote
+        self.set_trait("endpoint_label", remote.endpoint.label)
+        self.set_trait("short_id", "" if remote.session_id is None else short_id(remote.session_id))
+        self.set_trait("state", remote.state)
+        if len(self._warnings) > self._warned:
+            self._warned = len(self._warnings)
+            self._tell("warning", self._warnings[-1])

@@ -46,7 +46,7 @@ MANY = """
 import psutil
 from songbird_widgets.panels import ProfilePicker
 from songbird_widgets.session import Session, SessionProfile
-from songbird_widgets.session.state import shown_time
+from songbird_widgets.basics import time_text as shown_time
 DAY = 86_400_000
 def many(count):
     made = Session()
@@ -57,7 +57,7 @@ def many(count):
         )
         for i in range(count)
     )
-    made._roster.recall((profile, None) for profile in profiles)
+    made._store.restore((profile, None) for profile in profiles)
     made._publish()
     return made
 sessions = {count: many(count) for count in (10_000, 100_000)}

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import traitlets
 
+from songbird_widgets.basics import DAY_MS as DAY
 from songbird_widgets.session import SelectionError
+from songbird_widgets.session.models import SessionProfile
 from songbird_widgets.session.selection import arrange, extend, resolve, timestamp_of
-from songbird_widgets.session.state import DAY, SessionProfile
 
 JULY_8 = 1373241600000
 

@@ -12,7 +12,7 @@ import pytest
 from songbird_widgets.client import EndpointUnreachable, ResponseError, Songbird, SongbirdError
 from songbird_widgets.local import local_service
 from songbird_widgets.session import Session, SessionError
-from songbird_widgets.session import connection as connection_module
+from songbird_widgets.session import endpoint as endpoint_module
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_a_link_that_is_no_address_is_not_shown(endpoint_that, profiles):
     with endpoint_that(body=body, content_type="application/json") as endpoint:
         session = session_at(endpoint)
         profile = session.add(profiles / "batch-2013-07-08.bin")[0]
-        session._roster.merge([replace(profile, profile_id="log-1", state="uploaded")])
+        session._store.merge([replace(profile, profile_id="log-1", state="uploaded")])
         session._publish()
         session.select("2013-07-08")
         with pytest.raises(SessionError, match="no http"):
@@ -106,7 +106,7 @@ def test_a_local_service_that_cannot_be_started(monkeypatch, profiles):
     with pytest.raises(SessionError, match="Disk full"):
         session.upload()
     assert session.notice.text == "The local service did not start. Disk full."
-    assert connection_module.local_service.ensure is broken
+    assert endpoint_module.local_service.ensure is broken
 
 
 def test_a_data_directory_that_cannot_be_written(monkeypatch, tmp_path, profiles, endpoint_that):

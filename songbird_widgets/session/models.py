@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
 from typing import Literal
+
+from ..basics import DAY_MS, size_text
+from ..client.redaction import short_id
 
 Kind = Literal["batch", "reference"]
 State = Literal["added", "uploading", "uploaded", "failed"]
 Level = Literal["info", "warning", "error"]
 
-DAY = 86_400_000
-"""Milliseconds of a batch period: guest sessions are daily, in UTC."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LONGEST = 80
+_MAX_LISTED = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SessionProfile:
     """One profile of a session.
 
     Attributes
     ----------
     key : str
-        Name of this profile within its session: the same for the same bytes, kind and time or alias.
+        Name of this profile within its session: the same for the same bytes, kind and UTC day or alias.
     kind : {"batch", "reference"}
         A batch is known by its timestamp, a reference by its alias and id.
     label : str
@@ -65,19 +62,43 @@ class SessionProfile:
     columns: int | None = None
     rows: int | None = None
     name: str = ""
-    sha256: str = field(default="", repr=False)
+    sha256: str = ""
     upload_timestamp: int | None = None
 
     @property
     def slot(self) -> str:
         """Name of the place that it takes among the three of a page: batches of one UTC day share one."""
         if self.kind == "batch" and self.dataset_timestamp is not None:
-            return f"batch:{self.dataset_timestamp // DAY}"
+            return f"batch:{self.dataset_timestamp // DAY_MS}"
         return f"reference:{self.key}"
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.label!r}, {self.state}, {size_text(self.size)}>"
+
+
+class ProfileList(list[SessionProfile]):
+    """A list of profiles that reads as one in a cell: a line for each.
+
+    Attributes
+    ----------
+    note : str
+        What is worth knowing of them together; empty if nothing is.
+    """
+
+    note = ""
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{item.kind:<9}  {item.label:<24}  {item.state:<9}  {size_text(item.size):>9}  {item.name}".rstrip()
+            for item in self[:_MAX_LISTED]
+        ]
+        if len(self) > _MAX_LISTED:
+            lines.append(f"and {len(self) - _MAX_LISTED} more")
+        return "\n".join([*lines, *filter(None, [self.note])]) or "[]"
 
 
 @dataclass(frozen=True)
-class UploadStatus:
+class UploadProgress:
     """How far an upload is.
 
     Attributes
@@ -120,37 +141,36 @@ class Problem:
     reason: str
 
 
-def utc(timestamp: int) -> datetime | None:
-    """Return the moment of a timestamp in ms, or None beyond the years 1 to 9999."""
-    try:
-        return _EPOCH + timedelta(milliseconds=timestamp)
-    except OverflowError:
-        return None
+@dataclass(frozen=True)
+class LedgerSession:
+    """One session of this user, as the ledger knows it.
 
+    Attributes
+    ----------
+    session_id : str
+        What ``Session(session_id=...)`` continues it with; not in the repr.
+    endpoint : str or None
+        Where it lives; None for the local service. Not in the repr.
+    label : str
+        The endpoint as people may see it.
+    state : str
+        As last seen: ``"open"``, ``"claimed"`` or ``"expired"``.
+    created, used : int
+        Milliseconds since 1970 in UTC.
+    profiles, unfinished : int
+        How many there are, and how many of them did not arrive.
+    """
 
-def shown_time(timestamp: int) -> str:
-    """Return a timestamp in ms as people read it: the UTC date, and the time of day unless it is midnight."""
-    moment = utc(timestamp)
-    if moment is None:
-        return f"{timestamp} ms"
-    if timestamp % DAY == 0:
-        return f"{moment:%Y-%m-%d}"
-    precision = "milliseconds" if timestamp % 1000 else "seconds"
-    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+    session_id: str = field(repr=False)
+    endpoint: str | None = field(repr=False)
+    label: str
+    state: str
+    created: int
+    used: int
+    profiles: int
+    unfinished: int
 
-
-def shown(text: str, longest: int = _LONGEST) -> str:
-    """Return a foreign text fit for one line of a message: no control or direction marks, and not endless."""
-    # Cutting first keeps a 10 MB name from being walked through.
-    cut = text[: longest + 1]
-    clean = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char)[0] == "C" else char for char in cut)
-    return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
-
-
-def shown_size(size: float) -> str:
-    """Return a number of bytes in decimal units."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit in ("bytes", "kB") else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError
+    @property
+    def short_id(self) -> str:
+        """The id, shortened to what opens nothing."""
+        return short_id(self.session_id)

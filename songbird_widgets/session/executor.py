@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -22,7 +23,7 @@ TICK = 0.1
 """Seconds between two reports of progress."""
 
 
-class Lane:
+class SerialExecutor:
     """Jobs done one after the other, on a thread that ends when there is nothing left to do.
 
     Parameters
@@ -43,15 +44,10 @@ class Lane:
         with self._lock:
             self._jobs.append(job)
             if self._thread is None:
-                # A daemon: an interpreter that wants to end is not held up, and the ledger knows what is
-                # left.
+                # A daemon: an interpreter that wants to end is not held up, and the ledger knows what is left.
                 self._thread = threading.Thread(target=self._drain, name=self._name, daemon=True)
                 self._thread.start()
         return job.future
-
-    def mine(self) -> bool:
-        """Tell whether the caller is a job of this lane."""
-        return threading.current_thread() is self._thread
 
     def clear(self) -> None:
         """Drop the jobs that have not begun."""
@@ -72,18 +68,51 @@ class Lane:
             job.run()
 
 
-def beside(call: Callable[[], T], tick: Callable[[], None]) -> T:
-    """Do `call` on a thread of its own, and `tick` on this one ten times a second until it is done."""
-    job = _Job(call)
-    threading.Thread(target=job.run, name="songbird-work", daemon=True).start()
-    follow(job.future, tick)
-    return job.future.result()
-
-
 def follow(future: Future[T], tick: Callable[[], None]) -> None:
     """Do `tick` ten times a second until `future` is done."""
     while not wait([future], timeout=TICK).done:
         tick()
+
+
+class Throttle:
+    """Do something at most once a `TICK`, the last time included.
+
+    Parameters
+    ----------
+    call : callable
+        What to do: now if the last time is long enough ago, else a little later on a thread of its own.
+    """
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+        self._lock = threading.Lock()
+        self._last = float("-inf")
+        self._timer: threading.Timer | None = None
+
+    def __call__(self) -> None:
+        with self._lock:
+            left = self._last + TICK - time.monotonic()
+            if left > 0:
+                if self._timer is None:
+                    self._timer = threading.Timer(left, contextvars.copy_context().run, (self._late,))
+                    self._timer.daemon = True
+                    self._timer.start()
+                return
+            self._last = time.monotonic()
+        self._call()
+
+    def _late(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._last = time.monotonic()
+        self._call()
+
+    def stop(self) -> None:
+        """Do it no more."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
 
 
 class _Job(Generic[T]):

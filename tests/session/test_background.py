@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextvars
 import threading
+import time
 
 import pytest
 
-from songbird_widgets.session.jobs import Lane, beside, follow
-from songbird_widgets.session.progress import Tally, shown_duration
-from songbird_widgets.session.state import shown, shown_size, shown_time
+from songbird_widgets.basics import duration_text, one_line, size_text, time_text
+from songbird_widgets.session.executor import TICK, SerialExecutor, Throttle, follow
+from songbird_widgets.session.upload import ProgressTracker
 
 variable = contextvars.ContextVar("variable")
 
 
 def test_jobs_follow_one_another_in_the_context_of_who_asked():
-    lane, seen = Lane("test"), []
+    lane, seen = SerialExecutor("test"), []
     futures = []
     for n in range(5):
         variable.set(n)
@@ -26,7 +27,7 @@ def test_jobs_follow_one_another_in_the_context_of_who_asked():
 
 
 def test_a_failing_job_keeps_none_from_going_on():
-    lane = Lane("test")
+    lane = SerialExecutor("test")
     bad, good = lane.submit(lambda: 1 / 0), lane.submit(lambda: "good")
     with pytest.raises(ZeroDivisionError):
         bad.result(10)
@@ -34,7 +35,7 @@ def test_a_failing_job_keeps_none_from_going_on():
 
 
 def test_its_thread_ends_when_there_is_nothing_to_do():
-    lane = Lane("test-ends")
+    lane = SerialExecutor("test-ends")
     lane.submit(lambda: None).result(10)
     for thread in threading.enumerate():
         if thread.name == "test-ends":
@@ -44,7 +45,7 @@ def test_its_thread_ends_when_there_is_nothing_to_do():
 
 
 def test_waiting_jobs_can_be_dropped():
-    lane, gate, begun = Lane("test"), threading.Event(), threading.Event()
+    lane, gate, begun = SerialExecutor("test"), threading.Event(), threading.Event()
     first = lane.submit(lambda: begun.set() or gate.wait(10))
     second = lane.submit(lambda: pytest.fail("dropped"))
     assert begun.wait(10)
@@ -54,44 +55,54 @@ def test_waiting_jobs_can_be_dropped():
     assert second.cancelled()
 
 
-def test_ticks_come_on_the_callers_thread_while_the_work_is_done_elsewhere():
-    me, ticks, gate = threading.current_thread(), [], threading.Event()
+def test_ticks_come_on_the_callers_thread_until_the_work_is_done():
+    ticks, gate = [], threading.Event()
 
     def tick():
         ticks.append(threading.current_thread())
         gate.set()
 
-    assert beside(lambda: gate.wait(10) and threading.current_thread(), tick) is not me
-    assert set(ticks) == {me}
-    with pytest.raises(KeyError):
-        beside(lambda: {}["x"], tick)
-    follow(Lane("test").submit(lambda: None), tick)
+    follow(SerialExecutor("test").submit(lambda: gate.wait(10)), tick)
+    assert set(ticks) == {threading.current_thread()}
+
+
+def test_what_is_throttled_comes_at_once_and_a_last_time_later():
+    seen, last = [], threading.Event()
+    throttled = Throttle(lambda: seen.append(time.monotonic()) or len(seen) < 2 or last.set())
+    for _ in range(1000):
+        throttled()
+    assert len(seen) == 1
+    assert last.wait(10)
+    assert len(seen) == 2
+    assert seen[1] - seen[0] >= TICK * 0.9
+    throttled()
+    throttled.stop()
+    time.sleep(2 * TICK)
+    assert len(seen) == 2
 
 
 def test_progress_is_told_in_numbers_and_words():
     now = [100.0]
-    tally = Tally({"a": 1_000_000, "b": 3_000_000}, clock=lambda: now[0])
-    assert tally.status().text == "0 of 2 uploaded: 0 bytes of 4.0 MB"
-    tally.note("a", "sending", 500_000)
+    tracker = ProgressTracker({"a": 1_000_000, "b": 3_000_000}, clock=lambda: now[0])
+    assert tracker.progress().text == "0 of 2 uploaded: 0 bytes of 4.0 MB"
+    tracker.note("a", "sending", 500_000)
     now[0] = 101.0
-    status = tally.status()
+    status = tracker.progress()
     assert (status.bytes_sent, status.rate, status.remaining) == (500_000, 500_000.0, 7.0)
     assert status.text == "0 of 2 uploaded: 500 kB of 4.0 MB, 500 kB/s, 7.0 s left"
-    assert tally.changed() == {"a": 500_000}
-    assert tally.changed() == {}
-    tally.note("a", "uploaded", 1_000_000)
-    tally.note("b", "failed", 9_000_000)
+    tracker.note("a", "uploaded", 1_000_000)
+    tracker.note("b", "failed", 9_000_000)
     now[0] = 102.0
-    done = tally.status()
+    done = tracker.progress()
     assert (done.done, done.failed, done.remaining) == (1, 1, None)
-    assert done.text == "1 of 2 uploaded, 1 failed: 4.0 MB in 2.0 s"
+    assert done.text == "1 of 2 uploaded, 1 failed: 1.0 MB in 2.0 s"
 
 
 def test_a_cancelled_upload_says_so():
-    tally = Tally({"a": 10, "b": 10}, clock=lambda: 0.0)
-    tally.note("a", "uploaded", 10)
-    tally.note("b", "cancelled", 3)
-    assert tally.status().text.startswith("1 of 2 uploaded, 1 cancelled: 13 bytes in")
+    tracker = ProgressTracker({"a": 10, "b": 10}, clock=lambda: 0.0)
+    tracker.note("a", "uploaded", 10)
+    tracker.note("b", "cancelled", 3)
+    assert tracker.progress().text.startswith("1 of 2 uploaded, 1 cancelled: 10 bytes in")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +110,7 @@ def test_a_cancelled_upload_says_so():
     [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.4, "59 s"), (61, "1 min 1 s"), (7322, "2 h 2 min")],
 )
 def test_durations(seconds, words):
-    assert shown_duration(seconds) == words
+    assert duration_text(seconds) == words
 
 
 @pytest.mark.parametrize(
@@ -107,7 +118,7 @@ def test_durations(seconds, words):
     [(0, "0 bytes"), (999, "999 bytes"), (151_177, "151 kB"), (2_500_000, "2.5 MB"), (5e12, "5000.0 GB")],
 )
 def test_sizes(size, words):
-    assert shown_size(size) == words
+    assert size_text(size) == words
 
 
 @pytest.mark.parametrize(
@@ -122,9 +133,9 @@ def test_sizes(size, words):
     ],
 )
 def test_times(timestamp, words):
-    assert shown_time(timestamp) == words
+    assert time_text(timestamp) == words
 
 
 def test_shown_text_is_one_short_line():
-    assert shown("a\x00b\u202ec\nd") == "a\ufffdb\ufffdc\ufffdd"
-    assert len(shown("x" * 10_000_000)) == 80
+    assert one_line("a\x00b\u202ec\nd") == "a\ufffdb\ufffdc\ufffdd"
+    assert len(one_line("x" * 10_000_000)) == 80

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..basics import DAY_MS, one_line, time_text
 from ..client.errors import ValidationError
 from ..client.operations import text, timestamp
-from .state import Kind, SessionProfile, shown, shown_time
+from .models import Kind, SessionProfile
 
 if TYPE_CHECKING:
     from ..client.models import SessionProfile as ListedProfile
@@ -39,7 +40,7 @@ class Content:
         # The same size and time of change: not worth reading a large file twice.
         if self.stamp is not None and _stamp(self.data) == self.stamp:
             return None
-        name = shown(str(self.data))
+        name = one_line(str(self.data))
         try:
             if _digest(self.data) == sha256:
                 return None
@@ -72,7 +73,7 @@ def added(source: ProfileSource) -> SessionProfile:
         size=source.size,
         columns=source.columns,
         rows=source.rows,
-        name=shown(source.name),
+        name=one_line(source.name),
         sha256=source.sha256,
     )
 
@@ -89,7 +90,7 @@ def listed(profile: ListedProfile) -> SessionProfile:
         profile_id=profile.id,
         sent=profile.size,
         size=profile.size,
-        name=shown(profile.id),
+        name=one_line(profile.id),
         sha256=profile.sha256,
         upload_timestamp=profile.upload_timestamp,
     )
@@ -120,8 +121,12 @@ def renamed(profile: SessionProfile, alias: str | None, when: int | None) -> Ses
 
 
 def key_of(kind: Kind, alias: str | None, when: int | None, sha256: str) -> str:
-    """Return the key of a profile: equal in every kernel for the same bytes under the same name."""
-    name = str(when) if kind == "batch" else alias or ""
+    """Return the key of a profile: equal in every kernel for the same bytes in the same slot.
+
+    Batches of one UTC day share a slot, and the endpoint adds up what arrives there: equal bytes would count twice.
+    """
+    day = None if when is None else when // DAY_MS
+    name = str(day) if kind == "batch" else alias or ""
     identity = f"{kind}\0{name}\0{sha256}".encode("utf-8", "surrogatepass")
     return hashlib.sha256(identity).hexdigest()[:16]
 
@@ -129,8 +134,8 @@ def key_of(kind: Kind, alias: str | None, when: int | None, sha256: str) -> str:
 def label_of(kind: Kind, alias: str | None, when: int | None, name: str) -> str:
     """Return what people are shown of a profile."""
     if kind == "batch" and when is not None:
-        return shown_time(when)
-    return shown(alias or name)
+        return time_text(when)
+    return one_line(alias or name)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -6,8 +6,9 @@ import os
 import threading
 import weakref
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
 
-from ..client.errors import ConfigurationError, EndpointUnreachable, SessionExpired
+from ..client.errors import ConfigurationError, EndpointUnreachable
 from ..client.redaction import origin_of
 from ..client.retry import Retry
 from ..local import discovery, local_service
@@ -15,56 +16,48 @@ from .errors import SessionError
 from .links import ObservatoryLink, followable, under
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable
 
     from ..client import Songbird
 
 T = TypeVar("T")
 
-_AT_HOME = Retry(attempts=3, first_pause=0.05, longest_pause=0.1)
+_LOCAL_RETRY = Retry(attempts=3, first_pause=0.05, longest_pause=0.1)
 
 
-class Connection:
+class Endpoint:
     """A client, made when it is first needed.
 
     Parameters
     ----------
-    endpoint : str or None
+    url : str or None
         As given; None for the environment's, else the local service.
     api_key : str or None
         As given.
     client : Songbird or None
         One to use instead; it stays its owner's.
-    on_change : callable
-        Called with ``"reached"``, ``"unreachable"`` or ``"expired"`` as requests show it.
     """
 
-    def __init__(
-        self,
-        endpoint: str | None,
-        api_key: str | None,
-        client: Songbird | None,
-        on_change: Callable[[str], None],
-    ) -> None:
-        self.endpoint = None if client is not None else _named(endpoint)
-        self._argument = endpoint
+    def __init__(self, url: str | None = None, api_key: str | None = None, client: Songbird | None = None) -> None:
+        self.url = None if client is not None else _named(url)
+        # What a variable names is left to the client, whose errors name the variable.
+        self._argument = url
         self._api_key = api_key
         self._given = client
         self._made: Songbird | None = None
-        self._on_change = on_change
         self._lock = threading.Lock()
 
     @property
     def local(self) -> bool:
         """Whether this is the local service because nobody named another."""
-        return self.endpoint is None and self._given is None
+        return self.url is None and self._given is None
 
     @property
     def label(self) -> str:
         """The endpoint as people may see it."""
         if self._given is not None:
             return self._given.settings.origin
-        return "local service" if self.endpoint is None else origin_of(self.endpoint)
+        return "local service" if self.url is None else origin_of(self.url)
 
     def client(self) -> Songbird:
         """Return the client.
@@ -82,19 +75,17 @@ class Connection:
             if self._made is None:
                 try:
                     # The local service is here or gone: patience would not bring it back, a restart does.
-                    retries = _AT_HOME if self.local else Retry()
-                    # What a variable names is left to the client, whose errors name the variable.
-                    by_variable = self._argument is None and _named(None) == self.endpoint
-                    endpoint = None if by_variable else self.endpoint
-                    self._made = Songbird(endpoint, self._api_key, retries=retries)
+                    self._made = Songbird(
+                        self._argument, self._api_key, retries=_LOCAL_RETRY if self.local else Retry()
+                    )
                     # A notebook that is run again drops its session without a word.
                     weakref.finalize(self, self._made.close)
                 except local_service.LocalServiceError as error:
                     raise SessionError(str(error)) from None
             return self._made
 
-    def ask(self, call: Callable[[Songbird], T]) -> T:
-        """Ask something of the endpoint.
+    def request(self, call: Callable[[Songbird], T]) -> T:
+        """Ask something of the endpoint; a local service that has ended is started again.
 
         Raises
         ------
@@ -102,22 +93,13 @@ class Connection:
             If it does not answer, or refuses.
         """
         try:
-            try:
-                answer = call(self.client())
-            except EndpointUnreachable as error:
-                # An answer that broke off may have been the answer to something that must not be done twice.
-                if not self.local or error.ambiguous:
-                    raise
-                self.restart()
-                answer = call(self.client())
-        except EndpointUnreachable:
-            self._on_change("unreachable")
-            raise
-        except SessionExpired:
-            self._on_change("expired")
-            raise
-        self._on_change("reached")
-        return answer
+            return call(self.client())
+        except EndpointUnreachable as error:
+            # An answer that broke off may have been the answer to something that must not be done twice.
+            if not self.local or error.ambiguous:
+                raise
+        self.restart()
+        return call(self.client())
 
     def restart(self) -> None:
         """Start the local service again: it ends itself when idle, and may answer elsewhere now."""
@@ -139,7 +121,10 @@ class Connection:
         if org_id is None:
             if not self.local:
                 raise ConfigurationError("Name the organization that is to get the profiles: session.claim(org_id).")
-            org_id = _local_organization()
+            try:
+                org_id = local_service.ensure().organization_id
+            except local_service.LocalServiceError as error:
+                raise SessionError(str(error)) from None
         return org_id, self.key(api_key)
 
     def key(self, api_key: str | None = None) -> str | None:
@@ -147,35 +132,43 @@ class Connection:
         given = api_key or self._api_key
         return local_service.organization_key() if given is None and self.local else given
 
-    def link(self, url: str, text: str, individual: Sequence[ObservatoryLink] = ()) -> ObservatoryLink:
-        """Return an address of the observatory as the browser reaches it.
+    def links(self, urls: Iterable[tuple[str, str]]) -> list[ObservatoryLink]:
+        """Return addresses of the observatory, each with its text, as the browser reaches them.
 
         Raises
         ------
         SessionError
-            If it is no address to follow.
+            If one is no address to follow.
         """
-        if not followable(url) or url.startswith("/"):
+        given = list(urls)
+        if any(not followable(url) or url.startswith("/") for url, _ in given):
             raise SessionError("The endpoint answered with a link that is no http(s) address, so it is not shown.")
         relay = discovery.relay()
-        service = None if relay is None else local_service.find()
-        if relay is None or service is None or origin_of(url) != service.origin:
-            return ObservatoryLink(url, individual=individual, text=text)
-        best = url if relay.public_url is None else under(relay.public_url, url)
-        return ObservatoryLink(best, href=under(relay.path, url), individual=individual, text=text)
+        relayed = None if relay is None else self._relayed_origin(given[0][0])
+        links = []
+        for url, text in given:
+            if relay is None or origin_of(url) != relayed:
+                links.append(ObservatoryLink(url, text=text))
+            else:
+                best = url if relay.public_url is None else under(relay.public_url, url)
+                links.append(ObservatoryLink(best, href=under(relay.path, url), text=text))
+        return links
+
+    def _relayed_origin(self, url: str) -> str | None:
+        """Return the origin of the service that the relay leads to: this user's local one."""
+        if self.local:
+            return self.client().settings.origin
+        if urlsplit(url).hostname != "127.0.0.1":
+            return None
+        # Somebody named an endpoint on this machine: it may be the local service all the same.
+        service = local_service.find()
+        return None if service is None else service.origin
 
 
-def _named(endpoint: str | None) -> str | None:
+def _named(url: str | None) -> str | None:
     """Return the endpoint that the argument or the environment names; None means the local service."""
-    if endpoint is not None:
-        return endpoint
+    if url is not None:
+        return url
     # The client reads the same ones. It is not asked, for it would start the local service to answer.
     named = (os.environ.get(name, "") for name in ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT"))
     return next((value for value in named if value.strip()), None)
-
-
-def _local_organization() -> str:
-    try:
-        return local_service.ensure().organization_id
-    except local_service.LocalServiceError as error:
-        raise SessionError(str(error)) from None

@@ -1,0 +1,107 @@
+"""What every room counts and words alike: days, times, units, sizes, and how foreign text is shortened.
+
+It imports nothing of ours, so every room may import it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime, timedelta, timezone
+
+MAX_COMPARED = 3
+"""Profiles side by side on one observatory page; the hosted service drops a fourth without a word."""
+
+DAY_MS = 86_400_000
+"""Milliseconds of a batch's period: sessions know a batch by its UTC day."""
+
+MAX_TIMESTAMP_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999: no later time can be written as a date."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# As milliseconds these are days of 1970 to 1973, as seconds the years 1973 to 5138.
+_SECONDS = range(10**8, 10**11)
+_LINE = 80
+
+
+def mistaken_unit(number: int) -> tuple[str, int] | None:
+    """Tell whether a number that should be milliseconds since 1970 is of another unit by its size.
+
+    Parameters
+    ----------
+    number : int
+        What was given as milliseconds since 1970.
+
+    Returns
+    -------
+    (str, int) or None
+        "seconds", "microseconds" or "nanoseconds", and the same moment in milliseconds; None if it can be
+        milliseconds, or is no time at all.
+    """
+    size = abs(number)
+    if size in _SECONDS:
+        return "seconds", number * 1000
+    if MAX_TIMESTAMP_MS < size <= MAX_TIMESTAMP_MS * 1000:
+        return "microseconds", number // 1000
+    if MAX_TIMESTAMP_MS * 1000 < size <= MAX_TIMESTAMP_MS * 1_000_000:
+        return "nanoseconds", number // 1_000_000
+    return None
+
+
+def to_milliseconds(moment: datetime) -> int:
+    """Return a moment as milliseconds since 1970, exactly; one without a zone is UTC."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=timezone.utc)
+    return (aware - _EPOCH) // timedelta(milliseconds=1)
+
+
+def from_milliseconds(timestamp: int) -> datetime | None:
+    """Return the UTC moment of milliseconds since 1970, or None beyond the years 1 to 9999."""
+    try:
+        return _EPOCH + timedelta(milliseconds=timestamp)
+    except OverflowError:
+        return None
+
+
+def time_text(timestamp: int) -> str:
+    """Write milliseconds since 1970 as people read them: the UTC date, and the time of day unless it is midnight."""
+    moment = from_milliseconds(timestamp)
+    if moment is None:
+        return f"{timestamp} ms"
+    if timestamp % DAY_MS == 0:
+        return f"{moment:%Y-%m-%d}"
+    precision = "milliseconds" if timestamp % 1000 else "seconds"
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def duration_text(seconds: float) -> str:
+    """Write seconds as people say them."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size_text(size: float) -> str:
+    """Write a number of bytes in decimal units: kB is 1,000 bytes."""
+    for unit in ("bytes", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit != "MB" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def shorten(text: str, length: int = _LINE) -> str:
+    """Cut a text to at most `length` characters, the last of which then is an ellipsis."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def one_line(text: str, length: int = _LINE) -> str:
+    """Make foreign text fit for one line of a message: no control or direction marks, and not endless."""
+    # Cutting first keeps a 10 MB name from being walked through.
+    cut = text[: length + 1]
+    if not (cut.isascii() and cut.isprintable()):
+        cut = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char)[0] == "C" else char for char in cut)
+    return shorten(cut, length)

@@ -1,0 +1,75 @@
+"""What is added to a session: anything that holds profiles, each checked before it is taken."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..basics import DAY_MS, one_line, time_text
+from ..client.errors import SongbirdError
+from . import content
+from .models import Problem, ProfileList, SessionProfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..profiles import ProfileSource
+    from .models import Kind
+    from .store import ProfileStore
+
+
+def add(
+    store: ProfileStore, sources: Iterable[object], *, alias: str | None, timestamp: int | None, kind: Kind | None
+) -> tuple[ProfileList, list[Problem]]:
+    """Add to a store what sources hold; return what is in the store of it, and what could not be added.
+
+    Raises
+    ------
+    ValueError
+        If the arguments contradict each other; nothing was added.
+    """
+    from ..profiles import ProfileSource, find_sources
+
+    found: list[ProfileSource] = []
+    problems: list[Problem] = []
+    for source in sources:
+        for item in find_sources(source, alias=alias, timestamp=timestamp, kind=kind):
+            if isinstance(item, ProfileSource):
+                found.append(item)
+            else:
+                problems.append(Problem(one_line(item.name), item.reason))
+    if alias is not None and len(found) > 1:
+        reason = f"One alias cannot name {len(found)} profiles: add them one by one."
+        return ProfileList(), problems + [Problem(one_line(item.name), reason) for item in found]
+    added: dict[str, SessionProfile] = {}
+    whole: set[str] = set()
+    for item in found:
+        try:
+            profile = store.add(content.added(item), content.Content.of(item))
+        except SongbirdError as error:
+            problems.append(Problem(one_line(item.name), str(error)))
+        else:
+            added[profile.key] = profile
+            if not item.segment_tags:  # segments are parts of one data set
+                whole.add(profile.slot)
+    result = ProfileList(added.values())
+    result.note = _note(store, whole)
+    return result, problems
+
+
+def _note(store: ProfileStore, slots: set[str]) -> str:
+    """Say which of the slots hold several data sets: they will be one batch, which nothing else would tell."""
+    days: dict[str, list[SessionProfile]] = {}
+    for profile in store.snapshot()[0]:
+        if profile.kind == "batch" and profile.slot in slots:
+            days.setdefault(profile.slot, []).append(profile)
+    shared = [profiles for profiles in days.values() if len(profiles) > 1]
+    if not shared:
+        return ""
+    when = shared[0][0].dataset_timestamp or 0
+    first = f"{time_text(when // DAY_MS * DAY_MS)} has {len(shared[0])} data sets now"
+    if len(shared) > 1:
+        first = f"{len(shared)} days have several data sets now ({first.removesuffix(' now')})"
+    return (
+        f"{first}: all that is uploaded of one UTC day becomes one batch. To keep data sets apart and compare them, "
+        'give each a name: session.add(..., alias="...").'
+    )

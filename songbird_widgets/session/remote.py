@@ -1,0 +1,253 @@
+"""A session at its endpoint: made when it is needed, asked what it holds, linked to, claimed."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
+from . import content
+from .errors import SelectionError, SessionError
+from .links import LinkCache, ObservatoryLink
+from .selection import names, there_is
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..client import Songbird
+    from ..client.models import SessionMetadata
+    from .endpoint import Endpoint
+    from .ledger import Ledger
+    from .models import SessionProfile
+    from .store import ProfileStore
+
+T = TypeVar("T")
+
+SessionState = Literal["new", "open", "claimed", "expired", "unreachable"]
+
+
+class RemoteSession:
+    """One session of one endpoint. It calls nobody back: who uses it looks afterwards at what has changed.
+
+    Parameters
+    ----------
+    endpoint, ledger, store
+        Where it lives, where it is written down, and what is known of its profiles.
+    session_id : str or None
+        None makes it with the first call of `begin`.
+    user_id : str
+        Name under which it is made.
+    warn : callable
+        Called with a sentence if what it holds could not be asked.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        ledger: Ledger,
+        store: ProfileStore,
+        *,
+        session_id: str | None,
+        user_id: str,
+        warn: Callable[[str], None],
+    ) -> None:
+        self.endpoint = endpoint
+        self.ledger = ledger
+        self.store = store
+        self.session_id = session_id
+        self.state: SessionState = "new" if session_id is None else "open"
+        self._user_id = user_id
+        self._warn = warn
+        self._links = LinkCache()
+        # One at a time makes the session, or asks what it holds.
+        self._opening = threading.RLock()
+        self._resumed = session_id is None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing can be added to it or linked any more."""
+        return self.state in ("claimed", "expired")
+
+    def check_open(self) -> None:
+        """Refuse what a session that is over cannot do.
+
+        Raises
+        ------
+        SessionError
+            If it is over.
+        """
+        if self.over:
+            what = "was claimed by an organization" if self.state == "claimed" else "has expired"
+            raise SessionError(
+                f"This session {what}: nothing can be added to it or linked any more. Start a new one with Session()."
+            )
+
+    def request(self, call: Callable[[Songbird], T]) -> T:
+        """Ask something of the endpoint, and see from how it ends what became of the session.
+
+        Raises
+        ------
+        SongbirdError
+            If it does not answer, or refuses.
+        """
+        try:
+            answer = self.endpoint.request(call)
+        except EndpointUnreachable:
+            self.become("unreachable")
+            raise
+        except SessionExpired:
+            self.become("expired")
+            raise
+        if self.state == "unreachable":
+            self.become("new" if self.session_id is None else "open")
+        return answer
+
+    def become(self, state: SessionState) -> None:
+        """Follow what was seen of the session; one that is over stays so."""
+        if self.state == state or (self.over and state != "claimed"):
+            return
+        self.state = state
+        if self.over and self.session_id is not None:
+            self._links.clear()
+            self.ledger.mark(self.session_id, state)
+
+    def begin(self) -> str:
+        """Return the session's id, made now if there is none."""
+        with self._opening:
+            if self.session_id is None:
+                session_id = self.request(lambda client: client.create_session(self._user_id)).id
+                self.ledger.begin(session_id, self.endpoint.url, self.endpoint.label)
+                self.session_id = session_id
+                self.become("open")
+            return self.session_id
+
+    def resume(self) -> bool:
+        """Find out once what a continued session holds; tell whether this call has done so."""
+        with self._opening:
+            if self._resumed or self.session_id is None:
+                return False
+            self.ledger.begin(self.session_id, self.endpoint.url, self.endpoint.label)
+            self.store.restore((entry.profile, entry.content) for entry in self.ledger.entries(self.session_id))
+            try:
+                self.refresh()
+            except SongbirdError as error:
+                self._warn(f"Shown is what is known here of the session. {error}")
+            self._resumed = True
+        return True
+
+    def refresh(self) -> None:
+        """Ask what the session holds; an endpoint that cannot tell changes nothing."""
+        session_id = self.session_id
+        if session_id is None:
+            return
+        try:
+            listing = self.request(lambda client: client.list_session_profiles(session_id))
+        except NotFound:
+            if self.endpoint.local:
+                raise
+            return  # another service than ours: it has no listing
+        self.ledger.confirm(session_id, self.store.merge(content.listed(entry) for entry in listing.profiles))
+
+    def known_link(self) -> ObservatoryLink | None:
+        """Return the link of what is selected, if it was asked for already."""
+        return self._links.peek(_subject(self.store.snapshot()[1]))
+
+    def linkable(self) -> object:
+        """Return what identifies the link of what is selected, or None if there cannot be one."""
+        profiles, selected = self.store.snapshot()
+        if not selected or self.over or _not_arrived(profiles, selected):
+            return None
+        return _subject(selected)
+
+    def link(self) -> ObservatoryLink:
+        """Return the link of what is selected.
+
+        Raises
+        ------
+        SelectionError
+            If nothing is selected, or something that is not uploaded yet.
+        SongbirdError
+            If the endpoint gives no link.
+        """
+        self.check_open()
+        profiles, selected = self.store.snapshot()
+        if not selected:
+            raise SelectionError(
+                f"Nothing is selected: choose up to three with session.select(...). {there_is(profiles)}"
+            )
+        missing = _not_arrived(profiles, selected)
+        if missing:
+            verb = "is" if len(missing) == 1 else "are"
+            raise SelectionError(f"{names(missing)} {verb} not uploaded yet: session.upload() sends what is left.")
+        return self._links.get(_subject(selected), lambda: self._ask_link(selected))
+
+    def _ask_link(self, selected: tuple[SessionProfile, ...]) -> ObservatoryLink:
+        session_id = self.begin()
+        batches = [item.dataset_timestamp for item in selected if item.kind == "batch"]
+        references = [item.profile_id for item in selected if item.kind == "reference"]
+        answer = self.request(
+            lambda client: client.get_session_profile_observatory_link(
+                session_id,
+                [timestamp for timestamp in batches if timestamp is not None],
+                [profile_id for profile_id in references if profile_id is not None],
+            )
+        )
+        text = "Open side by side in the observatory" if len(selected) > 1 else "Open in the observatory"
+        each = zip(answer.individual_observatory_urls, selected)  # noqa: B905 - an endpoint may answer fewer
+        together, *individual = self.endpoint.links(
+            [(answer.observatory_url, text), *((url, item.label) for url, item in each)]
+        )
+        return ObservatoryLink(together, href=together.href, individual=individual, text=text)
+
+    def claim(self, org_id: str | None, api_key: str | None) -> str:
+        """Hand the session's profiles to an organization, and return which.
+
+        Raises
+        ------
+        SessionError
+            If there is nothing to claim.
+        SongbirdError
+            If the endpoint refuses, or did not answer: then the error says whether the claim may have been made.
+        """
+        self.check_open()
+        session_id = self.session_id
+        if session_id is None or not any(item.state == "uploaded" for item in self.store.snapshot()[0]):
+            raise SessionError("Nothing was uploaded to this session, so there is nothing to claim.")
+        org_id, key = self.endpoint.organization(org_id, api_key)
+        try:
+            self.request(lambda client: client.claim_guest_session(session_id, org_id, key))
+        except SongbirdError as error:
+            if not (error.ambiguous and self._was_claimed(session_id, org_id, key)):
+                raise
+        self.become("claimed")
+        return org_id
+
+    def _was_claimed(self, session_id: str, org_id: str, key: str | None) -> bool:
+        """Ask what became of a claim that was not answered: it must not be made twice."""
+        try:
+            session = self.endpoint.client().get_session(session_id, api_key=key).session
+        except SessionExpired:
+            return True
+        except SongbirdError:
+            return False
+        return session.org_id == org_id
+
+    def info(self) -> SessionMetadata:
+        """Ask for the session's metadata; needs an API key."""
+        session_id, key = self.begin(), self.endpoint.key()
+        return self.request(lambda client: client.get_session(session_id, api_key=key)).session
+
+
+def _not_arrived(
+    profiles: tuple[SessionProfile, ...], selected: tuple[SessionProfile, ...]
+) -> tuple[SessionProfile, ...]:
+    """Return what is selected and has nothing uploaded in its slot: it cannot be linked to."""
+    if all(item.state == "uploaded" for item in selected):
+        return ()
+    arrived = {item.slot for item in profiles if item.state == "uploaded"}
+    return tuple(item for item in selected if item.slot not in arrived)
+
+
+def _subject(selected: tuple[SessionProfile, ...]) -> tuple[tuple[str, str | None], ...]:
+    """Return all that the link of a selection depends on."""
+    return tuple((item.slot, item.profile_id if item.kind == "reference" else None) for item in selected)

@@ -1,0 +1,203 @@
+"""The profiles of a session and which of them are selected: the one place where that is true."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..basics import one_line
+from .errors import SelectionError
+from .models import SessionProfile
+from .selection import arrange, extend, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .content import Content
+
+Profiles = tuple[SessionProfile, ...]
+
+
+class ProfileStore:
+    """Profiles in the order in which they came, the bytes of those not uploaded, and the selection.
+
+    Every method is atomic, may be called from any thread, and calls nobody back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._profiles: dict[str, SessionProfile] = {}
+        self._selected: tuple[str, ...] = ()
+        self._contents: dict[str, Content] = {}
+        self._uncertain: set[str] = set()
+        self._all: Profiles | None = ()
+
+    def snapshot(self) -> tuple[Profiles, Profiles]:
+        """Return all profiles and the selected ones, of one moment."""
+        with self._lock:
+            if self._all is None:
+                self._all = tuple(self._profiles.values())
+            return self._all, tuple(self._profiles[key] for key in self._selected)
+
+    def get(self, keys: Iterable[str]) -> list[SessionProfile]:
+        """Return some profiles as they are now; one that has gone is left out."""
+        with self._lock:
+            return [self._profiles[key] for key in keys if key in self._profiles]
+
+    def waiting(self) -> list[SessionProfile]:
+        """Return the profiles that an upload has to send."""
+        return [profile for profile in self.snapshot()[0] if profile.state in ("added", "failed")]
+
+    def content(self, key: str) -> Content | None:
+        """Return where the bytes of a profile are."""
+        with self._lock:
+            return self._contents.get(key)
+
+    @property
+    def uncertain(self) -> bool:
+        """Whether an attempt to send a profile ended without telling whether its bytes arrived."""
+        with self._lock:
+            return any(key in self._profiles and self._profiles[key].state != "uploaded" for key in self._uncertain)
+
+    def add(self, profile: SessionProfile, content: Content) -> SessionProfile:
+        """Add a profile unless the session has it, and return what it has."""
+        with self._lock:
+            known = self._profiles.get(profile.key)
+            if known is not None and known.state in ("uploading", "uploaded"):
+                return known
+            # What failed, or whose file has gone, gets another chance with the bytes that are here now.
+            self._contents[profile.key] = content
+            self._put(profile)
+            return profile
+
+    def restore(self, remembered: Iterable[tuple[SessionProfile, Content | None]]) -> None:
+        """Put profiles that an earlier kernel wrote down before those of this one."""
+        with self._lock:
+            here, self._profiles = self._profiles, {}
+            for profile, content in remembered:
+                if content is not None:
+                    self._contents.setdefault(profile.key, content)
+                self._put(profile)
+            self._uncertain.update(profile.key for profile in self.waiting())
+            for key, profile in here.items():
+                known = self._profiles.get(key)
+                if known is None or known.state != "uploaded":
+                    self._put(profile)
+
+    def merge(self, listed: Iterable[SessionProfile]) -> list[SessionProfile]:
+        """Take over what an endpoint says is uploaded, and return what that changed."""
+        with self._lock:
+            self._uncertain.clear()
+            ids = {profile.profile_id: profile.key for profile in self._profiles.values() if profile.profile_id}
+            changed = []
+            for new in listed:
+                key = (new.profile_id and ids.get(new.profile_id)) or new.key
+                known = self._profiles.get(key)
+                if known is not None and known.profile_id not in (None, new.profile_id):
+                    # The same bytes were uploaded twice to one slot, by whylogs for example.
+                    key, known = f"{key}-{new.profile_id}", None
+                if known is not None and known.state == "uploading":
+                    continue  # its upload is about to say so itself
+                profile = replace(
+                    known or new,
+                    key=key,
+                    state="uploaded",
+                    problem=None,
+                    sent=new.size,
+                    profile_id=new.profile_id,
+                    upload_timestamp=new.upload_timestamp,
+                )
+                if profile != known:
+                    self._put(profile)
+                    changed.append(profile)
+            return changed
+
+    def update(self, changed: Iterable[SessionProfile], *, uncertain: bool = False) -> None:
+        """Replace profiles by what has become of them; say whether their bytes may have arrived all the same."""
+        with self._lock:
+            for profile in changed:
+                if profile.key in self._profiles:
+                    self._put(profile)
+                    if uncertain:
+                        self._uncertain.add(profile.key)
+
+    def edit(self, what: object, edited: Callable[[SessionProfile], SessionProfile]) -> tuple[str, SessionProfile]:
+        """Give a profile that was not uploaded another name, and return its old key and what it is now."""
+        with self._lock:
+            old = self._unsent(what)
+            new = edited(old)
+            if new.key != old.key and new.key in self._profiles:
+                raise SelectionError(f"The session has the same bytes as {one_line(new.label)!r} already.")
+            self._profiles = {
+                new.key if key == old.key else key: new if key == old.key else profile
+                for key, profile in self._profiles.items()
+            }
+            if old.key in self._contents:
+                self._contents[new.key] = self._contents.pop(old.key)
+            self._all = None
+            self._select(self.get(new.key if key == old.key else key for key in self._selected))
+            return old.key, new
+
+    def remove(self, what: Iterable[object]) -> set[str]:
+        """Drop profiles that were not uploaded, and return their keys."""
+        with self._lock:
+            keys = {self._unsent(each).key for each in what}
+            for key in keys:
+                del self._profiles[key]
+                self._contents.pop(key, None)
+            self._all = None
+            self._selected = tuple(key for key in self._selected if key not in keys)
+            return keys
+
+    def leave(self) -> None:
+        """Drop what belongs to a session that is left; what was not sent can go to the next one."""
+        with self._lock:
+            kept = [profile for profile in self._profiles.values() if profile.key in self._contents]
+            self._profiles = {item.key: replace(item, state="added", problem=None, sent=0) for item in kept}
+            self._uncertain.clear()
+            self._all = None
+            self._selected = tuple(key for key in self._selected if key in self._profiles)
+
+    def select(self, what: Iterable[object]) -> None:
+        """Add to the selection."""
+        with self._lock:
+            profiles, selected = self.snapshot()
+            self._select(extend(selected, [resolve(each, profiles) for each in what]))
+
+    def deselect(self, what: Iterable[object]) -> None:
+        """Take out of the selection."""
+        with self._lock:
+            profiles, selected = self.snapshot()
+            kept = list(selected)
+            for each in what:
+                try:
+                    # An alias may be unique among what is selected, and not among all.
+                    slot = resolve(each, selected).slot
+                except SelectionError:
+                    slot = resolve(each, profiles).slot
+                kept = [profile for profile in kept if profile.slot != slot]
+            self._select(kept)
+
+    def replace_selection(self, what: Iterable[object]) -> None:
+        """Select exactly this."""
+        with self._lock:
+            profiles, _ = self.snapshot()
+            self._select(resolve(each, profiles) for each in what)
+
+    def _select(self, profiles: Iterable[SessionProfile]) -> None:
+        self._selected = tuple(profile.key for profile in arrange(profiles))
+
+    def _put(self, profile: SessionProfile) -> None:
+        self._profiles[profile.key] = profile
+        self._all = None
+        if profile.state == "uploaded":
+            self._contents.pop(profile.key, None)
+
+    def _unsent(self, what: object) -> SessionProfile:
+        profile = resolve(what, self.snapshot()[0])
+        if profile.state in ("uploading", "uploaded"):
+            raise SelectionError(
+                f"{one_line(profile.label)!r} is {profile.state}: it can no longer be changed or removed."
+            )
+        return profile
