@@ -164,7 +164,7 @@ def test_what_nobody_foresaw_is_said_and_leaves_nothing_half_sent(session, profi
 
     session.add(profiles / "batch-2013-07-08.bin")
     with monkeypatch.context() as patch:
-        patch.setattr("songbird_widgets.client.uploads.upload_profiles", broken)
+        patch.setattr("songbird_widgets.client.iter_uploads", broken)
         assert session.upload(wait=False) == []
         session._uploads.submit(lambda: None).result(30)
     assert session.notice.level == "error"
