@@ -17,6 +17,8 @@ import httpx
 from .errors import ConfigurationError
 from .redaction import Redacted, Secret, origin_of, plain
 
+MAX_PORT = 65_535
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")  # how OpenSSL finds a certificate in a directory
 
 
@@ -63,7 +65,7 @@ class Proxy(Redacted, frozen=True):
 def _scheme(url: Secret) -> str | None:
     with contextlib.suppress(ValueError, httpx.InvalidURL):
         parsed = httpx.URL(url.reveal())
-        if parsed.scheme and parsed.host:
+        if parsed.scheme and parsed.host and 0 < (parsed.port or 1) <= MAX_PORT:
             return parsed.scheme
     return None
 
@@ -77,7 +79,7 @@ def proxy_for(scheme: str, host: str, port: int | None) -> Proxy | None:
     if _is_loopback(host):
         return None
     proxies = getproxies()
-    if _is_exempt(host, port, proxies.get("no", "")):
+    if _is_exempt(host, port or _DEFAULT_PORTS.get(scheme), proxies.get("no", "")):
         return None
     for name in (scheme, "all"):
         if address := proxies.get(name, "").strip():

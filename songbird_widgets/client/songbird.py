@@ -104,6 +104,8 @@ class _Client:
         )
 
     def __repr__(self) -> str:
+        if not hasattr(self, "settings"):  # in a traceback of what was wrong with them
+            return f"{type(self).__name__}()"
         return f"{type(self).__name__}(endpoint={self.settings.origin!r}, api_key={self.settings.key_label!r})"
 
     def __reduce__(self) -> str:

@@ -414,7 +414,9 @@ def iter_uploads(
         The start of each profile, every MiB in between, and its end. Failures are in there, not raised. A session
         that has expired, or an endpoint that is not there, ends the upload: the rest fails for that reason.
     """
-    return _events(client, _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel))
+    session = Secret.of(session_id)
+    del session_id  # frames of an error show what is left
+    return _events(client, _Upload(client.settings, session, profiles, concurrency, cancel))
 
 
 def _events(client: Songbird, upload: _Upload) -> Iterator[UploadEvent]:
@@ -469,8 +471,9 @@ def upload_profiles(
 
     `on_progress` is called with every event; the results are in the order of `profiles`.
     """
-    upload = _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel)
+    session = Secret.of(session_id)
     del session_id
+    upload = _Upload(client.settings, session, profiles, concurrency, cancel)
     notify = _Notify(on_progress)
     for event in _events(client, upload):
         notify(event)
@@ -501,7 +504,9 @@ def aiter_uploads(
     cancel: asyncio.Event | None = None,
 ) -> AsyncIterator[UploadEvent]:
     """Upload profiles as `iter_uploads` does, with tasks of this event loop instead of threads."""
-    return _aevents(client, _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel), cancel)
+    session = Secret.of(session_id)
+    del session_id
+    return _aevents(client, _Upload(client.settings, session, profiles, concurrency, cancel), cancel)
 
 
 async def _aevents(
@@ -569,8 +574,9 @@ async def aupload_profiles(
     cancel: asyncio.Event | None = None,
 ) -> list[UploadResult]:
     """Upload profiles as `upload_profiles` does, with tasks of this event loop instead of threads."""
-    upload = _Upload(client.settings, Secret.of(session_id), profiles, concurrency, cancel)
+    session = Secret.of(session_id)
     del session_id
+    upload = _Upload(client.settings, session, profiles, concurrency, cancel)
     notify, events = _Notify(on_progress), _aevents(client, upload, cancel)
     async with contextlib.aclosing(events):
         async for event in events:

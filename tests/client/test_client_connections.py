@@ -393,34 +393,6 @@ def test_presigned_urls_pass_a_proxy_as_they_are(serve, how):
     assert all(target.endswith("?a=1&X-Amz-Signature=SIGNATURECANARY%2Bx%2f'~(") for target in targets)
 
 
-@pytest.mark.parametrize("given", ["file", "folder-less", "context", "no check"])
-def test_certificates(serve, tmp_path, given):
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    server = serve(context=context)
-    file = tmp_path / "authority.pem"
-    authority.cert_pem.write_to_path(str(file))
-    trusting = ssl.create_default_context(cafile=file)
-    verify = {"file": file, "folder-less": str(file), "context": trusting, "no check": False}[given]
-    with c.Songbird(server.endpoint, verify=verify) as client:
-        assert client.create_session("u").id == SESSION
-        (result,) = c.upload_profiles(client, SESSION, [c.ProfileUpload(b"x" * 300_000, "batch", 5)])
-        assert result.state == "uploaded"
-
-    async def main():
-        async with c.AsyncSongbird(server.endpoint, verify=verify) as client:
-            return await c.aupload_profiles(client, SESSION, [c.ProfileUpload(b"x" * 300_000, "batch", 5)] * 4)
-
-    assert {result.state for result in asyncio.run(main())} == {"uploaded"}
-
-
-def test_certificates_that_are_not_there(tmp_path):
-    client = c.Songbird("https://127.0.0.1:1", verify=tmp_path / "none.pem")
-    with client, pytest.raises(c.ConfigurationError, match=r"none\.pem"):
-        client.create_session("u")
-
-
 def test_importing_loads_no_httpx():
     code = (
         "import sys, songbird_widgets.client as c; c.Songbird('http://h'); c.AsyncSongbird('http://h');"

@@ -1,16 +1,19 @@
-"""The fault matrix: what can go wrong on a network, times every operation and the PUT, in threads and in asyncio.
+"""The fault matrix: what can go wrong on a network, with every operation and the PUT, in threads and in asyncio.
 
-Each case ends in the right recovery or the right error, within its time, with nothing sent twice that must not be,
-no connection left open, and no secret in anything that can be seen.
+Each fault meets each operation once; whether it passes or stays, and threads or asyncio, take turns so that every pair
+of two of them is there. Each case ends in the right recovery or the right error, within its time, with nothing sent
+twice that must not be, no connection left open, and no secret in anything that can be seen.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
+import logging
 import pickle
 import re
 import socket
-import ssl
 import threading
 import time
 import traceback
@@ -20,7 +23,6 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-import trustme
 
 from songbird_widgets import client as c
 
@@ -44,6 +46,7 @@ OPERATIONS = {
 }
 KEYED = {"get_session", "claim_guest_session"}
 ALL = (*OPERATIONS, "PUT")
+KINDS = ("create_session", "get_session", "claim_guest_session", "PUT")  # repeatable, with a key, neither, stored
 
 
 # What goes wrong. Each is a behaviour of the server in conftest.py: it returns True if it has dealt with a request.
@@ -76,15 +79,6 @@ def reset_inside_body(line, seen):
     if seen is not None:
         line.body(seen, most=10)
         line.abort()
-
-
-def trickle_head(line, seen):
-    del seen
-    for byte in b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 10_000:
-        if line.server.closing.is_set():
-            return
-        line.sock.sendall(bytes([byte]))
-        time.sleep(0.02)
 
 
 def trickle_body(line, seen):
@@ -128,7 +122,6 @@ STALLED = {
     "stalled": on_request(lambda line, _: line.wait()),
     "stalled head": on_request(half_head),
     "stalled body": on_request(half_body),
-    "trickling head": on_request(trickle_head),
     "trickling body": on_request(trickle_body),
 }
 
@@ -311,11 +304,42 @@ FAST = c.Retry(attempts=3, budget=10, first_pause=0.001, longest_pause=0.002)
 MODES = ("threads", "asyncio")
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-@pytest.mark.parametrize("fault", BROKEN)
-@pytest.mark.parametrize("times", [1, 99])
-def test_broken_connection(serve, fault, operation, mode, times):
+def pairs(*factors):
+    """Choose combinations in which each value of each factor meets each value of each other factor."""
+    missing = {
+        ((i, a), (j, b))
+        for (i, one), (j, other) in itertools.combinations(enumerate(factors), 2)
+        for a in one
+        for b in other
+    }
+    chosen = []
+    while missing:
+        best = max(itertools.product(*factors), key=lambda case: len(missing & set(_pairs_of(case))))
+        chosen.append(best)
+        missing -= set(_pairs_of(best))
+    return chosen
+
+
+def _pairs_of(case):
+    return itertools.combinations(enumerate(case), 2)
+
+
+def every(faults, *others):
+    """Let each fault meet each operation, while the other factors take turns."""
+    turns = list(itertools.product(*others))
+    return [
+        (fault, operation, *turns[(row + column) % len(turns)])
+        for row, fault in enumerate(faults)
+        for column, operation in enumerate(ALL)
+    ]
+
+
+def named(case):
+    return "-".join(map(str, case))
+
+
+@pytest.mark.parametrize(("fault", "operation", "mode", "times"), every(BROKEN, MODES, (1, 99)), ids=str)
+def test_what_broke_is_sent_again_only_where_that_is_safe(serve, fault, operation, mode, times):
     server = serve(only_for(operation, BROKEN[fault], times))
     ran = run(server, operation, mode, retries=FAST)
     repeated = may_be_repeated(operation, "broken")
@@ -339,11 +363,8 @@ def test_broken_connection(serve, fault, operation, mode, times):
     return well_behaved(ran, server, operation)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("status", STATUS_ERRORS)
-def test_status(serve, status, form, operation, mode):
+@pytest.mark.parametrize(("status", "operation", "mode", "form"), every(STATUS_ERRORS, MODES, FORMS), ids=str)
+def test_each_status_is_its_own_error(serve, status, operation, mode, form):
     server = serve(only_for(operation, status_fault(status, form), 99))
     ran = run(server, operation, mode, retries=FAST)
     expected = c.UploadRefused if operation == "PUT" else STATUS_ERRORS[status]
@@ -362,10 +383,8 @@ def test_status(serve, status, form, operation, mode):
     well_behaved(ran, server, operation)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_status_that_passes(serve, status, operation, mode):
+@pytest.mark.parametrize(("status", "operation", "mode"), pairs((408, 429, 500, 502, 503, 504), KINDS, MODES), ids=str)
+def test_a_status_that_passes_is_waited_out_where_that_is_safe(serve, status, operation, mode):
     server = serve(only_for(operation, status_fault(status, "text"), 1))
     ran = run(server, operation, mode, retries=FAST)
     if may_be_repeated(operation, status):
@@ -391,13 +410,12 @@ WAITS = {
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
+@pytest.mark.parametrize("operation", ["claim_guest_session", "PUT"])
 @pytest.mark.parametrize("wait", WAITS)
-def test_retry_after(serve, wait, operation, mode):
+def test_an_endpoint_says_how_long_to_wait(serve, wait, operation):
     header, seconds = WAITS[wait]
     server = serve(only_for(operation, status_fault(429, "text", [header]), 1))
-    ran = run(server, operation, mode, retries=FAST)
+    ran = run(server, operation, "threads", retries=FAST)
     if seconds is None:
         assert len(ran.seen) == 1
         assert ran.error.status == 429
@@ -409,27 +427,36 @@ def test_retry_after(serve, wait, operation, mode):
     well_behaved(ran, server, operation)
 
 
-SLOW = [(f, o, m, n) for f in STALLED for o in ALL for m in MODES for n in (1, 99)]
+def test_a_refusal_and_its_advice_are_two_sentences(serve):
+    def limit(line, seen):
+        if seen is None:
+            return False
+        line.body(seen)
+        line.send(429, b"Too Many Requests")
+        return True
+
+    ran = run(serve(limit), "create_session", "threads", retries=0)
+    assert "(429): Too Many Requests. Wait a while, then try again." in str(ran.error)
+
+
+SLOW = every(STALLED, MODES, (1, 99))
 
 
 @pytest.fixture(scope="module")
 def slow(server_class, record_class):
     """Run the cases that wait side by side, since each of them takes its whole time."""
-    import logging
-
     handler, root = record_class(), logging.getLogger()
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    policy = c.Retry(attempts=2, budget=3.0, first_pause=0.001, longest_pause=0.002)
-
+    policy = c.Retry(attempts=2, budget=4.0, first_pause=0.001, longest_pause=0.002)
     patch = pytest.MonkeyPatch()
     patch.setattr("songbird_widgets.client.uploads.MIN_BYTES_PER_SECOND", len(CONTENT) * 10)
 
     def perform(case):
         fault, operation, mode, times = case
         server = server_class(only_for(operation, STALLED[fault], times))
-        ran = run(server, operation, mode, retries=policy, timeout=0.5)
+        ran = run(server, operation, mode, retries=policy, timeout=0.6)
         ran.idle = server.idle(3)
         server.close()
         return case, (ran, server)
@@ -444,8 +471,8 @@ def slow(server_class, record_class):
         root.removeHandler(handler)
 
 
-@pytest.mark.parametrize("case", SLOW, ids=lambda case: "-".join(map(str, case)))
-def test_stalled(slow, case):
+@pytest.mark.parametrize("case", SLOW, ids=named)
+def test_what_does_not_come_to_an_end_is_given_up_in_time(slow, case):
     _, operation, _, times = case
     ran, server = slow[case]
     assert ran.idle
@@ -462,8 +489,8 @@ def test_stalled(slow, case):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-def test_refused(serve, operation, mode):
+@pytest.mark.parametrize("operation", ["create_session", "PUT"])
+def test_where_nothing_listens_that_is_what_is_said(serve, operation, mode):
     server = serve()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -480,30 +507,26 @@ def test_refused(serve, operation, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-def test_connects_late(serve, operation, mode, monkeypatch):
-    """Nothing was sent while there was no connection: even a claim is tried again."""
+@pytest.mark.parametrize("operation", ["claim_guest_session", "PUT"])
+def test_what_was_never_sent_is_tried_again_even_a_claim(serve, operation, mode, monkeypatch):
     server, failures = serve(), []
     real = socket.socket.connect
+    loop_connect = asyncio.selector_events.BaseSelectorEventLoop.sock_connect
 
     def refuse_first(self, address):
-        if address[1] == server.port and not failures:
+        if mode == "threads" and address[1] == server.port and not failures:
             failures.append(address)
             raise ConnectionRefusedError(111, "Connection refused")
         return real(self, address)
 
-    if mode == "asyncio":
-        loop_connect = asyncio.selector_events.BaseSelectorEventLoop.sock_connect
+    async def refuse_first_async(self, sock, address):
+        if address[1] == server.port and not failures:
+            failures.append(address)
+            raise ConnectionRefusedError(111, "Connection refused")
+        return await loop_connect(self, sock, address)
 
-        async def refuse_first_async(self, sock, address):
-            if address[1] == server.port and not failures:
-                failures.append(address)
-                raise ConnectionRefusedError(111, "Connection refused")
-            return await loop_connect(self, sock, address)
-
-        monkeypatch.setattr(asyncio.selector_events.BaseSelectorEventLoop, "sock_connect", refuse_first_async)
-    else:
-        monkeypatch.setattr(socket.socket, "connect", refuse_first)
+    monkeypatch.setattr(asyncio.selector_events.BaseSelectorEventLoop, "sock_connect", refuse_first_async)
+    monkeypatch.setattr(socket.socket, "connect", refuse_first)
     ran = run(server, operation, mode, retries=FAST)
     assert failures
     assert ran.error is None
@@ -511,121 +534,8 @@ def test_connects_late(serve, operation, mode, monkeypatch):
     well_behaved(ran, server, operation)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-def test_unknown_name(serve, operation, mode, monkeypatch):
-    real = socket.getaddrinfo
-
-    def lookup(host, *args, **kwargs):
-        if host in {"songbird.invalid", b"songbird.invalid"}:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return real(host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", lookup)
-    server = serve()
-    if operation == "PUT":
-        server.upload_origin = "http://songbird.invalid"
-    else:
-        server.endpoint = "http://songbird.invalid/k/PATHCANARY"
-    ran = run(server, operation, mode, retries=FAST)
-    assert type(ran.error) is c.EndpointUnreachable
-    assert "songbird.invalid" in str(ran.error)
-    assert "DNS" in str(ran.error)
-    assert not ran.error.ambiguous
-    well_behaved(ran, server, operation)
-
-
-@pytest.fixture(scope="module")
-def authority():
-    return trustme.CA()
-
-
-def server_context(authority, name="127.0.0.1"):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name).configure_cert(context)
-    return context
-
-
-def answer_in_plain(line, seen):
-    del seen
-    line.sock.recv(1000)
-    line.sock.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-    return True
-
-
-TLS = ("trusted", "unknown authority", "other name", "no TLS")
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-@pytest.mark.parametrize("case", TLS)
-def test_tls(serve, authority, case, operation, mode):
-    trust = ssl.create_default_context()
-    (trustme.CA() if case == "unknown authority" else authority).configure_trust(trust)
-    name = "songbird.example.com" if case == "other name" else "127.0.0.1"
-    secure = serve(context=server_context(authority, name)) if case != "no TLS" else serve(answer_in_plain)
-    secure.origin = f"https://127.0.0.1:{secure.port}"
-    plain = serve() if operation == "PUT" else secure
-    plain.upload_origin = secure.origin
-    if operation != "PUT":
-        plain.endpoint = f"{secure.origin}/k/PATHCANARY"
-    ran = run(plain, operation, mode, retries=FAST, verify=trust)
-    if case == "trusted":
-        assert ran.error is None
-        return
-    assert type(ran.error) is c.EndpointUnreachable
-    assert secure.accepted == 1, "trying again makes no other certificate"
-    assert "certificate" in str(ran.error) if case != "no TLS" else "TLS" in str(ran.error)
-    assert not secure.seen
-    nothing_shown(ran.error)
-    assert secure.idle()
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-@pytest.mark.parametrize("status", [403, 407, 502])
-def test_proxy_refuses(serve, status, operation, mode):
-    def refuse(line, seen):
-        if seen is None or (operation == "PUT" and seen.method != "CONNECT"):
-            return False
-        line.send(status, b"no PROXYCANARY", ["Proxy-Authenticate: Basic realm=PROXYCANARY"])
-        line.reset = True
-        return True
-
-    proxy, server = serve(refuse), serve()
-    if operation == "PUT":
-        server.upload_origin = "https://storage.example.com"
-    else:
-        server.endpoint = "https://songbird.example.com/k/PATHCANARY"
-    via = proxy if operation != "PUT" else serve(relay_to(server, refuse))
-    ran = run(server, operation, mode, retries=FAST, proxy=f"http://user:PROXYCANARY@127.0.0.1:{via.port}")
-    assert type(ran.error) is c.EndpointUnreachable
-    assert "proxy" in str(ran.error)
-    nothing_shown(ran.error)
-    assert [seen.method for seen in via.seen if seen.method == "CONNECT"] == ["CONNECT"]
-    assert via.idle()
-
-
-def relay_to(server, refuse):
-    """Forward plain requests as a proxy does, and refuse the tunnels."""
-
-    def behave(line, seen):
-        if seen is None:
-            return False
-        if seen.method == "CONNECT":
-            return refuse(line, seen)
-        line.body(seen)
-        seen.target = seen.target[len(server.origin) :]
-        server.answer(line, seen)
-        return True
-
-    return behave
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", ALL)
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_elsewhere(serve, status, operation, mode):
+@pytest.mark.parametrize(("status", "operation", "mode"), pairs((301, 302, 303, 307, 308), KINDS, MODES), ids=str)
+def test_nothing_goes_to_another_origin(serve, status, operation, mode):
     other = serve()
 
     def redirect(line, seen):
@@ -646,12 +556,9 @@ def test_redirect_elsewhere(serve, status, operation, mode):
     well_behaved(ran, server, operation)
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect_within(serve, status, operation, mode):
-    """Within the endpoint a redirect is followed where nothing of the request is lost."""
-
+@pytest.mark.parametrize("operation", ["create_session", "get_session"])
+@pytest.mark.parametrize(("status", "mode"), pairs((301, 302, 303, 307, 308), MODES), ids=str)
+def test_within_the_endpoint_a_redirect_is_followed_where_nothing_is_lost(serve, status, operation, mode):
     def redirect(line, seen):
         if seen is None or "moved" in seen.target:
             return False
@@ -661,7 +568,7 @@ def test_redirect_within(serve, status, operation, mode):
 
     server = serve(only_for(operation, redirect, 1))
     ran = run(server, operation, mode, retries=FAST)
-    if status in {307, 308} or operation in {"get_session", "list_session_profiles"}:
+    if status in {307, 308} or operation == "get_session":
         assert ran.error is None
         assert len(ran.seen) == 2
     else:
@@ -671,8 +578,7 @@ def test_redirect_within(serve, status, operation, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", OPERATIONS)
-def test_redirect_in_circles(serve, operation, mode):
+def test_redirects_in_circles_end(serve, mode):
     def redirect(line, seen):
         if seen is None:
             return False
@@ -681,11 +587,28 @@ def test_redirect_in_circles(serve, operation, mode):
         return True
 
     server = serve(redirect)
-    ran = run(server, operation, mode, retries=FAST)
+    ran = run(server, "create_session", mode, retries=FAST)
     assert type(ran.error) is c.ResponseError
     assert "circles" in str(ran.error)
     assert len(ran.seen) == 4
-    well_behaved(ran, server, operation)
+    well_behaved(ran, server, "create_session")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_cookies_of_an_endpoint_are_not_kept(serve, mode):
+    def set_cookie(line, seen):
+        if seen is None or seen.method == "PUT":
+            return False
+        line.body(seen)
+        answer = json.dumps(line.server.result(seen)).encode()
+        line.send(200, answer, ["Set-Cookie: id=KEYCANARY; Path=/"])
+        return True
+
+    server = serve(set_cookie)
+    ran = run(server, "PUT", mode)
+    assert ran.error is None
+    well_behaved(ran, server, "PUT")
+    assert not [seen for seen in server.seen if "cookie" in seen.headers]
 
 
 NOT_THE_CONTRACT = {
@@ -700,12 +623,11 @@ NOT_THE_CONTRACT = {
     "deep": b'{"x": ' * 5000,
     "long": b'{"id": "' + b"\xe2\x80\xae" * 100_000,
 }
+ANSWERING = [name for name in OPERATIONS if name != "claim_guest_session"]
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("operation", [name for name in OPERATIONS if name != "claim_guest_session"])
-@pytest.mark.parametrize("answer", NOT_THE_CONTRACT)
-def test_success_that_is_none(serve, answer, operation, mode):
+@pytest.mark.parametrize(("answer", "operation"), list(zip(NOT_THE_CONTRACT, itertools.cycle(ANSWERING), strict=False)))
+def test_a_success_that_is_none_says_what_is_wrong_with_it(serve, answer, operation):
     def behave(line, seen):
         if seen is None:
             return False
@@ -714,7 +636,7 @@ def test_success_that_is_none(serve, answer, operation, mode):
         return True
 
     server = serve(behave)
-    ran = run(server, operation, mode, retries=FAST)
+    ran = run(server, operation, "threads", retries=FAST)
     assert type(ran.error) is c.ResponseError
     assert ran.error.status == 200
     assert ran.error.request_id == "theirs-1"
@@ -727,7 +649,7 @@ def test_success_that_is_none(serve, answer, operation, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_storage_denies_then_takes(serve, mode):
+def test_a_slot_that_has_expired_is_renewed_and_the_final_id_told(serve, mode):
     server = serve(only_for("PUT", s3_denial, 1))
     ran = run(server, "PUT", mode, retries=FAST)
     assert ran.error is None
@@ -737,13 +659,12 @@ def test_storage_denies_then_takes(serve, mode):
     assert server.known[second.target] == CONTENT
     slots = [seen for seen in server.seen if seen.method == "POST"]
     assert len(slots) == 2
-    assert result.profile_id.startswith("log-")
     assert result.profile_id == "log-21", "the id of the slot that took it"
     well_behaved(ran, server, "PUT")
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_storage_denies_for_good(serve, mode):
+def test_a_slot_that_expires_again_is_a_refusal(serve, mode):
     server = serve(only_for("PUT", s3_denial, 99))
     ran = run(server, "PUT", mode, retries=FAST)
     assert type(ran.error) is c.UploadRefused
