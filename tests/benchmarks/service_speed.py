@@ -5,6 +5,7 @@ Every figure is the median over the rounds, with the worst in brackets; the clie
 
 from __future__ import annotations
 
+import argparse
 import os
 import statistics
 import tempfile
@@ -42,10 +43,10 @@ def nine_profiles():
     return uploads
 
 
-def measure():
+def measure(rounds):
     figures = {name: [] for name in ("first", "start", "found", "answer", "upload", "stop")}
     uploads = nine_profiles()
-    for turn in range(ROUNDS):
+    for turn in range(rounds):
         service, seconds = timed(local_service.ensure)
         with Songbird(service.endpoint) as client:
             session, answer = timed(lambda client=client: client.create_session("benchmark").id)
@@ -61,13 +62,16 @@ def measure():
 
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tiny", action="store_true", help="only see that it runs")
+    rounds = 2 if parser.parse_args().tiny else ROUNDS
     with tempfile.TemporaryDirectory() as directory:
         os.environ["SONGBIRD_DATA_DIR"] = directory
         try:
-            figures, count = measure()
+            figures, count = measure(rounds)
         finally:
             local_service.stop()
-    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {ROUNDS} rounds")
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}, {rounds} rounds")
     show("needed for the first time -> a session is created", figures["first"], 500)
     show("needed, not running -> a session is created", figures["start"], 500)
     show("needed, running -> found and verified", figures["found"], 50)
