@@ -1,5 +1,18 @@
 """Pages that show one to three profiles side by side, and the same as data: no HTTP, no database."""
 
-from .results import ComparisonResult, compare, display
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .results import ComparisonResult, compare, display
 
 __all__ = ["ComparisonResult", "compare", "display"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: whoever only writes a date needs neither numpy nor Jinja2."""
+    if name in __all__:
+        return getattr(importlib.import_module(f"{__name__}.results"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import Column, Drift, KllSketch
 
-    from .comparison import Columns, Comparison
     from .query import PageQuery
     from .table import Row
+    from .view import Columns, View
 
 RANKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 """Ranks of the quantile table; the first and last are minimum and maximum, exact."""
@@ -125,7 +125,6 @@ class Detail:
     items: Sheet | None
     types: Sheet
     conditions: Sheet | None
-    parts: Sheet | None
     children: tuple[tuple[str, str], ...]
     previous: tuple[str, str] | None
     next: tuple[str, str] | None
@@ -133,20 +132,20 @@ class Detail:
     drift: DriftSheet | None
 
 
-def drawn(comparison: Comparison, name: str, query: PageQuery, width: int) -> dict[str, Markup]:
+def drawn(view: View, name: str, query: PageQuery, width: int) -> dict[str, Markup]:
     """Draw every chart that a column has something for.
 
     Parameters
     ----------
-    comparison, name
+    view, name
         The column of these profiles.
     query
         Bins, and whether in counts and on a logarithmic axis.
     width
         Pixels.
     """
-    columns = comparison.columns(name).decoded
-    places = [side.place for side in comparison.shown]
+    columns = view.columns(name).columns
+    places = view.places
     made: dict[str, Markup] = {}
     bins = histogram(columns, bins=query.bins)
     if bins.edges.size:
@@ -179,7 +178,7 @@ def drawn(comparison: Comparison, name: str, query: PageQuery, width: int) -> di
     return made
 
 
-def make_detail(comparison: Comparison, name: str, query: PageQuery, row: Row) -> Detail:
+def make_detail(view: View, name: str, query: PageQuery, row: Row) -> Detail:
     """Put together the page of a column.
 
     Raises
@@ -187,14 +186,17 @@ def make_detail(comparison: Comparison, name: str, query: PageQuery, row: Row) -
     PageProblem
         When none of the profiles has the column.
     """
-    check_column(comparison, name)
-    looked_at = comparison.columns(name)
-    columns = looked_at.decoded
-    letters = tuple(side.letter for side in comparison.shown)
-    wide, narrow = (drawn(comparison, name, query, width) for width in (figures.WIDE, figures.NARROW))
+    check_column(view, name)
+    looked_at = view.columns(name)
+    columns = looked_at.columns
+    letters = tuple(f"P{place}" for place in view.places)
+    wide, narrow = (drawn(view, name, query, width) for width in (figures.WIDE, figures.NARROW))
     made = {
         key: Chart(key, wide[key], narrow[key], f"{query.url('.svg')}&chart={key}") for key in CHARTS if key in wide
     }
+    order = view.selected(query)
+    if name not in order:  # opened by its address, past the search and the filters
+        order = list(view.names)
     return Detail(
         name=name,
         shown=formatting.clipped(name, 120),
@@ -207,20 +209,19 @@ def make_detail(comparison: Comparison, name: str, query: PageQuery, row: Row) -
         items=_items(letters, columns),
         types=_types(letters, columns),
         conditions=_conditions(letters, columns),
-        parts=_parts(letters, columns),
         children=tuple(
             (formatting.clipped(child, 120), query.url(column=child))
-            for child, parent in comparison.parents.items()
+            for child, parent in view.parents.items()
             if parent == name
         ),
-        previous=_neighbour(comparison, name, query, -1),
-        next=_neighbour(comparison, name, query, 1),
+        previous=_neighbour(order, name, query, -1),
+        next=_neighbour(order, name, query, 1),
         insights=_insights(looked_at),
-        drift=_drift(looked_at) if comparison.several else None,
+        drift=_drift(looked_at) if view.several else None,
     )
 
 
-def check_column(comparison: Comparison, name: str) -> None:
+def check_column(view: View, name: str) -> None:
     """Refuse a column that none of the profiles has.
 
     Raises
@@ -228,7 +229,7 @@ def check_column(comparison: Comparison, name: str) -> None:
     PageProblem
         When there is none.
     """
-    if not any(name in side.names for side in comparison.shown):
+    if not any(name in side.places for side in view.comparison.sides):
         raise PageProblem(
             not_found(
                 "There is no such column",
@@ -392,36 +393,17 @@ def _conditions(letters: tuple[str, ...], columns: Sequence[Column | None]) -> S
     return Sheet("Condition met", letters, tuple(lines))
 
 
-def _parts(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
-    names = sorted({name for column in columns if column is not None for name in column.others})
-    if not names:
-        return None
-    lines = []
-    for name in names:
-        cells = []
-        for column in columns:
-            part = column.others.get(name) if column is not None else None
-            if part is None or part.kll is None or not part.kll.n:
-                cells.append(formatting.NONE)
-                continue
-            low, mean, high = (formatting.number(one) for one in (part.kll.min, part.mean, part.kll.max))
-            cells.append(f"mean {mean} ({low} to {high})")
-        lines.append((formatting.clipped(name.rpartition("/")[2], 80), tuple(cells)))
-    return Sheet("Part", letters, tuple(lines), "Characters of each kind in a value: mean, least and most.")
-
-
 def _insights(columns: Columns) -> tuple[str, ...]:
     return tuple(
-        f"{side.letter}: {formatting.clipped(insight.text, 200)}"
-        for side, facts in zip(columns.sides, columns.facts, strict=True)
-        if facts and facts.statistics
-        for insight in facts.statistics.insights
+        f"P{place}: {formatting.clipped(insight.text, 200)}"
+        for place, statistics in zip(columns.places, columns.statistics, strict=True)
+        if statistics
+        for insight in statistics.insights
     )
 
 
 def _drift(columns: Columns) -> DriftSheet:
-    drifts = [(side, columns.drift(index)) for index, side in enumerate(columns.sides) if index]
-    found = [(side.letter, drift) for side, drift in drifts if drift is not None]
+    found = [(f"P{place}", drift) for place, drift in zip(columns.places, columns.drifts, strict=True) if drift]
     verdicts = []
     for letter, drift in found:
         sign, word = VERDICTS[drift.verdict]
@@ -466,9 +448,8 @@ def _came_and_went(drift: Drift) -> list[str]:
     return said
 
 
-def _neighbour(comparison: Comparison, name: str, query: PageQuery, step: int) -> tuple[str, str] | None:
-    at = comparison.names.index(name) + step
-    if not 0 <= at < len(comparison.names):
+def _neighbour(order: Sequence[str], name: str, query: PageQuery, step: int) -> tuple[str, str] | None:
+    at = order.index(name) + step
+    if not 0 <= at < len(order):
         return None
-    other = comparison.names[at]
-    return formatting.clipped(other, 40), query.url(column=other)
+    return formatting.clipped(order[at], 40), query.url(column=order[at])

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from songbird_widgets.profiles import MEASURES, histogram
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from songbird_widgets.profiles import Column, ColumnStatistics, Drift
 
-    from .comparison import Comparison
+    from .choices import Upload
     from .query import PageQuery
     from .sides import Side
-    from .survey import Facts
+    from .view import View
 
 MAX_ITEMS = 50
 """Frequent items a column in an export."""
@@ -23,72 +25,88 @@ MAX_ITEMS = 50
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel folds width
 
 
-def as_json(dataset: str, comparison: Comparison, query: PageQuery) -> dict[str, Any]:
+def as_json(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[Upload]]) -> dict[str, Any]:
     """Return the page's data for JSON.
 
-    Numbers that JSON cannot hold are the strings ``"Infinity"`` and ``"-Infinity"``; null means that the profile
-    does not say.
+    Parameters
+    ----------
+    dataset, view, query
+        What the page shows.
+    uploads
+        The files of which each side is made.
+
+    Returns
+    -------
+    dict
+        Numbers that JSON cannot hold are the strings ``"Infinity"`` and ``"-Infinity"``; null means that the profile
+        does not say.
     """
-    page, total = exported(comparison, query)
+    page, total = exported(view, query)
+    sort, descending = view.order(query)
     return {
         "dataset": dataset,
-        "profiles": [_profile(side) for side in comparison.sides],
+        "profiles": [
+            _profile(place, side, files)
+            for place, (side, files) in enumerate(zip(view.sides, uploads, strict=True), start=1)
+        ],
         "total": total,
         "offset": query.offset,
         "limit": query.limit,
-        "sort": query.sort,
-        "order": "desc" if query.descending else "asc",
-        "columns": [_column(comparison, name) for name in page],
+        "sort": sort,
+        "order": "desc" if descending else "asc",
+        "columns": [_column(view, name) for name in page],
     }
 
 
-def exported(comparison: Comparison, query: PageQuery) -> tuple[list[str], int]:
+def exported(view: View, query: PageQuery) -> tuple[list[str], int]:
     """Return the names of a page's columns, and how many there are on all its pages."""
     if query.column is not None:
         return [query.column], 1
-    names = comparison.selected(query)
+    names = view.selected(query)
     return names[query.offset : query.offset + query.limit], len(names)
 
 
-def _profile(side: Side) -> dict[str, Any]:
-    outline = side.outline
+def _profile(place: int, side: Side, uploads: Sequence[Upload]) -> dict[str, Any]:
+    summary = side.summary
     return {
-        "place": side.letter,
+        "place": f"P{place}",
         "profile": side.value,
         "kind": side.kind,
         "label": side.label,
-        "rows": outline and outline.rows,
-        "columns": len(outline.names) if outline else None,
-        "datasetTimestamp": outline and outline.dataset_timestamp,
-        "segment": dict(outline.segment) if outline else {},
+        "rows": summary and summary.rows,
+        "columns": len(summary.names) if summary else None,
+        "datasetTimestamp": summary and summary.dataset_timestamp,
+        "segment": dict(summary.segments) if summary else {},
         "uploads": [
             {"id": row.id, "uploadTimestamp": row.upload_timestamp, "size": row.size, "sha256": row.sha256}
-            for row in side.uploads
+            for row in uploads
         ],
+        "damaged": [{"upload": name, "message": reason} for name, reason in side.damaged],
         "problem": {"type": side.problem.type, "message": side.problem.message} if side.problem else None,
     }
 
 
-def _column(comparison: Comparison, name: str) -> dict[str, Any]:
-    columns = comparison.columns(name)
-    bins = histogram(columns.decoded)
+def _column(view: View, name: str) -> dict[str, Any]:
+    columns = view.columns(name)
+    letters = [f"P{place}" for place in view.places]
+    bins = histogram(columns.columns)
     return {
         "name": name,
-        "parent": comparison.parents.get(name),
+        "parent": view.parents.get(name),
         "profiles": {
-            side.letter: facts and _facts(facts, column)
-            for side, facts, column in zip(comparison.shown, columns.facts, columns.decoded, strict=True)
+            letter: _figures_of(statistics, column, columns.problem(index))
+            for index, (letter, statistics, column) in enumerate(
+                zip(letters, columns.statistics, columns.columns, strict=True)
+            )
         },
         "drift": {
-            side.letter: (drift := columns.drift(index)) and _drift(drift)
-            for index, side in enumerate(comparison.shown)
-            if index
+            letter: drift and _drift(drift) for letter, drift in zip(letters[1:], columns.drifts[1:], strict=True)
         },
         "histogram": {
             "edges": bins.edges.tolist(),
             "fractions": {
-                side.letter: None if fractions is None else fractions.tolist()
-                for side, fractions in zip(comparison.shown, bins.fractions, strict=True)
+                letter: None if fractions is None else fractions.tolist()
+                for letter, fractions in zip(letters, bins.fractions, strict=True)
             },
         }
         if bins.edges.size
@@ -109,10 +127,11 @@ def _drift(drift: Drift) -> dict[str, Any]:
     }
 
 
-def _facts(facts: Facts, column: Column | None) -> dict[str, Any]:
-    statistics = facts.statistics
+def _figures_of(
+    statistics: ColumnStatistics | None, column: Column | None, problem: str | None
+) -> dict[str, Any] | None:
     if statistics is None or column is None:
-        return {"problem": facts.trouble}
+        return {"problem": problem} if problem else None
     return {
         **_figures(statistics),
         "typeCounts": dict(statistics.type_counts),
@@ -155,27 +174,29 @@ def plain(value: float | None) -> float | str | None:
     return value
 
 
-def as_csv(comparison: Comparison, query: PageQuery) -> str:
+def as_csv(view: View, query: PageQuery) -> str:
     """Return the page's table as CSV (RFC 4180), a line per column and profile.
 
     Cells of text that a spreadsheet would take for a formula begin with an apostrophe instead.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    names, _ = exported(comparison, query)
+    names, _ = exported(view, query)
     head: tuple[str, ...] = ()
     for name in names:
-        columns = comparison.columns(name)
-        for side, facts, mark in zip(comparison.shown, columns.facts, columns.marks, strict=True):
-            if facts is None or facts.statistics is None:
+        columns = view.columns(name)
+        for place, side, statistics, drift in zip(
+            view.places, view.shown, columns.statistics, columns.drifts, strict=True
+        ):
+            if statistics is None:
                 continue
-            figures = _figures(facts.statistics)
+            figures = _figures(statistics)
             if not head:
                 head = tuple(figures)
                 writer.writerow(("column", "place", "kind", "label", "drift", "driftScore", *head))
-            drift = (mark.verdict, mark.score) if mark else ("", "")
+            verdict = (drift.verdict, drift.score) if drift else ("", "")
             cells = ("" if figures[key] is None else figures[key] for key in head)
-            writer.writerow((as_text(name), side.letter, side.kind, as_text(side.label), *drift, *cells))
+            writer.writerow((as_text(name), f"P{place}", side.kind, as_text(side.label), *verdict, *cells))
     return text.getvalue()
 
 

@@ -62,3 +62,12 @@ def unreadable(title: str, text: str, advice: str) -> Problem:
 def bad_request(title: str, text: str, advice: str) -> Problem:
     """Return the problem of a URL that asks for what no page can show."""
     return Problem(HTTPStatus.BAD_REQUEST, "InvalidArgument", title, text, advice)
+
+
+LOST = Problem(
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "Internal",
+    "This file is missing from the store",
+    "The profile was uploaded, and its file is no longer where the service put it.",
+    "Upload it again, or restore the service's data directory.",
+)

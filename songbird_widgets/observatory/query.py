@@ -14,8 +14,6 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .survey import What
-
 MAX_PROFILES = 3
 """Profiles a page can show side by side."""
 
@@ -84,7 +82,8 @@ class PageQuery:
     highlights
         Column names that alone are shown (``feature-highlight`` of old links).
     sort, descending
-        One of `SORTS`, and whether reversed.
+        One of `SORTS`, and whether reversed; empty for drift from the most to the least, or for the names of a
+        single profile's columns.
     limit, offset
         The page of columns.
     show, types
@@ -101,7 +100,7 @@ class PageQuery:
     token: str = ""
     search: str = ""
     highlights: tuple[str, ...] = ()
-    sort: str = "name"
+    sort: str = ""
     descending: bool = False
     limit: int = PAGE_SIZE
     offset: int = 0
@@ -122,17 +121,8 @@ class PageQuery:
         """Whether search or filters hide some columns."""
         return bool(self.search or self.highlights or self.show or self.types)
 
-    @property
-    def looks_at(self) -> tuple[What, ...]:
-        """What must be known of every column to put them into this order and to choose among them."""
-        asked = {self.sort, *self.show}
-        marks = bool(asked & {"drift", "drifted", "type-changed"})
-        facts = bool(asked - {"name", "drift", "drifted", "type-changed", "missing", "new", "only-in-one"})
-        return (*(("marks",) if marks else ()), *(("facts",) if facts or self.types else ()))
-
     def pairs(self) -> list[tuple[str, str]]:
         """Name the parameters that differ from their defaults, as (name, value) in URL order."""
-        sorted_otherwise = self.sort != "name" or self.descending
         parameters: list[tuple[str, Sequence[str]]] = [
             ("profile", self.profiles),
             ("sessionToken", [self.token] if self.token else ()),
@@ -141,7 +131,7 @@ class PageQuery:
             ("feature-highlight", self.highlights),
             ("show", self.show),
             ("type", self.types),
-            ("sort", [self.sort] if sorted_otherwise else ()),
+            ("sort", [self.sort] if self.sort else ()),
             ("order", ["desc"] if self.descending else ()),
             ("limit", [str(self.limit)] if self.limit != PAGE_SIZE else ()),
             ("offset", [str(self.offset)] if self.offset else ()),
@@ -180,11 +170,10 @@ class PageQuery:
         return self.url(show=(*self.show, filter_name))
 
     def sorted_by(self, name: str) -> str:
-        """Return the URL sorted by `name`: the telling end first, the other way round at the second call."""
-        telling_end_is_large = name != "name"
+        """Return the URL sorted by `name`: largest first but for names, and reversed if it already is."""
         if self.sort == name:
             return self.url(sort=name, descending=not self.descending)
-        return self.url(sort=name, descending=telling_end_is_large)
+        return self.url(sort=name, descending=name != "name")
 
 
 _CHANGES_ROWS = {field.name for field in fields(PageQuery)} - {
@@ -225,7 +214,7 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
         token=first("sessionToken"),
         search=first("q").strip(),
         highlights=tuple(dict.fromkeys(arguments.get("feature-highlight", ())))[:_MAX_HIGHLIGHTS],
-        sort=sort if sort in SORTS else "name",
+        sort=sort if sort in SORTS else "",
         descending=first("order") == "desc",
         limit=min(max(_number(first("limit"), PAGE_SIZE), 1), MAX_EXPORTED),
         offset=max(_number(first("offset"), 0), 0),

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
 from . import formatting
-from .cache import Cache
-from .comparison import MAX_AHEAD
 from .query import MAX_ROWS, TYPES
 from .sparklines import sparkline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from songbird_widgets.profiles import ColumnStatistics
+    from songbird_widgets.profiles import ColumnStatistics, Drift
 
-    from .comparison import Columns, Comparison, DriftCounts, KindCounts
     from .query import PageQuery
-    from .survey import Mark
+    from .view import Columns, DriftCounts, View
 
-MAX_ROWS_KEPT = 1_500
-"""Drawn rows kept, about 6 KB each."""
+MAX_KINDS_COUNTED = 200
+"""Columns up to which each page counts those of each kind; beyond, only a page that filters by it."""
 
 MAX_LINKED_NAME = 2_000
 """Characters of a column's name up to which it has a page: longer ones make URLs that servers refuse."""
@@ -104,32 +101,20 @@ class Row:
     lines: tuple[Line, ...]
 
 
-@dataclass
-class RowMaker:
-    """Draws rows and keeps them."""
-
-    _rows: Cache[Row] = field(default_factory=lambda: Cache(MAX_ROWS_KEPT, lambda _: 1))
-
-    def row(self, comparison: Comparison, name: str) -> Row:
-        """Return the row of a column."""
-        key = (tuple((side.place, side.fingerprint) for side in comparison.shown), name)
-        return self._rows.through(key, lambda: _row(comparison, name))
+def row_of(view: View, name: str) -> Row:
+    """Return the row of a column."""
+    return view.keep_row(name, lambda: _row(view, name))
 
 
-def _row(comparison: Comparison, name: str) -> Row:
-    columns = comparison.columns(name)
-    places = [side.place for side in comparison.shown]
-    statistics = [fact.statistics if fact else None for fact in columns.facts]
+def _row(view: View, name: str) -> Row:
+    columns = view.columns(name)
     return Row(
-        name,
-        sparkline(places, columns.decoded, statistics),
-        _tags(columns),
-        _lines(comparison, columns),
+        name, sparkline(columns.places, columns.columns, columns.statistics), _tags(columns), _lines(view, columns)
     )
 
 
 def _tags(columns: Columns) -> tuple[Tag, ...]:
-    known = [fact.statistics for fact in columns.facts if fact and fact.statistics]
+    known = [one for one in columns.statistics if one]
     if not known:
         return ()
     tags = [Tag("discrete" if known[0].is_discrete else "non-discrete")]
@@ -147,10 +132,8 @@ def _tags(columns: Columns) -> tuple[Tag, ...]:
 INSIGHTS = {"mixed_types": "mixed types", "imbalanced": "imbalanced", "nulls": "many nulls"}
 
 
-def _lines(comparison: Comparison, columns: Columns) -> tuple[Line, ...]:
-    sides, facts = comparison.shown, columns.facts
-    marks = columns.marks if comparison.several else []
-    known = [fact.statistics if fact else None for fact in facts]
+def _lines(view: View, columns: Columns) -> tuple[Line, ...]:
+    known = columns.statistics
     figures = {
         "mean": [s.mean if s else None for s in known],
         "median": [s.median if s else None for s in known],
@@ -161,20 +144,20 @@ def _lines(comparison: Comparison, columns: Columns) -> tuple[Line, ...]:
     written = {name: formatting.numbers([_finite(v, name) for v in values]) for name, values in figures.items()}
     lines = []
     labelled = False
-    for index, (side, fact) in enumerate(zip(sides, facts, strict=True)):
-        statistics = known[index]
+    for index, (place, statistics) in enumerate(zip(columns.places, known, strict=True)):
         if statistics is None:
-            why = f"Cannot be read: {fact.trouble}" if fact and fact.trouble else "Not in this profile"
-            lines.append(Line(side.place, (), formatting.clipped(why, 200)))
+            problem = columns.problem(index)
+            why = f"Cannot be read: {problem}" if problem else "Not in this profile"
+            lines.append(Line(place, (), formatting.clipped(why, 200)))
             continue
         numbers = {
             name: Cell(_css(name), written[name][index], _hidden(values[index], written[name][index]))
             for name, values in figures.items()
         }
         cells = _cells(statistics, numbers)
-        if marks:
-            cells = (_drift_cell(marks[index], first=index == 0), *cells)
-        lines.append(Line(side.place, cells, labels=not labelled))
+        if view.several:
+            cells = (_drift_cell(columns.drifts[index], first=index == 0), *cells)
+        lines.append(Line(place, cells, labels=not labelled))
         labelled = True
     return tuple(lines)
 
@@ -202,21 +185,26 @@ VERDICTS = {
     "none": ("○", "none"),
     "moderate": ("◐", "moderate"),
     "strong": ("●", "strong"),
-    "unknown": ("?", "can't tell"),
+    "unknown": ("?", "too little to tell"),
     "missing": (formatting.MINUS, "missing"),
     "new": ("+", "new"),
 }
 """Each verdict as a mark and a word: never by colour alone."""
 
+SCORED = frozenset({"none", "moderate", "strong"})
+"""Verdicts beside which the score stands: 1 is moderate, 2 is strong."""
 
-def _drift_cell(mark: Mark | None, *, first: bool) -> Cell:
-    if mark is None:
+
+def _drift_cell(drift: Drift | None, *, first: bool) -> Cell:
+    if drift is None:
         return Cell("c-drift muted", "baseline" if first else formatting.NONE)
-    sign, word = VERDICTS[mark.verdict]
+    sign, word = VERDICTS[drift.verdict]
+    score = f" {drift.score:.1f}" if drift.verdict in SCORED and math.isfinite(drift.score) else ""
+    why = " ".join(drift.reasons[:2])
     return Cell(
-        f"c-drift mark drift-{mark.verdict}",
-        f"{sign} {word}",
-        formatting.clipped(mark.why, 300) if mark.why else "",
+        f"c-drift mark drift-{drift.verdict}",
+        f"{sign} {word}{score}",
+        formatting.clipped(why, 300) if why else "",
     )
 
 
@@ -287,9 +275,9 @@ class Table:
     chips: tuple[Chip, ...]
     types: tuple[Chip, ...]
     sorts: tuple[tuple[str, str], ...]
+    sort: str
+    descending: bool
     sorted_by: str
-    summary: Markup
-    counting: bool
     nothing: str
     clear_url: str
     first: int
@@ -302,35 +290,24 @@ class Table:
     broad: bool
 
 
-def make_table(comparison: Comparison, query: PageQuery, maker: RowMaker, *, patient: bool = False) -> Table:
-    """Put together the page of the table that `query` asks for.
-
-    Parameters
-    ----------
-    comparison, query, maker
-        What of, which part, and where rows come from.
-    patient
-        Whether to count what drifted even where that takes a while.
-    """
+def make_table(view: View, query: PageQuery) -> Table:
+    """Put together the page of the table that `query` asks for."""
     query = query.but(limit=min(query.limit, MAX_ROWS), offset=query.offset)
-    wanted = query.looks_at
-    drift = comparison.drift_counts(wait=patient or "marks" in wanted)
-    kinds = comparison.kind_counts(wait="facts" in wanted)
-    names = comparison.selected(query)
+    sort, descending = view.order(query)
+    names = view.selected(query)
     offset = min(query.offset, max(len(names) - 1, 0) // query.limit * query.limit)
     page = names[offset : offset + query.limit]
-    grouped = query.sort == "name"
-    heads = HEADS if not comparison.several else (DRIFT, *HEADS)
-    rows = tuple(_shown(comparison, query, maker.row(comparison, name), grouped=grouped) for name in page)
+    heads = HEADS if not view.several else (DRIFT, *HEADS)
+    rows = tuple(_shown(view, query, row_of(view, name), grouped=sort == "name") for name in page)
     return Table(
         rows=rows,
-        heads=_heads(query, heads),
-        chips=_chips(comparison, query, drift, kinds),
+        heads=_heads(query.but(sort=sort, descending=descending, offset=query.offset), heads),
+        chips=_chips(view, query),
         types=_type_chips(query),
-        sorts=tuple(item for item in SORT_LABELS.items() if item[0] != "drift" or comparison.several),
-        sorted_by=SORT_LABELS[query.sort],
-        summary=_summary(comparison, query, drift),
-        counting=comparison.several and drift is None and len(comparison.names) <= MAX_AHEAD,
+        sorts=tuple(item for item in SORT_LABELS.items() if item[0] != "drift" or view.several),
+        sort=sort,
+        descending=descending,
+        sorted_by=SORT_LABELS[sort],
         nothing="No column matches the search and the filters." if query.searching else _EMPTY,
         clear_url=query.url(search="", highlights=(), show=(), types=()),
         first=offset + 1,
@@ -353,8 +330,8 @@ def _width(rows: Sequence[ShownRow]) -> int:
 _EMPTY = "These profiles hold no columns: nothing was logged into them."
 
 
-def _shown(comparison: Comparison, query: PageQuery, row: Row, *, grouped: bool) -> ShownRow:
-    parent = comparison.parents.get(row.name) if grouped else None
+def _shown(view: View, query: PageQuery, row: Row, *, grouped: bool) -> ShownRow:
+    parent = view.parents.get(row.name) if grouped else None
     if parent is None:
         shown = Markup(escape(formatting.clipped(row.name, 120)))  # noqa: S704 - escaped
     else:
@@ -383,29 +360,27 @@ def _heads(query: PageQuery, heads: Sequence[Head]) -> tuple[ShownHead, ...]:
     )
 
 
-def _chips(
-    comparison: Comparison, query: PageQuery, drift: DriftCounts | None, kinds: KindCounts | None
-) -> tuple[Chip, ...]:
+def _chips(view: View, query: PageQuery) -> tuple[Chip, ...]:
     def chip(name: str, label: str, count: int | None) -> Chip:
         shown = None if count is None else f"{count:,}"
         return Chip(label, query.toggled(name), name in query.show, shown)
 
-    everything = Chip(
-        "All", query.url(show=(), types=()), not query.show and not query.types, f"{len(comparison.names):,}"
-    )
-    chips = [everything]
-    if comparison.several:
+    total = len(view.names)
+    chips = [Chip("All", query.url(show=(), types=()), not query.show and not query.types, f"{total:,}")]
+    drift = view.drift_counts
+    if drift:
         chips += [
-            chip("drifted", "Drifted", drift.drifted if drift else None),
-            chip("missing", "Missing", len(comparison.missing)),
-            chip("new", "New", len(comparison.new)),
-            chip("only-in-one", "Only in one", len(comparison.only_in_one)),
-            chip("type-changed", "Type changed", drift.type_changed if drift else None),
+            chip("drifted", "Drifted", drift.drifted),
+            chip("missing", "Missing", len(view.missing)),
+            chip("new", "New", len(view.new)),
+            chip("only-in-one", "Only in one", len(view.only_in_one)),
+            chip("type-changed", "Type changed", drift.type_changed),
         ]
+    kinds = total <= MAX_KINDS_COUNTED or bool({"insights", "discrete", "non-discrete"}.intersection(query.show))
     chips += [
-        chip("insights", "Insights", kinds.insights if kinds else None),
-        chip("discrete", "Discrete", kinds.discrete if kinds else None),
-        chip("non-discrete", "Non-discrete", len(comparison.names) - kinds.discrete if kinds else None),
+        chip("insights", "Insights", len(view.with_insights) if kinds else None),
+        chip("discrete", "Discrete", len(view.discrete) if kinds else None),
+        chip("non-discrete", "Non-discrete", total - len(view.discrete) if kinds else None),
     ]
     # A filter that would leave nothing says nothing, except that it can be switched off.
     return tuple(chip for chip in chips if chip.count != "0" or chip.on)
@@ -424,40 +399,36 @@ def _type_chips(query: PageQuery) -> tuple[Chip, ...]:
     )
 
 
-def _summary(comparison: Comparison, query: PageQuery, drift: DriftCounts | None) -> Markup:
-    """Say at a glance what changed, with a link to each part of it."""
-    total = len(comparison.names)
+def summary_of(view: View) -> Markup:
+    """Say at a glance what changed."""
+    total = len(view.names)
     counted = f"{total:,} column{'' if total == 1 else 's'}"
-    if not comparison.several:
-        return Markup("<strong>{}</strong>").format(counted)
-    baseline = formatting.clipped(comparison.shown[0].label, 40)
+    drift = view.drift_counts
     if drift is None:
-        url = query.url(sort="drift", descending=True)
-        return Markup('<strong>{}</strong> · <a href="{}">Find what drifted from {}</a>').format(counted, url, baseline)
+        return Markup("<strong>{}</strong>").format(counted)
     said = [
         Markup('<strong class="drift-{}">{:,} of {}</strong> drifted from {}').format(
-            "strong"
-            if drift.strong
-            else "moderate"
-            if drift.drifted
-            # Green would promise what nobody can say of most columns.
-            else "unknown"
-            if drift.unknown > total / 2
-            else "none",
-            drift.drifted,
-            counted,
-            baseline,
+            _overall(drift, total), drift.drifted, counted, formatting.clipped(view.shown[0].label, 40)
         )
     ]
     parts = (
         (drift.strong, "strongly"),
-        (len(comparison.missing), "missing"),
-        (len(comparison.new), "new"),
+        (len(view.missing), "missing"),
+        (len(view.new), "new"),
         (drift.type_changed, "with another type"),
-        (drift.unknown, "that can't be told"),
+        (drift.unknown, "with too few values to tell"),
     )
     said += [Markup("{:,} {}").format(number, word) for number, word in parts if number]
     return Markup(" · ").join(said)
+
+
+def _overall(drift: DriftCounts, total: int) -> str:
+    if drift.strong:
+        return "strong"
+    if drift.drifted:
+        return "moderate"
+    # Green would promise what nobody can say of most columns.
+    return "unknown" if drift.unknown > total / 2 else "none"
 
 
 def _pages(query: PageQuery, offset: int, total: int) -> tuple[tuple[int, str], ...]:

@@ -21,6 +21,7 @@ import socket
 import sys
 import time
 import weakref
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -60,6 +61,8 @@ _API_PATHS = ("/v0/", "/uploads/", "/health", "/stop")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _GRACE_SECONDS = 10.0
 _PRELOAD_SECONDS = 1.0
+#: Uploads remembered until what makes summaries is loaded.
+_MAX_ARRIVALS = 10_000
 #: How often it looks whether it should end.
 _LOOK_SECONDS = 5.0
 #: Requests with a body larger than this are refused, unless their handler reads the body piece by piece.
@@ -99,11 +102,18 @@ class Application(web.Application):
         if not self._has_observatory:
             try:
                 from . import page_handlers
+                from .summaries import Summaries
             except ImportError:  # a broken installation; uploads go on
                 logger.exception("the observatory cannot be loaded")
                 raise Internal("The observatory cannot be loaded; the service's log says why.") from None
             self.add_handlers(".*", page_handlers.routes())
             self._has_observatory = True
+            settings = self.settings
+            summaries = Summaries(settings["summaries_dir"], settings["metadata"], settings["blobs"])
+            waiting, settings["arrivals"] = settings["arrivals"], None
+            for arrival in waiting:
+                summaries.arrived(arrival)
+            settings["summaries"] = summaries
 
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
@@ -226,6 +236,8 @@ def make_app(
         blobs=blobs,
         executor=ThreadPoolExecutor(max_workers=8, thread_name_prefix="songbird"),
         upload_signer=UploadSigner(signing_key),
+        arrivals=deque(maxlen=_MAX_ARRIVALS),
+        summaries_dir=data_dir / "summaries",
         cookie_secret=hmac.new(signing_key.encode(), b"cookies", "sha256").hexdigest(),
         default_handler_class=UnknownAddress,
         log_function=log_access,
@@ -238,6 +250,8 @@ def close_app(app: Application) -> None:
     app.settings["executor"].shutdown(wait=True)
     if observatory := app.settings.get("observatory"):
         observatory.close()
+    if summaries := app.settings.get("summaries"):
+        summaries.close()
     app.settings["metadata"].close()
 
 

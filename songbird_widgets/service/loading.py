@@ -1,101 +1,87 @@
-"""From a URL's parameters to opened profiles: which files they name, merged by day, what is wrong with each.
+"""From a URL's parameters to the profiles that they name: what each holds, or what is wrong with it.
 
-Everything here blocks (database, disk, decoding) and runs on the service's executor.
+Everything here blocks (database, disk) and runs on the service's executor.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from songbird_widgets.observatory import formatting, problems
-from songbird_widgets.observatory.cache import Cache
-from songbird_widgets.observatory.sides import LOST, MAX_OUTLINE_NAMES, Outline, Side, outline_of
-from songbird_widgets.observatory.survey import open_profile
+from songbird_widgets.observatory.sides import Side
 from songbird_widgets.profiles import ProfileError
 
+from .metadata import day_start
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
     from songbird_widgets.observatory.problems import Problem
-    from songbird_widgets.profiles import Profile
 
-    from .blobs import Blobs
-    from .metadata import Metadata
-
-MAX_OPEN_BYTES = 45_000_000
-"""Bytes of profiles kept open; three 1,000-column profiles are 42 MB."""
+    from .metadata import Metadata, ProfileRow
+    from .summaries import Kept, Summaries
 
 _BATCH = re.compile(r"-?[0-9]{1,16}")
 
 
-@dataclass
-class Shelf:
-    """Opened profiles of a service, with a bounded memory.
+class Loader:
+    """Finds the profiles of pages.
 
     Parameters
     ----------
-    metadata, blobs
-        Where profiles are known and kept.
+    metadata, summaries
+        Where they are known, and what is known of them.
     """
 
-    metadata: Metadata
-    blobs: Blobs
-    _open: Cache[Profile] = field(default_factory=lambda: Cache(MAX_OPEN_BYTES, lambda profile: profile.size + 1000))
-    _outlines: Cache[Outline] = field(
-        default_factory=lambda: Cache(MAX_OUTLINE_NAMES, lambda outline: len(outline.names) + 10)
-    )
+    def __init__(self, metadata: Metadata, summaries: Summaries) -> None:
+        self._metadata = metadata
+        self._summaries = summaries
 
     def sides(self, org_id: str, dataset_id: str, values: Sequence[str]) -> tuple[Side, ...]:
         """Find the profiles that the ``profile`` parameters name, in their order."""
-        return tuple(self._side(org_id, dataset_id, value, place) for place, value in enumerate(values, start=1))
+        return tuple(self._side(org_id, dataset_id, value) for value in values)
 
-    def opened(self, side: Side) -> Profile:
-        """Return a side's profile, merged if it has several files.
-
-        Raises
-        ------
-        ProfileError
-            When one of its files is no readable profile.
-        FileNotFoundError
-            When one of its files is gone from the store.
-        """
-        return self._open.through(side.fingerprint, lambda: self._read(side))
-
-    def paths(self, side: Side) -> list[Path]:
-        """Where a side's files lie."""
-        return [self.blobs.path(row.sha256) for row in side.uploads if row.sha256]
-
-    def _read(self, side: Side) -> Profile:
-        return open_profile([path.read_bytes() for path in self.paths(side)])
-
-    def _side(self, org_id: str, dataset_id: str, value: str, place: int) -> Side:
+    def uploads(self, org_id: str, dataset_id: str, value: str) -> list[ProfileRow]:
+        """Return the files that one ``profile`` parameter names."""
         if _BATCH.fullmatch(value):
-            start = int(value) - int(value) % formatting.DAY_MS
-            label = formatting.day(start)
-            uploads = tuple(self.metadata.day_uploads(org_id, dataset_id, start))
-            if not uploads:
-                announced = self.metadata.is_announced(org_id, dataset_id, start)
-                return Side(place, value, "batch", label, problem=_no_batch(label, announced=announced))
-            return self._outlined(Side(place, value, "batch", label, uploads))
-        row = self.metadata.reference(org_id, dataset_id, value)
-        if row is None:
-            return Side(place, value, "reference", value, problem=_no_reference(value))
-        label = row.alias or row.id
-        if row.state != "uploaded":
-            return Side(place, value, "reference", label, problem=_never_uploaded(label))
-        return self._outlined(Side(place, value, "reference", label, (row,)))
+            return self._metadata.day_uploads(org_id, dataset_id, day_start(int(value)))
+        row = self._metadata.reference(org_id, dataset_id, value)
+        return [row] if row is not None and row.state == "uploaded" else []
 
-    def _outlined(self, side: Side) -> Side:
-        try:
-            outline = self._outlines.through(side.fingerprint, lambda: outline_of(self.opened(side)))
-        except ProfileError as error:
-            return replace(side, problem=_unreadable(error))
-        except FileNotFoundError:
-            return replace(side, problem=LOST)
-        return replace(side, outline=outline)
+    def _side(self, org_id: str, dataset_id: str, value: str) -> Side:
+        if not _BATCH.fullmatch(value):
+            return self._reference(org_id, dataset_id, value)
+        start = day_start(int(value))
+        label = formatting.day(start)
+        day = self._metadata.day(org_id, dataset_id, start)
+        if day is None:
+            announced = self._metadata.is_announced(org_id, dataset_id, start)
+            return Side(value, "batch", label, problem=_no_batch(label, announced=announced))
+        side = Side(value, "batch", label, upload_count=day.uploads, fingerprint=day.digest)
+        return _loaded(side, lambda: self._summaries.of_day(org_id, dataset_id, day))
+
+    def _reference(self, org_id: str, dataset_id: str, value: str) -> Side:
+        row = self._metadata.reference(org_id, dataset_id, value)
+        if row is None:
+            return Side(value, "reference", value, problem=_no_reference(value))
+        label = row.alias or row.id
+        if row.state != "uploaded" or row.sha256 is None:
+            return Side(value, "reference", label, problem=_never_uploaded(label))
+        sha256 = row.sha256
+        side = Side(value, "reference", label, upload_count=1, fingerprint=sha256)
+        return _loaded(side, lambda: self._summaries.of_upload(sha256))
+
+
+def _loaded(side: Side, load: Callable[[], Kept]) -> Side:
+    try:
+        kept = load()
+    except ProfileError as error:
+        return replace(side, problem=_unreadable(error))
+    except FileNotFoundError:
+        return replace(side, problem=problems.LOST)
+    return replace(side, summary=kept.summary, damaged=kept.damaged)
 
 
 def _no_batch(label: str, *, announced: bool) -> Problem:

@@ -93,6 +93,16 @@ class Upload:
 
 
 @dataclass(frozen=True)
+class Arrival:
+    """An upload that was confirmed: where it belongs, by its day if it is a batch (ms), and its content's hash."""
+
+    org_id: str
+    dataset_id: str
+    day: int | None
+    sha256: str
+
+
+@dataclass(frozen=True)
 class DatasetRow:
     """A dataset of an organization and how many uploaded profiles it holds."""
 
@@ -308,7 +318,7 @@ class Metadata:
         """
         return self._writer.write(_announce, (session_id, profiles))
 
-    def confirm(self, upload: Upload) -> None:
+    def confirm(self, upload: Upload) -> Arrival:
         """Note that a profile's bytes are safe; from now on it is listed and shown.
 
         Raises
@@ -316,9 +326,9 @@ class Metadata:
         NotFound, Gone
             When the slot is unknown, or its session was claimed meanwhile.
         """
-        self._writer.write(self._confirm, upload)
+        return self._writer.write(self._confirm, upload)
 
-    def _confirm(self, connection: sa.Connection, uploads: Sequence[Upload]) -> list[Exception | None]:
+    def _confirm(self, connection: sa.Connection, uploads: Sequence[Upload]) -> list[Arrival | Exception]:
         """Note uploads of one transaction.
 
         No transaction's time of upload is that of another, so that whoever lists what came after a certain one
@@ -326,13 +336,16 @@ class Metadata:
         """
         self._last_upload = now = max(now_ms(), self._last_upload + 1)
         slots = _slots(connection, {upload.profile_id for upload in uploads})
-        results: list[Exception | None] = []
+        results: list[Arrival | Exception] = []
         kept: dict[str, Upload] = {}
         for upload in uploads:
             slot = slots.get(upload.profile_id)
-            refusal = _no_slot() if slot is None else _refusal(slot)
-            results.append(refusal)
-            if refusal is None:
+            if slot is None:
+                results.append(_no_slot())
+            elif refusal := _refusal(slot):
+                results.append(refusal)
+            else:
+                results.append(Arrival(slot["org_id"], slot["dataset_id"], slot["day"], upload.sha256))
                 kept[upload.profile_id] = upload
         if not kept:
             return results

@@ -21,7 +21,6 @@ from songbird_widgets.observatory.rendering import STATIC, render
 
 from . import access
 from .handler import Handler
-from .loading import Shelf
 from .pages import Observatory, file_name
 
 if TYPE_CHECKING:
@@ -74,10 +73,10 @@ class PageHandler(Handler):
 
     @property
     def observatory(self) -> Observatory:
-        """The one maker of pages of this application, with its caches."""
+        """The one maker of pages of this application."""
         made = cast("Observatory | None", self.settings.get("observatory"))
         if made is None:
-            made = Observatory(self.metadata, Shelf(self.metadata, self.blobs))
+            made = Observatory(self.metadata, self.blobs, self.settings["summaries"])
             self.settings["observatory"] = made
         return made
 
@@ -208,20 +207,20 @@ class Profiles(PageHandler):
             return Answer(self.observatory.chart(viewer, dataset, asked, chart), SVG, file_name=name)
         if form:
             return self._data(viewer, dataset, form, asked)
-        patient = self.get_query_argument("count", "") == "all"  # asked for by the page's own script
-        status, html = self.observatory.profiles_page(viewer, dataset, asked, patient=patient)
+        status, html = self.observatory.profiles_page(viewer, dataset, asked)
         return Answer(html, HTML, status)
 
     def _data(self, viewer: Viewer, dataset: str, form: str, asked: PageQuery) -> Answer:
-        comparison = self.observatory.compare(viewer, dataset, asked)
-        problem = comparison.sides[0].problem
-        if not comparison.shown and problem:
+        view = self.observatory.view(viewer, dataset, asked)
+        problem = view.sides[0].problem
+        if not view.shown and problem:
             raise PageProblem(problem)
         if asked.column is not None:
-            check_column(comparison, asked.column)
+            check_column(view, asked.column)
         if form == ".json":
-            return Answer(msgspec.json.encode(exports.as_json(dataset, comparison, asked)), JSON)
-        return Answer(exports.as_csv(comparison, asked), CSV, file_name="profiles.csv")
+            uploads = self.observatory.uploads(viewer, dataset, asked)
+            return Answer(msgspec.json.encode(exports.as_json(dataset, view, asked, uploads)), JSON)
+        return Answer(exports.as_csv(view, asked), CSV, file_name="profiles.csv")
 
 
 class Organization(PageHandler):

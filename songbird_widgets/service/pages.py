@@ -4,79 +4,74 @@ from __future__ import annotations
 
 import io
 import re
-import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from songbird_widgets.observatory import formatting
-from songbird_widgets.observatory.cards import card_of, nothing_logged, rows_of
-from songbird_widgets.observatory.choices import choices_of
-from songbird_widgets.observatory.comparison import Comparison, Library
+from songbird_widgets.observatory.cards import card_of, nothing_logged
+from songbird_widgets.observatory.choices import MAX_CHOICES, MAX_LISTED, choices_of, day_choice
 from songbird_widgets.observatory.detail import check_column, drawn, make_detail
 from songbird_widgets.observatory.figures import NARROW, WIDE, standalone, timeline
-from songbird_widgets.observatory.problems import PageProblem, bad_request, not_found
+from songbird_widgets.observatory.problems import LOST, PageProblem, bad_request, not_found
 from songbird_widgets.observatory.query import MAX_PROFILES, PageQuery
 from songbird_widgets.observatory.rendering import render
-from songbird_widgets.observatory.sides import LOST
-from songbird_widgets.observatory.survey import return_memory
-from songbird_widgets.observatory.table import RowMaker, make_table
+from songbird_widgets.observatory.table import make_table, row_of, summary_of
+
+from .loading import Loader
+from .metadata import day_start
+from .view_cache import ViewCache
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
     from songbird_widgets.observatory.choices import Choices
+    from songbird_widgets.observatory.view import View
 
     from .access import Viewer
-    from .loading import Shelf
-    from .metadata import DatasetRow, Metadata
+    from .blobs import Blobs
+    from .metadata import DatasetRow, DayRow, Metadata, ProfileRow
+    from .summaries import Summaries
 
 MAX_DAYS = 400
 """Batches that the timeline draws, the newest ones."""
 
+MAX_DATASETS = 200
+"""Datasets on an organization's page, the newest ones."""
 
-@dataclass
+MAX_NEWEST = 20
+"""Profiles of a dataset on its organization's page, the newest ones; the dataset's own page lists more."""
+
+
 class Observatory:
     """Makes the pages of a service.
 
     Parameters
     ----------
-    metadata
-        The service's database.
-    shelf
-        Its opened profiles.
+    metadata, blobs, summaries
+        What the service keeps.
     """
 
-    metadata: Metadata
-    shelf: Shelf
-    rows: RowMaker = field(default_factory=RowMaker)
-    #: Threads of its own, and few: other requests do not wait behind pages, and buffers of many megabytes are
-    #: not left lying in the allocator's arenas of eight threads.
-    makers: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(max_workers=2, thread_name_prefix="observatory")
-    )
-
-    def __post_init__(self) -> None:
-        self.library = Library(self.shelf)
-        return_memory()
-        # A page is a tenth of a second of Python. With the usual 5 ms the loop would wait as long for the
-        # interpreter again and again within one short answer to someone else.
-        sys.setswitchinterval(min(sys.getswitchinterval(), 0.0001))
+    def __init__(self, metadata: Metadata, blobs: Blobs, summaries: Summaries) -> None:
+        self._metadata = metadata
+        self._blobs = blobs
+        self._loader = Loader(metadata, summaries)
+        self._views = ViewCache()
+        #: Threads of their own, so that other requests do not wait behind pages.
+        self.makers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="observatory")
 
     def close(self) -> None:
-        """Finish the pages that were begun, and end what helps making them."""
-        self.library.surveyors.close()
+        """Finish the pages that were begun."""
         self.makers.shutdown()
 
-    def compare(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> Comparison:
-        """Open the profiles that a URL names.
+    def view(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> View:
+        """Put the profiles that a URL names side by side.
 
         Raises
         ------
         PageProblem
-            When there are more than three, or none of them can be shown.
+            When there are more than three.
         """
         if len(query.profiles) > MAX_PROFILES:
             raise PageProblem(
@@ -86,51 +81,36 @@ class Observatory:
                     "Leave out the profile parameters beyond the third, or choose again on the session's page.",
                 )
             )
-        sides = self.shelf.sides(viewer.org_id, dataset_id, query.profiles)
-        return Comparison(self.library, sides)
+        sides = self._loader.sides(viewer.org_id, dataset_id, query.profiles)
+        return self._views.through(sides)
 
-    def profiles_page(
-        self, viewer: Viewer, dataset_id: str, query: PageQuery, *, patient: bool = False
-    ) -> tuple[int, str]:
-        """Return status and HTML of the page of one to three profiles, or of one column of theirs.
-
-        Parameters
-        ----------
-        viewer, dataset_id, query
-            Who asks for what.
-        patient
-            Whether to count what drifted even where that takes a while.
-        """
-        comparison = self.compare(viewer, dataset_id, query)
-        choices = choices_of(self.metadata.profiles(viewer.org_id, dataset_id))
-        cards = [card_of(side, query) for side in comparison.sides]
+    def profiles_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
+        """Return status and HTML of the page of one to three profiles, or of one column of theirs."""
+        view = self.view(viewer, dataset_id, query)
+        choices = self._choices(viewer.org_id, dataset_id, MAX_CHOICES)
+        cards = [card_of(place, side, query) for place, side in enumerate(view.sides, start=1)]
         labels = [card.label_shown for card in cards]
+        notices = [nothing_logged(place, side) for place, side in enumerate(view.sides, start=1)]
         page = {
-            "query": query,
-            "dataset": dataset_id,
-            "dataset_shown": formatting.clipped(dataset_id),
-            "whose": viewer.shown,
-            "organization_url": "" if viewer.guest else f"../../organizations/{quote(viewer.org_id, safe='')}",
+            **_frame(viewer, dataset_id, query),
             "title": " · ".join(labels),
             "labels": labels,
             "sides": cards,
-            "choices": choices.first(),
-            "used": frozenset(query.profiles),
-            "can_add": len(cards) < MAX_PROFILES and choices.any,
-            "notices": [nothing_logged(side) for side in comparison.shown if not rows_of(side)],
+            "choices": choices,
+            "can_add": len(cards) < MAX_PROFILES and bool(choices.groups),
+            "notices": [notice for notice in notices if notice],
+            "summary": summary_of(view) if view.shown else "",
             "table": None,
         }
         template = "profiles.html"
-        if comparison.shown and query.column is not None:
-            check_column(comparison, query.column)
+        if view.shown and query.column is not None:
+            check_column(view, query.column)
             template = "column.html"
-            page["column"] = make_detail(comparison, query.column, query, self.rows.row(comparison, query.column))
-        elif comparison.shown:
-            page["table"] = make_table(comparison, query, self.rows, patient=patient)
+            page["column"] = make_detail(view, query.column, query, row_of(view, query.column))
+        elif view.shown:
+            page["table"] = make_table(view, query)
         home = PageQuery(token=query.token, theme=query.theme).url()
-        html = render(template, "../../", page=page, theme=query.theme, home=home)
-        comparison.look_ahead()
-        return page_status(comparison), html
+        return page_status(view), render(template, "../../", page=page, theme=query.theme, home=home)
 
     def chart(self, viewer: Viewer, dataset_id: str, query: PageQuery, chart: str) -> str:
         """Return one chart of a column as an SVG file.
@@ -140,12 +120,13 @@ class Observatory:
         PageProblem
             When there is no such column, or nothing to draw.
         """
-        comparison = self.compare(viewer, dataset_id, query)
-        if comparison.shown:
-            check_column(comparison, query.column or "")
-            found = drawn(comparison, query.column or "", query, WIDE).get(chart)
+        view = self.view(viewer, dataset_id, query)
+        if view.shown:
+            check_column(view, query.column or "")
+            found = drawn(view, query.column or "", query, WIDE).get(chart)
             if found is not None:
-                return standalone(found, [(side.place, f"{side.letter} {side.label}") for side in comparison.shown])
+                legend = zip(view.places, view.shown, strict=True)
+                return standalone(found, [(place, f"P{place} {side.label}") for place, side in legend])
         raise PageProblem(
             not_found("There is no such chart", "This column has nothing to draw it from.", "Go back to the column.")
         )
@@ -162,14 +143,18 @@ class Observatory:
             raise PageProblem(
                 bad_request("One file at a time", "The link does not name exactly one profile.", "Name one of them.")
             )
-        (side,) = self.shelf.sides(viewer.org_id, dataset_id, query.profiles)
-        if not side.uploads:
+        (value,) = query.profiles
+        uploads = self._loader.uploads(viewer.org_id, dataset_id, value)
+        if not uploads:
+            (side,) = self._loader.sides(viewer.org_id, dataset_id, query.profiles)
             raise PageProblem(side.problem or not_found("There is no file", "Nothing was uploaded.", "Choose another."))
         try:
-            contents = [self.shelf.blobs.read(row.sha256) for row in side.uploads if row.sha256]
+            contents = [self._blobs.read(row.sha256) for row in uploads if row.sha256]
         except FileNotFoundError:
             raise PageProblem(LOST) from None
-        name = file_name(side.label)
+        first = uploads[0]
+        label = first.alias or first.id if first.kind == "reference" else formatting.day(first.dataset_timestamp)
+        name = file_name(label)
         if len(contents) == 1:
             return f"{name}.bin", contents[0]
         packed = io.BytesIO()
@@ -180,45 +165,56 @@ class Observatory:
 
     def session_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> str:
         """Return the HTML of a dataset's own page, with nothing chosen."""
-        choices = choices_of(self.metadata.profiles(viewer.org_id, dataset_id))
+        choices = self._choices(viewer.org_id, dataset_id, MAX_LISTED, query.search, query.profiles)
+        found = bool(choices.groups)
         page = {
-            "query": query,
-            "dataset": dataset_id,
-            "dataset_shown": formatting.clipped(dataset_id),
-            "whose": viewer.shown,
-            "organization_url": "" if viewer.guest else f"../../organizations/{quote(viewer.org_id, safe='')}",
-            "groups": choices.matching(query.search, query.profiles),
-            "any": choices.any,
-            "used": frozenset(query.profiles),
-            "timeline": _timelines(choices, query),
+            **_frame(viewer, dataset_id, query),
+            "groups": choices.groups,
+            "any": found or bool(query.search and self._choices(viewer.org_id, dataset_id, 1).groups),
+            "timeline": _timelines(self._metadata.days(viewer.org_id, dataset_id, limit=MAX_DAYS), query),
         }
         return render("session.html", "../../", page=page, theme=query.theme, home=query.url())
 
+    def uploads(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> list[list[ProfileRow]]:
+        """Return the files of which each profile of a page is made."""
+        return [self._loader.uploads(viewer.org_id, dataset_id, value) for value in query.profiles]
+
+    def _choices(
+        self, org_id: str, dataset_id: str, limit: int, search: str = "", used: tuple[str, ...] = ()
+    ) -> Choices:
+        """Return the profiles of a dataset to choose from: what a search leaves of each kind, and what is used."""
+        key = (org_id, dataset_id)
+        references = self._metadata.references(*key, search=search, limit=limit)
+        days = self._metadata.days(*key, limit=None if search else limit)
+        if not search:
+            counts = (self._metadata.count_references(*key), self._metadata.count_days(*key))
+            return choices_of(references, counts[0], days, counts[1])
+        known = {row.id for row in references}
+        chosen = [row for value in used if value not in known and (row := self._metadata.reference(*key, value))]
+        references += [row for row in chosen if row.state == "uploaded"]
+        days = [day for day in days if search.casefold() in formatting.day(day.day) or str(day.day) in used]
+        return choices_of(references, len(references), days[:limit], len(days))
+
     def organization_page(self, org_id: str, *, signed_in: bool) -> str:
         """Return the HTML of an organization's page: its datasets and their profiles, newest first."""
-        datasets = [self._dataset(org_id, row) for row in reversed(self.metadata.datasets(org_id))]
-        datasets = [dataset for dataset in datasets if dataset["profiles"]]
-        total = sum(len(dataset["profiles"]) for dataset in datasets)
+        datasets = [row for row in reversed(self._metadata.datasets(org_id)) if row.profiles]
+        total = sum(row.profiles for row in datasets)
         page = {
             "organization": formatting.clipped(org_id),
-            "counted": f"{len(datasets)} dataset{'' if len(datasets) == 1 else 's'}, "
-            f"{total} profile{'' if total == 1 else 's'}",
-            "datasets": datasets,
+            "counted": f"{len(datasets):,} dataset{'' if len(datasets) == 1 else 's'}, "
+            f"{total:,} profile{'' if total == 1 else 's'}",
+            "datasets": [self._dataset(org_id, row) for row in datasets[:MAX_DATASETS]],
+            "more": f"{len(datasets) - MAX_DATASETS:,}" if len(datasets) > MAX_DATASETS else "",
             "signed_in": signed_in,
         }
         return render("organization.html", "../", page=page, home="")
 
     def _dataset(self, org_id: str, row: DatasetRow) -> dict[str, Any]:
         base = f"../resources/{quote(row.id, safe='')}/"
-        newest = sorted(self.metadata.profiles(org_id, row.id), key=lambda one: -(one.upload_timestamp or 0))
         profiles = []
         seen: set[str] = set()
-        for one in newest:
-            value = (
-                one.id
-                if one.kind == "reference"
-                else str((one.dataset_timestamp or 0) // formatting.DAY_MS * formatting.DAY_MS)
-            )
+        for one in self._metadata.newest(org_id, row.id, MAX_NEWEST):
+            value = one.id if one.kind == "reference" else str(day_start(one.dataset_timestamp or 0))
             if value in seen:
                 continue
             seen.add(value)
@@ -232,18 +228,29 @@ class Observatory:
                     "url": base + PageQuery(profiles=(value,)).url(),
                 }
             )
-        return {"name": formatting.clipped(row.id), "url": f"{base}profiles", "profiles": profiles}
+        more = f"{row.profiles:,}" if row.profiles > MAX_NEWEST else ""
+        return {"name": formatting.clipped(row.id), "url": f"{base}profiles", "profiles": profiles, "all": more}
 
 
-def _timelines(choices: Choices, query: PageQuery) -> tuple[Markup, ...]:
+def _frame(viewer: Viewer, dataset_id: str, query: PageQuery) -> dict[str, Any]:
+    return {
+        "query": query,
+        "dataset": dataset_id,
+        "dataset_shown": formatting.clipped(dataset_id),
+        "whose": viewer.shown,
+        "organization_url": "" if viewer.guest else f"../../organizations/{quote(viewer.org_id, safe='')}",
+        "used": frozenset(query.profiles),
+    }
+
+
+def _timelines(days: list[DayRow], query: PageQuery) -> tuple[Markup, ...]:
     """Draw a dataset's batches over time, for wide and for narrow screens."""
-    days = [
+    choices = [day_choice(day) for day in days]
+    drawn_days = [
         (choice.timestamp, f"{choice.label}, {choice.detail}", query.url(profiles=(choice.value,)))
-        for group in choices.groups
-        for choice in group.choices
-        if choice.kind == "batch"
-    ][:MAX_DAYS]
-    return tuple(timeline(days, width=width) for width in (WIDE, NARROW)) if len(days) > 1 else ()
+        for choice in choices
+    ]
+    return tuple(timeline(drawn_days, width=width) for width in (WIDE, NARROW)) if len(days) > 1 else ()
 
 
 def file_name(label: str) -> str:
@@ -251,9 +258,9 @@ def file_name(label: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:80] or "profile"
 
 
-def page_status(comparison: Comparison) -> int:
+def page_status(view: View) -> int:
     """Return 200 if any profile can be shown, else the status of the first one's problem."""
-    if comparison.shown:
+    if view.shown:
         return 200
-    problem = comparison.sides[0].problem
+    problem = view.sides[0].problem
     return problem.status if problem else 200

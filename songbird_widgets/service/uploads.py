@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
     from .blobs import Blobs, IncomingBlob
-    from .metadata import Metadata
+    from .metadata import Arrival, Metadata
 
 #: How long an upload URL is good for, in seconds: what object stores' presigned URLs usually have.
 LIFETIME = 15 * 60
@@ -106,7 +106,12 @@ class Upload(BodyHandler):
             await self._discard()
             raise self.refusal
         self._keeping = True
-        await self.work(_keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id)
+        arrival = await self.work(_keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id)
+        summaries = self.settings.get("summaries")
+        if summaries is not None:
+            summaries.arrived(arrival)
+        else:  # not loaded yet
+            self.settings["arrivals"].append(arrival)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -118,12 +123,12 @@ class Upload(BodyHandler):
             await self.work(self._blob.discard)
 
 
-def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytearray, profile_id: str) -> None:
+def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytearray, profile_id: str) -> Arrival:
     """Make the bytes permanent, and only then tell the database."""
     with blob or blobs.incoming() as kept:
         kept.write(rest)
         key = kept.keep()
-    metadata.confirm(UploadedBytes(profile_id, kept.size, key))
+    return metadata.confirm(UploadedBytes(profile_id, kept.size, key))
 
 
 def routes() -> list[URLSpec]:

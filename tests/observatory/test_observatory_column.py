@@ -10,10 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from bs4 import BeautifulSoup
 
-from songbird_widgets.observatory.comparison import Comparison, Library
-from songbird_widgets.observatory.sides import Outline, Side
 from songbird_widgets.profiles import read_profile
-from songbird_widgets.service.loading import Shelf
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
@@ -95,18 +92,14 @@ def test_conditions_are_listed(guest):
         assert f"{conditions[condition]:,} of {conditions['total']:,}" in cells[0]
 
 
-def test_parts_of_a_compound_metric_are_listed(guest):
+def test_parts_of_a_compound_metric_are_columns_of_their_own(guest):
     profile = guest.reference("ranges", (ODDITIES / "edge-unicode-ranges.bin").read_bytes())
-    name = guest.json(profile)["columns"][0]["name"]
-    assert sheet(soup(guest.page(profile, column=name)), "Parts")
-
-
-def test_split_columns_are_grouped_under_their_column():
-    names = frozenset({"b", "text", "text.digits", "text-b", "a.b", "text.digits.more"})
-    side = Side(1, "x", "reference", "x", outline=Outline(names, 1, None, None, ()))
-    comparison = Comparison(Library(Shelf(None, None)), (side,))
-    assert comparison.names == ("a.b", "b", "text", "text.digits", "text.digits.more", "text-b")
-    assert comparison.parents == {"text.digits": "text", "text.digits.more": "text.digits"}
+    columns = guest.json(profile)["columns"]
+    parts = [column for column in columns if column["parent"]]
+    assert parts
+    assert sheet(soup(guest.page(profile, column=parts[0]["name"])), "Quantiles")
+    rows = soup(guest.page(profile)).select("tbody.sub .name a")
+    assert [row.text for row in rows] == [column["name"] for column in parts]
 
 
 def test_a_column_that_is_nowhere(flights, chosen):

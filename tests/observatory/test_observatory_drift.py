@@ -45,15 +45,23 @@ def test_the_data_hold_every_measure(flights, chosen, expected):
 
 
 def test_the_page_says_each_verdict_as_a_word_with_its_mark(flights, chosen, expected):
-    words = {"none": "○ none", "moderate": "◐ moderate", "strong": "● strong", "unknown": "? can't tell"}
+    words = {"none": "○ none", "moderate": "◐ moderate", "strong": "● strong", "unknown": "? too little to tell"}
     for body in soup(flights.page(*chosen)).select("table.columns tbody"):
         name = body.select_one(".name a").text
         cells = [cell.text for cell in body.select(".c-drift")]
-        assert cells == ["baseline", *(words[expected[place][name].verdict] for place in ("P2", "P3"))]
+        drifts = [expected[place][name] for place in ("P2", "P3")]
+        scores = ["" if drift.verdict == "unknown" else f" {drift.score:.1f}" for drift in drifts]
+        assert cells == [
+            "baseline",
+            *(words[drift.verdict] + score for drift, score in zip(drifts, scores, strict=True)),
+        ]
 
 
-def test_sorted_by_drift_the_strongest_comes_first(flights, chosen, expected):
-    columns = flights.json(*chosen, sort="drift", order="desc")["columns"]
+def test_what_drifted_most_comes_first(flights, chosen, expected):
+    answer = flights.json(*chosen)
+    assert (answer["sort"], answer["order"]) == ("drift", "desc")
+    columns = answer["columns"]
+    assert flights.json(*chosen, sort="drift", order="desc")["columns"] == columns
     scores = [max(expected[place][column["name"]].score for place in ("P2", "P3")) for column in columns]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] > scores[-1]

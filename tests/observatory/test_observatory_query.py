@@ -45,7 +45,7 @@ def test_numbers_that_mean_nothing_are_passed_over(nonsense):
 
 def test_words_that_mean_nothing_are_passed_over():
     asked = parse({"sort": ["evil"], "show": ["evil", "missing"], "type": ["evil"], "theme": ["evil"]})
-    assert (asked.sort, asked.show, asked.types, asked.theme) == ("name", ("missing",), (), "")
+    assert (asked.sort, asked.show, asked.types, asked.theme) == ("", ("missing",), (), "")
 
 
 text = st.text(max_size=20)

@@ -150,19 +150,6 @@ function explain() {
   document.addEventListener("scroll", () => { tip.hidden = true; }, { passive: true });
 }
 
-// Of many columns, what drifted is still being counted when the page comes: the counts follow.
-async function countDrifted(summary) {
-  const url = new URL(location.href);
-  url.searchParams.set("count", "all");
-  const answer = await fetch(url).catch(() => null); // without an answer the page's own link remains
-  if (!answer?.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const part of [".summary", ".filters .chips"]) {
-    const counted = page.querySelector(part);
-    if (counted) document.querySelector(part).replaceChildren(...counted.childNodes);
-  }
-}
-
 // A chart as a picture: the service's own SVG file, painted at twice its size.
 function pngButton(button) {
   button.hidden = false;
@@ -190,7 +177,6 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("select[data-submit]").forEach(goOnChange);
   document.querySelectorAll("form[data-choose]").forEach(limitChoice);
   document.querySelectorAll("[data-png]").forEach(pngButton);
-  document.querySelectorAll("[data-counting]").forEach(countDrifted);
   explain();
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;

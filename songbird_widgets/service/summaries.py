@@ -1,0 +1,340 @@
+"""What pages need of each profile, computed once and kept: summaries of uploads and of whole days.
+
+A summary is made when its profile arrives, beside the loop, and kept in a file named by the profile's hash. One that
+is missing, was written by another version or is damaged is made anew by whoever asks. The profiles of a day are kept
+merged, so that one more costs one merger: the file says which uploads it holds, and what came later is added.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import mmap
+import os
+import queue
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from songbird_widgets.observatory.formatting import timestamp
+from songbird_widgets.profiles import ProfileError, ProfileSummary, merge_profiles, read_profile, summarize
+
+from .handler import logger
+from .tables import chained
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from pathlib import Path
+
+    from songbird_widgets.profiles import Profile
+
+    from .blobs import Blobs
+    from .metadata import Arrival, DayRow, Metadata, ProfileRow
+
+T = TypeVar("T")
+
+MAX_KEPT_BYTES = 4_000_000_000
+"""Bytes of all summaries; beyond, those that were used longest ago are removed."""
+
+MAX_WAITING = 10_000
+"""Arrivals whose summaries are still to be made; those of further ones are made when a page asks for them."""
+
+QUIET_SECONDS = 0.03
+"""How long no upload has arrived before summaries are made: uploads go first."""
+
+_TIDY_EVERY = 200
+_MAGIC = b"SBW-KEPT\x01"
+_PROBLEM_CHARACTERS = 2_000
+
+
+class _Head(msgspec.Struct, frozen=True):
+    """What a file begins with."""
+
+    digest: str
+    problem: str = ""
+    uploads: int = 1
+    after: tuple[int, str] = (0, "")
+    damaged: tuple[tuple[str, str], ...] = ()
+    summary: int = 0  # bytes
+    profile: int = 0  # bytes of the merged profile of a day
+    check: str = ""  # of the merged profile
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A summary, and the uploads of a day that it leaves out because they cannot be read, with the reason."""
+
+    summary: ProfileSummary
+    damaged: tuple[tuple[str, str], ...] = ()
+
+
+class Summaries:
+    """The summaries of a service.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it is missing; everything in it can be made again.
+    metadata, blobs
+        Where profiles are known and kept.
+    """
+
+    def __init__(self, directory: Path, metadata: Metadata, blobs: Blobs) -> None:
+        self._directory = directory
+        self._metadata = metadata
+        self._blobs = blobs
+        self._lock = threading.Lock()
+        self._under_way: dict[Hashable, Future[Kept]] = {}
+        self._waiting: queue.SimpleQueue[Arrival | None] = queue.SimpleQueue()
+        self._last_arrival = 0.0
+        self._numbers = itertools.count()
+        self._thread: threading.Thread | None = None
+
+    # What arrives
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Have the summary of an upload made, or that of its day."""
+        self._last_arrival = time.monotonic()
+        if self._waiting.qsize() >= MAX_WAITING:
+            return
+        self._waiting.put(arrival)
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="summaries", daemon=True)
+                self._thread.start()
+
+    def _make(self, arrival: Arrival) -> None:
+        if arrival.day is None:
+            self.of_upload(arrival.sha256)
+        elif day := self._metadata.day(arrival.org_id, arrival.dataset_id, arrival.day):
+            self.of_day(arrival.org_id, arrival.dataset_id, day)
+
+    def _work(self) -> None:
+        while (arrival := self._waiting.get()) is not None:
+            while (left := self._last_arrival + QUIET_SECONDS - time.monotonic()) > 0:
+                time.sleep(left)
+            try:
+                self._make(arrival)
+            except (ProfileError, FileNotFoundError):
+                pass  # a page that shows it says so
+            except Exception:  # noqa: BLE001 - the next one may well be made
+                logger.exception("a summary could not be made; it is tried again when a page asks for it")
+
+    def close(self) -> None:
+        """Make no more summaries."""
+        while not self._waiting.empty():
+            with contextlib.suppress(queue.Empty):
+                self._waiting.get_nowait()
+        self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    # What pages ask for
+
+    def of_upload(self, sha256: str) -> Kept:
+        """Return the summary of a content.
+
+        Raises
+        ------
+        ProfileError
+            When it is no readable profile.
+        FileNotFoundError
+            When it is gone from the store.
+        """
+        return self._once(sha256, lambda: self._of_upload(sha256))
+
+    def of_day(self, org_id: str, dataset_id: str, day: DayRow) -> Kept:
+        """Return the summary of all uploads of a day.
+
+        Raises
+        ------
+        ProfileError
+            When none of them is a readable profile.
+        FileNotFoundError
+            When one of them is gone from the store.
+        """
+        if day.uploads == 1:
+            return self.of_upload(day.digest)
+        return self._once((org_id, dataset_id, day.day, day.digest), lambda: self._of_day(org_id, dataset_id, day))
+
+    def _once(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
+        """Return what `make` makes; who asks for what is being made waits for it."""
+        with self._lock:
+            future = self._under_way.get(key)
+            mine = future is None
+            if future is None:
+                future = self._under_way[key] = Future()
+        if not mine:
+            return future.result()
+        try:
+            made = make()
+        except BaseException as error:
+            future.set_exception(error)
+            raise
+        else:
+            future.set_result(made)
+            return made
+        finally:
+            with self._lock:
+                del self._under_way[key]
+
+    def _of_upload(self, sha256: str) -> Kept:
+        path = self._directory / sha256[:2] / sha256
+        found = _open(path)
+        if found and found.head.digest == sha256:
+            if found.head.problem:
+                raise ProfileError(found.head.problem)
+            with contextlib.suppress(ProfileError):  # damaged, or of another version
+                return Kept(found.summary())
+        try:
+            summary = summarize(read_profile(self._blobs.read(sha256)))
+        except ProfileError as error:
+            self._write(path, _Head(sha256, problem=str(error)[:_PROBLEM_CHARACTERS]))
+            raise
+        content = summary.to_bytes()
+        self._write(path, _Head(sha256, summary=len(content)), content)
+        return Kept(summary)
+
+    def _of_day(self, org_id: str, dataset_id: str, day: DayRow) -> Kept:
+        name = hashlib.sha256(f"{org_id}\n{dataset_id}\n{day.day}".encode()).hexdigest()
+        path = self._directory / "days" / name
+        found = _open(path)
+        if found and found.head.digest == day.digest:
+            if found.head.problem:
+                raise ProfileError(found.head.problem)
+            with contextlib.suppress(ProfileError):
+                return Kept(found.summary(), found.head.damaged)
+        if found and found.head.uploads < day.uploads:
+            rows = self._metadata.day_uploads(org_id, dataset_id, day.day, after=found.head.after)
+            if chained(found.head.digest, [row.sha256 or "" for row in rows]) == day.digest:
+                with contextlib.suppress(ProfileError):
+                    return self._merged(path, found.head, found.profile(), rows)
+        rows = self._metadata.day_uploads(org_id, dataset_id, day.day)
+        return self._merged(path, _Head("", uploads=0), None, rows)
+
+    def _merged(self, path: Path, head: _Head, merged: Profile | None, rows: list[ProfileRow]) -> Kept:
+        """Add uploads to what is merged already, and keep the whole."""
+        damaged = list(head.damaged)
+        parts = [] if merged is None else [merged]
+        problem = head.problem
+        for row in rows:
+            try:
+                profile = read_profile(self._blobs.read(row.sha256 or ""))
+                for column in profile.column_names:
+                    profile.column(column)
+            except ProfileError as error:
+                damaged.append((_called(row), str(error)))
+                problem = problem or str(error)
+            else:
+                parts.append(profile)
+                problem = ""
+        last = rows[-1]
+        state = _Head(
+            digest=chained(head.digest, [row.sha256 or "" for row in rows]),
+            uploads=head.uploads + len(rows),
+            after=(last.upload_timestamp or 0, last.id),
+            damaged=tuple(damaged),
+        )
+        if not parts:
+            self._write(path, msgspec.structs.replace(state, problem=problem[:_PROBLEM_CHARACTERS]))
+            raise ProfileError(problem)
+        whole = merge_profiles(parts)
+        content, summary = _written(whole), summarize(whole)
+        summarized = summary.to_bytes()
+        check = hashlib.sha256(content).hexdigest()
+        kept = msgspec.structs.replace(state, summary=len(summarized), profile=len(content), check=check)
+        self._write(path, kept, summarized, content)
+        return Kept(summary, tuple(damaged))
+
+    # Files
+
+    def _write(self, path: Path, head: _Head, *parts: bytes) -> None:
+        """Keep a file; without room for it pages still come, each made anew."""
+        number = next(self._numbers)
+        temporary = self._directory / f"{os.getpid()}-{number}.part"
+        encoded = msgspec.msgpack.encode(head)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(temporary, "wb", opener=_open_private) as file:
+                start = len(_MAGIC) + 4 + len(encoded)
+                file.writelines([_MAGIC, len(encoded).to_bytes(4, "little"), encoded, bytes(-start % 8), *parts])
+            temporary.replace(path)
+        except OSError as error:
+            logger.warning("a summary could not be kept: %s", error.strerror)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+        if number % _TIDY_EVERY == 0:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove what was used longest ago, while there is too much."""
+        with contextlib.suppress(OSError):
+            files = [(path.stat(), path) for path in self._directory.rglob("*") if path.is_file()]
+            total = sum(found.st_size for found, _ in files)
+            for found, path in sorted(files, key=lambda one: one[0].st_atime):
+                if total <= MAX_KEPT_BYTES:
+                    return
+                path.unlink(missing_ok=True)
+                total -= found.st_size
+
+
+def _written(profile: Profile) -> bytes:
+    write = getattr(profile, "to_bytes", None)
+    return write() if write else b""
+
+
+def _called(row: ProfileRow) -> str:
+    return f"{row.id}, {timestamp(row.dataset_timestamp)}"
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+class _File:
+    def __init__(self, content: memoryview, head: _Head, start: int) -> None:
+        self._content = content
+        self.head = head
+        self._start = start
+
+    def summary(self) -> ProfileSummary:
+        return ProfileSummary.from_bytes(self._content[self._start : self._start + self.head.summary])
+
+    def profile(self) -> Profile | None:
+        """The merged profile; None when all uploads so far were damaged."""
+        if self.head.problem:
+            return None
+        start = self._start + self.head.summary
+        content = bytes(self._content[start : start + self.head.profile])
+        if not content:
+            raise ProfileError("The merged profile was not kept.")
+        if hashlib.sha256(content).hexdigest() != self.head.check:
+            raise ProfileError("The merged profile is damaged.")
+        return read_profile(content)
+
+
+def _open(path: Path) -> _File | None:
+    """Open a file of this version; None when there is none."""
+    try:
+        with path.open("rb") as file:
+            if os.name == "nt":  # where a file that is mapped cannot be replaced
+                content = memoryview(file.read())
+            else:
+                content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):  # ValueError for an empty file
+        return None
+    if bytes(content[: len(_MAGIC)]) != _MAGIC:
+        return None
+    begin = len(_MAGIC) + 4
+    end = begin + int.from_bytes(content[begin - 4 : begin], "little")
+    try:
+        head = msgspec.msgpack.decode(content[begin:end], type=_Head)
+    except msgspec.MsgspecError:
+        return None
+    start = end + -end % 8
+    if len(content) != start + head.summary + head.profile:
+        return None
+    return _File(content, head, start)

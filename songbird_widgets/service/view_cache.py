@@ -1,0 +1,39 @@
+"""The comparisons that pages looked at last: what follows, another page of columns or one of them, is at hand."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from songbird_widgets.observatory.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from songbird_widgets.observatory.sides import Side
+
+MAX_COLUMNS = 4_000
+"""Columns of all views that are kept, side by side; the latest is kept however many it has."""
+
+
+class ViewCache:
+    """Keeps the latest views."""
+
+    def __init__(self) -> None:
+        self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def through(self, sides: Sequence[Side]) -> View:
+        """Return the view of these sides: the one of before, unless anything in them changed."""
+        key = tuple((side.value, side.label, side.fingerprint, side.problem is None) for side in sides)
+        with self._lock:
+            view = self._views.pop(key, None) or View(sides)
+            self._views[key] = view
+            while len(self._views) > 1 and sum(map(_weight, self._views.values())) > MAX_COLUMNS:
+                self._views.popitem(last=False)
+        return view
+
+
+def _weight(view: View) -> int:
+    return sum(len(side.summary.names) for side in view.shown if side.summary)

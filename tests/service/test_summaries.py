@@ -1,0 +1,147 @@
+"""Summaries are made when profiles arrive, made anew when they are no good, and one bad upload spoils only itself."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from songbird_widgets.profiles import ProfileError, compare, merge_profiles, read_profile, summarize
+from songbird_widgets.service.blobs import Blobs
+from songbird_widgets.service.metadata import Metadata, NewProfile, Upload
+from songbird_widgets.service.summaries import Summaries
+
+FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
+CONTENTS = [path.read_bytes() for path in sorted(FLIGHTS.glob("batch-*.bin"))]
+JULY_8 = 1_373_241_600_000
+
+
+class Store:
+    """Metadata, blobs and summaries of one session, whose uploads are of one day."""
+
+    def __init__(self, folder: Path) -> None:
+        self.metadata = Metadata(folder)
+        self.blobs = Blobs(folder / "blobs")
+        self.directory = folder / "summaries"
+        self.summaries = Summaries(self.directory, self.metadata, self.blobs)
+        self.session = self.metadata.session(self.metadata.create_session("someone"))
+        self.key = (self.session.org_id, self.session.dataset_id)
+
+    def upload(self, *contents: bytes, arrive: bool = False) -> None:
+        batches = [NewProfile("batch", dataset_timestamp=JULY_8)] * len(contents)
+        _, ids = self.metadata.announce(self.session.session_id, batches)
+        for profile_id, content in zip(ids, contents, strict=True):
+            self.blobs.write(content)
+            arrival = self.metadata.confirm(Upload(profile_id, len(content), sha256(content).hexdigest()))
+            if arrive:
+                self.summaries.arrived(arrival)
+
+    def day(self):
+        return self.summaries.of_day(*self.key, self.metadata.day(*self.key, JULY_8))
+
+    def files(self):
+        return [path for path in self.directory.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def store(tmp_path):
+    made = Store(tmp_path)
+    yield made
+    made.summaries.close()
+    made.metadata.close()
+
+
+def same(one, other):
+    """Whether two summaries show the same columns alike."""
+    comparison = compare([one, other])
+    return one.names == other.names and {comparison.verdicts(1)[name] for name in one.names} <= {"none", "unknown"}
+
+
+def test_the_summary_of_an_upload_is_that_of_its_profile(store):
+    store.upload(CONTENTS[0])
+    (row,) = store.metadata.profiles(*store.key)
+    for _ in range(2):  # made, and then read
+        kept = store.summaries.of_upload(row.sha256)
+        assert kept.summary.to_bytes() == summarize(read_profile(CONTENTS[0])).to_bytes()
+    assert len(store.files()) == 1
+
+
+def test_what_arrives_is_summarised_without_anybody_asking(store):
+    store.upload(CONTENTS[0], CONTENTS[1], arrive=True)
+    until = time.monotonic() + 10
+    while not any(path.parent.name == "days" for path in store.files()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    for content in CONTENTS[:2]:
+        store.blobs.path(sha256(content).hexdigest()).unlink()  # needed no more
+    assert store.day().summary.rows == sum(summarize(read_profile(content)).rows for content in CONTENTS[:2])
+
+
+@pytest.mark.parametrize("harm", ["missing", "old", "cut", "changed", "empty"])
+def test_one_that_is_no_good_is_made_anew(store, harm):
+    store.upload(*CONTENTS[:2])
+    right = store.day().summary.to_bytes()
+    (path,) = store.files()
+    content = path.read_bytes()
+    changed = bytearray(content)
+    changed[len(content) // 4] ^= 1
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes({"old": b"SBW-KEPT\x00" + content[9:], "cut": content[:-9], "empty": b""}.get(harm, changed))
+    found = store.day()
+    for name in found.summary.names:
+        found.summary.column(name)
+    assert found.summary.to_bytes() == right
+    assert store.day().summary.to_bytes() == right
+
+
+def test_two_at_once_do_no_harm(store):
+    store.upload(*CONTENTS[:3])
+    other = Summaries(store.directory, store.metadata, store.blobs)
+    day = store.metadata.day(*store.key, JULY_8)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda index: (store.summaries, other)[index % 2].of_day(*store.key, day), range(16)))
+    assert len({one.summary.to_bytes() for one in made}) == 1
+    assert len(store.files()) == 1
+    other.close()
+
+
+def test_a_day_grows_by_what_arrives(store):
+    for count, content in enumerate(CONTENTS, start=1):
+        store.upload(content)
+        whole = summarize(merge_profiles([read_profile(one) for one in CONTENTS[:count]]))
+        assert same(store.day().summary, whole)
+        assert store.day().summary.rows == whole.rows
+
+
+def test_a_damaged_upload_spoils_only_itself(store):
+    cut = CONTENTS[1][: len(CONTENTS[1]) // 2]
+    store.upload(cut)
+    with pytest.raises(ProfileError):
+        store.day()
+    store.upload(CONTENTS[0])
+    store.upload(b"no profile at all", CONTENTS[2])
+    for _ in range(2):
+        found = store.day()
+        assert found.summary.rows == sum(summarize(read_profile(CONTENTS[index])).rows for index in (0, 2))
+        assert len(found.damaged) == 2
+        assert all(name.startswith("log-") and reason for name, reason in found.damaged)
+
+
+def test_a_file_that_is_gone_from_the_store_is_said(store):
+    store.upload(*CONTENTS[:2])
+    store.blobs.path(sha256(CONTENTS[0]).hexdigest()).unlink()
+    with pytest.raises(FileNotFoundError):
+        store.day()
+
+
+def test_without_room_for_summaries_they_are_made_for_each_page(store, caplog):
+    store.directory.write_bytes(b"a file where the directory should be")
+    store.upload(*CONTENTS[:2])
+    assert same(store.day().summary, store.day().summary)
+    assert "could not be kept" in caplog.text
+    store.directory.unlink()
