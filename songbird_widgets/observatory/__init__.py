@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,5 +13,7 @@ __all__ = ["ComparisonResult", "compare", "display"]
 def __getattr__(name: str) -> Any:
     """Load what is asked for: whoever only writes a date needs neither numpy nor Jinja2."""
     if name in __all__:
-        return getattr(importlib.import_module(f"{__name__}.results"), name)
+        from . import results
+
+        return getattr(results, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

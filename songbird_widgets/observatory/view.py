@@ -178,18 +178,9 @@ class View:
         return {name: tuple(found[name] for found in each if name in found) for name in self.names}
 
     @cached_property
-    def scores(self) -> dict[str, float]:
-        """By name: the largest drift of any side from the first, to sort by."""
-        each = [self.comparison.scores(index) for index in range(1, len(self.shown))]
-        return {name: max((found[name] for found in each if name in found), default=0.0) for name in self.names}
-
-    @cached_property
     def type_changed(self) -> frozenset[str]:
         """The columns whose inferred type changed in any side."""
-        return frozenset(name for name in self.names if self._type_changed(name))
-
-    def _type_changed(self, name: str) -> bool:
-        return any(drift and drift.type_change for drift in self.comparison.drift(name))
+        return frozenset().union(*(self.comparison.type_changes(index) for index in range(1, len(self.shown))))
 
     @cached_property
     def drift_counts(self) -> DriftCounts | None:
@@ -266,7 +257,7 @@ class View:
         sort, descending = self.order(query)
         if sort == "name" or (sort == "drift" and not self.several):
             return names[::-1] if descending else names
-        key = self.scores.__getitem__ if sort == "drift" else lambda name: _key(self.columns(name).first, sort)
+        key = self.comparison.score if sort == "drift" else lambda name: _key(self.columns(name).first, sort)
         keyed = [(key(name), name) for name in names]
         present = [(value, name) for value, name in keyed if value is not None]
         # Equal columns keep the order of names; those without a value stay last, whichever way the others run.

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging.handlers
 import sys
 from pathlib import Path
 
 from songbird_widgets.local.identity import LOG_FILE, LocalServiceError
+
+from .app import log_to, serve
 
 
 def main() -> int:
@@ -21,11 +22,6 @@ def main() -> int:
     parser.add_argument("--idle-seconds", type=float, required=True)
     arguments = parser.parse_args()
 
-    gc.disable()  # nothing that the imports make is garbage, and looking for some costs 20 ms of the start
-    from .app import log_to, serve
-
-    gc.freeze()
-    gc.enable()
     log_to(
         logging.handlers.RotatingFileHandler(
             arguments.data_dir / LOG_FILE, maxBytes=1_000_000, backupCount=1, encoding="utf-8"

@@ -50,6 +50,12 @@ class Loader:
         row = self._metadata.reference(org_id, dataset_id, value)
         return [row] if row is not None and row.state == "uploaded" else []
 
+    def discard(self, org_id: str, dataset_id: str, sides: Sequence[Side]) -> None:
+        """Remove the summaries of profiles, which proved to be damaged."""
+        for side in sides:
+            day = day_start(int(side.value)) if side.kind == "batch" else None
+            self._summaries.discard(org_id, dataset_id, day, side.fingerprint)
+
     def _side(self, org_id: str, dataset_id: str, value: str) -> Side:
         if not _BATCH.fullmatch(value):
             return self._reference(org_id, dataset_id, value)

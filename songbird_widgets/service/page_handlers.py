@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
     from songbird_widgets.observatory.query import PageQuery
+    from songbird_widgets.observatory.view import View
 
     from .access import Viewer
 
@@ -211,7 +212,11 @@ class Profiles(PageHandler):
         return Answer(html, HTML, status)
 
     def _data(self, viewer: Viewer, dataset: str, form: str, asked: PageQuery) -> Answer:
-        view = self.observatory.view(viewer, dataset, asked)
+        return self.observatory.show(
+            viewer, dataset, asked, lambda view: self._data_of(view, viewer, dataset, form, asked)
+        )
+
+    def _data_of(self, view: View, viewer: Viewer, dataset: str, form: str, asked: PageQuery) -> Answer:
         problem = view.sides[0].problem
         if not view.shown and problem:
             raise PageProblem(problem)

@@ -6,7 +6,7 @@ import io
 import re
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from songbird_widgets.observatory import formatting
@@ -18,12 +18,15 @@ from songbird_widgets.observatory.problems import LOST, PageProblem, bad_request
 from songbird_widgets.observatory.query import MAX_PROFILES, PageQuery
 from songbird_widgets.observatory.rendering import render
 from songbird_widgets.observatory.table import make_table, row_of, summary_of
+from songbird_widgets.profiles import ProfileError
 
 from .loading import Loader
 from .metadata import day_start
 from .view_cache import ViewCache
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from markupsafe import Markup
 
     from songbird_widgets.observatory.choices import Choices
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
     from .blobs import Blobs
     from .metadata import DatasetRow, DayRow, Metadata, ProfileRow
     from .summaries import Summaries
+
+T = TypeVar("T")
 
 MAX_DAYS = 400
 """Batches that the timeline draws, the newest ones."""
@@ -84,9 +89,21 @@ class Observatory:
         sides = self._loader.sides(viewer.org_id, dataset_id, query.profiles)
         return self._views.through(sides)
 
+    def show(self, viewer: Viewer, dataset_id: str, query: PageQuery, make: Callable[[View], T]) -> T:
+        """Return what is made of the profiles that a URL names; once more when a summary turns out to be damaged."""
+        view = self.view(viewer, dataset_id, query)
+        try:
+            return make(view)
+        except ProfileError:
+            self._views.discard(view)
+            self._loader.discard(viewer.org_id, dataset_id, view.shown)
+        return make(self.view(viewer, dataset_id, query))
+
     def profiles_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
         """Return status and HTML of the page of one to three profiles, or of one column of theirs."""
-        view = self.view(viewer, dataset_id, query)
+        return self.show(viewer, dataset_id, query, lambda view: self._profiles_page(view, viewer, dataset_id, query))
+
+    def _profiles_page(self, view: View, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
         choices = self._choices(viewer.org_id, dataset_id, MAX_CHOICES)
         cards = [card_of(place, side, query) for place, side in enumerate(view.sides, start=1)]
         labels = [card.label_shown for card in cards]
@@ -120,16 +137,7 @@ class Observatory:
         PageProblem
             When there is no such column, or nothing to draw.
         """
-        view = self.view(viewer, dataset_id, query)
-        if view.shown:
-            check_column(view, query.column or "")
-            found = drawn(view, query.column or "", query, WIDE).get(chart)
-            if found is not None:
-                legend = zip(view.places, view.shown, strict=True)
-                return standalone(found, [(place, f"P{place} {side.label}") for place, side in legend])
-        raise PageProblem(
-            not_found("There is no such chart", "This column has nothing to draw it from.", "Go back to the column.")
-        )
+        return self.show(viewer, dataset_id, query, lambda view: _chart(view, query, chart))
 
     def files(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[str, bytes]:
         """Return the name and bytes of an uploaded profile; a zip of them when a day has several.
@@ -264,3 +272,15 @@ def page_status(view: View) -> int:
         return 200
     problem = view.sides[0].problem
     return problem.status if problem else 200
+
+
+def _chart(view: View, query: PageQuery, chart: str) -> str:
+    if view.shown:
+        check_column(view, query.column or "")
+        found = drawn(view, query.column or "", query, WIDE).get(chart)
+        if found is not None:
+            legend = zip(view.places, view.shown, strict=True)
+            return standalone(found, [(place, f"P{place} {side.label}") for place, side in legend])
+    raise PageProblem(
+        not_found("There is no such chart", "This column has nothing to draw it from.", "Go back to the column.")
+    )

@@ -160,6 +160,19 @@ class Summaries:
             return self.of_upload(day.digest)
         return self._once((org_id, dataset_id, day.day, day.digest), lambda: self._of_day(org_id, dataset_id, day))
 
+    def discard(self, org_id: str, dataset_id: str, day: int | None, digest: str) -> None:
+        """Remove what is kept of an upload or a day, because it is damaged; it is made anew when asked for."""
+        paths = [self._directory / digest[:2] / digest]
+        if day is not None:
+            paths.append(self._day_path(org_id, dataset_id, day))
+        for path in paths:
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _day_path(self, org_id: str, dataset_id: str, day: int) -> Path:
+        name = hashlib.sha256(f"{org_id}\n{dataset_id}\n{day}".encode()).hexdigest()
+        return self._directory / "days" / name
+
     def _once(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
         """Return what `make` makes; who asks for what is being made waits for it."""
         with self._lock:
@@ -199,8 +212,7 @@ class Summaries:
         return Kept(summary)
 
     def _of_day(self, org_id: str, dataset_id: str, day: DayRow) -> Kept:
-        name = hashlib.sha256(f"{org_id}\n{dataset_id}\n{day.day}".encode()).hexdigest()
-        path = self._directory / "days" / name
+        path = self._day_path(org_id, dataset_id, day.day)
         found = _open(path)
         if found and found.head.digest == day.digest:
             if found.head.problem:
@@ -242,7 +254,7 @@ class Summaries:
             self._write(path, msgspec.structs.replace(state, problem=problem[:_PROBLEM_CHARACTERS]))
             raise ProfileError(problem)
         whole = merge_profiles(parts)
-        content, summary = _written(whole), summarize(whole)
+        content, summary = whole.to_bytes(), summarize(whole)
         summarized = summary.to_bytes()
         check = hashlib.sha256(content).hexdigest()
         kept = msgspec.structs.replace(state, summary=len(summarized), profile=len(content), check=check)
@@ -281,11 +293,6 @@ class Summaries:
                 total -= found.st_size
 
 
-def _written(profile: Profile) -> bytes:
-    write = getattr(profile, "to_bytes", None)
-    return write() if write else b""
-
-
 def _called(row: ProfileRow) -> str:
     return f"{row.id}, {timestamp(row.dataset_timestamp)}"
 
@@ -309,8 +316,6 @@ class _File:
             return None
         start = self._start + self.head.summary
         content = bytes(self._content[start : start + self.head.profile])
-        if not content:
-            raise ProfileError("The merged profile was not kept.")
         if hashlib.sha256(content).hexdigest() != self.head.check:
             raise ProfileError("The merged profile is damaged.")
         return read_profile(content)

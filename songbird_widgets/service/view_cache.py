@@ -34,6 +34,11 @@ class ViewCache:
                 self._views.popitem(last=False)
         return view
 
+    def discard(self, view: View) -> None:
+        """Keep a view no longer."""
+        with self._lock:
+            self._views = OrderedDict((key, one) for key, one in self._views.items() if one is not view)
+
 
 def _weight(view: View) -> int:
     return sum(len(side.summary.names) for side in view.shown if side.summary)

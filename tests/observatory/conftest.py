@@ -83,6 +83,7 @@ class Service:
     secret: str
     organization: tuple[str, str]
     http: httpx.Client
+    directory: Path
 
     def guest(self) -> Guest:
         return Guest(self.base, self.secret, self.http).open()
@@ -97,7 +98,7 @@ def service(serve, tmp_path_factory):
         return make_app(directory, secret=secret, signing_key="k" * 43, organization=organization)
 
     with serve(make, close_app) as (base, _), httpx.Client(timeout=30, trust_env=False) as http:
-        yield Service(base, secret, organization, http)
+        yield Service(base, secret, organization, http, directory)
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def test_search_filters_and_highlights_narrow_the_rows(flights, chosen):
     assert strings == ["carrier", "dest", "origin", "tailnum"]
     discrete = names(flights.page(*chosen, show="discrete"))
     other = names(flights.page(*chosen, show="non-discrete"))
-    assert sorted(discrete + other) == names(flights.page(*chosen))
+    assert sorted(discrete + other) == names(flights.page(*chosen, sort="name"))
     nothing = flights.page(*chosen, q="no such column")
     assert nothing.status_code == 200
     assert "No column matches" in nothing.text
@@ -325,6 +325,34 @@ def encoded(value):
         parts.append(value & 127 | 128)
         value >>= 7
     return bytes([*parts, value])
+
+
+def test_a_kept_summary_that_was_damaged_is_made_anew(guest, service):
+    profile = guest.reference("july", (FLIGHTS / "reference-july.bin").read_bytes())
+    right = guest.json(profile)
+    kept = service.directory / "summaries"
+    path = kept / right["profiles"][0]["uploads"][0]["sha256"][:2] / right["profiles"][0]["uploads"][0]["sha256"]
+    for place in (1 / 8, 1 / 4, 1 / 2, 3 / 4, 7 / 8):
+        other = guest.reference(f"the same, {place}", (FLIGHTS / "reference-july.bin").read_bytes())
+        content = bytearray(path.read_bytes())
+        content[int(len(content) * place)] ^= 255
+        path.write_bytes(content)
+        assert guest.json(other)["columns"] == right["columns"]
+        assert guest.page(other).status_code == 200
+
+
+def test_a_damaged_upload_spoils_only_itself_and_is_named(guest):
+    whole = (FLIGHTS / "batch-2013-07-08.bin").read_bytes()
+    guest.batch(JULY_8, whole)
+    guest.batch(JULY_8 + 3_600_000, b"no profile at all")
+    day = guest.batch(JULY_8, whole)
+    (shown,) = guest.json(day)["profiles"]
+    assert shown["rows"] == 2 * guest.json(guest.reference("one", whole))["profiles"][0]["rows"]
+    (damaged,) = shown["damaged"]
+    assert damaged["upload"] == f"{shown['uploads'][1]['id']}, 2013-07-08 01:00 UTC"
+    said = soup(guest.page(day)).select_one("article.profile .problem").text
+    assert "Shown without 1 upload that cannot be read" in said
+    assert damaged["upload"] in said
 
 
 # Form of the answers
