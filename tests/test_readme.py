@@ -51,3 +51,8 @@ def test_python_in_the_readme_runs(block, tmp_path):
     assert done.returncode == 0, done.stderr
     for printed in re.findall(r"print\(.*\)\s+# (.+)", block):
         assert printed in done.stdout
+
+
+def test_the_table_of_rooms_says_what_the_walls_allow():
+    rooms = {path.name for path in (ROOT / "songbird_widgets").iterdir() if (path / "__init__.py").exists()}
+    assert set(re.findall(r"^\| `(\w+)/` \|", README, re.MULTILINE)) == rooms
