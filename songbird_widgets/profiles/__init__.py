@@ -16,7 +16,7 @@ from .performance import ConfusionMatrix, Performance, RegressionMetrics
 from .profiling import ProfilingWarning, profile, profile_batches
 from .reading import read_profile, split_profiles
 from .sketches import DistinctEstimate, FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
-from .sources import ProfileSource, SourceError, find_sources
+from .sources import ProfileSource, SourceError, SourceWarning, find_sources
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 from .summary import ProfileSummary, summarize
 from .timestamps import to_milliseconds
@@ -50,6 +50,7 @@ __all__ = [
     "ProfilingWarning",
     "RegressionMetrics",
     "SourceError",
+    "SourceWarning",
     "Types",
     "column_statistics",
     "compare",

@@ -8,7 +8,7 @@ from pathlib import Path
 from .container import MAGIC, Profile, read_version_1
 from .errors import ProfileError
 from .merge import merge_profiles
-from .version0 import read_version_0, split_version_0
+from .version0 import begins_version_0, read_version_0, split_version_0
 
 
 def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile:
@@ -43,6 +43,11 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
             f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
         )
     return replace(merge_profiles(profiles), _content=data)
+
+
+def is_profile(head: bytes) -> bool:
+    """Whether bytes begin as a profile of either version does; some thousand of them are enough."""
+    return head.startswith(MAGIC) or begins_version_0(head)
 
 
 def split_profiles(data: bytes) -> list[bytes]:

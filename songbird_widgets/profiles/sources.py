@@ -1,27 +1,26 @@
-"""Where profiles come from: paths, globs, archives, bytes, open files, whylogs' objects and data frames.
+"""Where profiles come from: paths, globs, archives, bytes, open files, whylogs' objects and data of any kind.
 
 Everything becomes a stream of `ProfileSource` (ready to upload) and `SourceError` (what is wrong with one of
-the things given). whylogs is recognised by what its objects can do and imported only to profile a data frame.
+the things given). A thing is recognised by the library that its class comes from, which is not imported for that.
 """
 
 from __future__ import annotations
 
 import glob
 import hashlib
-import io
 import tempfile
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from .container import MAGIC
+from .archives import is_archive, unpack
+from .container import Profile, fullest
 from .errors import ProfileError
-from .reading import read_profile
+from .profiling import profile
+from .reading import is_profile, read_profile, split_profiles
+from .recognition import is_data, is_grouped, is_of_whylogs, is_scalar, is_series, may_hold_profiles
 from .timestamps import to_milliseconds
 
 if TYPE_CHECKING:
@@ -31,14 +30,10 @@ if TYPE_CHECKING:
 Kind = Literal["batch", "reference"]
 
 _GLOB_SIGNS = frozenset("*?[")
-_TAG_PREFIX = "whylogs.tag."
-# Profiles shrink three to twenty times in an archive. What claims more than this is made to fill the memory.
-_MOST_EXPANSION = 100
-_EXPANSION_ALLOWED = 1 << 20
-_BOMB = (
-    f"The archive unpacks to more than {_MOST_EXPANSION} times its size, which no archive of profiles does: "
-    "unpack it and add the files."
-)
+
+
+class SourceWarning(UserWarning):
+    """Something about what was given that is worth knowing, and keeps nothing from being used."""
 
 
 class SourceError(ValueError):
@@ -123,16 +118,20 @@ def find_sources(
 
     Parameters
     ----------
-    source : path, glob, bytes, file object, whylogs object, DataFrame, or an iterable or mapping of these
-        A path may lead to a profile or to a zip archive of profiles (``.bin``). Of whylogs: a result set,
-        segmented or not, a profile or a view. A mapping's keys are aliases, as in ``why.log(multiple=…)``.
+    source : path, glob, bytes, file object, whylogs object, data, or an iterable or mapping of these
+        A path may lead to a profile or to an archive of profiles (zip, tar or gzip). Of whylogs: a result set,
+        segmented or not, a profile or a view; one that was logged with a name is a reference of that name. Data are
+        what `profile` takes: a data frame or a series of any library, a list of dicts, a dict of columns. Any other
+        mapping's keys are aliases, as in ``why.log(multiple=…)``.
     alias : str, optional
-        Makes the one profile found a reference of that name.
+        Makes the one profile found a reference of that name. Segments of one data set are named behind it:
+        ``train (city = Oslo)``.
     timestamp : int or datetime.date or datetime.datetime, optional
         Milliseconds since 1970; a date or a datetime without a zone is UTC. Default: the profile's own.
     kind : {"batch", "reference"}, optional
-        ``"reference"`` without an alias names each profile after its file. Default: a reference where there
-        is an alias, else a batch.
+        ``"reference"`` without an alias names each profile after its file, or its segment. Default: a reference
+        where there is an alias, else a batch. A segment is a reference, too, called after what it is of
+        (``city = Oslo``): a batch is known by its day alone, and there a segment would be added to its whole.
 
     Yields
     ------
@@ -143,6 +142,11 @@ def find_sources(
     ------
     ValueError
         The arguments contradict each other: nothing was looked at.
+
+    Warns
+    -----
+    SourceWarning
+        What was given has lost something before it came here; the message says what, and what to do.
     """
     if kind not in {None, "batch", "reference"}:
         raise ValueError(f"A profile is a 'batch' or a 'reference', not {kind!r}.")
@@ -163,16 +167,20 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class _Found:
-    """Bytes that may be a profile, and what they are called."""
+    """Bytes that may be a profile, and what they are called.
+
+    `alias` is the name that whoever made it gave it, and makes it a reference unless a batch is asked for.
+    """
 
     name: str
     stem: str
     data: bytes
     path: Path | None = None
+    alias: str | None = None
 
 
 def _find(source: Any, wanted: _Wanted) -> Iterator[ProfileSource | SourceError]:
-    if isinstance(source, Mapping):
+    if isinstance(source, Mapping) and not is_data(source):
         for key, inner in source.items():
             named = wanted if wanted.kind == "batch" else replace(wanted, alias=str(key))
             yield from _take(_called(str(key), inner), named)
@@ -192,67 +200,99 @@ def _called(name: str, source: Any) -> Iterator[_Found | SourceError]:
 
 
 def _take(founds: Iterator[_Found | SourceError], wanted: _Wanted) -> Iterator[ProfileSource | SourceError]:
+    checked = (found if isinstance(found, SourceError) else _checked(found, wanted) for found in founds)
     if wanted.alias is None:
-        for found in founds:
-            yield found if isinstance(found, SourceError) else _checked(found, wanted)
+        yield from checked
         return
     # An alias names one profile: look at all before taking any.
-    everything = list(founds)
-    profiles = [found for found in everything if isinstance(found, _Found)]
+    everything = list(checked)
+    profiles = [found for found in everything if isinstance(found, ProfileSource)]
     yield from (found for found in everything if isinstance(found, SourceError))
-    if len(profiles) > 1:
+    if len({profile.alias for profile in profiles}) < len(profiles):
         yield SourceError(
             wanted.alias,
             f"One alias cannot name {len(profiles)} profiles ({profiles[0].name}, {profiles[1].name}, …): "
             "add them one by one, or with kind='reference' to name each after its file.",
         )
     else:
-        yield from (_checked(found, wanted) for found in profiles)
+        yield from profiles
 
 
 def _checked(found: _Found, wanted: _Wanted) -> ProfileSource | SourceError:
     """Read a profile as a whole, so that a damaged one is found now and not on a page."""
     try:
-        profile = read_profile(found.data)
-        counts = [profile.column(name).counts.n for name in profile.column_names]
+        read = read_profile(found.data)
+        columns = [read.column(name) for name in read.column_names]
     except ProfileError as error:
         return SourceError(found.name, str(error))
-    kind = wanted.kind or ("batch" if wanted.alias is None else "reference")
+    alias = _alias(found, wanted, read.segment)
+    empty = not columns and read.performance is None
     return ProfileSource(
         name=found.name,
         content=found.data if found.path is None else found.path,
-        kind=kind,
-        alias=(wanted.alias or found.stem) if kind == "reference" else None,
-        dataset_timestamp=profile.dataset_timestamp if wanted.timestamp is None else wanted.timestamp,
-        segment_tags=tuple((key.removeprefix(_TAG_PREFIX), value) for key, value in profile.segments),
-        columns=len(counts),
-        rows=max(counts, default=None),
+        kind="batch" if alias is None else "reference",
+        alias=alias,
+        dataset_timestamp=read.dataset_timestamp if wanted.timestamp is None else wanted.timestamp,
+        segment_tags=read.segments,
+        columns=len(columns),
+        rows=fullest(columns),
         size=len(found.data),
         sha256=hashlib.sha256(found.data).hexdigest(),
-        problem=None if counts else "It has no columns: nothing was logged into it.",
+        problem="It has no columns: nothing was logged into it." if empty else None,
     )
 
 
-def _expand(source: Any) -> Iterator[_Found | SourceError]:
+def _alias(found: _Found, wanted: _Wanted, segment: str | None) -> str | None:
+    """Name a reference; None for a batch."""
+    if wanted.kind == "batch":
+        return None
+    given = wanted.alias or found.alias
+    if segment is not None:
+        return f"{given} ({segment})" if given else segment
+    return given or (found.stem if wanted.kind == "reference" else None)
+
+
+def _expand(source: Any, depth: int = 0) -> Iterator[_Found | SourceError]:
     """Turn anything into bytes with names."""
     if isinstance(source, (str, Path)):
         yield from _from_path(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         yield from _unpacked(_Found("bytes", "profile", bytes(source)))
-    elif any(hasattr(source, method) for method in _OF_WHYLOGS):
+    elif isinstance(source, Profile):
+        yield _Found("Profile", "profile", source.to_bytes())
+    elif is_of_whylogs(source):
         yield from _from_whylogs(source)
-    elif hasattr(source, "columns") and hasattr(source, "iloc"):
-        yield from _from_data_frame(source)
+    elif is_grouped(source):
+        yield SourceError(type(source).__name__, _GROUPED)
+    elif is_data(source):
+        yield from _from_data(source)
     elif hasattr(source, "read"):
         yield from _from_file(source)
-    elif isinstance(source, Iterable):
-        for inner in source:
-            yield from _expand(inner)
+    elif isinstance(source, Iterable) and depth < _MAX_DEPTH:
+        yield from _from_each(source, depth)
     else:
+        yield SourceError(type(source).__name__, _NOTHING)
+
+
+_MAX_DEPTH = 20  # of lists in lists; one that holds itself has no end
+_NOTHING = (
+    "This is nothing that holds a profile: give a path, bytes, an open file, a whylogs result set, profile or view, "
+    "or a data frame."
+)
+_GROUPED = "This is a grouped data frame: add its groups by name, session.add({str(key): group for key, group in it})."
+
+
+def _from_each(sources: Iterable[Any], depth: int) -> Iterator[_Found | SourceError]:
+    """Look at each thing of a collection; one that holds nothing of use at all is refused once."""
+    useless = []
+    for inner in sources:
+        if may_hold_profiles(inner):
+            yield from _expand(inner, depth + 1)
+        else:
+            useless.append(type(inner).__name__)
+    if useless:
         yield SourceError(
-            type(source).__name__,
-            "This is nothing that holds a profile: give a path, bytes, an open file, "
-            "a whylogs result set, profile or view, or a data frame.",
+            useless[0] if len(useless) == 1 else f"{len(useless)} things, the first a {useless[0]}", _NOTHING
         )
 
 
@@ -286,13 +326,23 @@ def _from_one_path(path: Path) -> Iterator[_Found | SourceError]:
         if path.exists() and not path.is_file():
             yield SourceError(str(path), "This is no file but a device or a pipe.")
             return
-        data = path.read_bytes()
+        data = _read(path)
     except FileNotFoundError:
         yield SourceError(str(path), "There is no such file.")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         yield SourceError(str(path), f"The file cannot be read ({_why(error)}).")
     else:
         yield from _unpacked(_Found(path.name, path.stem, data, path.resolve()))
+
+
+def _read(path: Path) -> bytes:
+    """Read a file; of one that is no profile and no archive, only the beginning, which says what it is."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+        return head + file.read() if is_profile(head) or is_archive(head) else head
+
+
+_HEAD = 1 << 16
 
 
 def _from_file(source: Any) -> Iterator[_Found | SourceError]:
@@ -317,110 +367,102 @@ def _why(error: Exception) -> str:
 
 
 def _unpacked(found: _Found) -> Iterator[_Found | SourceError]:
-    """Take the profiles out of an archive; anything else stays what it is."""
-    if found.data.startswith(MAGIC) or not found.data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    """Take the profiles out of an archive, or out of a file of several; anything else stays what it is."""
+    if not is_archive(found.data):
+        yield from _split(found)
+        return
+    for member in unpack(found.data):
+        name = f"{found.name}:{member.name}" if member.name else found.name
+        if member.problem is not None:
+            yield SourceError(name, member.problem)
+        else:
+            stem = Path(member.name.replace("\\", "/") if member.name else found.stem).stem
+            yield from _split(_Found(name, stem, member.data))
+
+
+def _split(found: _Found) -> Iterator[_Found | SourceError]:
+    try:
+        parts = split_profiles(found.data)
+    except ProfileError as error:
+        yield SourceError(found.name, str(error))
+        return
+    if len(parts) == 1:
         yield found
         return
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(found.data))
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
-        yield SourceError(found.name, f"The zip archive is damaged ({_why(error)}).")
-        return
-    with archive:
-        members = [member for member in archive.infolist() if _is_profile(member.filename)]
-        if not members:
-            yield SourceError(found.name, "The zip archive holds no profile (no .bin file).")
-        left = _MOST_EXPANSION * len(found.data) + _EXPANSION_ALLOWED
-        for member in members:
-            inner = _member(archive, member, found, left)
-            yield inner
-            if isinstance(inner, _Found):
-                left -= len(inner.data)
-            elif inner.reason == _BOMB:
-                return  # the next member would take as long
-
-
-def _is_profile(name: str) -> bool:
-    last = name.rpartition("/")[2]
-    return last.lower().endswith(".bin") and not last.startswith(".") and not name.startswith("__MACOSX/")
-
-
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, found: _Found, left: int) -> _Found | SourceError:
-    name = f"{found.name}:{member.filename}"
-    # Only these two are unpacked in steps of bounded size.
-    if member.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:
-        return SourceError(name, "It is packed by a rare method: unpack it and add the files.")
-    try:
-        with archive.open(member) as stream:
-            data = stream.read(left + 1)  # the size that the archive claims may be a lie
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError) as error:
-        return SourceError(name, f"The zip archive is damaged here ({_why(error)}).")
-    except RuntimeError:
-        return SourceError(name, "The zip archive is encrypted: unpack it and add the files.")
-    if len(data) > left:
-        return SourceError(
-            name,
-            _BOMB,
-        )
-    return _Found(name, Path(member.filename).stem, data)
+    for number, part in enumerate(parts, 1):
+        yield replace(found, name=f"{found.name}#{number}", stem=f"{found.stem}-{number}", data=part, path=None)
 
 
 # --- whylogs
 
-# What result sets, views, segments' views and profiles have, in this order, and nothing else does.
-_OF_WHYLOGS = ("get_writables", "serialize", "profile_view", "track")
-
 
 def _from_whylogs(source: Any) -> Iterator[_Found | SourceError]:
-    """Serialise result sets, profiles and views, by what they can do rather than by their class."""
+    """Write result sets, profiles and views as whylogs writes them."""
     name = type(source).__name__
     try:
-        for view in _views(source):
-            yield _Found(name, name, _serialized(view))
+        views = _views(source)
+        if not views:
+            yield SourceError(name, "It holds no profile: nothing was logged into it.")
+        if len(views) == 1 and _is_merged(source, views[0]):
+            warnings.warn(_MERGED, SourceWarning, stacklevel=2)
+        for view in views:
+            alias = (getattr(view, "metadata", None) or {}).get("name") or None
+            yield _Found(alias or name, alias or name, _serialized(view), alias=alias)
     except Exception as error:  # noqa: BLE001 - whylogs' errors are of any kind; each is this source's alone
         yield SourceError(name, f"whylogs cannot write it ({_why(error)}).")
 
 
+_MERGED = (
+    "This result set was merged from several, as why.log(multiple=…) does, and is taken as the one profile that it is. "
+    "To keep them apart, log each by itself and add them by name: session.add({'a': why.log(a), 'b': why.log(b)})."
+)
+
+
+def _is_merged(source: Any, view: Any) -> bool:
+    """Whether a result set holds what was logged in this process, and no longer the profile that it was logged into."""
+    if type(source).__name__ != "ViewResultSet":
+        return False
+    return any(getattr(column, "_success_count", 0) for column in view.get_columns().values())
+
+
 def _views(source: Any) -> list[Any]:
     if hasattr(source, "get_writables"):  # a result set: one view, or one a segment
-        return list(source.get_writables() or ())
-    if hasattr(source, "serialize") or hasattr(source, "profile_view"):
-        return [source]
-    return [source.view()]
+        views = list(source.get_writables() or ())
+        # whylogs leaves out all partitions but the first.
+        for partition in (getattr(source, "partitions", None) or ())[1:]:
+            for segment, made in (source.segments_in_partition(partition) or {}).items():
+                view = made.view() if hasattr(made, "track") else made
+                views.append(type(views[0])(profile_view=view, segment=segment, partition=partition))
+        return views
+    return [source.view()] if hasattr(source, "track") and hasattr(source, "view") else [source]
 
 
 def _serialized(view: Any) -> bytes:
-    if hasattr(view, "serialize"):
+    if hasattr(view, "serialize_delimited"):  # whylogs 0
+        return bytes(view.serialize_delimited())
+    # `serialize` leaves out performance metrics, and the view of one segment can only be written to a file.
+    if hasattr(view, "serialize") and not getattr(view, "model_performance_metrics", None):
         return bytes(view.serialize())
-    # The view of one segment can only be written to a file, which then carries its tags.
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # whylogs prefers its writers, which write the same.
         warnings.simplefilter("ignore", DeprecationWarning)
-        path = Path(folder) / "segment.bin"
+        path = Path(folder) / "profile.bin"
         view.write(str(path))
         return path.read_bytes()
 
 
-def _from_data_frame(frame: Any) -> Iterator[_Found | SourceError]:
+# --- data
+
+
+def _from_data(data: Any) -> Iterator[_Found | SourceError]:
+    name = type(data).__name__
+    if is_series(data):
+        data = data.to_frame()
+    elif isinstance(data, Mapping) and any(map(is_scalar, data.values())):
+        data = [data]
     try:
-        core = import_module("whylogs.core")  # optional, and takes seconds to import
-    except ImportError:
-        yield SourceError(
-            "DataFrame",
-            "A data frame must be profiled first, and whylogs is not installed here: "
-            "pip install 'songbird-widgets[whylogs]', or give a profile.",
-        )
-        return
-    except Exception as error:  # noqa: BLE001 - whylogs 1.6 breaks in many ways beside numpy 2
-        yield SourceError(
-            "DataFrame",
-            f"A data frame must be profiled first, and whylogs does not work here ({_why(error)}).",
-        )
-        return
-    try:
-        profile = core.DatasetProfile()
-        profile.track(pandas=frame)
-    except Exception as error:  # noqa: BLE001 - whatever whylogs finds wrong with the frame
-        yield SourceError("DataFrame", f"whylogs cannot profile it ({_why(error)}).")
-        return
-    yield from _from_whylogs(profile)
+        made = profile(data).to_bytes()
+    except ProfileError as error:
+        yield SourceError(name, str(error))
+    else:
+        yield _Found(name, name, made)

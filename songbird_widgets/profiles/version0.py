@@ -61,6 +61,11 @@ def split_version_0(data: bytes) -> list[tuple[int, int]]:
     return [(0, len(data))] if _begins_message(data, 0, len(data)) else []
 
 
+def begins_version_0(head: bytes) -> bool:
+    """Whether bytes begin as a version 0 file does; it need not be all of it."""
+    return _begins_delimited(head) or _begins_message(head, 0, len(head))
+
+
 def _begins_delimited(data: bytes) -> bool:
     try:
         length, first = protobuf.varint(data, 0, min(len(data), 10))

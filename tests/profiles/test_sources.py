@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import hashlib
 import io
 import json
 import os
 import subprocess
-import sys
+import tarfile
+import tracemalloc
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from songbird_widgets.profiles import ProfileSource, SourceError, find_sources, to_milliseconds
+from songbird_widgets.profiles import ProfileSource, SourceError, find_sources, read_profile, to_milliseconds
 
 ROOT = Path(__file__).parents[2]
 
@@ -164,9 +166,21 @@ def archive(members, method=zipfile.ZIP_DEFLATED):
     return memory.getvalue()
 
 
+def tarred(members):
+    memory = io.BytesIO()
+    with tarfile.open(fileobj=memory, mode="w") as made:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            made.addfile(entry, io.BytesIO(content))
+    return memory.getvalue()
+
+
 def test_an_archive_is_the_profiles_in_it(profile_path):
     found = list(find_sources(profile_path("edge-segments.zip")))
-    assert [source.segment_tags for source in found] == [(("cat", value),) for value in ("x", "y", "z", "żółw", "日本")]
+    values = ("x", "y", "z", "żółw", "日本")
+    assert [source.segment_tags for source in found] == [(("cat", value),) for value in values]
+    assert [source.alias for source in found] == [f"cat = {value}" for value in values]
     assert all(source.name.startswith("edge-segments.zip:profile_") for source in found)
     assert all(isinstance(source.content, bytes) for source in found)
 
@@ -196,16 +210,105 @@ def test_damaged_and_odd_archives_are_refused_one_by_one(july):
 
 def test_a_bomb_is_left_alone(july):
     zeros = bytes(30 << 20)
-    bomb = archive({"a.bin": zeros, "b.bin": zeros})
-    assert len(bomb) < 1 << 17
-    assert "times its size" in reason(bomb)  # and the second member is not even tried
+    for bomb in (
+        archive({"a.bin": zeros, "b.bin": zeros}),
+        archive({"a": b"WHY1" + zeros, "b": b"WHY1" + zeros}),
+        gzip.compress(b"WHY1" + zeros),
+        gzip.compress(tarred({"a.bin": zeros})),
+    ):
+        assert len(bomb) < 1 << 17
+        tracemalloc.start()
+        assert "unpacks to more than" in reason(bomb)  # and the second member is not even tried
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 40 << 20
     assert isinstance(one(archive({"a.bin": july.read_bytes()})), ProfileSource)
+
+
+def test_what_is_no_profile_is_not_unpacked(july):
+    packed = archive({"data.csv": bytes(100 << 20), "tmp0": july.read_bytes()})
+    tracemalloc.start()
+    assert one(packed).rows == 1004
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 << 20
+
+
+def test_an_archive_of_very_many_members_is_not_listed():
+    assert "more than 10,000 members" in reason(archive({f"{name}": b"" for name in range(10_001)}))
+
+
+def test_an_archive_is_read_by_what_its_members_hold(july):
+    content = july.read_bytes()
+    old = (Path(__file__).parent / "data" / "version0" / "three.bin").read_bytes()
+    members = {
+        "exports/2013/tmp0001": content,
+        "old.profile": old,
+        "__MACOSX/exports/._tmp0001": b"WHY1",
+        "exports/._tmp0001": b"WHY1",
+        "notes": b"hello",
+        "inner.zip": archive({"a.bin": content}),
+    }
+    for packed in (archive(members), tarred(members), gzip.compress(tarred(members))):
+        found = list(find_sources(packed))
+        assert [source.name for source in found] == [
+            "bytes:exports/2013/tmp0001",
+            *(f"bytes:old.profile#{number}" for number in (1, 2, 3)),
+            "bytes:inner.zip",
+        ]
+        assert [source.rows for source in found[:4]] == [1004, 30, 30, 30]
+        assert "archive in the archive" in found[4].reason
+    assert one(gzip.compress(content)).rows == 1004
+
+
+@pytest.mark.parametrize("cut", [100, 2000, 20_000])
+def test_a_tar_or_gzip_that_is_cut_is_refused(july, cut):
+    content = july.read_bytes()
+    for packed in (tarred({"a.bin": content}), gzip.compress(content)):
+        found = list(find_sources(packed[:-cut] if packed[:2] == b"\x1f\x8b" else packed[:cut]))
+        assert found
+        assert all(isinstance(source, SourceError) for source in found)
+
+
+def test_a_large_file_that_is_no_profile_is_not_read(tmp_path):
+    path = tmp_path / "large.csv"
+    with path.open("wb") as file:
+        file.write(b"a,b\n1,2\n" * 10_000)
+        file.truncate(1 << 30)
+    tracemalloc.start()
+    assert "looks like text" in reason(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 << 20
+
+
+# --- things that are something else
+
+
+@pytest.mark.parametrize("given", [[1.5, 2.5, 3.5], range(5), (None,), [[1, 2], [3, 4]], object()])
+def test_what_holds_no_profile_is_refused_once(given):
+    assert "give a path, bytes" in reason(given)
+
+
+def test_a_list_that_holds_itself_is_refused():
+    given = []
+    given.append(given)
+    assert isinstance(one(given), SourceError)
+
+
+def test_a_path_may_be_read_directly(july):
+    assert read_profile(str(july)).rows == read_profile(july).rows == read_profile(july.read_bytes()).rows
+    with pytest.raises(FileNotFoundError):
+        read_profile("missing.bin")
 
 
 # --- whylogs
 
 
-def test_whylogs_objects_and_frames_are_taken(whylogs_python, tmp_path):
+@pytest.fixture(scope="module")
+def of_whylogs(whylogs_python, tmp_path_factory):
+    """What is made of whylogs' own objects (see find_whylogs_sources.py)."""
+    tmp_path = tmp_path_factory.mktemp("whylogs")
     script = Path(__file__).with_name("find_whylogs_sources.py")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
     command = [str(whylogs_python), str(script)]
@@ -213,29 +316,64 @@ def test_whylogs_objects_and_frames_are_taken(whylogs_python, tmp_path):
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_whylogs_objects_and_frames_are_taken(of_whylogs):
+    found = of_whylogs
     plain = {"kind": "batch", "alias": None, "columns": 2, "rows": 3, "tags": [], "time": 1_691_712_000_000}
-    for what in ("result set", "view result set", "view", "profile"):
+    for what in ("result set", "view", "profile"):
         assert found[what] == [plain], what
     assert found["alias"] == [plain | {"kind": "reference", "alias": "train"}]
-    assert [item["tags"] for item in found["segmented"]] == [[["a", "1"]], [["a", "2"]]]
-    assert [item["rows"] for item in found["segmented"]] == [1, 2]
     assert found["segment view"] == found["segmented"][:1]
     (frame,) = found["frame"]
     assert (frame["columns"], frame["rows"]) == (2, 3)
 
 
-def test_a_frame_without_whylogs_says_what_to_install(monkeypatch):
-    class Frame:
-        columns = iloc = None
+def test_a_named_result_set_keeps_its_name(of_whylogs):
+    (named,) = of_whylogs["named"]
+    assert (named["kind"], named["alias"]) == ("reference", "monday")
+    (batch,) = of_whylogs["named batch"]
+    assert (batch["kind"], batch["alias"]) == ("batch", None)
 
-    monkeypatch.setitem(sys.modules, "whylogs", None)
-    monkeypatch.setitem(sys.modules, "whylogs.core", None)
-    assert "songbird-widgets[whylogs]" in reason(Frame())
+
+def test_segments_are_references_called_after_what_they_are_of(of_whylogs):
+    def told(what):
+        return [(item["kind"], item["alias"], item["tags"], item["rows"]) for item in of_whylogs[what]]
+
+    assert told("segmented") == [("reference", "a = 1", [["a", "1"]], 1), ("reference", "a = 2", [["a", "2"]], 2)]
+    assert [item["alias"] for item in of_whylogs["segments with an alias"]] == ["train (a = 1)", "train (a = 2)"]
+    assert [item["alias"] for item in of_whylogs["segments as batches"]] == [None, None]
+    assert [item["tags"] for item in of_whylogs["segments as batches"]] == [[["a", "1"]], [["a", "2"]]]
+    assert sorted(item["alias"] for item in of_whylogs["segments both ways"]) == [
+        *("a = 1", "a = 2", "b = x", "b = y", "b = z")
+    ]
+
+
+def test_a_result_set_that_was_merged_says_so(of_whylogs):
+    ((merged,), (warning,)) = of_whylogs["merged"]
+    assert merged["rows"] == 6
+    assert "add them by name" in warning
+    assert of_whylogs["not merged"][1] == []
+
+
+def test_a_grouped_frame_is_refused_once_with_what_to_do(of_whylogs):
+    for what in ("grouped", "grouped column"):
+        (refused,) = of_whylogs[what]
+        assert "grouped" in refused
+        assert "for key, group in" in refused
+
+
+def test_result_sets_keep_their_performance_metrics(of_whylogs):
+    assert of_whylogs["classified"]["confusion_matrix"]["counts"] == [[1, 1], [0, 1]]
+    assert of_whylogs["regressed"]["regression"]["mean_absolute_error"] == pytest.approx(2 / 3)
+    assert of_whylogs["classified segments"] == [[["truth", "x"]], [["truth", "y"]]]
 
 
 def test_what_whylogs_refuses_is_told_and_kept_apart(july):
     class View:
+        __module__ = "whylogs.core.view"
+
         def serialize(self):
             raise RuntimeError("disk full")
 

@@ -1,0 +1,208 @@
+"""Archives of profiles: zip, tar and gzip, read by what their members hold, within bounds.
+
+A member is taken if it begins as a profile does, whatever its name, or if it is called ``.bin``, so that a damaged
+one is heard of. Nothing else is unpacked.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import tarfile
+import zipfile
+import zlib
+from functools import partial
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from .reading import is_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+MAX_MEMBERS = 10_000
+"""Members of an archive that are looked at."""
+
+MAX_UNPACKED = 1 << 30
+"""Bytes that the profiles of one archive may have together."""
+
+# Profiles shrink three to twenty times in an archive. What unpacks to more than this is made to fill the memory.
+_MAX_RATIO = 30
+_RATIO_ALLOWANCE = 8 << 20
+_HEAD = 1 << 14  # bytes of a member that tell whether it is a profile
+_ZIP, _ZIP_ENTRY, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x01\x02", b"\x1f\x8b"
+_TAR_AT, _TAR = 257, b"ustar"
+_ZIP_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # only these are unpacked in bounded steps
+# What the standard library raises about damage, in all.
+_DAMAGE = (
+    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError),
+    *(OSError, ValueError, OverflowError, RecursionError, struct.error),
+)
+_PACKED = (".zip", ".gz", ".tgz", ".tar", ".7z", ".xz", ".bz2", ".zst")
+
+
+class Member(NamedTuple):
+    """A profile of an archive, or why there is none; the name is the member's, empty for the archive itself."""
+
+    name: str
+    data: bytes
+    problem: str | None = None
+
+
+class _TooMuchError(Exception):
+    """More would be unpacked than any archive of profiles holds."""
+
+
+class _Budget:
+    """How much of an archive may still be unpacked."""
+
+    def __init__(self, size: int) -> None:
+        self.left = min(MAX_UNPACKED, _MAX_RATIO * size + _RATIO_ALLOWANCE)
+
+    def read(self, stream: IO[bytes], limit: int | None = None) -> bytes:
+        """Read a stream to its end, or `limit` bytes of it."""
+        # The size that an archive claims may be a lie.
+        data = stream.read(self.left + 1 if limit is None else min(limit, self.left + 1))
+        self.left -= len(data)
+        if self.left < 0:
+            raise _TooMuchError
+        return data
+
+
+def is_archive(data: bytes) -> bool:
+    """Whether bytes begin as a zip, tar or gzip file does; some hundred of them are enough."""
+    return data.startswith((*_ZIP, _GZIP)) or data[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
+
+
+def unpack(data: bytes) -> Iterator[Member]:
+    """Take the profiles out of an archive, one after the other.
+
+    Parameters
+    ----------
+    data : bytes
+        For which `is_archive` is true.
+
+    Yields
+    ------
+    Member
+        A profile, or what is wrong with a member or the archive.
+    """
+    budget = _Budget(len(data))
+    any_member = False
+    try:
+        for member in _members(data, budget):
+            any_member = True
+            yield member
+    except _TooMuchError:
+        yield Member(
+            "",
+            b"",
+            f"The archive unpacks to more than {min(MAX_UNPACKED, _MAX_RATIO * len(data) + _RATIO_ALLOWANCE) >> 20} "
+            "MiB, which no archive of profiles of its size does: unpack it and add the files.",
+        )
+        return
+    if not any_member:
+        yield Member("", b"", "The archive holds no profile: nothing in it begins as one does.")
+
+
+def _members(data: bytes, budget: _Budget) -> Iterator[Member]:
+    if data.startswith(_ZIP):
+        return _zip_members(data, budget)
+    if data.startswith(_GZIP):
+        return _gzip_members(data, budget)
+    return _tar_members(data, budget)
+
+
+def _is_wanted(name: str) -> bool:
+    """Whether a member may be a profile by its name: Macs and others put files of their own into archives."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    return "__MACOSX" not in path.parts and not path.name.startswith(".")
+
+
+def _looked_at(name: str, open_member: Callable[[], IO[bytes] | None], budget: _Budget) -> Iterator[Member]:
+    """Take one member if it is a profile, or should be one; read no more of it than is needed to know."""
+    called_profile = name.lower().endswith(".bin")
+    if name.lower().endswith(_PACKED):
+        yield Member(name, b"", "This is an archive in the archive: unpack it and add the files.")
+        return
+    try:
+        with open_member() or io.BytesIO() as stream:
+            head = budget.read(stream, _HEAD)
+            if called_profile or is_profile(head):
+                yield Member(name, head + budget.read(stream))
+            else:
+                budget.left += len(head)
+    except (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        OSError,
+        ValueError,
+    ) as error:
+        # What is no profile by its name may be anything: unless it has none, its damage is of no concern.
+        if called_profile or not PurePosixPath(name).suffix:
+            yield Member(name, b"", f"The archive is damaged here ({error}).")
+
+
+def _zip_members(data: bytes, budget: _Budget) -> Iterator[Member]:
+    # Counted before the listing is read, which takes some hundred bytes of memory a member.
+    if data.count(_ZIP_ENTRY) > MAX_MEMBERS:
+        yield _too_many()
+        return
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except _DAMAGE as error:
+        yield Member("", b"", f"The zip archive is damaged ({error}).")
+        return
+    with archive:
+        for entry in archive.infolist():
+            if entry.is_dir() or not _is_wanted(entry.filename):
+                continue
+            if entry.flag_bits & 1:
+                problem = "The zip archive is encrypted: unpack it and add the files."
+            elif entry.compress_type not in _ZIP_METHODS:
+                problem = "It is packed by a rare method: unpack it and add the files."
+            else:
+                yield from _looked_at(entry.filename, partial(archive.open, entry), budget)
+                continue
+            if PurePosixPath(entry.filename).suffix.lower() in {"", ".bin"}:
+                yield Member(entry.filename, b"", problem)
+
+
+def _tar_members(data: bytes, budget: _Budget) -> Iterator[Member]:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:
+            for count, entry in enumerate(archive):
+                if count >= MAX_MEMBERS:
+                    yield _too_many()
+                    return
+                if entry.isreg() and not entry.issparse() and _is_wanted(entry.name):
+                    yield from _looked_at(entry.name, partial(archive.extractfile, entry), budget)
+    except _DAMAGE as error:
+        yield Member("", b"", f"The tar archive is damaged ({error}).")
+
+
+def _gzip_members(data: bytes, budget: _Budget) -> Iterator[Member]:
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        content = unpacker.decompress(data, budget.left + 1)
+    except zlib.error as error:
+        yield Member("", b"", f"The gzip file is damaged ({error}).")
+        return
+    budget.left -= len(content)
+    if budget.left < 0:
+        raise _TooMuchError
+    if not unpacker.eof:
+        yield Member("", b"", "The gzip file is truncated.")
+    elif content.startswith((*_ZIP, _GZIP)):
+        yield Member("", b"", "This is an archive in an archive: unpack it and add the files.")
+    elif is_archive(content):
+        yield from _tar_members(content, budget)
+    else:
+        yield Member("", content)
+
+
+def _too_many() -> Member:
+    return Member("", b"", f"The archive has more than {MAX_MEMBERS:,} members: unpack it and add the files.")
