@@ -194,7 +194,7 @@ def _called(name: str, source: Any) -> Iterator[_Found | SourceError]:
         if isinstance(source, (str, Path)):
             yield found
         elif isinstance(found, SourceError):
-            yield SourceError(name, found.reason)
+            yield SourceError(f"{name} ({found.name})", found.reason)
         else:
             yield replace(found, name=name, stem=name)
 
@@ -285,8 +285,11 @@ _GROUPED = "This is a grouped data frame: add its groups by name, session.add({s
 def _from_each(sources: Iterable[Any], depth: int) -> Iterator[_Found | SourceError]:
     """Look at each thing of a collection; one that holds nothing of use at all is refused once."""
     useless = []
-    for inner in sources:
-        if may_hold_profiles(inner):
+    for key, inner in sources.items() if isinstance(sources, Mapping) else ((None, inner) for inner in sources):
+        if key is not None:
+            for found in _called(str(key), inner):
+                yield found if isinstance(found, SourceError) else replace(found, alias=str(key))
+        elif may_hold_profiles(inner):
             yield from _expand(inner, depth + 1)
         else:
             useless.append(type(inner).__name__)

@@ -56,6 +56,8 @@ def test_an_alias_makes_a_reference(july):
     assert one(july, kind="batch").alias is None
     assert one({"train": july}).alias == "train"
     assert one({"train": july}, kind="batch").alias is None
+    assert one([{"train": july}]).alias == "train"
+    assert str(one({"train": ["missing.bin"]})) == "train (missing.bin): There is no such file."
 
 
 def test_contradictions_are_refused_before_anything_is_looked_at():
@@ -310,7 +312,7 @@ def of_whylogs(whylogs_python, tmp_path_factory):
     """What is made of whylogs' own objects (see find_whylogs_sources.py)."""
     tmp_path = tmp_path_factory.mktemp("whylogs")
     script = Path(__file__).with_name("find_whylogs_sources.py")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "WHYLOGS_NO_ANALYTICS": "True"}
     command = [str(whylogs_python), str(script)]
     done = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
