@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from .container import Profile
+
 # Classes of tables, by their libraries and names; what offers the Arrow stream needs no listing.
 _LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "dask", "dask_expr", "pyspark", "modin", "cudf", "vaex"})
 _TABLES = frozenset({"DataFrame", "LazyFrame", "Table", "RecordBatch", "RecordBatchReader", "Dataset"})
@@ -72,7 +74,7 @@ def may_hold_profiles(thing: Any, depth: int = 3) -> bool:
 def is_scalar(thing: Any) -> bool:
     """Whether this is a value of data other than text: a number, a date, nothing."""
     return not (
-        isinstance(thing, (str, Path, bytes, bytearray, memoryview))
+        isinstance(thing, (str, Path, bytes, bytearray, memoryview, Profile))
         or hasattr(type(thing), "__iter__")
         or hasattr(type(thing), "read")
         or is_of_whylogs(thing)

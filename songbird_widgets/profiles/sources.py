@@ -259,7 +259,7 @@ def _expand(source: Any, depth: int = 0) -> Iterator[_Found | SourceError]:
     elif isinstance(source, (bytes, bytearray, memoryview)):
         yield from _unpacked(_Found("bytes", "profile", bytes(source)))
     elif isinstance(source, Profile):
-        yield _Found("Profile", "profile", source.to_bytes())
+        yield from _from_profile(source)
     elif is_of_whylogs(source):
         yield from _from_whylogs(source)
     elif is_grouped(source):
@@ -457,12 +457,21 @@ def _serialized(view: Any) -> bytes:
 # --- data
 
 
+def _from_profile(made: Profile) -> Iterator[_Found | SourceError]:
+    try:
+        yield _Found("Profile", "profile", made.to_bytes())
+    except ProfileError as error:  # a merged one, of which a part is damaged
+        yield SourceError("Profile", str(error))
+
+
 def _from_data(data: Any) -> Iterator[_Found | SourceError]:
     name = type(data).__name__
     if is_series(data):
         data = data.to_frame()
     elif isinstance(data, Mapping) and any(map(is_scalar, data.values())):
         data = [data]
+    elif isinstance(data, Mapping):
+        data = {name: column.to_list() if is_series(column) else column for name, column in data.items()}
     try:
         made = profile(data).to_bytes()
     except ProfileError as error:

@@ -14,9 +14,20 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
-from songbird_widgets.profiles import ProfileSource, SourceError, find_sources, read_profile, to_milliseconds
+from songbird_widgets.profiles import (
+    ProfileSource,
+    SourceError,
+    find_sources,
+    profile,
+    read_profile,
+    to_milliseconds,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -282,6 +293,57 @@ def test_a_large_file_that_is_no_profile_is_not_read(tmp_path):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 10 << 20
+
+
+# --- data
+
+
+def rows_and_columns(source):
+    found = one(source)
+    return (found.kind, found.rows, found.columns)
+
+
+FRAME = pd.DataFrame({"a": [1, 2, 2], "b": ["x", "y", "z"]})
+
+
+@pytest.mark.parametrize(
+    ("data", "columns"),
+    [
+        (FRAME, 2),
+        (FRAME["a"], 1),
+        (pl.from_pandas(FRAME), 2),
+        (pl.from_pandas(FRAME).lazy(), 2),
+        (pl.from_pandas(FRAME)["b"], 1),
+        (pa.Table.from_pandas(FRAME), 2),
+        (FRAME.to_dict("records"), 2),
+        (FRAME.to_dict("list"), 2),
+        ({"a": FRAME["a"], "b": FRAME["b"]}, 2),
+        (FRAME.to_records(index=False), 2),
+        (profile(FRAME), 2),
+    ],
+)
+def test_data_of_any_library_are_profiled(data, columns):
+    assert rows_and_columns(data) == ("batch", 3, columns)
+    assert one({"train": data} if not isinstance(data, pd.Series | pl.Series) else [data]).rows == 3
+
+
+def test_a_row_is_a_data_set_of_one_row():
+    assert rows_and_columns({"city": "Oslo", "temperature": 7.5}) == ("batch", 1, 2)
+
+
+def test_names_lead_to_frames_and_files_but_not_to_values(july):
+    found = list(find_sources({"train": FRAME, "july": july, "days": [july, july]}))
+    assert [(source.alias, source.rows) for source in found[:2]] == [("train", 3), ("july", 1004)]
+    assert "One alias cannot name 2 profiles" in found[2].reason
+
+
+def test_grouped_frames_of_polars_are_refused_once():
+    assert "grouped" in reason(pl.from_pandas(FRAME).group_by("a"))
+
+
+@pytest.mark.parametrize("data", [np.arange(6.0).reshape(2, 3), pa.array([1, 2])])
+def test_arrays_that_are_no_table_are_refused_once(data):
+    assert reason(data)
 
 
 # --- things that are something else
