@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
+from .basics import MAX_COMPARED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .session import Session
+    from .session import LedgerSession, Session, SessionProfile
     from .session.models import Kind
+
+_MAX_RECENT = 1000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,13 +32,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 done, 1 not done (the reason is on standard error), 2 a wrong command line.
+        The exit status: 0 done, 1 not done (the reason is on standard error), 2 a wrong command line, 130
+        interrupted, 141 nobody reads on.
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()  # here, where a reader that has gone is still understood
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever reads this, `head` say, has seen enough. What Python flushes at its end must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return status
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -52,7 +63,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
 
     serve = commands.add_parser("serve", help="run the service in the foreground")
-    serve.add_argument("--port", type=_port, help="port to listen on (default: the one used last, else a free one)")
+    serve.add_argument(
+        "--port", type=_port_or_any, help="port to listen on, 0 for any free one (default: the one used last)"
+    )
     serve.add_argument("--data-dir", type=Path, help="directory of sessions and profiles (default: the user's own)")
     serve.set_defaults(run=_serve)
 
@@ -87,7 +100,11 @@ def _parser() -> argparse.ArgumentParser:
         help="up to three to link: alias, reference id, ISO date or timestamp in ms (default: the first three)",
     )
     upload.add_argument("--endpoint", help="a Songbird endpoint (default: $SONGBIRD_ENDPOINT, else the local service)")
-    upload.add_argument("--session", metavar="ID", help="continue this session (default: a new one)")
+    upload.add_argument(
+        "--session",
+        metavar="ID",
+        help="continue this session (default: a new one); of one begun here, the first letters of its id are enough",
+    )
     upload.set_defaults(run=_upload)
     return parser
 
@@ -96,6 +113,10 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
     return int(text)
+
+
+def _port_or_any(text: str) -> int:
+    return 0 if text == "0" else _port(text)
 
 
 def _fail(message: str) -> int:
@@ -122,7 +143,10 @@ def _serve(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     from .local import local_service
 
-    service = local_service.find()
+    try:
+        service = local_service.find()
+    except local_service.LocalServiceError as error:
+        return _fail(str(error))
     if service is None:
         if options.json:
             print(json.dumps(None))
@@ -141,27 +165,43 @@ def _status(options: argparse.Namespace) -> int:
 def _stop(_: argparse.Namespace) -> int:
     from .local import local_service
 
-    print("The local service has ended." if local_service.stop() else "The local service was not running.")
+    try:
+        ended = local_service.stop()
+    except local_service.LocalServiceError as error:
+        return _fail(str(error))
+    print("The local service has ended." if ended else "The local service was not running.")
     return 0
 
 
 def _upload(options: argparse.Namespace) -> int:
     from .client import SongbirdError
     from .local.local_service import LocalServiceError
-    from .session import Session, SessionError
+    from .session import LedgerError, Session, SessionError
 
-    if not options.files and not options.reference:
+    if not options.files and not options.reference and not options.session:
         return _fail("Name at least one profile to upload; see songbird-widgets upload --help.")
     try:
-        with Session(endpoint=options.endpoint, session_id=options.session) as session:
-            return _upload_into(session, options)
-    except (SongbirdError, SessionError, LocalServiceError) as error:
+        session_id = options.session and _full_id(options.session, Session.recent(_MAX_RECENT))
+        with Session(endpoint=options.endpoint, session_id=session_id) as session:
+            try:
+                return _upload_into(session, options)
+            except KeyboardInterrupt:
+                print(_stopped(session), file=sys.stderr)
+                return 130
+    except (SongbirdError, SessionError, LedgerError, LocalServiceError) as error:
         return _fail(str(error))
+
+
+def _full_id(given: str, recent: Sequence[LedgerSession]) -> str:
+    """Return the id of the one session that this user has begun and that is meant by a short id."""
+    begun = given.rstrip("…")
+    known = [session.session_id for session in recent if session.session_id.startswith(begun)]
+    return known[0] if len(known) == 1 else given
 
 
 def _upload_into(session: Session, options: argparse.Namespace) -> int:
     """Add, upload and link what can be; say what could not, and answer 1 if there was any."""
-    from .session import AddError
+    from .session import AddError, SelectionError
 
     status = 0
     wanted: list[tuple[list[str], str | None, Kind]] = [
@@ -171,16 +211,44 @@ def _upload_into(session: Session, options: argparse.Namespace) -> int:
         wanted.append((options.files, None, "batch"))
     for paths, alias, kind in wanted:
         try:
-            session.add(*paths, alias=alias, kind=kind)
+            added = session.add(*paths, alias=alias, kind=kind)
         except AddError as error:
             status = _fail(str(error))
-    landed = session.upload()
-    for profile in session.profiles:
-        if profile.state == "failed":
-            status = _fail(f"{profile.name}: {profile.problem}")
-    if not landed:
-        return status or _fail("Nothing was uploaded.")
-    session.select(*(options.select or landed[:3]))
+        else:
+            if added.note:
+                print(f"songbird-widgets: {added.note}", file=sys.stderr)
+    try:
+        session.select(*options.select)
+    except SelectionError as error:
+        return _fail(f"--select: {error} Nothing was uploaded.")
+    landed = session.upload()  # it says on standard error what failed
+    if any(profile.state != "uploaded" for profile in session.profiles):
+        status = 1
+    # Who continues a session wants its link, also if everything has arrived after all.
+    there = landed or [profile for profile in session.profiles if profile.state == "uploaded" and options.session]
+    if not there:
+        return _fail("Nothing was uploaded.")
+    return _print_link(session, there) or status
+
+
+def _stopped(session: Session) -> str:
+    uploaded = sum(profile.state == "uploaded" for profile in session.profiles)
+    said = f"songbird-widgets: Stopped. {uploaded} of {len(session.profiles)} profiles are uploaded."
+    if not session.short_id:
+        return said
+    return f"{said} To send the rest: songbird-widgets upload --session {session.short_id.rstrip('…')}"
+
+
+def _print_link(session: Session, uploaded: Sequence[SessionProfile]) -> int:
+    """Print the link of what is selected and uploaded, by default of the first."""
+    status = 0
+    missing = [profile for profile in session.selection if profile.state != "uploaded"]
+    if missing:
+        session.deselect(*missing)
+        labels = ", ".join(profile.label for profile in missing)
+        status = _fail(f"The link leaves out what was not uploaded: {labels}.")
+    if not session.selection:
+        session.select(*uploaded[:MAX_COMPARED])
     print(session.link)
     return status
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -94,7 +96,10 @@ def test_a_bad_file_is_named_and_the_others_are_uploaded(shell, tmp_path):
     [
         (["upload"], "at least one profile"),
         (["upload", "missing.bin"], "missing.bin"),
-        (["upload", PROFILES / "batch-2013-07-08.bin", "--select", "nobody"], "nobody"),
+        (
+            ["upload", PROFILES / "batch-2013-07-08.bin", "--select", "nobody"],
+            "There are: batches '2013-07-08'. Nothing was uploaded.",
+        ),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "http://127.0.0.1:9"], "127.0.0.1:9"),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "nonsense"], "endpoint"),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--session", "session-unknown"], "session"),
@@ -104,6 +109,86 @@ def test_what_goes_wrong_is_said_without_a_traceback(shell, arguments, said):
     done = shell(*arguments)
     assert done.returncode == 1
     assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.usefixtures("shell")
+def test_a_selected_profile_that_fails_is_said_once_and_left_out_of_the_link(tmp_path):
+    gone = tmp_path / "gone.bin"
+    shutil.copy(PROFILES / "batch-2013-07-09.bin", gone)
+    code = f"""
+import os, sys
+from songbird_widgets.__main__ import main
+from songbird_widgets.session import Session
+upload = Session.upload
+def after_the_file_is_gone(session):
+    os.unlink({str(gone)!r})
+    return upload(session)
+Session.upload = after_the_file_is_gone
+sys.exit(main(sys.argv[1:]))
+"""
+    batch = str(PROFILES / "batch-2013-07-08.bin")
+    command = [sys.executable, "-c", code, "upload", batch, str(gone), "--select", "2013-07-08", "2013-07-09"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert len(re.findall("[?&]profile=", done.stdout)) == 1
+    assert done.stderr.count("can no longer be read") == 1
+    assert "The link leaves out what was not uploaded: 2013-07-09." in done.stderr
+
+
+def test_an_interrupted_upload_says_what_landed_and_how_to_go_on(shell):
+    local_service.ensure()
+    files = [str(path) for path in sorted(PROFILES.glob("batch-*.bin"))]
+    code = f"""
+import sys, os, signal
+from songbird_widgets.__main__ import main
+from songbird_widgets.session import Session
+def interrupt(change):
+    if any(profile.state == "uploaded" for profile in change["new"]):
+        os.kill(os.getpid(), signal.SIGINT)
+made = Session.__init__
+def __init__(session, *args, **options):
+    made(session, *args, **options)
+    session.observe(interrupt, "profiles")
+Session.__init__ = __init__
+sys.exit(main(["upload", *{files!r}]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
+    said = re.search(
+        r"Stopped\. (\d) of 7 profiles are uploaded\. To send the rest: songbird-widgets (.*)", done.stderr
+    )
+    assert 1 <= int(said[1]) <= 7
+    assert re.fullmatch(r"upload --session session-\w{4}", said[2])
+    again = shell(*said[2].split())  # what was on its way may have arrived after all
+    assert again.returncode == 0, again.stderr
+    session_id = re.search("sessionToken=(.*)", again.stdout)[1]
+    assert session_id.startswith(said[2].rpartition(" ")[2])
+    listing = json.loads(get(f"{local_service.find().origin}/v0/sessions/{session_id}/profiles"))
+    assert len(listing["profiles"]) == 7
+
+
+def test_who_reads_only_the_beginning_gets_no_traceback(shell):
+    local_service.ensure()
+    for command in ("status --show-key", "--help"):
+        line = f"{shlex.join(COMMAND)} {command} | head -c 1"
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+        assert done.stderr == ""
+    reader, writer = os.pipe()
+    os.close(reader)  # nobody reads at all
+    done = subprocess.run([*COMMAND, "status"], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+    assert shell("status").returncode == 0
+
+
+@pytest.mark.parametrize("command", [["status"], ["stop"], ["upload", PROFILES / "batch-2013-07-08.bin"]])
+def test_a_data_directory_that_cannot_be_is_said_without_a_traceback(shell, tmp_path, command):
+    (tmp_path / "file").write_text("")
+    done = shell(*command, SONGBIRD_DATA_DIR=str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert "cannot be made: Not a directory. Set SONGBIRD_DATA_DIR" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -59,7 +59,7 @@ def add(
 def _note(store: ProfileStore, slots: set[str]) -> str:
     """Say which of the slots hold several data sets: they will be one batch, which nothing else would tell."""
     days: dict[str, list[SessionProfile]] = {}
-    for profile in store.snapshot()[0]:
+    for profile in store.snapshot().profiles:
         if profile.kind == "batch" and profile.slot in slots:
             days.setdefault(profile.slot, []).append(profile)
     shared = [profiles for profiles in days.values() if len(profiles) > 1]

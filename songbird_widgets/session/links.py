@@ -128,7 +128,7 @@ class LinkCache:
     def peek(self, subject: object) -> ObservatoryLink | None:
         """Return the link of a subject if it is known."""
         with self._lock:
-            if self._asked is None or self._asked[0] != subject:
+            if not subject or self._asked is None or self._asked[0] != subject:
                 return None
             future = self._asked[1]
             return future.result() if future.done() and future.exception() is None else None

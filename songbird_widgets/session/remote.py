@@ -150,14 +150,11 @@ class RemoteSession:
 
     def known_link(self) -> ObservatoryLink | None:
         """Return the link of what is selected, if it was asked for already."""
-        return self._links.peek(_subject(self.store.snapshot()[1]))
+        return self._links.peek(self.linkable())
 
     def linkable(self) -> object:
-        """Return what identifies the link of what is selected, or None if there cannot be one."""
-        profiles, selected = self.store.snapshot()
-        if not selected or self.over or _not_arrived(profiles, selected):
-            return None
-        return _subject(selected)
+        """Return what the link of the selection depends on; something false if there cannot be one."""
+        return None if self.over else self.store.snapshot().link_subject
 
     def link(self) -> ObservatoryLink:
         """Return the link of what is selected.
@@ -170,16 +167,15 @@ class RemoteSession:
             If the endpoint gives no link.
         """
         self.check_open()
-        profiles, selected = self.store.snapshot()
-        if not selected:
+        now = self.store.snapshot()
+        if not now.selected:
             raise SelectionError(
-                f"Nothing is selected: choose up to three with session.select(...). {there_is(profiles)}"
+                f"Nothing is selected: choose up to three with session.select(...). {there_is(now.profiles)}"
             )
-        missing = _not_arrived(profiles, selected)
-        if missing:
-            verb = "is" if len(missing) == 1 else "are"
-            raise SelectionError(f"{names(missing)} {verb} not uploaded yet: session.upload() sends what is left.")
-        return self._links.get(_subject(selected), lambda: self._ask_link(selected))
+        if now.missing:
+            verb = "is" if len(now.missing) == 1 else "are"
+            raise SelectionError(f"{names(now.missing)} {verb} not uploaded yet: session.upload() sends what is left.")
+        return self._links.get(now.link_subject, lambda: self._ask_link(now.selected))
 
     def _ask_link(self, selected: tuple[SessionProfile, ...]) -> ObservatoryLink:
         session_id = self.begin()
@@ -211,7 +207,7 @@ class RemoteSession:
         """
         self.check_open()
         session_id = self.session_id
-        if session_id is None or not any(item.state == "uploaded" for item in self.store.snapshot()[0]):
+        if session_id is None or not any(item.state == "uploaded" for item in self.store.snapshot().profiles):
             raise SessionError("Nothing was uploaded to this session, so there is nothing to claim.")
         org_id, key = self.endpoint.organization(org_id, api_key)
         try:
@@ -236,18 +232,3 @@ class RemoteSession:
         """Ask for the session's metadata; needs an API key."""
         session_id, key = self.begin(), self.endpoint.key()
         return self.request(lambda client: client.get_session(session_id, api_key=key)).session
-
-
-def _not_arrived(
-    profiles: tuple[SessionProfile, ...], selected: tuple[SessionProfile, ...]
-) -> tuple[SessionProfile, ...]:
-    """Return what is selected and has nothing uploaded in its slot: it cannot be linked to."""
-    if all(item.state == "uploaded" for item in selected):
-        return ()
-    arrived = {item.slot for item in profiles if item.state == "uploaded"}
-    return tuple(item for item in selected if item.slot not in arrived)
-
-
-def _subject(selected: tuple[SessionProfile, ...]) -> tuple[tuple[str, str | None], ...]:
-    """Return all that the link of a selection depends on."""
-    return tuple((item.slot, item.profile_id if item.kind == "reference" else None) for item in selected)

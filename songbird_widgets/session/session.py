@@ -408,7 +408,7 @@ class Session(traitlets.HasTraits):
             return
         self._wanted = wanted
         self.set_trait("link_problem", "")
-        if wanted is not None and self.current_link is None:
+        if wanted and self.current_link is None:
             self._link_requests.submit(lambda: self.link if self._wanted == wanted else None)
 
     # -- the session itself ---------------------------------------------------------------------------------
@@ -563,9 +563,10 @@ class Session(traitlets.HasTraits):
         return self._requests.submit(attempt)
 
     def __repr__(self) -> str:
-        profiles, selected = self._store.snapshot()
-        count = f"{len(profiles)} profile{'' if len(profiles) == 1 else 's'}"
-        parts = [*filter(None, [self.short_id]), self.state, count, f"{len(selected)} selected", self.endpoint_label]
+        now = self._store.snapshot()
+        count = f"{len(now.profiles)} profile{'' if len(now.profiles) == 1 else 's'}"
+        selected = f"{len(now.selected)} selected"
+        parts = [*filter(None, [self.short_id]), self.state, count, selected, self.endpoint_label]
         return f"Session({', '.join(parts)})"
 
     def _repr_mimebundle_(
@@ -579,7 +580,7 @@ class Session(traitlets.HasTraits):
     @traitlets.default("profiles")
     def _first_profiles(self) -> tuple[SessionProfile, ...]:
         self._resume()
-        return self._store.snapshot()[0]
+        return self._store.snapshot().profiles
 
     def _resume(self) -> bool:
         """Find out once what a continued session holds; tell whether that was now."""
@@ -603,13 +604,12 @@ class Session(traitlets.HasTraits):
         if self._upload is not None:
             self.set_trait("progress", self._upload.progress())
         while True:
-            profiles, selected = self._store.snapshot()
-            link = self._remote.known_link()
-            if self.profiles is profiles and self.selection == selected and self.current_link is link:
+            now, link = self._store.snapshot(), self._remote.known_link()
+            if self.profiles is now.profiles and self.selection is now.selected and self.current_link is link:
                 break
             self.set_trait("current_link", link)
-            self.set_trait("profiles", profiles)
-            self.set_trait("selection", selected)
+            self.set_trait("profiles", now.profiles)
+            self.set_trait("selection", now.selected)
         self._follow_selection()
 
     def _publish_state(self) -> None:

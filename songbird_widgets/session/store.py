@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..basics import one_line
@@ -19,6 +20,29 @@ if TYPE_CHECKING:
 Profiles = tuple[SessionProfile, ...]
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """All profiles of a session and the selected ones, of one moment."""
+
+    profiles: Profiles = ()
+    selected: Profiles = ()
+
+    @cached_property
+    def missing(self) -> Profiles:
+        """What is selected and has nothing uploaded in its slot: it cannot be linked to."""
+        if all(profile.state == "uploaded" for profile in self.selected):
+            return ()
+        arrived = {profile.slot for profile in self.profiles if profile.state == "uploaded"}
+        return tuple(profile for profile in self.selected if profile.slot not in arrived)
+
+    @cached_property
+    def link_subject(self) -> tuple[tuple[str, str | None], ...]:
+        """All that the link of the selection depends on; empty if there cannot be one."""
+        if self.missing:
+            return ()
+        return tuple((item.slot, item.profile_id if item.kind == "reference" else None) for item in self.selected)
+
+
 class ProfileStore:
     """Profiles in the order in which they came, the bytes of those not uploaded, and the selection.
 
@@ -31,14 +55,15 @@ class ProfileStore:
         self._selected: tuple[str, ...] = ()
         self._contents: dict[str, Content] = {}
         self._uncertain: set[str] = set()
-        self._all: Profiles | None = ()
+        self._snapshot: Snapshot | None = Snapshot()
 
-    def snapshot(self) -> tuple[Profiles, Profiles]:
-        """Return all profiles and the selected ones, of one moment."""
+    def snapshot(self) -> Snapshot:
+        """Return what there is now: the same object until something changes."""
         with self._lock:
-            if self._all is None:
-                self._all = tuple(self._profiles.values())
-            return self._all, tuple(self._profiles[key] for key in self._selected)
+            if self._snapshot is None:
+                selected = tuple([self._profiles[key] for key in self._selected])
+                self._snapshot = Snapshot(tuple(self._profiles.values()), selected)
+            return self._snapshot
 
     def get(self, keys: Iterable[str]) -> list[SessionProfile]:
         """Return some profiles as they are now; one that has gone is left out."""
@@ -47,7 +72,7 @@ class ProfileStore:
 
     def waiting(self) -> list[SessionProfile]:
         """Return the profiles that an upload has to send."""
-        return [profile for profile in self.snapshot()[0] if profile.state in ("added", "failed")]
+        return [profile for profile in self.snapshot().profiles if profile.state in ("added", "failed")]
 
     def content(self, key: str) -> Content | None:
         """Return where the bytes of a profile are."""
@@ -135,7 +160,7 @@ class ProfileStore:
             }
             if old.key in self._contents:
                 self._contents[new.key] = self._contents.pop(old.key)
-            self._all = None
+            self._snapshot = None
             self._select(self.get(new.key if key == old.key else key for key in self._selected))
             return old.key, new
 
@@ -146,8 +171,8 @@ class ProfileStore:
             for key in keys:
                 del self._profiles[key]
                 self._contents.pop(key, None)
-            self._all = None
             self._selected = tuple(key for key in self._selected if key not in keys)
+            self._snapshot = None
             return keys
 
     def leave(self) -> None:
@@ -156,46 +181,47 @@ class ProfileStore:
             kept = [profile for profile in self._profiles.values() if profile.key in self._contents]
             self._profiles = {item.key: replace(item, state="added", problem=None, sent=0) for item in kept}
             self._uncertain.clear()
-            self._all = None
             self._selected = tuple(key for key in self._selected if key in self._profiles)
+            self._snapshot = None
 
     def select(self, what: Iterable[object]) -> None:
         """Add to the selection."""
         with self._lock:
-            profiles, selected = self.snapshot()
-            self._select(extend(selected, [resolve(each, profiles) for each in what]))
+            now = self.snapshot()
+            self._select(extend(now.selected, [resolve(each, now.profiles) for each in what]))
 
     def deselect(self, what: Iterable[object]) -> None:
         """Take out of the selection."""
         with self._lock:
-            profiles, selected = self.snapshot()
-            kept = list(selected)
+            now = self.snapshot()
+            kept = list(now.selected)
             for each in what:
                 try:
                     # An alias may be unique among what is selected, and not among all.
-                    slot = resolve(each, selected).slot
+                    slot = resolve(each, now.selected).slot
                 except SelectionError:
-                    slot = resolve(each, profiles).slot
+                    slot = resolve(each, now.profiles).slot
                 kept = [profile for profile in kept if profile.slot != slot]
             self._select(kept)
 
     def replace_selection(self, what: Iterable[object]) -> None:
         """Select exactly this."""
         with self._lock:
-            profiles, _ = self.snapshot()
-            self._select(resolve(each, profiles) for each in what)
+            now = self.snapshot()
+            self._select(resolve(each, now.profiles) for each in what)
 
     def _select(self, profiles: Iterable[SessionProfile]) -> None:
-        self._selected = tuple(profile.key for profile in arrange(profiles))
+        self._selected = tuple([profile.key for profile in arrange(profiles)])
+        self._snapshot = None
 
     def _put(self, profile: SessionProfile) -> None:
         self._profiles[profile.key] = profile
-        self._all = None
+        self._snapshot = None
         if profile.state == "uploaded":
             self._contents.pop(profile.key, None)
 
     def _unsent(self, what: object) -> SessionProfile:
-        profile = resolve(what, self.snapshot()[0])
+        profile = resolve(what, self.snapshot().profiles)
         if profile.state in ("uploading", "uploaded"):
             raise SelectionError(
                 f"{one_line(profile.label)!r} is {profile.state}: it can no longer be changed or removed."

@@ -105,7 +105,10 @@ class Upload:
         self._on_change = on_change
         self._waiting = remote.store.waiting()
         self._mine: list[str] = []
-        self._tracker = ProgressTracker({item.key: item.size for item in self._waiting})
+        self._tracker = self._new_tracker()
+
+    def _new_tracker(self) -> ProgressTracker:
+        return ProgressTracker({item.key: item.size for item in self._waiting})
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -123,6 +126,7 @@ class Upload:
             If the endpoint cannot be asked at all.
         """
         session_id = self._remote.begin()
+        self._tracker = self._new_tracker()  # starting a service, say, is no part of the rate
         try:
             rest = self._round(session_id, self._waiting)
             while rest and not self._cancel.wait(_POLL_SECONDS):

@@ -90,6 +90,38 @@ def test_two_uploads_of_one_day_are_one_batch(session, profiles):
     assert len(page["profiles"]) == 1
 
 
+def test_two_data_sets_of_one_day_are_said_to_be_one_batch_and_how_to_keep_them_apart(session, profiles):
+    one, two = profiles / "reference-july.bin", profiles / "reference-first-quarter.bin"
+    assert session.add(one, timestamp="2013-07-08").note == ""
+    added = session.add(two, timestamp="2013-07-08T12:00")
+    assert added.note.startswith(
+        "2013-07-08 has 2 data sets now: all that is uploaded of one UTC day becomes one batch"
+    )
+    assert 'session.add(..., alias="...")' in added.note
+    assert session.notice.text == added.note
+    assert session.add(two, alias="quarter").note == ""
+
+
+def test_equal_bytes_of_one_day_are_one_profile(session, profiles):
+    file = profiles / "batch-2013-07-08.bin"
+    session.add(file, timestamp="2013-07-08T01:00")
+    session.add(file, timestamp="2013-07-08T02:00")
+    session.add(file, timestamp="2013-07-09T02:00")
+    assert len(session.profiles) == 2
+
+
+def test_what_was_added_reads_as_a_list_in_a_cell(session, profiles):
+    added = session.add(profiles / "batch-2013-07-08.bin", profiles / "batch-2013-07-09.bin")
+    assert [profile.label for profile in added] == ["2013-07-08", "2013-07-09"]
+    assert repr(added) == (
+        "batch      2013-07-08                added         151 kB  batch-2013-07-08.bin\n"
+        "batch      2013-07-09                added         152 kB  batch-2013-07-09.bin"
+    )
+    assert repr(added[0]) == "<batch '2013-07-08', added, 151 kB>"
+    assert repr(session.upload()).count("uploaded") == 2
+    assert repr(session.upload()) == "[]"
+
+
 def test_adding_again_adds_nothing(full, profiles):
     again = full.add(str(profiles / "batch-*.bin"))
     assert len(full.profiles) == 9
