@@ -1,17 +1,13 @@
-"""What people touch: views of a Session in JupyterLab, Notebook and Voilà, alone or all together."""
+"""What people touch: the panel of a Session in JupyterLab, Notebook and Voilà, whole or in parts."""
 
 import sys
 
-from ..session.display import use_panels
-from .add_panel import AddPanel
-from .claim_panel import ClaimPanel
-from .link_panel import LinkPanel
-from .panel import display_bundle, panel
-from .picker import ProfilePicker
-from .session_panel import SessionPanel
-from .upload_panel import UploadPanel
+from ..session import use_panels
+from .display import display_bundle, panel
+from .panel import PARTS, AddPanel, ClaimPanel, LinkPanel, ProfilePicker, SessionPanel, UploadPanel
 
 __all__ = [
+    "PARTS",
     "AddPanel",
     "ClaimPanel",
     "LinkPanel",

@@ -1,74 +1,214 @@
-"""All panels of a Session together."""
+"""The panel of a Session: one widget with parts."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
-import ipywidgets  # type: ignore[import-untyped]  # it ships no types
+import anywidget
+import traitlets
 
 from ..local import discovery
-from .add_panel import AddPanel
-from .claim_panel import ClaimPanel
-from .link_panel import LinkPanel
-from .picker import ProfilePicker
-from .session_panel import SessionPanel
-from .upload_panel import UploadPanel
+from ..session.executor import SerialExecutor
+from .bundle import SCRIPT, STYLE
+from .parts.add import AddPart
+from .parts.claim import ClaimPart
+from .parts.link import LinkPart
+from .parts.picker import PickerPart
+from .parts.session import SessionPart
+from .parts.upload import UploadPart
+from .words import failure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from ..session import Session
+    from .parts.base import Part
 
-_VIEW = "application/vnd.jupyter.widget-view+json"
-# One panel a session where the session displays itself: a cell that is run again shows the same one, not one
-# more.
-_displayed: WeakKeyDictionary[Session, ipywidgets.VBox] = WeakKeyDictionary()
-
-
-def panel(session: Session) -> ipywidgets.VBox:
-    """Put every panel of a session into one: two columns where there is room, one in a narrow cell.
-
-    Parameters
-    ----------
-    session : Session
-        The session to show. Any number of panels may show the same one; they stay in step.
-
-    Returns
-    -------
-    ipywidgets.VBox
-        A widget to display or to put into a layout of one's own.
-    """
-    main = ipywidgets.VBox([AddPanel(session), ProfilePicker(session)])
-    side = ipywidgets.VBox([UploadPanel(session), LinkPanel(session), ClaimPanel(session)])
-    columns = ipywidgets.Box([main, side])
-    parts = [SessionPanel(session), columns]
-    if discovery.front_end() == "colab":
-        # A widget of ipywidgets itself, which Colab shows before it shows any other.
-        parts.insert(0, ipywidgets.Label(discovery.advice(local=session.local)))
-    whole = ipywidgets.VBox(parts)
-    for box, name in ((main, "column"), (side, "column"), (columns, "columns"), (whole, "panel")):
-        box.add_class(f"songbird-{name}")
-    return whole
+_PARTS: dict[str, type[Part]] = {
+    part.name: part for part in (SessionPart, AddPart, PickerPart, UploadPart, LinkPart, ClaimPart)
+}
+PARTS = tuple(_PARTS)
+"""Names of all parts, in the order in which they are shown."""
 
 
-def display_bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Make the widget view of a session's panel, to be put beside its HTML and text.
+class SessionPanel(anywidget.AnyWidget):
+    """A view of a Session: all of it, or some parts.
+
+    The kernel tells the browser by traits, the browser tells the kernel by custom messages only, each acknowledged. So
+    nothing that a person types, an API key above all, is ever part of a widget's state, and a page reload or a second
+    tab shows what is true. Any number of panels may show the same session; they stay in step.
 
     Parameters
     ----------
     session : Session
-        The session that is displayed.
+        The session to show. It outlives the panel; close a panel with `close`.
+    parts : sequence of str
+        What to show of ``"session"`` (endpoint, state, other sessions), ``"add"``, ``"picker"``, ``"upload"``,
+        ``"link"`` and ``"claim"``; by default all.
+    **layout : object
+        Traits of any widget, such as `layout`.
 
-    Returns
-    -------
-    dict, dict
-        The view's MIME type with what Jupyter needs to show it, and the metadata that Colab wants: where its
-        manager of custom widgets is.
+    Raises
+    ------
+    ValueError
+        If a part has no such name, or none is named.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> from songbird_widgets.panels import SessionPanel
+    >>> SessionPanel(sw.Session(), parts=("picker", "link")).parts
+    ['picker', 'link']
     """
-    shown = _displayed.get(session)
-    if shown is None or shown.comm is None:
-        shown = _displayed[session] = panel(session)
-    bundle: dict[str, Any] = shown._repr_mimebundle_()
-    # Colab adds the metadata itself to what is displayed, but not to a cell's result; anywidget, and so the session
-    # line, knows it.
-    _, metadata = shown.children[-2]._repr_mimebundle_()
-    return {_VIEW: bundle[_VIEW]}, metadata
+
+    _esm = SCRIPT
+    _css = STYLE
+
+    #: The parts that are shown.
+    parts = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)
+    #: Whether a dashboard's visitors see it, and not the kernel's owner.
+    visited = traitlets.Bool(read_only=True).tag(sync=True)
+    #: What each part shows: plain JSON, no session id, no key. Empty for a part that is not shown.
+    session_facts = traitlets.Dict().tag(sync=True)
+    add_facts = traitlets.Dict().tag(sync=True)
+    picker_facts = traitlets.Dict().tag(sync=True)
+    upload_facts = traitlets.Dict().tag(sync=True)
+    link_facts = traitlets.Dict().tag(sync=True)
+    claim_facts = traitlets.Dict().tag(sync=True)
+    #: The rows of the list; see `panels.rows`. Then one byte a row: its state.
+    rows = traitlets.Bytes().tag(sync=True)
+    states = traitlets.Bytes().tag(sync=True)
+    #: What went wrong in the last action of a part, in words, by the part's name.
+    failures = traitlets.Dict().tag(sync=True)
+
+    _following = False
+
+    def __init__(self, session: Session, parts: Sequence[str] = PARTS, **layout: Any) -> None:
+        unknown = [name for name in parts if name not in _PARTS]
+        if unknown or not parts:
+            what = f"{unknown[0]!r} is no part of a panel" if unknown else "A panel needs a part"
+            raise ValueError(f"{what}: there are {', '.join(PARTS)}.")
+        self.session = session
+        self.lock = threading.RLock()
+        self.told: tuple[str, ...] = ()
+        self._worker = SerialExecutor("songbird-panel")
+        # A continued session finds out what it holds before anything waits for this panel's lock.
+        _ = session.profiles
+        self._parts: dict[str, Part] = {}
+        visited = discovery.front_end() == "voila"
+        self.set_trait("visited", visited)
+        self.set_trait("parts", list(dict.fromkeys(parts)))
+        self._parts = {name: _PARTS[name](self) for name in self.parts}
+        state: dict[str, Any] = {}
+        for part in self._parts.values():
+            state.update(part.state())
+        super().__init__(**state, **layout)
+        self.on_msg(self._on_message)
+        session.observe(self._on_change, sorted(self._watched()))
+        self._following = True
+        for part in self._parts.values():
+            part.follow()
+
+    def _watched(self) -> set[str]:
+        return {trait for part in self._parts.values() for trait in part.watched}
+
+    def close(self) -> None:
+        """Stop following the session and drop the view."""
+        if self._following:  # a widget is closed again when it is collected
+            self._following = False
+            self.session.unobserve(self._on_change, sorted(self._watched()))
+            for part in self._parts.values():
+                part.close()
+        super().close()
+
+    def later(self, part: Part, work: Callable[[], object]) -> None:
+        """Do what may take time beside the cells, one after the other, and show what goes wrong."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - shown to the person
+                self.fail(part, failure(error))
+
+        self._worker.submit(guarded)
+
+    def fail(self, part: Part, words: str) -> None:
+        """Show what went wrong in a part, or that nothing does any more."""
+        # Under the lock: a trait set while another thread sends the state in one piece could be lost.
+        with self.lock:
+            kept = {name: text for name, text in self.failures.items() if name != part.name}
+            self.failures = {**kept, part.name: words} if words else kept
+
+    def tell(self, text: str) -> None:
+        """Note what a part says itself of the session's last notice, so that the session line need not."""
+        self.told = (text,) if text else ()
+        line = self._parts.get("session")
+        if line is not None:
+            line.show()
+
+    def _on_change(self, change: Any) -> None:
+        # An exception in an observer would reach the code that set the trait, or nobody at all.
+        for part in self._parts.values():
+            if change["name"] not in part.watched:
+                continue
+            try:
+                part.follow()
+            except Exception as error:  # noqa: BLE001 - shown to the person
+                self.fail(part, failure(error))
+
+    def _on_message(self, _widget: object, content: Any, buffers: Sequence[memoryview]) -> None:
+        if not isinstance(content, dict):
+            return  # of another version of the view, or of anywidget itself
+        part = self._parts.get(content["part"]) if isinstance(content.get("part"), str) else None
+        name = content.get("do")
+        handler = getattr(part, f"do_{name}", None) if isinstance(name, str) else None
+        if part is None or handler is None:
+            return
+        # Exceptions in callbacks vanish in every front end, so each one is shown here.
+        try:
+            if name not in part.automatic:
+                self.fail(part, "")
+            if self.visited and name in part.owner_only:
+                self.fail(part, "This is not open to a dashboard's visitors: its author does it in a notebook.")
+            else:
+                handler(content, buffers)
+        except Exception as error:  # noqa: BLE001 - shown to the person
+            self.fail(part, failure(error))
+        finally:
+            self.send({"ack": content.get("message")})
+
+
+class AddPanel(SessionPanel):
+    """Add profiles to a Session: a `SessionPanel` with this one part."""
+
+    def __init__(self, session: Session, **layout: Any) -> None:
+        super().__init__(session, ("add",), **layout)
+
+
+class ProfilePicker(SessionPanel):
+    """The session's profiles as a list to choose three from: a `SessionPanel` with this one part."""
+
+    def __init__(self, session: Session, **layout: Any) -> None:
+        super().__init__(session, ("picker",), **layout)
+
+
+class UploadPanel(SessionPanel):
+    """The upload of a Session, started, watched, cancelled and retried: a `SessionPanel` with this one part."""
+
+    def __init__(self, session: Session, **layout: Any) -> None:
+        super().__init__(session, ("upload",), **layout)
+
+
+class LinkPanel(SessionPanel):
+    """Links to the observatory for the selection of a Session: a `SessionPanel` with this one part."""
+
+    def __init__(self, session: Session, **layout: Any) -> None:
+        super().__init__(session, ("link",), **layout)
+
+
+class ClaimPanel(SessionPanel):
+    """Hand a Session's profiles over to an organization: a `SessionPanel` with this one part."""
+
+    def __init__(self, session: Session, **layout: Any) -> None:
+        super().__init__(session, ("claim",), **layout)

@@ -95,9 +95,11 @@ def flights():
 
 @pytest.fixture
 def say():
-    """Say something to a panel as the browser does: through its comm."""
+    """Say something to a panel, or to its only part, as the browser does: through its comm."""
 
     def say(panel, content, buffers=()):
+        if isinstance(content, dict) and len(panel.parts) == 1:
+            content = {"part": panel.parts[0], "message": 1, **content}
         message = {
             "content": {"data": {"method": "custom", "content": content}},
             "buffers": [*map(memoryview, buffers)],
@@ -105,6 +107,23 @@ def say():
         panel.comm.handle_msg(message)
 
     return say
+
+
+@pytest.fixture
+def replies():
+    """What a panel answered, acknowledgements left out."""
+
+    def replies(panel):
+        contents = [m["data"]["content"] for m in panel.comm.sent if m["data"].get("method") == "custom"]
+        return [{k: v for k, v in one.items() if k != "part"} for one in contents if "ack" not in one]
+
+    return replies
+
+
+@pytest.fixture
+def failure():
+    """What a panel's only part says went wrong."""
+    return lambda panel: panel.failures.get(panel.parts[0], "")
 
 
 @pytest.fixture

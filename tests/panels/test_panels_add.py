@@ -17,7 +17,12 @@ def add(session):
 @pytest.fixture
 def settled(add, eventually):
     """Wait until the panel has read what it was given."""
-    return lambda: eventually(lambda: not add.facts["busy"])
+    return lambda: eventually(lambda: not add.add_facts["busy"])
+
+
+def said(panel, tone):
+    """What the panel says of one tone: pairs of a file's name and the words."""
+    return [(one["name"], one["text"]) for one in panel.add_facts["messages"] if one["tone"] == tone]
 
 
 def send_file(panel, say, name, data, *, number="f1", **options):
@@ -26,15 +31,11 @@ def send_file(panel, say, name, data, *, number="f1", **options):
         say(panel, {"do": "piece", "file": number, "at": at, **options}, [memoryview(data[at : at + PIECE])])
 
 
-def replies(panel):
-    return [m["data"]["content"] for m in panel.comm.sent if m["data"].get("method") == "custom"]
-
-
 def test_a_glob_adds_batches(add, session, say, settled, flights):
     say(add, {"do": "add", "source": str(flights / "batch-*.bin")})
     settled()
-    assert add.facts["count"] == 7
-    assert add.facts["refused"] == 0
+    assert said(add, "good") == [("", "Added 7 profiles: 2013-07-08, 2013-07-09, 2013-07-10, 2013-07-11, …")]
+    assert len(add.add_facts["messages"]) == 1
     assert {p.kind for p in session.profiles} == {"batch"}
 
 
@@ -55,9 +56,9 @@ def test_a_reference_without_an_alias_is_called_as_its_file(add, session, say, s
 def test_a_bad_path_is_named_with_its_reason(add, session, say, settled, source):
     say(add, {"do": "add", "source": source})
     settled()
-    assert add.facts["refused"] == 1
-    assert add.facts["problems"][0]["name"]
-    assert add.facts["problems"][0]["reason"]
+    ((name, reason),) = said(add, "bad")
+    assert name
+    assert reason
     assert session.profiles == ()
 
 
@@ -67,17 +68,17 @@ def test_a_bad_file_keeps_nothing_else_from_going_on(add, session, say, settled,
     (tmp_path / "c.bin").write_bytes((flights / "batch-2013-07-09.bin").read_bytes()[:5000])
     say(add, {"do": "add", "source": str(tmp_path / "*.bin")})
     settled()
-    assert add.facts["count"] == 1
-    assert sorted(problem["name"].split("/")[-1] for problem in add.facts["problems"]) == ["b.bin", "c.bin"]
+    assert said(add, "good") == [("", "Added 1 profile: 2013-07-08")]
+    assert sorted(name.split("/")[-1] for name, _ in said(add, "bad")) == ["b.bin", "c.bin"]
     assert len(session.profiles) == 1
 
 
-def test_an_empty_path_is_asked_for(add, say):
+def test_an_empty_path_is_asked_for(add, say, failure):
     say(add, {"do": "add", "source": "  "})
-    assert "path or a glob" in add.failure
+    assert "path or a glob" in failure(add)
 
 
-def test_a_file_from_the_browser_comes_in_pieces(add, session, say, settled, flights):
+def test_a_file_from_the_browser_comes_in_pieces(add, session, say, settled, flights, replies):  # noqa: PLR0917 - fixtures
     data = (flights / "batch-2013-07-08.bin").read_bytes()
     send_file(add, say, "from-browser.bin", data)
     settled()
@@ -92,42 +93,95 @@ def test_a_file_from_the_browser_comes_in_pieces(add, session, say, settled, fli
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "a/b\\c.bin", "\x00\n.bin", "", "x" * 5000, "..", "<b>.bin", "\u202egpj.bin"]
 )
-def test_a_name_from_the_browser_leads_nowhere(add, session, say, settled, flights, name):  # noqa: PLR0917 - fixtures
+def test_a_name_from_the_browser_leads_nowhere(add, session, say, settled, flights, name, failure):  # noqa: PLR0917 - fixtures
     send_file(add, say, name, (flights / "batch-2013-07-08.bin").read_bytes())
     settled()
-    assert add.failure == ""
+    assert failure(add) == ""
     assert len(session.profiles) == 1
 
 
-def test_pieces_out_of_order_are_refused(add, session, say):
+def test_pieces_out_of_order_are_refused(add, session, say, replies):
     say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 10})
     say(add, {"do": "piece", "file": "f", "at": 5}, [memoryview(b"12345")])
-    assert "wrong order" in add.failure
+    assert "wrong order" in dict(said(add, "bad"))["a.bin"]
+    assert replies(add)[-1] == {"file": "f", "failed": True}  # so that the browser sends the next one
     say(add, {"do": "piece", "file": "f", "at": 0}, [memoryview(b"12345")])
-    assert "Choose it again" in add.failure
+    assert "Choose it again" in str(said(add, "bad"))
     assert session.profiles == ()
 
 
 def test_more_than_announced_is_refused(add, say):
     say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 3})
     say(add, {"do": "piece", "file": "f", "at": 0}, [memoryview(b"12345")])
-    assert add.failure
+    assert "wrong order" in dict(said(add, "bad"))["a.bin"]
 
 
-def test_a_file_too_large_is_refused_before_it_is_sent(add, say):
+def test_a_file_too_large_is_refused_before_it_is_sent(add, say, replies):
     say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 2**40})
-    assert "larger than 1 GiB" in add.failure
+    assert "larger than 1 GiB" in dict(said(add, "bad"))["a.bin"]
+    assert replies(add) == [{"file": "f", "failed": True}]
 
 
 def test_an_empty_file_is_named(add, say, settled):
     send_file(add, say, "empty.bin", b"")
     settled()
-    assert add.facts["problems"][0]["name"] == "empty.bin"
+    assert said(add, "bad")[0][0] == "empty.bin"
+
+
+def test_a_duplicate_is_said_and_counted_once(add, session, say, settled, flights):
+    data = (flights / "batch-2013-07-08.bin").read_bytes()
+    send_file(add, say, "one.bin", data)
+    settled()
+    send_file(add, say, "again.bin", data, more=True)
+    settled()
+    assert said(add, "good") == [("", "Added 1 profile: 2013-07-08")]
+    assert said(add, "info") == [("again.bin", "the session has it already, as batch 2013-07-08.")]
+    assert len(session.profiles) == 1
+
+
+def test_a_second_data_set_of_a_day_is_said_to_be_merged(add, session, say, settled, flights):
+    session.add(flights / "batch-2013-07-08.bin")
+    session.add((flights / "batch-2013-07-09.bin").read_bytes(), timestamp="2013-07-08T05:00:00Z")
+    assert said(add, "info") == []  # nobody added them here
+    send_file(add, say, "noon.bin", (flights / "batch-2013-07-10.bin").read_bytes())
+    settled()
+    assert said(add, "info") == []
+    say(add, {"do": "edit", "key": session.profiles[1].key, "kind": "batch", "text": "2013-07-11"})
+    (path,) = [str(flights / "batch-2013-07-11.bin")]
+    say(add, {"do": "add", "source": path, "kind": "batch"})
+    settled()
+    ((_, words),) = said(add, "info")
+    assert words.startswith("2013-07-11 has 2 uploads: a day is one batch")
+    assert "alias" in words
+    say(add, {"do": "edit", "key": session.profiles[-1].key, "kind": "reference", "text": "other"})
+    assert said(add, "info") == []  # it is no longer true
+
+
+def test_a_message_is_gone_when_it_is_dismissed_or_no_longer_true(add, session, say, settled, flights):
+    say(add, {"do": "add", "source": "no-such.bin"})
+    settled()
+    (message,) = add.add_facts["messages"]
+    say(add, {"do": "dismiss", "id": message["id"]})
+    assert add.add_facts["messages"] == []
+
+    send_file(add, say, "bad.bin", b"no profile", number="f2")
+    settled()
+    send_file(add, say, "bad.bin", (flights / "batch-2013-07-08.bin").read_bytes(), number="f3")
+    settled()
+    assert said(add, "bad") == []  # the file is right now
+    session.upload()
+    assert add.add_facts["messages"] == []  # what was added has been sent
+
+    send_file(add, say, "bad.bin", b"no profile", number="f4")
+    settled()
+    assert said(add, "bad")
+    session.switch()
+    assert add.add_facts["messages"] == []  # they were of the other session
 
 
 def test_files_half_arrived_leave_nothing_behind(add, say):
     say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 10})
-    path = add._arrivals["f"].path
+    path = add._parts["add"]._arrivals["f"].path
     assert path.exists()
     say(add, {"do": "abandon", "file": "f"})
     assert not path.exists()
@@ -135,15 +189,15 @@ def test_files_half_arrived_leave_nothing_behind(add, say):
 
 def test_what_waits_is_shown_before_it_is_sent(add, session, flights):
     session.add(flights / "batch-2013-07-08.bin")
-    (waiting,) = add.facts["waiting"]
+    (waiting,) = add.add_facts["waiting"]
     assert waiting["kind"] == "batch"
     assert waiting["label"] == "2013-07-08"
     assert (waiting["rows"], waiting["columns"]) == (1004, 16)
     session.upload()
-    assert add.facts["waiting"] == []
+    assert add.add_facts["waiting"] == []
 
 
-def test_alias_time_and_kind_can_be_edited(add, session, say, flights):
+def test_alias_time_and_kind_can_be_edited(add, session, say, flights, failure):
     session.add(flights / "batch-2013-07-08.bin")
     say(add, {"do": "edit", "key": session.profiles[0].key, "kind": "batch", "text": "2013-08-01"})
     assert session.profiles[0].label == "2013-08-01"
@@ -151,24 +205,24 @@ def test_alias_time_and_kind_can_be_edited(add, session, say, flights):
     assert session.profiles[0].alias == "batch-2013-07-08"
     say(add, {"do": "edit", "key": session.profiles[0].key, "kind": "reference", "text": " calm day "})
     assert session.profiles[0].alias == "calm day"
-    assert add.failure == ""
+    assert failure(add) == ""
     assert [p.label for p in session.upload()] == ["calm day"]
 
 
-def test_a_time_that_is_none_is_said_and_changes_nothing(add, session, say, flights):
+def test_a_time_that_is_none_is_said_and_changes_nothing(add, session, say, flights, failure):
     session.add(flights / "batch-2013-07-08.bin")
     say(add, {"do": "edit", "key": session.profiles[0].key, "kind": "batch", "text": "next Tuesday"})
-    assert add.failure
+    assert failure(add)
     assert session.profiles[0].label == "2013-07-08"
-    assert replies(add)[-1] == {"edited": True}
+    assert add.comm.sent[-1]["data"]["content"] == {"ack": 1}  # and the browser shows again what is true
 
 
-def test_what_waits_can_be_taken_out_again(add, session, say, flights):
+def test_what_waits_can_be_taken_out_again(add, session, say, flights, failure):
     session.add(str(flights / "batch-*.bin"))
     say(add, {"do": "remove", "key": session.profiles[0].key})
     assert len(session.profiles) == 6
     say(add, {"do": "remove", "key": "no such key"})
-    assert "no longer in the session" in add.failure
+    assert "no longer in the session" in failure(add)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +235,7 @@ def test_what_waits_can_be_taken_out_again(add, session, say, flights):
     ],
 )
 def test_paths_are_completed_on_the_kernels_side(  # noqa: PLR0917 - fixtures
-    add, say, eventually, tmp_path, monkeypatch, typed, offered
+    add, say, eventually, tmp_path, monkeypatch, typed, offered, replies
 ):
     (tmp_path / "profiles").mkdir()
     for name in ("reference.bin", "readme.txt", "batch.bin"):
@@ -192,7 +246,7 @@ def test_paths_are_completed_on_the_kernels_side(  # noqa: PLR0917 - fixtures
 
 
 @pytest.mark.parametrize("typed", ["\x00", "/" * 5000, "~nobody-of-this-name/x", "a\nb"])
-def test_completing_nonsense_offers_nothing(add, say, eventually, typed):
+def test_completing_nonsense_offers_nothing(add, say, eventually, typed, failure, replies):  # noqa: PLR0917 - fixtures
     say(add, {"do": "complete", "text": typed})
     eventually(lambda: replies(add))
-    assert add.failure == ""
+    assert failure(add) == ""

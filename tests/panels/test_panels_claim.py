@@ -12,36 +12,36 @@ def panel(uploaded):
     return ClaimPanel(uploaded)
 
 
-def test_a_claim_ends_the_session(own, say, eventually):
+def test_a_claim_ends_the_session(own, say, eventually, failure):
     panel = ClaimPanel(own)
     say(panel, {"do": "claim", "organization": ""})
-    eventually(lambda: panel.facts["state"] == "claimed")
-    eventually(lambda: not panel.facts["claiming"])
-    assert panel.failure == ""
-    assert panel.facts["result"]
+    eventually(lambda: panel.claim_facts["state"] == "claimed")
+    eventually(lambda: not panel.claim_facts["claiming"])
+    assert failure(panel) == ""
+    assert panel.claim_facts["result"]
 
 
-def test_a_wrong_key_is_said_and_can_be_tried_again(panel, uploaded, say, eventually):
+def test_a_wrong_key_is_said_and_can_be_tried_again(panel, uploaded, say, eventually, failure):
     say(panel, {"do": "claim", "organization": "org-other"}, [CANARY.encode()])
-    eventually(lambda: panel.failure)
-    assert panel.facts["claiming"] is False
+    eventually(lambda: failure(panel))
+    assert panel.claim_facts["claiming"] is False
     assert uploaded.state == "open"
 
 
-def test_the_key_is_in_nothing_that_goes_to_the_browser(panel, uploaded, say, eventually, wire, caplog):  # noqa: PLR0917 - fixtures
+def test_the_key_is_in_nothing_that_goes_to_the_browser(panel, uploaded, say, eventually, wire, caplog, failure):  # noqa: PLR0917 - fixtures
     caplog.set_level(0)
     say(panel, {"do": "claim", "organization": "org-other"}, [CANARY.encode()])
-    eventually(lambda: panel.failure)
+    eventually(lambda: failure(panel))
     for comm in wire:
         assert CANARY not in str(comm.sent)
     assert CANARY not in str(panel.get_state())
-    assert CANARY not in repr(panel) + repr(uploaded) + panel.failure
+    assert CANARY not in repr(panel) + repr(uploaded) + failure(panel)
     # The transport of widgets logs, at DEBUG, the message that carries the key.
     assert "claim" in "".join(record.getMessage() for record in caplog.records if record.name == "Comm")
     assert CANARY not in caplog.text
 
 
-def test_an_endless_organization_is_refused(panel, uploaded, say):
+def test_an_endless_organization_is_refused(panel, uploaded, say, failure):
     say(panel, {"do": "claim", "organization": "x" * 1000})
-    assert "too long" in panel.failure
+    assert "too long" in failure(panel)
     assert uploaded.state == "open"

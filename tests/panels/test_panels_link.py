@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 import threading
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,50 +16,43 @@ def panel(uploaded):
     return LinkPanel(uploaded)
 
 
-def href(html):
-    return re.search(r'href="([^"]*)"', html)[1].replace("&amp;", "&")
-
-
 def get(url):
     with urllib.request.urlopen(url, timeout=10) as answer:
         return answer.read().decode()
 
 
 def test_a_selection_brings_its_links(panel, uploaded, eventually):
-    assert panel.facts["main"] == ""
+    assert panel.link_facts["main"] is None
     uploaded.select("july", "2013-07-10", "2013-07-14")
-    main = eventually(lambda: panel.facts["main"])
-    assert 'target="_blank"' in main
-    assert 'rel="noopener noreferrer"' in main
-    assert len(panel.facts["each"]) == 3
-    assert "2013-07-10" in panel.facts["each"][1]
-    page = get(href(main))
-    assert "july" in page
-    for html in panel.facts["each"]:
-        assert "P1" in get(href(html))
+    main = eventually(lambda: panel.link_facts["main"])
+    assert main["text"] == "Open side by side"
+    assert [one["text"] for one in panel.link_facts["each"]] == ["july", "2013-07-10", "2013-07-14"]
+    assert "july" in get(main["href"])
+    for one in panel.link_facts["each"]:
+        assert "P1" in get(one["href"])
 
 
 def test_a_stale_link_is_gone_before_the_new_one_is_there(panel, uploaded, eventually):
     uploaded.select("july")
-    first = eventually(lambda: panel.facts["main"])
+    first = eventually(lambda: panel.link_facts["main"])
     seen = []
     panel.observe(lambda change: seen.append((change["new"]["selected"], change["new"]["main"])), "facts")
     uploaded.select("2013-07-10")
-    second = eventually(lambda: panel.facts["main"])
+    second = eventually(lambda: panel.link_facts["main"])
     assert first not in [main for selected, main in seen if selected == 2]
-    assert href(first) != href(second)
+    assert first["href"] != second["href"]
     uploaded.deselect()
-    assert panel.facts["main"] == ""
+    assert panel.link_facts["main"] is None
 
 
 def test_what_is_not_uploaded_is_said_and_the_link_comes_with_the_upload(session, flights, eventually):
     panel = LinkPanel(session)
     session.add(flights / "batch-2013-07-08.bin")
     session.select("2013-07-08")
-    assert "not uploaded" in eventually(lambda: panel.facts["reason"])
+    assert panel.link_facts["waiting"] == ["2013-07-08"]
     session.upload()
-    assert eventually(lambda: panel.facts["main"])
-    assert panel.facts["reason"] == ""
+    assert eventually(lambda: panel.link_facts["main"])
+    assert panel.link_facts["reason"] == ""
 
 
 class Foreign(BaseHTTPRequestHandler):
@@ -105,19 +97,19 @@ def test_a_dangerous_link_is_not_shown(flights, eventually, url):
             session.add(flights / "batch-2013-07-08.bin")
             session.upload()
             session.select("2013-07-08")
-            assert "no http(s) address" in eventually(lambda: panel.facts["reason"])
-            assert panel.facts["main"] == ""
-            assert panel.facts["each"] == []
+            assert "no http(s) address" in eventually(lambda: panel.link_facts["reason"])
+            assert panel.link_facts["main"] is None
+            assert panel.link_facts["each"] == []
         server.shutdown()
 
 
-def test_hostile_labels_are_escaped(session, flights, eventually):
+def test_a_link_is_address_and_text_and_no_html(session, flights, eventually):
     name = '"><img src=x onerror=alert(1)>'
     session.add(flights / "reference-july.bin", alias=name)
     session.add(flights / "batch-2013-07-08.bin")
     session.upload()
     panel = LinkPanel(session)
     session.selection = session.profiles
-    eventually(lambda: panel.facts["main"])
-    assert "<img" not in "".join(panel.facts["each"])
-    assert "&lt;img" in "".join(panel.facts["each"])
+    eventually(lambda: panel.link_facts["main"])
+    assert panel.link_facts["each"][0]["text"] == name
+    assert "<" not in panel.link_facts["each"][0]["href"]

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .base import Panel, in_words, module, unsealed
+from ..words import failure, secret
+from .base import Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..session import Session
+    from ..panel import SessionPanel
 
-_LONGEST_ORGANIZATION = 200
+_MAX_ORGANIZATION = 200
 
 
-class ClaimPanel(Panel):
-    """Hand the profiles of a Session over to an organization, for good.
+class ClaimPart(Part):
+    """Hand the profiles of a session over to an organization, for good.
 
-    The API key comes from the environment or from the key field, which sends it to the kernel once, in a
-    message of its own: it is no trait, so it is in no saved notebook and in no echo.
-
-    Parameters
-    ----------
-    session : Session
-        The session to claim.
+    The API key comes from the environment or from the key field, which sends it to the kernel once, in a message of
+    its own: it is no trait, so it is in no saved notebook and in no echo.
     """
 
-    _esm = module("claim_panel.js")
-    _watched = ("state", "profiles")
+    name = "claim"
+    watched = frozenset({"state", "profiles"})
 
-    def __init__(self, session: Session, **layout: Any) -> None:
+    def __init__(self, panel: SessionPanel) -> None:
+        super().__init__(panel)
         self._claiming = False
         self._result = ""
-        super().__init__(session, **layout)
 
-    def _facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         return {
             "state": self.session.state,
             "uploaded": sum(p.state == "uploaded" for p in self.session.profiles),
@@ -42,29 +38,30 @@ class ClaimPanel(Panel):
             "result": self._result,
         }
 
-    def _do_claim(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+    def do_claim(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
+        """Claim the session; its state says when it is done."""
         organization = str(content.get("organization") or "").strip() or None
-        key = unsealed(buffers)
-        if organization is not None and len(organization) > _LONGEST_ORGANIZATION:
+        key = secret(buffers)
+        if organization is not None and len(organization) > _MAX_ORGANIZATION:
             raise ValueError("That is no organization's id: it is too long.")
-        if self._visited and key is None:
+        if self.panel.visited and key is None:
             raise PermissionError("Give the organization's API key: the key of a dashboard's author is not used.")
-        with self._lock:
+        with self.panel.lock:
             if self._claiming:
                 return
             self._claiming, self._result = True, ""
-            self._show()
+            self.show()
 
         def work() -> None:
-            result, failure = "", ""
+            result, problem = "", ""
             try:
                 self.session.claim(organization, api_key=key)
                 result = f"The profiles belong to {organization or 'the organization'} now."
             except Exception as error:  # noqa: BLE001 - shown to the person
-                failure = in_words(error)
-            with self._lock:
+                problem = failure(error)
+            with self.panel.lock:
                 self._claiming, self._result = False, result
-                self.failure = failure
-                self._show()
+                self.panel.fail(self, problem)
+                self.show()
 
-        self._later(work)
+        self.panel.later(self, work)

@@ -1,0 +1,193 @@
+/**
+ * The list's entries: a reference, or a day with its uploads. The sessions API merges the batches of one UTC day, so a
+ * day is what can be chosen and compared.
+ */
+
+import { DAY_MS, isoDay } from "./format.js";
+import { STATES, UNKNOWN, fold } from "./table.js";
+
+/** @typedef {import("./table.js").Table} Table */
+/** @typedef {"profile" | "rows" | "columns" | "size" | "state"} Column */
+/** @typedef {{ terms: string, kind: string, state: string, from: number | null, to: number | null }} Filter */
+
+const order = new Intl.Collator("en", { numeric: true });
+
+export class Days {
+  /** @param {Table} table */
+  constructor(table) {
+    this.table = table;
+    const { count, when, reference } = table;
+    /** The entry of each row. */
+    this.entryOf = new Uint32Array(count);
+    /** @type {Map<number, number>} */
+    const known = new Map();
+    /** @type {number[]} */
+    const days = [];
+    /** @type {number[]} */
+    const sizes = [];
+    for (let i = 0; i < count; i += 1) {
+      const day = reference[i] ? NaN : Math.floor(when[i] / DAY_MS);
+      let entry = known.get(day);
+      if (entry === undefined || Number.isNaN(day)) {
+        entry = days.length;
+        if (!Number.isNaN(day)) known.set(day, entry);
+        days.push(day);
+        sizes.push(0);
+      }
+      this.entryOf[i] = entry;
+      sizes[entry] += 1;
+    }
+    this.count = days.length;
+    /** Days since 1970 of each entry; NaN of a reference. */
+    this.day = Float64Array.from(days);
+    this.uploads = Uint32Array.from(sizes);
+    this.start = new Uint32Array(this.count + 1);
+    for (let e = 0; e < this.count; e += 1) this.start[e + 1] = this.start[e] + sizes[e];
+    /** Rows, grouped by entry and in the order of time. */
+    this.rows = new Uint32Array(count);
+    const next = this.start.slice(0, this.count);
+    for (let i = 0; i < count; i += 1) this.rows[next[this.entryOf[i]]++] = i;
+    for (let e = 0; e < this.count; e += 1) {
+      if (sizes[e] > 1) this.rows.subarray(this.start[e], this.start[e + 1]).sort((a, b) => when[a] - when[b] || a - b);
+    }
+    this.references = 0;
+    for (let e = 0; e < this.count; e += 1) this.references += reference[this.first(e)];
+  }
+
+  /** @param {number} entry the first row of it */
+  first(entry) {
+    return this.rows[this.start[entry]];
+  }
+
+  /** @param {number} entry */
+  members(entry) {
+    return this.rows.subarray(this.start[entry], this.start[entry + 1]);
+  }
+
+  /** @param {number} entry */
+  isReference(entry) {
+    return this.table.reference[this.first(entry)] === 1;
+  }
+
+  /** @param {number} entry */
+  label(entry) {
+    return (Number.isNaN(this.day[entry]) ? "" : isoDay(this.day[entry] * DAY_MS)) || this.table.label(this.first(entry));
+  }
+
+  /**
+   * The time of day of an upload, as its label says it; empty at midnight.
+   * @param {number} row
+   */
+  time(row) {
+    const label = this.table.label(row);
+    return !this.table.reference[row] && label[10] === "T" ? label.slice(11) : "";
+  }
+
+  /**
+   * A figure of all uploads of an entry; unknown if one of them is.
+   * @param {number} entry
+   * @param {"rows" | "size" | "columns"} column
+   */
+  figure(entry, column) {
+    let sum = 0;
+    for (const row of this.members(entry)) {
+      const value = this.table[column][row];
+      if (value === UNKNOWN) return UNKNOWN;
+      sum = column === "columns" ? Math.max(sum, value) : sum + value;
+    }
+    return sum;
+  }
+
+  /**
+   * The state of an entry that is furthest from uploaded, and how many of its uploads arrived.
+   * @param {number} entry
+   * @param {Uint8Array} states
+   */
+  state(entry, states) {
+    let uploaded = 0;
+    let shown = STATES.indexOf("uploaded");
+    for (const row of this.members(entry)) {
+      if (states[row] === STATES.indexOf("uploaded")) uploaded += 1;
+      else if (shown !== STATES.indexOf("failed")) shown = states[row];
+    }
+    return { state: STATES[shown] ?? "added", uploaded };
+  }
+
+  /** @param {number} number the entry of the profile that has it, or -1 */
+  entryOfNumber(number) {
+    const row = this.table.number.indexOf(number);
+    return row < 0 ? -1 : this.entryOf[row];
+  }
+
+  /**
+   * All entries in an order; at first references by alias, then days, newest first.
+   * @param {Column} column
+   * @param {boolean} down
+   * @param {Uint8Array} states
+   */
+  sorted(column, down, states) {
+    const { day } = this;
+    const references = Uint8Array.from({ length: this.count }, (_, e) => Number(this.isReference(e)));
+    /** @type {(a: number, b: number) => number} */
+    const byProfile = (a, b) => {
+      if (references[a] !== references[b]) return references[b] - references[a];
+      if (references[a]) return order.compare(this.label(a), this.label(b));
+      return (day[b] || 0) - (day[a] || 0) || a - b;
+    };
+    let compare = byProfile;
+    if (column !== "profile") {
+      const keys = Float64Array.from({ length: this.count }, (_, e) => {
+        if (column === "state") return -STATES.indexOf(this.state(e, states).state);
+        const value = this.figure(e, column);
+        return value === UNKNOWN ? -1 : value;
+      });
+      compare = (a, b) => keys[b] - keys[a] || byProfile(a, b);
+    }
+    const entries = Uint32Array.from({ length: this.count }, (_, e) => e);
+    return entries.sort(down ? compare : (a, b) => compare(b, a));
+  }
+
+  /**
+   * Entries that a filter lets through, in the order given. A day is shown if one of its uploads is.
+   * @param {Uint32Array} entries
+   * @param {Filter} filter
+   * @param {Uint8Array} states
+   */
+  filtered(entries, filter, states) {
+    /** @type {((entry: number) => boolean)[]} */
+    const tests = [];
+    if (filter.kind) tests.push((e) => this.isReference(e) === (filter.kind === "reference"));
+    const { from, to } = filter;
+    // A reference belongs to no day: choosing days does not hide what to compare them with.
+    if (from !== null && to !== null) {
+      tests.push((e) => this.isReference(e) || (this.day[e] * DAY_MS >= from && this.day[e] * DAY_MS <= to));
+    }
+    const hits = fold(filter.terms).split(/\s+/).filter(Boolean).map((term) => this.table.holding(term));
+    const state = filter.state ? STATES.indexOf(/** @type {any} */ (filter.state)) : -1;
+    if (hits.length || state >= 0) {
+      tests.push((e) => {
+        for (let at = this.start[e]; at < this.start[e + 1]; at += 1) {
+          const row = this.rows[at];
+          if ((state < 0 || states[row] === state) && hits.every((hit) => hit[row])) return true;
+        }
+        return false;
+      });
+    }
+    return tests.length ? entries.filter((e) => tests.every((test) => test(e))) : entries;
+  }
+
+  /**
+   * The lines of the list: an entry as its number, and each upload of an unfolded day as -1 - its row.
+   * @param {Uint32Array} entries
+   * @param {Set<number>} unfolded days since 1970
+   */
+  lines(entries, unfolded) {
+    if (!unfolded.size) return Int32Array.from(entries);
+    const lines = [];
+    for (const entry of entries) {
+      lines.push(entry);
+      if (this.uploads[entry] > 1 && unfolded.has(this.day[entry])) for (const row of this.members(entry)) lines.push(-1 - row);
+    }
+    return Int32Array.from(lines);
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Whether the kernel behind a panel is there.
+ *
+ * Front ends tell the state of their kernel in different ways or not at all, so two signs count: what the widget
+ * manager knows of its kernel, and whether messages are acknowledged. A kernel that runs a cell answers later; one
+ * that is idle and does not answer no longer knows this panel.
+ */
+
+/** @typedef {"there" | "busy" | "gone"} Presence */
+
+const PATIENCE_MS = 1_500;
+
+/**
+ * What the widget manager knows of the kernel.
+ * @param {any} manager
+ * @returns {"idle" | "busy" | "gone" | "unknown"}
+ */
+export function kernelStatus(manager) {
+  if (!manager || !("kernel" in manager)) return "unknown";
+  const { kernel } = manager;
+  if (!kernel || kernel.isDisposed) return "gone";
+  if (kernel.connectionStatus === "disconnected") return "gone";
+  if (["dead", "terminating", "restarting", "autorestarting"].includes(kernel.status)) return "gone";
+  if (kernel.status === "idle" || kernel.status === "busy") return kernel.status;
+  return "unknown";
+}
+
+export class KernelWatch {
+  /**
+   * @param {() => "idle" | "busy" | "gone" | "unknown"} status
+   * @param {() => void} onChange
+   * @param {() => number} clock milliseconds
+   */
+  constructor(status, onChange, clock = () => performance.now()) {
+    this.status = status;
+    this.onChange = onChange;
+    this.clock = clock;
+    /** @type {Map<number, number>} messages that were not acknowledged yet, and since when they can be */
+    this.waiting = new Map();
+    /** @type {Presence} */
+    this.presence = "there";
+    this.lost = false;
+  }
+
+  /** @param {number} id of a message that was sent */
+  sent(id) {
+    this.waiting.set(id, this.clock());
+  }
+
+  /** A message could not be sent at all. */
+  failed() {
+    this.lost = true;
+    this.check();
+  }
+
+  /** @param {number} id of a message that the kernel has handled */
+  acknowledged(id) {
+    // Messages arrive in their order.
+    for (const other of this.waiting.keys()) if (other <= id) this.waiting.delete(other);
+    this.lost = false;
+    this.check();
+  }
+
+  /** Look again; to be called several times a second while somebody can see the panel. */
+  check() {
+    const status = this.status();
+    const now = this.clock();
+    let silent = 0;
+    for (const [id, since] of this.waiting) {
+      if (status === "busy") this.waiting.set(id, now); // it can't answer
+      silent = Math.max(silent, now - since);
+    }
+    // A kernel that was restarted is idle again soon, and has lost this panel for good.
+    if (status === "gone") this.lost = true;
+    /** @type {Presence} */
+    let presence = "there";
+    if (this.lost || (status !== "busy" && silent > PATIENCE_MS)) presence = "gone";
+    else if (status === "busy" && this.waiting.size > 0) presence = "busy";
+    if (presence === this.presence) return;
+    this.presence = presence;
+    this.onChange();
+  }
+}

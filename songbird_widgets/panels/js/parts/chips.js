@@ -1,0 +1,89 @@
+/** What is chosen, as P1 to P3: to let go, to reorder, and to replace when a fourth is wanted. */
+
+import { h } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { button } from "../dom.js";
+import { many } from "../format.js";
+
+export const MAX_CHOSEN = 3;
+
+/** @typedef {import("../types.js").Chosen} Chosen */
+
+/**
+ * @param {{ store: import("../store.js").Store, offered: { entry: number, label: string } | null, hint: string,
+ *   onReplace: (place: number) => void, onKeep: () => void }} props
+ */
+export function Chips({ store, offered, hint, onReplace, onKeep }) {
+  const { chosen } = store.facts("picker");
+  const list = useRef(/** @type {HTMLOListElement | null} */ (null));
+  useEffect(() => {
+    if (offered) list.current?.querySelector("button")?.focus();
+  }, [offered?.entry]);
+  /** @param {KeyboardEvent} event */
+  const onKey = (event) => {
+    if (!offered || event.key !== "Escape") return;
+    event.preventDefault();
+    onKeep();
+  };
+  const places = Array.from({ length: MAX_CHOSEN }, (_, place) => place);
+  return [
+    h(
+      "ol",
+      { class: "sb-chips", ref: list, "aria-label": "Chosen to be side by side, at most three", "data-hold": true, onKeyDown: onKey },
+      places.map((place) => {
+        const one = chosen[place];
+        if (!one) return h("li", { class: "sb-chip sb-slot", key: `free-${place}` }, h("span", { class: "sb-p" }, `P${place + 1}`), place === chosen.length && h("span", { class: "sb-chip-text sb-quiet" }, "choose below"));
+        if (offered) return h(Replaceable, { key: one.number, one, place, label: offered.label, onReplace });
+        return h(Chip, { key: one.number, store, one, place, before: chosen[place - 1] });
+      }),
+    ),
+    offered
+      ? h("p", { class: "sb-hint" }, "Which one shall ", h("bdi", { class: "sb-label" }, offered.label), " replace? ", button("Keep all three", onKeep, { class: "sb-small" }))
+      : h("p", { class: "sb-hint" }, hint || words(chosen)),
+  ];
+}
+
+/** @param {Chosen[]} chosen */
+function words(chosen) {
+  if (!chosen.length) return "Choose up to three. The first is the baseline.";
+  return chosen.length > 1 ? "P1 is the baseline: the others are compared with it." : "P1 is the baseline.";
+}
+
+/** What there is of one that is chosen. @param {Chosen} one */
+const amounts = (one) =>
+  [one.uploads > 1 && many(one.uploads, "upload"), one.rows !== null && many(one.rows, "row")].filter(Boolean).join(", ");
+
+/** @param {{ store: import("../store.js").Store, one: Chosen, place: number, before: Chosen | undefined }} props */
+function Chip({ store, one, place, before }) {
+  const title = one.uploads > 1 ? `${one.label}: ${amounts(one)}, compared as one` : one.label;
+  const p = `P${place + 1}`;
+  return h(
+    "li",
+    { class: "sb-chip", "data-p": place + 1 },
+    before
+      ? h(
+          "button",
+          { type: "button", class: "sb-p", onClick: () => store.send("picker", "swap", { place }), "aria-label": `Move ${one.label} before ${before.label}, to P${place}`, title: place === 1 ? "Make it the baseline, P1" : `Make it P${place}` },
+          p,
+        )
+      : h("span", { class: "sb-p", title: "The baseline" }, p),
+    h("span", { class: "sb-chip-text", title }, h("bdi", { class: "sb-chip-label" }, one.label), h("span", { class: "sb-chip-more" }, amounts(one) || one.kind)),
+    button("", () => store.send("picker", "release", { number: one.number }), { class: "sb-plain", "aria-label": `Remove ${p}, ${one.label}`, "data-number": one.number }, "close"),
+  );
+}
+
+/** @param {{ one: Chosen, place: number, label: string, onReplace: (place: number) => void }} props */
+function Replaceable({ one, place, label, onReplace }) {
+  const p = `P${place + 1}`;
+  return h(
+    "li",
+    { class: "sb-chip sb-replace", "data-p": place + 1 },
+    h("span", { class: "sb-p", "aria-hidden": "true" }, p),
+    h(
+      "button",
+      { type: "button", class: "sb-plain sb-chip-text", onClick: () => onReplace(place), "aria-label": `Replace ${p}, ${one.label}, with ${label}` },
+      h("span", { class: "sb-chip-label" }, `Replace ${p}`),
+      h("bdi", { class: "sb-chip-more" }, one.label),
+    ),
+  );
+}

@@ -1,0 +1,362 @@
+/** The list to choose three from: drawn only where it is looked at, so that 100,000 rows cost what 20 do. */
+
+import { h } from "preact";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { button, icon, uniqueId } from "../dom.js";
+import { FailureLine } from "../failure.js";
+import { bytes, many, number } from "../format.js";
+import { STATES, UNKNOWN } from "../table.js";
+import { Chips, MAX_CHOSEN } from "./chips.js";
+import { TimeLine } from "./timeline.js";
+
+/** @typedef {import("../store.js").Store} Store */
+/** @typedef {import("../days.js").Column} Column */
+/** @typedef {import("../days.js").Filter} Filter */
+
+const STATE_WORDS = { added: "not sent yet", uploading: "sending…", uploaded: "uploaded", failed: "failed" };
+const KINDS = [["", "All"], ["batch", "Batches"], ["reference", "References"]];
+const COLUMNS = /** @type {[Column, string][]} */ ([["profile", "Profile"], ["rows", "Rows"], ["columns", "Columns"], ["size", "Size"], ["state", "State"]]);
+/** @type {Filter} */
+const EVERYTHING = { terms: "", kind: "", state: "", from: null, to: null };
+const SPARE_LINES = 6;
+const LIST_PX = 342;
+const [NARROW_PX, MEDIUM_PX] = [460, 640];
+const [LINE_PX, NARROW_LINE_PX] = [34, 52];
+
+/** @param {{ store: Store }} props */
+export function PickerPart({ store }) {
+  const { days, states } = store;
+  const listId = useMemo(() => uniqueId("list"), []);
+  const list = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const search = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const [filter, setFilter] = useState(EVERYTHING);
+  const [sort, setSort] = useState({ column: /** @type {Column} */ ("profile"), down: true });
+  const [unfolded, setUnfolded] = useState(/** @type {Set<number>} */ (new Set()));
+  const [wanted, setActive] = useState(0);
+  const [top, setTop] = useState(0);
+  const [offered, setOffered] = useState(/** @type {number | null} */ (null));
+  const [live, say] = useState("");
+  const [hint, setHint] = useState("");
+  const width = useWidth(list);
+  const lineHeight = width && width < NARROW_PX ? NARROW_LINE_PX : LINE_PX;
+
+  const sorted = useMemo(() => days.sorted(sort.column, sort.down, states), [days, sort, sort.column === "state" && states]);
+  const entries = useMemo(() => days.filtered(sorted, filter, states), [sorted, filter, filter.state && states]);
+  const lines = useMemo(() => days.lines(entries, unfolded), [entries, unfolded]);
+  const active = Math.max(0, Math.min(wanted, lines.length - 1));
+  const facts = store.facts("picker");
+  useAnnouncedChoice(facts.chosen, say);
+  useEffect(() => setOffered(null), [days, facts.chosen]);
+
+  /** @param {Partial<Filter>} change */
+  const narrow = (change) => {
+    setFilter({ ...filter, ...change });
+    if (list.current) list.current.scrollTop = 0;
+    setTop(0);
+    setActive(0);
+  };
+  useEffect(() => {
+    if (filter.terms) say(many(entries.length, "profile matches", "profiles match"));
+  }, [filter.terms, entries.length]);
+
+  /** @param {number} entry @param {number} [upload] the row that was meant */
+  const choose = (entry, upload) => {
+    setHint("");
+    if (!store.isChosen(entry) && store.chosenCount >= MAX_CHOSEN) {
+      setOffered(entry);
+      say(`Three are chosen. Which one shall ${days.label(entry)} replace?`);
+      return;
+    }
+    const uploads = days.uploads[entry];
+    if (upload !== undefined && uploads > 1) {
+      const words = `${days.label(entry)} is one batch of ${many(uploads, "upload")}: ${store.isChosen(entry) ? "the whole day is let go" : "the whole day is chosen"}.`;
+      setHint(words);
+      say(words);
+    }
+    setOffered(null);
+    store.toggle(entry);
+  };
+  /** @param {number} place */
+  const toggle = (place) => {
+    const line = lines[place];
+    if (line === undefined) return;
+    if (line >= 0) choose(line);
+    else choose(days.entryOf[-1 - line], -1 - line);
+  };
+  /** @param {number} entry @param {boolean} [open] */
+  const unfold = (entry, open) => {
+    const day = days.day[entry];
+    const now = unfolded.has(day);
+    if (days.uploads[entry] < 2 || now === open) return;
+    const next = new Set(unfolded);
+    now ? next.delete(day) : next.add(day);
+    setUnfolded(next);
+    say(`${days.label(entry)}: ${now ? "folded" : `${many(days.uploads[entry], "upload")} shown`}`);
+  };
+  /** @param {number} place */
+  const move = (place) => {
+    const next = Math.max(0, Math.min(lines.length - 1, place));
+    setActive(next);
+    const box = list.current;
+    if (!box) return;
+    if (next * lineHeight < box.scrollTop) box.scrollTop = next * lineHeight;
+    else if ((next + 1) * lineHeight > box.scrollTop + box.clientHeight) box.scrollTop = (next + 1) * lineHeight - box.clientHeight;
+  };
+
+  /** @param {KeyboardEvent} event */
+  const onListKey = (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !lines.length) return;
+    const page = Math.max(1, Math.floor((list.current?.clientHeight ?? LIST_PX) / lineHeight) - 1);
+    /** @type {Record<string, number>} */
+    const steps = { ArrowDown: active + 1, ArrowUp: active - 1, PageDown: active + page, PageUp: active - page, Home: 0, End: lines.length - 1 };
+    const line = lines[active];
+    const entry = line >= 0 ? line : days.entryOf[-1 - line];
+    if (event.key in steps) move(steps[event.key]);
+    else if (event.key === " " || event.key === "Enter") toggle(active);
+    else if (event.key === "ArrowRight") unfold(entry, true);
+    else if (event.key === "ArrowLeft") {
+      unfold(entry, false);
+      if (line < 0) setActive(lines.indexOf(entry));
+    } else if (event.key === "/") search.current?.focus();
+    else return;
+    event.preventDefault();
+  };
+  /** @param {KeyboardEvent} event */
+  const onSearchKey = (event) => {
+    if (event.key === "ArrowDown") list.current?.focus();
+    else if (event.key === "Enter" && entries.length === 1) choose(entries[0]);
+    else if (event.key === "Enter" && !entries.length && filter.terms.trim()) store.send("picker", "enter", { text: filter.terms });
+    else if (event.key === "Enter") list.current?.focus();
+    else if (event.key === "Escape" && filter.terms) narrow({ terms: "" });
+    else return;
+    event.preventDefault();
+  };
+  /** @param {MouseEvent} event */
+  const onListClick = (event) => {
+    const target = /** @type {HTMLElement} */ (event.target);
+    const option = /** @type {HTMLElement | null} */ (target.closest("[role=option]"));
+    if (!option) return;
+    const place = Number(option.dataset.place);
+    setActive(place);
+    if (target.closest(".sb-fold")) unfold(lines[place]);
+    else toggle(place);
+  };
+  const frame = useRef(0);
+  const onScroll = () => {
+    cancelAnimationFrame(frame.current);
+    frame.current = requestAnimationFrame(() => list.current && setTop(Math.floor(list.current.scrollTop / lineHeight)));
+  };
+  const cancelOffer = () => {
+    setOffered(null);
+    list.current?.focus();
+  };
+
+  const shown = visible(lines.length, top, Math.ceil((list.current?.clientHeight || LIST_PX) / lineHeight), active);
+  const { count, references } = days;
+  const mixed = filter.state || states.some((state) => state !== states[0]);
+  return [
+    h(
+      "header",
+      { class: "sb-header" },
+      h("h3", {}, "Profiles"),
+      h("span", { class: "sb-count" }, entries.length !== count ? `${number(entries.length)} of ${number(count)}` : count ? counted(days, references) : ""),
+    ),
+    h(Chips, {
+      store,
+      offered: offered === null ? null : { entry: offered, label: days.label(offered) },
+      hint,
+      onReplace: (place) => {
+        if (offered !== null) store.replace(offered, place);
+        cancelOffer();
+      },
+      onKeep: cancelOffer,
+    }),
+    h(FailureLine, { store, part: "picker" }),
+    h(
+      "div",
+      { class: "sb-tools" },
+      h(
+        "label",
+        { class: "sb-search" },
+        icon("search"),
+        h("input", { ref: search, type: "search", class: "sb-filter", placeholder: "Filter by alias, date or file", "aria-label": "Filter profiles by alias, date or file", "aria-controls": listId, spellcheck: false, autocomplete: "off", value: filter.terms, onInput: (/** @type {any} */ event) => narrow({ terms: event.target.value }), onKeyDown: onSearchKey }),
+      ),
+      mixed &&
+        h(
+          "select",
+          { class: "sb-state-field", "aria-label": "States to show", value: filter.state, onChange: (/** @type {any} */ event) => narrow({ state: event.target.value }) },
+          h("option", { value: "" }, "Any state"),
+          STATES.map((state) => h("option", { value: state, key: state }, STATE_WORDS[state])),
+        ),
+      h(
+        "div",
+        { class: "sb-segments", role: "group", "aria-label": "Kinds to show" },
+        KINDS.map(([kind, word]) => button(word, () => narrow({ kind }), { key: kind, "aria-pressed": String(filter.kind === kind) })),
+      ),
+    ),
+    h(TimeLine, { store, width, from: filter.from, to: filter.to, onRange: (from, to) => narrow({ from, to }), onChoose: choose }),
+    h(
+      "div",
+      { class: "sb-table" },
+      count > 0 && h("div", { class: "sb-row sb-heads" }, COLUMNS.map(([column, word]) => h(SortHead, { key: column, column, word, sort, onSort: setSort }))),
+      h(
+        "div",
+        { id: listId, ref: list, class: "sb-list", role: "listbox", tabIndex: 0, hidden: !lines.length, "data-focus-fallback": true, "aria-multiselectable": "true", "aria-label": "Profiles; Space chooses one, at most three", "aria-activedescendant": lines.length ? optionId(listId, days, lines[active]) : undefined, onKeyDown: onListKey, onClick: onListClick, onScroll },
+        h(
+          "div",
+          { class: "sb-spacer", role: "presentation", style: { height: `${lines.length * lineHeight}px` } },
+          shown.map((place) => option(store, { listId, line: lines[place], place, total: lines.length, active: place === active, lineHeight, unfolded })),
+        ),
+      ),
+      !lines.length && h("p", { class: "sb-empty" }, emptyWords(count, filter)),
+    ),
+    h("p", { class: "sb-unseen", role: "status" }, live),
+  ];
+}
+
+/** @param {import("../days.js").Days} days @param {number} references */
+function counted(days, references) {
+  const batches = days.count - references;
+  const uploads = days.table.count - references;
+  return `${many(references, "reference")}, ${uploads === batches ? many(batches, "batch", "batches") : `${many(batches, "day")} of ${many(uploads, "upload")}`}`;
+}
+
+/** @param {number} count @param {Filter} filter */
+function emptyWords(count, filter) {
+  if (!count) return "No profiles yet. Add files above, or call session.add(…) in a cell.";
+  return filter.terms
+    ? "No profile here matches. Enter looks for it as a timestamp, a date or a reference id."
+    : "No profile matches. Show all kinds, states and dates.";
+}
+
+/**
+ * The places of the lines to draw: those in sight, some around them, and the one that the keyboard is at.
+ * @param {number} total @param {number} top @param {number} fit @param {number} active
+ */
+function visible(total, top, fit, active) {
+  const [from, to] = [Math.max(0, Math.min(top, total - fit) - SPARE_LINES), Math.min(total, top + fit + SPARE_LINES)];
+  const places = Array.from({ length: Math.max(0, to - from) }, (_, at) => from + at);
+  if (total && (active < from || active >= to)) places.push(active);
+  return places;
+}
+
+/** @param {string} listId @param {import("../days.js").Days} days @param {number} line */
+function optionId(listId, days, line) {
+  return line >= 0 ? `${listId}-${days.table.number[days.first(line)]}` : `${listId}-u${days.table.number[-1 - line]}`;
+}
+
+/**
+ * One line of the list: an entry, or one upload of a day that is unfolded.
+ * @param {Store} store
+ * @param {{ listId: string, line: number, place: number, total: number, active: boolean, lineHeight: number, unfolded: Set<number> }} at
+ */
+function option(store, { listId, line, place, total, active, lineHeight, unfolded }) {
+  const { days, states } = store;
+  const { table } = days;
+  const isUpload = line < 0;
+  const row = isUpload ? -1 - line : days.first(line);
+  const entry = days.entryOf[row];
+  const uploads = days.uploads[entry];
+  const isDay = !isUpload && uploads > 1;
+  const chosen = store.isChosen(entry);
+  const p = chosen ? store.place(entry) : 0;
+  const { state, uploaded } = isUpload ? { state: STATES[states[row]] ?? "added", uploaded: 0 } : days.state(entry, states);
+  const problems = store.facts("picker").problems;
+  const problem = problems[table.number[row]] ?? (isUpload ? undefined : Array.from(days.members(entry), (one) => problems[table.number[one]]).find(Boolean));
+  const label = isUpload ? days.time(row) || "00:00:00Z" : days.label(entry);
+  const time = isUpload || isDay ? "" : days.time(row);
+  const kind = table.reference[row] ? "reference" : "batch";
+  /** @param {"rows" | "columns" | "size"} column */
+  const value = (column) => (isUpload ? table[column][row] : days.figure(entry, column));
+  const open = unfolded.has(days.day[entry]);
+  return h(
+    "div",
+    {
+      key: isUpload ? `u${row}` : entry,
+      id: optionId(listId, days, line),
+      class: "sb-row sb-option",
+      role: "option",
+      "aria-selected": String(chosen),
+      "aria-setsize": total,
+      "aria-posinset": place + 1,
+      "data-number": table.number[row],
+      "data-place": place,
+      "data-active": active,
+      "data-upload": isUpload,
+      "data-pending": store.pending.has(entry),
+      title: problem ?? (isDay ? `${label}: ${many(uploads, "upload")}, compared as one` : `${table.label(row)} · ${table.name(row)}`),
+      style: { transform: `translateY(${place * lineHeight}px)` },
+    },
+    h("span", { class: "sb-mark", "data-p": p || undefined }, chosen && (p ? `P${p}` : icon("check"))),
+    h(
+      "span",
+      { class: "sb-cell sb-cell-profile" },
+      isDay && h("span", { class: "sb-fold", "aria-hidden": "true", "data-open": open }, "▸"),
+      h("bdi", { class: "sb-label" }, label),
+      isDay && h("span", { class: "sb-uploads" }, many(uploads, "upload"), h("span", { class: "sb-unit" }, open ? ", shown below; left arrow folds them" : "; right arrow shows them")),
+      time && h("span", { class: "sb-time" }, time),
+      !isUpload && h("span", { class: "sb-kind", "data-kind": kind }, kind),
+      !isDay && h("bdi", { class: "sb-source" }, table.name(row)),
+    ),
+    h("span", { class: "sb-cell sb-cell-rows" }, amount(value("rows"), "rows")),
+    h("span", { class: "sb-cell sb-cell-columns" }, amount(value("columns"), "columns")),
+    h("span", { class: "sb-cell sb-cell-size" }, value("size") === UNKNOWN ? "" : bytes(value("size"))),
+    h("span", { class: "sb-cell sb-cell-state", "data-state": state }, isDay && uploaded && uploaded < uploads ? `${number(uploaded)} of ${number(uploads)}` : STATE_WORDS[state]),
+  );
+}
+
+/** @param {number} value @param {string} unit */
+const amount = (value, unit) => value !== UNKNOWN && [number(value), h("span", { class: "sb-unit" }, ` ${unit}`)];
+
+/** @param {{ column: Column, word: string, sort: { column: Column, down: boolean }, onSort: (sort: { column: Column, down: boolean }) => void }} props */
+function SortHead({ column, word, sort, onSort }) {
+  const on = sort.column === column;
+  return h(
+    "div",
+    { class: `sb-cell sb-cell-${column}` },
+    button(word, () => onSort({ column, down: on ? !sort.down : true }), {
+      class: "sb-sort",
+      "data-sorted": on ? (sort.down ? "down" : "up") : "",
+      "aria-label": `Sort by ${word.toLowerCase()}${on ? ", sorted by it now" : ""}`,
+    }),
+  );
+}
+
+/**
+ * The width of the list; its section is marked where there is little room.
+ * @param {{ current: HTMLElement | null }} list
+ */
+function useWidth(list) {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
+    const part = list.current?.closest("section");
+    if (!part) return undefined;
+    const measure = () => {
+      const now = part.clientWidth;
+      part.dataset.narrow = String(now < NARROW_PX);
+      part.dataset.medium = String(now >= NARROW_PX && now < MEDIUM_PX);
+      setWidth(now);
+    };
+    const watcher = new ResizeObserver(measure);
+    watcher.observe(part);
+    return () => watcher.disconnect();
+  }, []);
+  return width;
+}
+
+/**
+ * Say what is chosen, when it changes.
+ * @param {import("../types.js").Chosen[]} chosen
+ * @param {(words: string) => void} say
+ */
+function useAnnouncedChoice(chosen, say) {
+  const words = chosen.length
+    ? `Chosen: ${chosen.map((one, place) => `P${place + 1} ${one.label}`).join(", ")}. ${chosen.length} of ${MAX_CHOSEN}.`
+    : "Nothing is chosen.";
+  const spoken = useRef(words);
+  useEffect(() => {
+    if (spoken.current !== words) say(words);
+    spoken.current = words;
+  }, [words]);
+}
+

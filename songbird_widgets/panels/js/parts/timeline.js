@@ -1,0 +1,86 @@
+/**
+ * The batches along time: a bar for each day (or for some, where days are narrower than a bar), to click in. All of it
+ * is in the list too, so it is hidden from screen readers; its two date fields are not.
+ */
+
+import { h } from "preact";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { VERBATIM, button } from "../dom.js";
+import { DAY_MS, isoDay, many, parseDay } from "../format.js";
+import { bars, extent } from "../timeline.js";
+
+const TALL_PX = 34;
+
+/**
+ * @param {{ store: import("../store.js").Store, width: number, from: number | null, to: number | null,
+ *   onRange: (from: number | null, to: number | null) => void, onChoose: (entry: number) => void }} props
+ */
+export function TimeLine({ store, width, from, to, onRange, onChoose }) {
+  const { days } = store;
+  const svg = useRef(/** @type {SVGSVGElement | null} */ (null));
+  const [inside, setInside] = useState(0);
+  const all = useMemo(() => extent(days), [days]);
+  useLayoutEffect(() => setInside(svg.current?.clientWidth ?? 0), [width, all]);
+  const [low, high] = [from === null ? all?.first : from / DAY_MS, to === null ? all?.last : to / DAY_MS];
+  const drawn = useMemo(() => (low === undefined || high === undefined || !inside ? [] : bars(days, low, high, inside)), [days, low, high, inside]);
+  if (!all || low === undefined || high === undefined) return null;
+
+  const most = Math.max(1, ...drawn.map((bar) => bar.uploads));
+  const step = inside / Math.max(1, drawn.length);
+  const thick = Math.max(2, Math.min(18, step - 2));
+  const chosen = new Map(store.facts("picker").chosen.map((one, place) => [days.entryOfNumber(one.number), place + 1]));
+  /** @param {Event} event */
+  const onClick = (event) => {
+    const bar = drawn[Number(/** @type {Element} */ (event.target).closest("rect")?.getAttribute("data-at") ?? -1)];
+    if (!bar) return;
+    if (bar.entries.length === 1) onChoose(bar.entries[0]);
+    else if (bar.from !== bar.to) onRange(bar.from * DAY_MS, bar.to * DAY_MS);
+  };
+  /** @param {number | null} one @param {number | null} other */
+  const setRange = (one, other) => {
+    if (one === null || other === null) return;
+    const [first, last] = [Math.min(one, other), Math.max(one, other)];
+    const whole = first <= all.first * DAY_MS && last >= all.last * DAY_MS;
+    onRange(whole ? null : first, whole ? null : last);
+  };
+  return h(
+    "div",
+    { class: "sb-times" },
+    h(
+      "svg",
+      { ref: svg, class: "sb-timeline", height: TALL_PX, "aria-hidden": "true", onClick },
+      drawn.map((bar, at) => {
+        if (!bar.uploads) return null;
+        const height = 8 + (TALL_PX - 12) * Math.sqrt(bar.uploads / most);
+        const p = bar.entries.map((entry) => chosen.get(entry)).find(Boolean);
+        const [first, last] = [isoDay(bar.from * DAY_MS), isoDay(bar.to * DAY_MS)];
+        return h(
+          "rect",
+          { key: at, x: at * step + (step - thick) / 2, y: TALL_PX - height, width: thick, height, rx: 2, "data-at": at, "data-p": p },
+          h("title", {}, `${first === last ? first : `${first} to ${last}`}: ${many(bar.uploads, "upload")}${p ? `, P${p}` : ""}`),
+        );
+      }),
+    ),
+    h(
+      "div",
+      { class: "sb-axis", "data-hold": true },
+      h(DayField, { words: "First day to show", value: isoDay(low * DAY_MS), onDay: (day) => setRange(day, high * DAY_MS) }),
+      (from !== null || to !== null) && button("All dates", () => onRange(null, null), { class: "sb-small" }),
+      h(DayField, { words: "Last day to show", value: isoDay(high * DAY_MS), onDay: (day) => setRange(low * DAY_MS, day) }),
+    ),
+  );
+}
+
+/** An ISO date, in every locale. @param {{ words: string, value: string, onDay: (day: number | null) => void }} props */
+function DayField({ words, value, onDay }) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useLayoutEffect(() => {
+    if (field.current) field.current.value = value;
+  }, [value]);
+  const onChange = () => {
+    const day = parseDay(field.current?.value ?? "");
+    if (day !== null) onDay(day);
+    else if (field.current) field.current.value = value;
+  };
+  return h("input", { ref: field, type: "text", class: "sb-day", inputMode: "numeric", maxLength: 10, size: 10, placeholder: "YYYY-MM-DD", "aria-label": words, title: `${words}: YYYY-MM-DD, UTC`, onChange, ...VERBATIM });
+}

@@ -1,0 +1,193 @@
+/** What a panel knows: the kernel's facts, the list read once for all its views, and whether the kernel is there. */
+
+import { Days } from "./days.js";
+import { KernelWatch, kernelStatus } from "./kernel.js";
+import { Table } from "./table.js";
+
+/** @typedef {import("./types.js").Model} Model */
+/** @typedef {import("./types.js").PartName} PartName */
+/** @typedef {import("./types.js").KernelMessage} KernelMessage */
+
+// What is larger than this does not stay in the widget's state, of which notebooks save a copy.
+const MAX_SAVED_BYTES = 6_000;
+const CHECK_MS = 300;
+
+let serial = 0;
+
+export class Store {
+  /** @type {Set<() => void>} */
+  #followers = new Set();
+  /** @type {Set<(message: KernelMessage) => void>} */
+  #listeners = new Set();
+
+  /** @param {Model} model */
+  constructor(model) {
+    this.model = model;
+    this.days = new Days(new Table());
+    this.states = new Uint8Array();
+    /** @type {Map<number, boolean>} entries whose choice the kernel has not confirmed yet: whether they shall be chosen */
+    this.pending = new Map();
+    /** @type {Map<number, number>} the message that asked for it */
+    this.asked = new Map();
+    this.watch = new KernelWatch(() => kernelStatus(model.widget_manager), this.#changed);
+    model.on("change:rows", this.#readRows);
+    model.on("change:states", this.#readStates);
+    model.on("change", this.#changed);
+    model.on("msg:custom", this.#hear);
+    model.on("comm_live_update", this.#knock);
+    this.#readRows();
+    this.#readStates();
+    this.clock = setInterval(() => document.visibilityState === "visible" && this.watch.check(), CHECK_MS);
+    this.#knock();
+  }
+
+  close() {
+    clearInterval(this.clock);
+    this.#followers.clear();
+    this.#listeners.clear();
+  }
+
+  /** @type {PartName[]} */
+  get parts() {
+    return this.model.get("parts");
+  }
+
+  /** Whether a dashboard's visitor sees the panel, and not the kernel's owner. */
+  get visited() {
+    return /** @type {boolean} */ (this.model.get("visited"));
+  }
+
+  /**
+   * @template {PartName} P
+   * @param {P} part
+   * @returns {import("./types.js").Facts[P]}
+   */
+  facts(part) {
+    return this.model.get(`${part}_facts`);
+  }
+
+  /** @param {PartName} part what went wrong in its last action, in words */
+  failure(part) {
+    return /** @type {string} */ (this.model.get("failures")[part] ?? "");
+  }
+
+  /**
+   * Ask the kernel for something. What a person types goes this way only, and a secret as a buffer: it is in no
+   * widget's state, and kernels log what messages say and not what their buffers hold.
+   * @param {PartName} part
+   * @param {string} name
+   * @param {object} [content]
+   * @param {ArrayBuffer[]} [buffers]
+   * @returns {number} the message's number, which comes back when it is handled
+   */
+  send(part, name, content = {}, buffers) {
+    serial += 1;
+    const id = serial;
+    this.watch.sent(id);
+    try {
+      this.model.send({ part, do: name, message: id, ...content }, undefined, buffers);
+    } catch {
+      this.watch.failed(); // the kernel's end of the wire is gone
+    }
+    return id;
+  }
+
+  /** @param {() => void} follower called after every change */
+  follow(follower) {
+    this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
+  }
+
+  /** @param {(message: KernelMessage) => void} listener called with every message of the kernel */
+  listen(listener) {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
+   * Choose an entry or let it go, and show it before the kernel has answered.
+   * @param {number} entry
+   */
+  toggle(entry) {
+    const wanted = !this.isChosen(entry);
+    this.pending.set(entry, wanted);
+    const number = this.days.table.number[this.days.first(entry)];
+    this.asked.set(entry, this.send("picker", wanted ? "choose" : "release", { number }));
+    this.#changed();
+  }
+
+  /**
+   * Choose an entry instead of another.
+   * @param {number} entry
+   * @param {number} place of the one that goes, from 0
+   */
+  replace(entry, place) {
+    const number = this.days.table.number[this.days.first(entry)];
+    const old = this.days.entryOfNumber(this.facts("picker").chosen[place]?.number);
+    const asked = this.send("picker", "replace", { number, place });
+    for (const [one, wanted] of /** @type {[number, boolean][]} */ ([[old, false], [entry, true]])) {
+      this.pending.set(one, wanted);
+      this.asked.set(one, asked);
+    }
+    this.#changed();
+  }
+
+  /** @param {number} entry */
+  isChosen(entry) {
+    return this.pending.get(entry) ?? this.place(entry) > 0;
+  }
+
+  /** @param {number} entry 1 to 3, or 0 if it is not chosen */
+  place(entry) {
+    return this.facts("picker").chosen.findIndex((one) => this.days.entryOfNumber(one.number) === entry) + 1;
+  }
+
+  /** How many entries are chosen, with what is being asked for. */
+  get chosenCount() {
+    const entries = new Set(this.facts("picker").chosen.map((one) => this.days.entryOfNumber(one.number)));
+    for (const [entry, wanted] of this.pending) wanted ? entries.add(entry) : entries.delete(entry);
+    return entries.size;
+  }
+
+  #readRows = () => {
+    const view = this.model.get("rows");
+    if (!view) return; // read and dropped before
+    this.days = new Days(new Table(view));
+    this.pending.clear();
+    this.asked.clear();
+    if (view.byteLength > MAX_SAVED_BYTES) this.model.set("rows", null);
+  };
+
+  #readStates = () => {
+    const view = this.model.get("states");
+    if (!view) return;
+    this.states = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+    if (view.byteLength > MAX_SAVED_BYTES) this.model.set("states", null);
+  };
+
+  #changed = () => {
+    for (const follower of this.#followers) follower();
+  };
+
+  // A wire to the kernel that opens or closes says nothing of which: ask.
+  #knock = () => {
+    this.watch.check();
+    if (this.parts?.length) this.send(this.parts[0], "ping");
+  };
+
+  /** @param {KernelMessage} message */
+  #hear = (message) => {
+    const { ack } = message;
+    if (ack !== undefined) {
+      this.watch.acknowledged(ack);
+      for (const [entry, asked] of this.asked) {
+        if (asked > ack) continue;
+        this.asked.delete(entry);
+        this.pending.delete(entry);
+      }
+      this.#changed();
+      return;
+    }
+    for (const listener of this.#listeners) listener(message);
+  };
+}

@@ -1,0 +1,62 @@
+"""The observatory links of what is selected: side by side and one by one."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from ...basics import shorten
+from ...client import SongbirdError
+from ...session import followable
+from ..words import MAX_TEXT, choice_label
+from .base import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class LinkPart(Part):
+    """Links to the observatory for the selection; the session asks for them."""
+
+    name = "link"
+    watched = frozenset({"selection", "profiles", "state", "current_link", "link_problem"})
+
+    def facts(self) -> dict[str, Any]:
+        session = self.session
+        link, selection, reason = session.current_link, session.selection, session.link_problem
+        ended = session.state in {"claimed", "expired"}
+        if link is not None and not followable(link.href):
+            link, reason = None, "The endpoint answered a link that is no http(s) address, so it is not shown."
+        main, each = None, []
+        if link is not None and not ended:
+            main = {"href": link.href, "text": link.text if len(selection) == 1 else "Open side by side"}
+            each = [
+                {"href": single.href, "text": shorten(choice_label(profile), 60)}
+                for single, profile in zip(link.individual, selection, strict=False)
+            ]
+        return {
+            "selected": len(selection),
+            "ended": ended,
+            "waiting": self._missing(),
+            "reason": shorten(reason, MAX_TEXT),
+            "main": main,
+            "each": each,
+        }
+
+    def _missing(self) -> list[str]:
+        """Name what is selected and of which nothing has arrived: it has no page yet."""
+        waiting = {p.slot: choice_label(p) for p in self.session.selection if p.state != "uploaded"}
+        if waiting:
+            for profile in self.session.profiles:
+                if profile.state == "uploaded":
+                    waiting.pop(profile.slot, None)
+        return list(waiting.values())
+
+    def do_again(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Ask for the link once more."""
+
+        def ask() -> None:
+            with contextlib.suppress(SongbirdError):  # why there is none is a fact of the session
+                _ = self.session.link
+
+        self.panel.later(self, ask)

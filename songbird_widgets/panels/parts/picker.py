@@ -1,0 +1,142 @@
+"""Pick up to three: references, and days with their uploads."""
+
+from __future__ import annotations
+
+import time
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...basics import DAY_MS, shorten
+from ...session import SelectionError
+from ..rows import pack, pack_states
+from ..words import choice_label
+from .base import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ...session import SessionProfile
+    from ..panel import SessionPanel
+
+# While an upload runs, states change many times a second; the eye needs no more than this.
+_PAUSE_SECONDS = 0.1
+# Reasons are sentences; the first ones are enough to act on.
+_MAX_REASONS = 20
+
+
+class PickerPart(Part):
+    """The session's profiles as a list to choose three from.
+
+    The cap of three is the session's own. Chosen profiles are chips P1 to P3 above the list, in the colours of the
+    observatory. What is chosen here is `session.selection`, and the other way round.
+    """
+
+    name = "picker"
+    watched = frozenset({"profiles", "selection", "busy"})
+
+    def __init__(self, panel: SessionPanel) -> None:
+        super().__init__(panel)
+        self._numbers: dict[str, int] = {}
+        self._keys: list[str] | None = None
+        self._rows = self._states = b""
+        self._shown_at = 0.0
+        # Of each profile: the days since 1970 of a batch, and its rows; NaN where there are none or they are unknown.
+        self._days = self._counts = np.zeros(0)
+
+    def state(self) -> dict[str, Any]:
+        profiles: tuple[SessionProfile, ...] = self.session.profiles
+        keys = [profile.key for profile in profiles]
+        same_rows = keys == self._keys
+        now = time.monotonic()
+        if not same_rows:
+            new = [key for key in keys if key not in self._numbers]
+            self._numbers.update(zip(new, count(len(self._numbers)), strict=False))
+            self._rows = pack(profiles, [self._numbers[key] for key in keys])
+            self._keys = keys
+            times = [p.dataset_timestamp if p.kind == "batch" else None for p in profiles]
+            self._days = np.array(times, "f8") // DAY_MS  # None becomes NaN
+            self._counts = np.array([p.rows for p in profiles], "f8")
+        # States can wait while an upload runs, and `busy` brings the last ones; a choice can't.
+        if not (same_rows and self.session.busy and now - self._shown_at < _PAUSE_SECONDS):
+            self._states = pack_states(profiles)
+            self._shown_at = now
+        return {"rows": self._rows, "states": self._states, **super().state()}
+
+    def facts(self) -> dict[str, Any]:
+        failed = islice((p for p in self.session.profiles if p.problem), _MAX_REASONS)
+        return {
+            "chosen": [self._chosen(p) for p in self.session.selection if p.key in self._numbers],
+            "problems": {
+                str(self._numbers[p.key]): shorten(p.problem or "", 300) for p in failed if p.key in self._numbers
+            },
+        }
+
+    def _chosen(self, profile: SessionProfile) -> dict[str, Any]:
+        uploads, rows = 1, profile.rows
+        if profile.kind == "batch" and profile.dataset_timestamp is not None:
+            counts = self._counts[self._days == profile.dataset_timestamp // DAY_MS]
+            uploads = max(1, len(counts))
+            total = counts.sum()
+            rows = None if np.isnan(total) else int(total)
+        return {
+            "number": self._numbers[profile.key],
+            "label": choice_label(profile),
+            "kind": profile.kind,
+            "uploads": uploads,
+            "rows": rows,
+        }
+
+    def _profile(self, number: object) -> SessionProfile:
+        profiles: tuple[SessionProfile, ...] = self.session.profiles
+        for profile in profiles:
+            if self._numbers.get(profile.key) == number:
+                return profile
+        raise LookupError("That profile is no longer in the session. The list has been brought up to date.")
+
+    def do_choose(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Add to the selection."""
+        self.session.select(self._profile(content.get("number")))
+
+    def do_release(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Take out of the selection."""
+        self.session.deselect(self._profile(content.get("number")))
+
+    def do_replace(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Choose one instead of another, in its place."""
+        selection = list(self.session.selection)
+        selection[_place(content, selection)] = self._profile(content.get("number"))
+        self.session.selection = tuple(selection)
+
+    def do_swap(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Move one of the selection a place forward."""
+        selection = list(self.session.selection)
+        place = _place(content, selection)
+        if place > 0:
+            selection[place - 1 : place + 1] = selection[place], selection[place - 1]
+        self.session.selection = tuple(selection)
+
+    def do_enter(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Choose by what was typed: an alias, a reference id, a date or a timestamp, listed yet or not."""
+        text = shorten(str(content.get("text") or ""), 300).strip()
+
+        def choose() -> None:
+            try:
+                self.session.select(text)
+            except SelectionError:
+                self.session.refresh()  # somebody else may have uploaded it
+                self.session.select(text)
+
+        self.panel.later(self, choose)
+
+    def do_clear(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Let all go."""
+        self.session.selection = ()
+
+
+def _place(content: dict[str, Any], selection: Sequence[SessionProfile]) -> int:
+    place = content.get("place")
+    if not isinstance(place, int) or not 0 <= place < len(selection):
+        raise LookupError("That one is no longer chosen. The list has been brought up to date.")
+    return place

@@ -1,0 +1,63 @@
+"""Send what was added: progress, cancel, and retry of what failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...basics import shorten
+from ..words import MAX_NAME, MAX_TEXT
+from .base import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# More lines than this say nothing new; the list shows every profile with its state.
+_MAX_FAILURES = 20
+_MAX_UNDER_WAY = 6
+
+
+class UploadPart(Part):
+    """How far the upload is, what failed and why.
+
+    Uploads run beside the cells: the kernel stays usable and the progress goes on under a busy cell.
+    """
+
+    name = "upload"
+    watched = frozenset({"profiles", "progress", "busy", "state", "notice"})
+
+    def facts(self) -> dict[str, Any]:
+        session = self.session
+        profiles, progress, notice = session.profiles, session.progress, session.notice
+        states = {state: [p for p in profiles if p.state == state] for state in ("added", "uploading", "failed")}
+        return {
+            "waiting": len(states["added"]),
+            "bytesWaiting": sum(p.size for state in ("added", "failed") for p in states[state]),
+            "uploaded": len(profiles) - sum(map(len, states.values())),
+            "underWay": [
+                {"label": shorten(p.label, MAX_NAME), "sent": p.sent, "size": p.size}
+                for p in states["uploading"][:_MAX_UNDER_WAY]
+            ],
+            "failed": len(states["failed"]),
+            "failures": [
+                {"label": shorten(p.label, MAX_NAME), "problem": shorten(p.problem or "", 500)}
+                for p in states["failed"][:_MAX_FAILURES]
+            ],
+            "total": progress.total,
+            "done": progress.done,
+            "lost": progress.failed,
+            "bytesSent": progress.bytes_sent,
+            "bytesTotal": progress.bytes_total,
+            "rate": progress.rate,
+            "remaining": progress.remaining,
+            "busy": session.busy,
+            "trouble": shorten(notice.text, MAX_TEXT) if notice is not None and notice.level == "error" else "",
+            "closed": session.state in {"claimed", "expired"},
+        }
+
+    def do_upload(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Send what has not arrived yet."""
+        self.session.upload(wait=False)
+
+    def do_cancel(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Stop the upload."""
+        self.session.cancel()
