@@ -128,9 +128,10 @@ def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, notebook):
         expect(option).to_have_attribute("aria-selected", "true")
         expect(option.locator(".sb-mark")).to_have_text(f"P{place}")
 
-    # A fourth is refused, in words, and nothing changes.
+    # Instead of a fourth, it is offered to replace one of the three; until then nothing changes.
     picker.get_by_role("listbox").get_by_role("option", name="2013-07-08").click()
-    expect(picker.get_by_role("alert")).to_contain_text("at most 3")
+    expect(picker.get_by_role("button", name="Replace P")).to_have_count(3)
+    picker.get_by_role("button", name="Keep all three").click()
     expect(picker.get_by_role("listbox").get_by_role("option", name="2013-07-08")).to_have_attribute(
         "aria-selected", "false"
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 
+import pytest
 from playwright.sync_api import expect
 
 SESSION = """
@@ -83,7 +85,10 @@ def test_failures_are_shown_where_they_happen(lab, tmp_path):
     page, add = someone.page, someone.panel("add")
     add.get_by_role("combobox", name="Path or glob").fill("no/such/*.bin")
     page.keyboard.press("Enter")
-    expect(add.locator(".sb-failures")).to_contain_text("no/such/*.bin")
+    expect(add.locator(".sb-message")).to_contain_text("no/such/*.bin")
+    add.get_by_role("button", name="Dismiss: no/such/*.bin").click()
+    expect(add.locator(".sb-message")).to_have_count(0)
+    expect(someone.panel("session").locator(".sb-notice")).to_have_count(0)  # it was said once
 
     bad = tmp_path / "notes.bin"
     bad.write_text("no profile at all")
@@ -92,8 +97,9 @@ def test_failures_are_shown_where_they_happen(lab, tmp_path):
     again = tmp_path / "reference.bin"
     again.write_bytes((someone.front_end.root / "profiles" / "reference-first-quarter.bin").read_bytes())
     add.locator("input[type=file]").set_input_files([bad, good, again])
-    expect(add.locator(".sb-failures")).to_contain_text("notes.bin")
-    expect(add.get_by_role("status")).to_contain_text("Added 2 profiles")
+    expect(add.locator(".sb-message[data-tone=bad]")).to_contain_text("notes.bin")
+    expect(add.locator(".sb-message[data-tone=good]")).to_contain_text("Added 1 profile:")
+    expect(add.locator(".sb-message[data-tone=info]")).to_contain_text("mine.bin the session has it already")
 
     # The other session's endpoint does not answer.
     second = page.locator(".songbird-panel").nth(1)
@@ -128,12 +134,12 @@ def test_hostile_names_are_only_text(lab, tmp_path):
     bad.write_text("<script>window.pwned=3</script>")
     add = someone.panel("add")
     add.locator("input[type=file]").set_input_files(bad)
-    expect(add.locator(".sb-failures")).to_contain_text("img src=x onerror")
+    expect(add.locator(".sb-messages")).to_contain_text("img src=x onerror")
     add.get_by_role("radio", name="Reference").check()
     add.get_by_label("Alias of the reference").fill("y" * 10_000)
     add.get_by_role("combobox", name="Path or glob").fill("profiles/reference-july.bin")
     page.keyboard.press("Enter")
-    expect(add.locator(".sb-failures")).to_contain_text("10000 characters long")
+    expect(add.locator(".sb-messages")).to_contain_text("10000 characters long")
     picker.get_by_role("searchbox").fill("<script>window.pwned=4</script>")
     page.keyboard.press("Enter")
     expect(picker.get_by_role("alert")).to_contain_text("<script>")
@@ -186,8 +192,6 @@ def test_from_a_path_to_the_observatory_and_a_claim_with_the_keyboard_alone(lab)
     keyboard.type("by-hand")
     keyboard.press("Enter")
     expect(add.get_by_role("status")).to_contain_text("Added 1 profile: by-hand")
-    tab_to(add.locator("summary"))
-    keyboard.press("Enter")
     tab_to(add.get_by_role("textbox", name="Alias of reference-july.bin"))
     keyboard.press("End")
     keyboard.type("-2")
@@ -232,11 +236,11 @@ def test_two_panels_stay_in_step(lab):
         expect(pickers.nth(place).locator(".sb-chip[data-p]")).to_have_count(0)
 
 
-def test_edit_before_sending_then_time_line_and_preview(lab):
+def test_edit_before_sending_then_time_line(lab):
     someone = lab(SESSION + "session")
     page, picker, add = someone.page, someone.panel("picker"), someone.panel("add")
     rows = picker.get_by_role("listbox").get_by_role("option")
-    add.get_by_text("8 profiles not sent yet").click()
+    expect(add.get_by_text("8 profiles not sent yet")).to_be_visible()
     add.get_by_label("Alias of reference-july.bin").fill("summer")
     page.keyboard.press("Tab")
     expect(rows.first).to_contain_text("summer")
@@ -251,6 +255,7 @@ def test_edit_before_sending_then_time_line_and_preview(lab):
     expect(picker.locator(".sb-chip[data-p]")).to_contain_text("2013-07-10")
     expect(bars.nth(2)).to_have_attribute("data-p", "1")
     picker.get_by_label("First day to show").fill("2013-07-12")
+    page.keyboard.press("Tab")
     expect(rows).to_have_count(3)  # two days, and the reference, which belongs to none
     picker.get_by_role("button", name="All dates").click()
     expect(rows).to_have_count(7)
@@ -258,16 +263,129 @@ def test_edit_before_sending_then_time_line_and_preview(lab):
     page.keyboard.press("Enter")
     expect(picker.locator(".sb-chip[data-p]")).to_have_count(2)
 
-    link = someone.panel("link")
-    link.get_by_text("Preview here").click()
-    frame = link.frame_locator("iframe")
-    expect(frame.locator("table.columns")).to_be_visible()
-    expect(frame.locator("html")).to_have_attribute("data-theme", "light")
-    picker.get_by_role("button", name="Remove P1").click()
-    picker.get_by_role("button", name="Remove P1").click()
-    expect(link.locator("iframe")).to_have_count(0)
-
     session_line = someone.panel("session")
     session_line.get_by_role("button", name="Copy the id of session").click()
     expect(session_line.get_by_text("copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("session-")
+
+
+DAYS = """
+import songbird_widgets as sw
+session = sw.Session()
+for hour in range(24):
+    data = open(f"profiles/batch-2013-07-{8 + hour % 7:02d}.bin", "rb").read()
+    session.add(data, timestamp=f"2013-07-20T{hour:02d}:00:00Z")
+session.add("profiles/batch-2013-07-*.bin")
+session.upload()
+session
+"""
+
+
+def test_a_day_is_one_row_that_unfolds_and_is_chosen_whole(lab):
+    someone = lab(DAYS)
+    page, picker = someone.page, someone.panel("picker")
+    options = picker.get_by_role("option")
+    expect(options).to_have_count(8)
+    expect(picker).to_contain_text("8 days of 31 uploads")
+    day = picker.get_by_role("option", name="2013-07-20")
+    expect(day).to_contain_text("24 uploads")
+    picker.get_by_role("listbox").focus()
+    page.keyboard.press("ArrowRight")
+    upload = picker.get_by_role("option", name="03:00:00Z")
+    expect(upload).to_be_visible()
+    upload.click()
+    expect(picker.locator(".sb-hint")).to_contain_text("one batch of 24 uploads: the whole day is chosen")
+    for line in (day, upload):
+        expect(line.locator(".sb-mark")).to_have_text("P1")
+    chip = picker.locator(".sb-chip[data-p]")
+    expect(chip).to_contain_text("2013-07-20")
+    expect(chip).to_contain_text("24 uploads")
+    link = someone.panel("link").get_by_role("link")
+    with page.context.expect_page() as opened:
+        link.click()
+    expect(opened.value.locator("h1")).to_contain_text("2013-07-20")
+    rows = int(
+        page.evaluate("() => document.querySelector('.sb-option .sb-cell-rows').firstChild.data.replace(/,/g, '')")
+    )
+    assert rows > 20_000
+    expect(opened.value.locator("body")).to_contain_text(f"{rows:,}")
+    page.bring_to_front()
+    picker.get_by_role("listbox").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(options).to_have_count(8)
+
+
+def test_a_fourth_replaces_one_in_place_and_the_order_is_changed(lab):
+    someone = lab(SESSION + "session.upload()\nsession.select('2013-07-08', '2013-07-09', '2013-07-10')\nsession")
+    page, picker = someone.page, someone.panel("picker")
+    labels = picker.locator(".sb-chip[data-p] .sb-chip-label")
+    fourth = picker.get_by_role("option", name="2013-07-13")
+    before = fourth.bounding_box()
+    fourth.click()
+    expect(picker.get_by_role("button", name="Replace P1, 2013-07-08, with 2013-07-13")).to_be_focused()
+    assert fourth.bounding_box() == before  # the list stays under the mouse
+    page.keyboard.press("Escape")
+    expect(labels).to_have_text(["2013-07-08", "2013-07-09", "2013-07-10"])
+    expect(picker.get_by_role("listbox")).to_be_focused()
+    fourth.click()
+    picker.get_by_role("button", name="Replace P2").click()
+    expect(labels).to_have_text(["2013-07-08", "2013-07-13", "2013-07-10"])
+    expect(fourth.locator(".sb-mark")).to_have_text("P2")
+    picker.get_by_role("button", name="Move 2013-07-13 before 2013-07-08, to P1").click()
+    expect(labels).to_have_text(["2013-07-13", "2013-07-08", "2013-07-10"])
+    expect(fourth.locator(".sb-mark")).to_have_text("P1")
+
+
+DROP = """
+([selector, name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name));
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    const event = new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
+    document.querySelector(selector).dispatchEvent(event);
+  }
+}
+"""
+
+
+def test_a_file_may_be_dropped_anywhere_on_the_panel(lab):
+    someone = lab("import songbird_widgets as sw\nsession = sw.Session()\nsession")
+    data = (someone.front_end.root / "profiles" / "batch-2013-07-08.bin").read_bytes()
+    for selector, name in ((".songbird-link", "one.bin"), (".songbird-picker .sb-empty", "two.bin")):
+        someone.page.evaluate(DROP, [selector, name, base64.b64encode(data).decode()])
+    messages = someone.panel("add").locator(".sb-message")
+    expect(messages).to_have_text(
+        ["Added 1 profile: 2013-07-08", "two.bin the session has it already, as batch 2013-07-08."]
+    )
+    expect(someone.panel("picker").get_by_role("option")).to_have_count(1)
+
+
+@pytest.mark.parametrize("how", ["shutdown()", "restartKernel()"])
+def test_a_panel_without_its_kernel_says_so_within_two_seconds(lab, how):
+    someone = lab(SESSION + "session")
+    page = someone.page
+    expect(page.locator(".songbird-panel")).to_have_attribute("data-kernel", "there")
+    page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.context.sessionContext.{how}; }}")
+    expect(page.locator(".sb-kernel")).to_contain_text("Run → Run All Cells", timeout=2_000)
+    for part in ("session", "add", "picker", "upload", "link", "claim"):
+        expect(someone.panel(part)).to_have_attribute("inert", "")
+    if how.startswith("restart"):
+        someone.wait_for_kernel()
+        someone.run_all()
+        expect(page.locator(".sb-kernel")).to_have_count(0)
+        expect(page.locator(".songbird-panel")).to_have_attribute("data-kernel", "there")
+
+
+def test_a_panel_of_a_busy_kernel_says_that_it_waits(lab, tmp_path):
+    end = tmp_path / "end"
+    someone = lab(SESSION + "session", f"import os\nwhile not os.path.exists({str(end)!r}): sum(range(10_000))")
+    panel = someone.page.locator(".songbird-panel")
+    someone.panel("picker").get_by_role("option", name="july").click()
+    try:
+        expect(someone.page.locator(".sb-kernel")).to_contain_text("running a cell")
+        expect(someone.panel("picker")).not_to_have_attribute("inert", "")
+    finally:
+        end.touch()
+    expect(panel).to_have_attribute("data-kernel", "there")
+    expect(someone.panel("picker").locator(".sb-chip[data-p]")).to_contain_text("july")

@@ -108,7 +108,7 @@ def test_three_visitors_at_once_see_nothing_of_each_other_nor_of_the_owner(desk,
         header, content = identify(visitor)
         code = {"code": "1 + 1", "silent": False, "store_history": False, "allow_stdin": False}
         send(visitor, {**header, "msg_id": "made-up-1", "msg_type": "execute_request"}, code)
-        data = {"method": "custom", "content": {"do": "recall"}}
+        data = {"method": "custom", "content": {"part": "session", "do": "recall"}}
         send(visitor, {**header, "msg_id": "made-up-2"}, {**content, "data": data})
         expect(visitor.panel("session").get_by_role("alert")).to_contain_text("not open to a dashboard's visitors")
         received = b"".join(data for way, data in visitor.frames if way == "in")

@@ -9,6 +9,7 @@
 /** @typedef {"there" | "busy" | "gone"} Presence */
 
 const PATIENCE_MS = 1_500;
+const ENDING = new Set(["dead", "terminating", "restarting", "autorestarting"]);
 
 /**
  * What the widget manager knows of the kernel.
@@ -20,7 +21,9 @@ export function kernelStatus(manager) {
   const { kernel } = manager;
   if (!kernel || kernel.isDisposed) return "gone";
   if (kernel.connectionStatus === "disconnected") return "gone";
-  if (["dead", "terminating", "restarting", "autorestarting"].includes(kernel.status)) return "gone";
+  // JupyterLab's document knows of an end before the kernel itself says so.
+  const display = manager.context?.sessionContext?.kernelDisplayStatus;
+  if ([kernel.status, display].some((status) => ENDING.has(status))) return "gone";
   if (kernel.status === "idle" || kernel.status === "busy") return kernel.status;
   return "unknown";
 }

@@ -97,8 +97,12 @@ export function AddPart({ store, onReady }) {
       ),
     ),
     arriving.length > 0 && h("ul", { class: "sb-each", "aria-label": "Files on their way" }, arriving.slice(0, 6).map((one) => h(ArrivalLine, { one, at: one.at, key: one.id })), arriving.length > 6 && h("li", { class: "sb-quiet" }, `and ${number(arriving.length - 6)} more`)),
-    f.busy && h("div", { class: "sb-words" }, h("span", { class: "sb-spin", "aria-hidden": "true" }), "Reading…"),
-    h("ul", { class: "sb-messages", role: "status", "aria-label": "What was added, and what was not", "data-hold": true, hidden: !f.messages.length }, f.messages.map((one) => h(MessageLine, { one, store, key: one.id }))),
+    h(
+      "div",
+      { role: "status", hidden: !f.busy && !f.messages.length },
+      f.busy && h("p", { class: "sb-words" }, h("span", { class: "sb-spin", "aria-hidden": "true" }), "Reading…"),
+      h("ul", { class: "sb-messages", "aria-label": "What was added, and what was not", "data-hold": true }, f.messages.map((one) => h(MessageLine, { one, store, key: one.id }))),
+    ),
     f.messages.length > 1 && h("div", { class: "sb-actions" }, button("Dismiss all", () => store.send("add", "dismiss", {}), { class: "sb-small" })),
     f.waiting.length > 0 && h(Waiting, { store, waiting: f.waiting, more: f.more }),
   ];

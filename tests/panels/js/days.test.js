@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Days } from "../../../songbird_widgets/panels/js/days.js";
+import { DAY_MS } from "../../../songbird_widgets/panels/js/format.js";
+import { Table, UNKNOWN } from "../../../songbird_widgets/panels/js/table.js";
+import { bars, extent } from "../../../songbird_widgets/panels/js/timeline.js";
+import { pack } from "./pack.js";
+
+const JULY_8 = Date.parse("2013-07-08");
+const hour = (day, hours, more = {}) => {
+  const when = JULY_8 + day * DAY_MS + hours * 3_600_000;
+  const iso = new Date(when).toISOString();
+  return { when, label: hours ? `${iso.slice(0, 19)}Z` : iso.slice(0, 10), name: `b-${day}-${hours}.bin`, rows: 10, size: 100, columns: 5, ...more };
+};
+const PROFILES = [
+  hour(1, 23),
+  { label: "july", name: "july.bin", reference: true, rows: 500, size: 9, columns: 7 },
+  hour(0, 0),
+  hour(1, 1, { rows: 7, columns: 6 }),
+  { label: "april", name: "april.bin", reference: true, when: JULY_8 },
+  hour(1, 12, { rows: UNKNOWN }),
+];
+const days = new Days(new Table(pack(PROFILES)));
+const states = Uint8Array.from([2, 2, 0, 3, 2, 2]);
+const labels = (entries) => Array.from(entries, (entry) => days.label(entry));
+const all = days.sorted("profile", true, states);
+const NOTHING = { terms: "", kind: "", state: "", from: null, to: null };
+
+test("a day is one entry with its uploads in the order of time, a reference one of its own", () => {
+  assert.deepEqual(labels(all), ["april", "july", "2013-07-09", "2013-07-08"]);
+  const day = all[2];
+  assert.equal(days.uploads[day], 3);
+  assert.deepEqual(Array.from(days.members(day), (row) => days.time(row)), ["01:00:00Z", "12:00:00Z", "23:00:00Z"]);
+  assert.equal(days.references, 2);
+  assert.equal(days.entryOfNumber(5), day);
+  assert.equal(days.entryOfNumber(99), -1);
+});
+
+test("figures of a day are those of all its uploads, or unknown if one is", () => {
+  const day = all[2];
+  assert.equal(days.figure(day, "size"), 300);
+  assert.equal(days.figure(day, "columns"), 6);
+  assert.equal(days.figure(day, "rows"), UNKNOWN);
+  assert.equal(days.figure(all[3], "rows"), 10);
+  assert.deepEqual(days.state(day, states), { state: "failed", uploaded: 2 });
+  assert.deepEqual(days.state(all[3], states), { state: "added", uploaded: 0 });
+});
+
+test("entries sort by every column, both ways", () => {
+  assert.deepEqual(labels(days.sorted("profile", false, states)), ["2013-07-08", "2013-07-09", "july", "april"]);
+  assert.deepEqual(labels(days.sorted("rows", true, states)), ["july", "2013-07-08", "april", "2013-07-09"]);
+  assert.deepEqual(labels(days.sorted("state", true, states)).slice(0, 1), ["2013-07-08"]);
+});
+
+test("a filter lets a day through if one of its uploads passes", () => {
+  const shown = (filter) => labels(days.filtered(all, { ...NOTHING, ...filter }, states));
+  assert.deepEqual(shown({ terms: "B-1-12" }), ["2013-07-09"]);
+  assert.deepEqual(shown({ terms: "2013-07-09 b-0" }), []);
+  assert.deepEqual(shown({ kind: "reference" }), ["april", "july"]);
+  assert.deepEqual(shown({ state: "failed" }), ["2013-07-09"]);
+  assert.deepEqual(shown({ from: JULY_8, to: JULY_8 }), ["april", "july", "2013-07-08"]);
+});
+
+test("an unfolded day has a line for each upload below its own", () => {
+  const [, , day] = all;
+  assert.deepEqual([...days.lines(all, new Set([days.day[day]]))], [all[0], all[1], day, -4, -6, -1, all[3]]);
+  assert.deepEqual([...days.lines(all, new Set())], [...all]);
+});
+
+test("bars hold every day once, however narrow the time line is", () => {
+  const many = Array.from({ length: 1000 }, (_, i) => hour(i * 3 - 1500, 5));
+  const long = new Days(new Table(pack(many)));
+  const { first, last } = extent(long);
+  assert.equal(last - first, 2997);
+  for (const width of [1, 100, 700, 100_000]) {
+    const drawn = bars(long, first, last, width);
+    assert.equal(drawn[0].from, first);
+    assert.equal(drawn.at(-1).to, last);
+    for (let i = 1; i < drawn.length; i += 1) assert.equal(drawn[i].from, drawn[i - 1].to + 1);
+    assert.equal(drawn.reduce((sum, bar) => sum + bar.uploads, 0), 1000);
+    for (const bar of drawn) for (const entry of bar.entries) assert.ok(long.day[entry] >= bar.from && long.day[entry] <= bar.to);
+  }
+  assert.equal(extent(new Days(new Table(pack([hour(0, 1), hour(0, 2)])))), null);
+  assert.equal(extent(new Days(new Table(pack([hour(0, 1), { when: 1e20, label: "1e20 ms" }])))), null);
+});
+
+test("100,000 uploads are grouped, sorted and filtered within half a second of CPU", () => {
+  const many = Array.from({ length: 100_000 }, (_, i) => hour(Math.floor(i / 4), (i % 4) * 6));
+  const table = new Table(pack(many));
+  const before = process.cpuUsage();
+  const long = new Days(table);
+  const none = new Uint8Array(100_000).fill(2);
+  const sorted = long.sorted("profile", true, none);
+  assert.equal(sorted.length, 25_000);
+  const found = long.filtered(sorted, { ...NOTHING, terms: "06:00" }, none);
+  assert.equal(found.length, 25_000);
+  const { user } = process.cpuUsage(before);
+  assert.ok(user < 500_000, `${user / 1000} ms`);
+});
