@@ -31,6 +31,7 @@ START_SECONDS = 60.0
 # A test has the marks of what it uses; pyproject.toml says what they mean.
 MARKS = {
     "browser": ["browser"],
+    "panel_tools": ["slow"],
     "serve_jupyter": ["slow"],
     "serve_voila": ["slow"],
     "starting": ["slow"],

@@ -44,9 +44,14 @@ found npm || install npm
 found chromium chromium-browser google-chrome || { echo "install-programs: chromium does not run." >&2; exit 1; }
 found npm || { echo "install-programs: npm does not run." >&2; exit 1; }
 
-# And what the tests take from npm, unless it is there as the lock file says.
+# And what the tests take from npm, and what builds the panel's script, unless it is there as the lock file says.
 cd "$(dirname "$0")"
-if ! cmp -s package-lock.json node_modules/.installed; then
-    npm ci
-    cp package-lock.json node_modules/.installed
-fi
+for place in . ../songbird_widgets/panels/js; do
+    (
+        cd "$place"
+        if ! cmp -s package-lock.json node_modules/.installed; then
+            npm ci
+            cp package-lock.json node_modules/.installed
+        fi
+    )
+done

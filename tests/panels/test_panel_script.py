@@ -43,37 +43,31 @@ def give_up(reason):
 @pytest.fixture(scope="session")
 def node():
     if shutil.which("node") is None:
-        give_up("Node is not on PATH; install it with `apt-get install nodejs npm`.")
+        give_up("Node is not on PATH; install it with `sh tests/install-programs.sh`.")
 
 
 @pytest.fixture(scope="session")
-def tools(node):  # noqa: ARG001 - it must be there
+def panel_tools(node):  # noqa: ARG001 - it must be there
     """What the lock file names, installed beside the modules."""
-    done = MODULES / "node_modules" / ".installed"
-    lock = (MODULES / "package-lock.json").read_text("utf-8")
-    if done.exists() and done.read_text("utf-8") == lock:
-        return
-    command = ["npm", "ci", "--no-audit", "--no-fund"]
-    installed = subprocess.run(command, cwd=MODULES, capture_output=True, text=True, timeout=280, check=False)
-    if installed.returncode:
-        give_up(f"npm could not install what builds the panel's script: {installed.stderr[-500:]}")
-    done.write_text(lock, "utf-8")
+    installed = MODULES / "node_modules" / ".installed"
+    if not installed.exists() or installed.read_bytes() != (MODULES / "package-lock.json").read_bytes():
+        give_up("What builds the panel's script is not installed; `sh tests/install-programs.sh` does it.")
 
 
-@pytest.mark.usefixtures("tools")
+@pytest.mark.usefixtures("panel_tools")
 def test_the_committed_script_and_style_are_what_the_modules_build(tmp_path):
     run("node", "build.js", str(tmp_path))
     for name in ("panel.js", "panel.css"):
         built, committed = (tmp_path / name).read_bytes(), (PANELS / "static" / name).read_bytes()
-        assert built == committed, f"static/{name} is stale: run `npm ci && npm run build` in {MODULES}"
+        assert built == committed, f"static/{name} is stale: run `npm run build` in {MODULES}"
 
 
-@pytest.mark.usefixtures("tools")
+@pytest.mark.usefixtures("panel_tools")
 def test_the_modules_are_typed_and_linted():
     run("npm", "run", "--silent", "check")
 
 
-@pytest.mark.usefixtures("tools")
+@pytest.mark.usefixtures("panel_tools")
 def test_the_modules_do_what_their_own_tests_say():
     assert "# fail 0" in run("npm", "test", "--silent")
 
