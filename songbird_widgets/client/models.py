@@ -126,7 +126,7 @@ class GetSessionResponse(Message, frozen=True):
 class CreateDatasetProfileUploadResponse(Message, frozen=True, omit_defaults=True):
     """A slot for a batch: its id, and the presigned URL that takes the bytes for about 15 minutes.
 
-    The API of 2023 leaves `dataset_id` and `observatory_url` out.
+    The API of 2023 leaves `dataset_id` and `observatory_url` out, and calls the dataset `model_id`.
     """
 
     id: str
@@ -134,6 +134,7 @@ class CreateDatasetProfileUploadResponse(Message, frozen=True, omit_defaults=Tru
     dataset_id: str | None = None
     observatory_url: str | None = None
     upload_timestamp: int | None = None
+    model_id: str | None = None
 
 
 class LogSessionReferenceResponse(Message, frozen=True, omit_defaults=True):

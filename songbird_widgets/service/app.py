@@ -45,7 +45,7 @@ from songbird_widgets.local.identity import (
 from . import sessions, uploads
 from .blobs import Blobs
 from .errors import BadRequest, Forbidden, Internal, ServiceError
-from .handler import Handler, Refusal, UnknownAddress, log_access, logger
+from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
 from .uploads import UploadSigner
 
@@ -128,6 +128,7 @@ class Application(web.Application):
             self.last_used = self.last_seen
         self._active.add(request)
         try:
+            check_framing(request)
             self._admit(request)
             if not request.path.startswith(_API_PATHS):
                 self.add_observatory()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tornado.http1connection import HTTP1Connection
+    from tornado.httputil import HTTPServerRequest
 
     from .blobs import Blobs
     from .metadata import Metadata
@@ -139,7 +140,7 @@ class BodyHandler(Handler):
 
     async def prepare(self) -> None:
         length = self.request.headers.get("Content-Length")
-        declared = int(length) if length is not None and length.isdecimal() else None
+        declared = None if length is None else int(length.partition(",")[0])
         cast("HTTP1Connection", self.request.connection).set_max_body_size(_DRAIN_LIMIT)
         try:
             if declared is not None and declared > self.limit:
@@ -186,11 +187,20 @@ class JsonHandler(BodyHandler):
         if self.refusal is not None:
             raise self.refusal
         try:
-            return msgspec.json.decode(bytes(self._body), type=type_)
+            return msgspec.convert(_with_integers(msgspec.json.decode(bytes(self._body))), type_)
         except msgspec.ValidationError as error:
             raise _explained(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise BadRequest("The body is not the JSON message that this operation takes.") from None
+
+
+def _with_integers(message: Any) -> Any:
+    """Turn numbers like ``1359763200000.0`` into integers: some clients know no others than doubles."""
+    if isinstance(message, dict):
+        return {key: _with_integers(value) for key, value in message.items()}
+    if isinstance(message, list):
+        return [_with_integers(value) for value in message]
+    return int(message) if isinstance(message, float) and message.is_integer() else message
 
 
 def _explained(text: str) -> BadRequest:
@@ -221,6 +231,34 @@ class _Refuser(BodyHandler):
             raise self.refusal
 
     get = head = post = put = patch = delete = options = _refuse
+
+
+_LENGTH = re.compile(r"([0-9]{1,18})(,[ \t]*\1)*", re.ASCII)
+
+
+def check_framing(request: HTTPServerRequest) -> None:
+    """Refuse a request of which nobody can tell where it ends; its connection ends with the answer.
+
+    Tornado would answer such a request by itself, without a body, once its headers were handed on.
+
+    Raises
+    ------
+    BadRequest
+        When the headers that give the length of the body are malformed or contradict each other.
+    """
+    headers = request.headers
+    length, encoding = headers.get("Content-Length"), headers.get("Transfer-Encoding")
+    if length is not None and not _LENGTH.fullmatch(length):
+        problem = BadRequest("Content-Length is not a number of bytes.", "Content-Length")
+    elif encoding is not None and (length is not None or encoding.lower() != "chunked"):
+        problem = BadRequest("Transfer-Encoding must be chunked, without a Content-Length.", "Transfer-Encoding")
+    else:
+        return
+    for name in ("Content-Length", "Transfer-Encoding"):
+        headers.pop(name, None)
+    # What follows must not be taken for another request.
+    cast("HTTP1Connection", request.connection)._disconnect_on_finish = True  # noqa: SLF001 (tornado offers no other way)
+    raise problem
 
 
 class Refusal(_Refuser):

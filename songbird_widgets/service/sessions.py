@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
 
@@ -49,6 +50,11 @@ def _check_timestamp(timestamp: int, parameter: str) -> None:
             f"{parameter} is no time between the years 1970 and 9999 in milliseconds since 1970 (UTC).",
             parameter,
         )
+
+
+def _now() -> int:
+    """Now in ms: generated clients cannot read a slot without the time of the upload."""
+    return time.time_ns() // 1_000_000
 
 
 def _check_count(items: Sequence[object], parameter: str) -> None:
@@ -130,6 +136,7 @@ class _SessionOperation(JsonHandler):
                 alias=profile_id if reference.alias is None else reference.alias,
                 observatory_url=self.link(session, [profile_id]),
                 upload_url=self.signer.url(self.origin, profile_id),
+                upload_timestamp=_now(),
             )
             for profile_id, reference in zip(ids, references, strict=True)
         )
@@ -162,6 +169,9 @@ class CreateDatasetProfileUpload(_SessionOperation):
                 dataset_id=session.dataset_id,
                 observatory_url=self.link(session, [str(day_start(message.dataset_timestamp))]),
                 upload_url=self.signer.url(self.origin, profile_id),
+                upload_timestamp=_now(),
+                # What the generated clients of 2023 read in place of the dataset's id.
+                model_id=session.dataset_id,
             )
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -64,9 +66,10 @@ def test_get_session_needs_a_known_key(service, session):
 
 def test_a_batch_is_announced_and_uploaded(service, session):
     slot = service.announce(session, JULY_8 + 5 * 3_600_000)
-    assert set(slot) == {"id", "datasetId", "observatoryUrl", "uploadUrl"}
+    assert set(slot) == {"id", "datasetId", "modelId", "observatoryUrl", "uploadUrl", "uploadTimestamp"}
+    assert slot["uploadTimestamp"] > 1_700_000_000_000
     assert re.fullmatch("log-[A-Za-z0-9]{16}", slot["id"])
-    assert slot["datasetId"] == "model-1"
+    assert slot["datasetId"] == slot["modelId"] == "model-1"
     assert slot["observatoryUrl"].startswith(f"{service.base}/resources/model-1/profiles?")
     assert query(slot["observatoryUrl"]) == [("profile", str(JULY_8)), ("sessionToken", session)]
     assert service.listed(session) == []
@@ -101,7 +104,7 @@ def test_references_are_announced_and_uploaded(service, session):
     assert [slot["alias"] for slot in slots] == ["foo", "foo", "bar", "\u202e<b>\n"]
     assert len({slot["id"] for slot in slots}) == 4
     for slot in slots:
-        assert set(slot) == {"id", "modelId", "alias", "observatoryUrl", "uploadUrl"}
+        assert set(slot) == {"id", "modelId", "alias", "observatoryUrl", "uploadUrl", "uploadTimestamp"}
         assert re.fullmatch("ref-[A-Za-z0-9]{16}", slot["id"])
         assert query(slot["observatoryUrl"]) == [("profile", slot["id"]), ("sessionToken", session)]
     assert query(body["observatoryUrl"]) == [
@@ -384,3 +387,36 @@ def test_what_fails_inside_is_an_internal_error_and_no_more(own_service, caplog)
     assert "the-one" in caplog.text
     assert "Traceback" in caplog.text
     assert session not in caplog.text
+
+
+def test_a_timestamp_may_be_a_double_without_a_fraction(service, session):
+    slot = service.call(
+        "POST",
+        f"/v0/sessions/{session}/upload",
+        content=b'{"datasetTimestamp": 1359763200000.0}',
+    ).json()
+    assert query(slot["observatoryUrl"])[0] == ("profile", "1359763200000")
+    answer = service.call("POST", f"/v0/sessions/{session}/upload", content=b'{"datasetTimestamp": 1359763200000.5}')
+    assert (answer.status_code, answer.json()["parameter"]) == (400, "datasetTimestamp")
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: twelve",
+        "Content-Length: -1",
+        "Content-Length: 2, 3",
+        "Content-Length: " + "9" * 5000,
+        "Content-Length: 2\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip",
+    ],
+)
+@pytest.mark.parametrize("line", ["POST /v0/sessions/x/upload", "GET /v0/sessions/x", "GET /health", "PUT /nowhere"])
+def test_a_request_of_unknown_length_gets_the_contracts_error_and_its_connection_ends(service, framing, line):
+    address = urlsplit(service.base)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(f"{line} HTTP/1.1\r\nHost: {address.netloc}\r\n{framing}\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert set(json.loads(body)) == {"message", "requestId", "type", "parameter"}
