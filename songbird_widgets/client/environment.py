@@ -37,7 +37,7 @@ class Proxy(Redacted, frozen=True):
     @property
     def advice(self) -> str:
         """What to do about a proxy that does not work."""
-        if self.source.isupper() or "_" in self.source:
+        if "_" in self.source:  # a variable
             return f"Check {self.source}, or name the host in NO_PROXY if it needs no proxy."
         return f"Check {self.source}."
 

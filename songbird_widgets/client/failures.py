@@ -65,7 +65,7 @@ def refused_by_proxy(proxy: Proxy | None, status: int | None) -> Failure:
 def _not_connected(error: Exception, host: str, proxy: Proxy | None, trust: Trust) -> Failure:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
-            return _not_secure(cause, trust)
+            return _not_secure(cause, trust, "" if proxy is None else f", on the way through {proxy.label}")
         if isinstance(cause, socket.gaierror):
             return _unknown_name(cause, host, proxy)
         if isinstance(cause, ConnectionRefusedError):
@@ -89,7 +89,7 @@ def _unknown_name(error: socket.gaierror, host: str, proxy: Proxy | None) -> Fai
     return Failure(kind, f"the name {plain(host)} is not known (DNS)", "Check the address and the network.")
 
 
-def _not_secure(error: ssl.SSLError, trust: Trust) -> Failure:
+def _not_secure(error: ssl.SSLError, trust: Trust, way: str) -> Failure:
     detail, advice = "no secure connection (TLS) came about", "Check the address, and who answers there."
     if isinstance(error, ssl.SSLCertVerificationError):
         detail, advice = f"its certificate is not trusted ({error.verify_message})", trust.advice()
@@ -102,7 +102,7 @@ def _not_secure(error: ssl.SSLError, trust: Trust) -> Failure:
             advice = "Use the name that the certificate has."
     elif error.reason in _NO_TLS:
         detail, advice = "it speaks no TLS", "Check the port; or if it is meant to be insecure, write http://."
-    return Failure(FailureKind.UNUSABLE, detail, advice)
+    return Failure(FailureKind.UNUSABLE, detail + way, advice)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

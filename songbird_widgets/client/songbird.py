@@ -121,8 +121,9 @@ def _documented(method: Any, build: Callable[..., Any]) -> Any:
     functools.update_wrapper(method, build)
     signature = inspect.signature(build)
     receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    answer = signature.return_annotation.removeprefix("Call[").removesuffix("]")
     parameters = [receiver, *signature.parameters.values()]
-    method.__signature__ = signature.replace(parameters=parameters)
+    method.__signature__ = signature.replace(parameters=parameters, return_annotation=answer)
     return method
 
 

@@ -40,7 +40,9 @@ MAX_FAILURES = 3  # to connect in a row, each after its own repetitions, before 
 GRACE_SECONDS = 0.5  # for what is under way when the caller says stop
 _POLL_SECONDS = 0.05
 _UNANSWERED = (errors.EndpointUnreachable, errors.EndpointTimeout)
-_FATAL = (errors.SessionExpired, errors.AuthenticationError, errors.NotFound)  # for one slot: for all others too
+# What refuses one slot refuses all others too; but for NotFound, which may also mean that groups are not known.
+_FATAL_FOR_GROUPS = (errors.SessionExpired, errors.AuthenticationError, errors.ConfigurationError)
+_FATAL = (*_FATAL_FOR_GROUPS, errors.NotFound)
 
 _log = logging.getLogger("songbird_widgets.client")
 
@@ -337,8 +339,7 @@ class _Upload:
         group = m.BatchLogReferenceRequest(references)
         message = m.BatchCreateReferenceProfileUploadRequest(group, self.session_id.reveal())
         try:
-            # NotFound is not fatal: this endpoint may not know groups.
-            slots = (yield from self._asked(message, (errors.SessionExpired, errors.AuthenticationError))).references
+            slots = (yield from self._asked(message, _FATAL_FOR_GROUPS)).references
         except SongbirdError:
             return {}
         same = [r.alias in {None, s.alias} for r, s in zip(references, slots, strict=False)]

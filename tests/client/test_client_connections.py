@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import inspect
 import os
 import ssl
 import subprocess
@@ -309,9 +310,13 @@ def test_second_event_loop(endpoint):
     gc.collect()
 
 
-def test_async_operations_have_their_documentation():
-    assert "side by side" in c.AsyncSongbird.get_session_profile_observatory_link.__doc__
-    assert c.AsyncSongbird.get_session.__name__ == "get_session"
+@pytest.mark.parametrize("kind", [c.Songbird, c.AsyncSongbird])
+def test_operations_have_their_names_documentation_and_parameters(kind):
+    assert "side by side" in kind.get_session_profile_observatory_link.__doc__
+    assert kind.get_session.__name__ == "get_session"
+    signature = inspect.signature(kind("http://h").claim_guest_session)
+    assert list(signature.parameters) == ["session_id", "org_id", "api_key"]
+    assert signature.return_annotation == "m.ClaimGuestSessionResponse"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

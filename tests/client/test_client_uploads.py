@@ -336,7 +336,7 @@ def test_progress_is_told_on_the_callers_thread(endpoint, upload):
 
 @pytest.mark.parametrize(("where", "sized"), [("slot", True), ("answer", False), ("answer", True), ("body", False)])
 def test_a_cancel_gives_control_back_and_reports_what_is_known(serve, upload, where, sized):
-    reached, cancel = threading.Event(), threading.Event()
+    reached, cancel, go_on = threading.Event(), threading.Event(), threading.Event()
 
     def behave(line, seen):
         if seen is None:
@@ -344,16 +344,16 @@ def test_a_cancel_gives_control_back_and_reports_what_is_known(serve, upload, wh
         if where == "slot" or seen.method == "PUT":
             line.body(seen, most=10 if where == "body" else None)
             reached.set()
-            line.wait()
-            line.reset = True
-            return True
+            go_on.wait(30)
+            return line.abort()
         return False
 
     server, set_at = serve(behave), []
     profiles = [batch(n, b"x" * (30_000_000 if where == "body" else 400_000)) for n in range(6)]
     threading.Thread(target=lambda: (reached.wait(20), set_at.append(time.monotonic()), cancel.set())).start()
-    results = upload(server, profiles if sized else iter(profiles), cancel=cancel, concurrency=2, timeout=1.5)
-    assert time.monotonic() - set_at[0] < 1.4, "a timeout ended it, not the cancel"
+    results = upload(server, profiles if sized else iter(profiles), cancel=cancel, concurrency=2, timeout=20.0)
+    assert time.monotonic() - set_at[0] < 5, "a timeout ended it, not the cancel"
+    go_on.set()
     assert {result.state for result in results} == {"cancelled"}
     assert {type(result.error) for result in results} == {c.Cancelled}
     assert len(results) == 6 if sized else len(results) <= 4
@@ -390,7 +390,7 @@ def test_a_client_is_usable_after_a_cancel_and_its_worker_ends_with_what_it_wait
     with c.Songbird(server.endpoint) as client:
         began = time.monotonic()
         (result,) = c.upload_profiles(client, SESSION, [batch(0)], cancel=cancel)
-        assert time.monotonic() - began < 2, "the caller has control back"
+        assert time.monotonic() - began < 5, "the caller has control back"
         assert (result.state, result.error.ambiguous) == ("cancelled", True)
         results = c.upload_profiles(client, SESSION, [batch(0), batch(1)])
         assert [result.state for result in results] == ["uploaded", "uploaded"]
