@@ -86,11 +86,13 @@ def duration_text(seconds: float) -> str:
 
 def size_text(size: float) -> str:
     """Write a number of bytes in decimal units: kB is 1,000 bytes."""
-    for unit in ("bytes", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit != "MB" else f"{size:.1f} {unit}"
+    if size < 1000:
+        return f"{size:.0f} bytes"
+    for unit in ("kB", "MB", "GB"):
         size /= 1000
-    return f"{size:.1f} GB"
+        if size < 1000 or unit == "GB":
+            break
+    return f"{size:.0f} {unit}" if unit == "kB" and size >= 10 else f"{size:.1f} {unit}"
 
 
 def shorten(text: str, length: int = _LINE) -> str:

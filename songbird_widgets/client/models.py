@@ -87,7 +87,7 @@ class SessionMetadata(Message, frozen=True):
     user_id: str
 
 
-class SessionProfile(Message, frozen=True, omit_defaults=True):
+class ListedProfile(Message, frozen=True, omit_defaults=True):
     """One uploaded profile in the listing of a session; times in ms since 1970, size in bytes."""
 
     id: str
@@ -173,7 +173,7 @@ class ListSessionProfilesResponse(Message, frozen=True):
     """The uploaded profiles of a session, oldest upload first."""
 
     dataset_id: str
-    profiles: tuple[SessionProfile, ...]
+    profiles: tuple[ListedProfile, ...]
 
 
 # What asks for the operations.

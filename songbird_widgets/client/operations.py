@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import operator
 import re
-from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, cast, get_args
 from urllib.parse import quote
 
 import msgspec
 
+from ..basics import DAY_MS, MAX_COMPARED, MAX_TIMESTAMP_MS, mistaken_unit, time_text
 from . import models as m
 from .errors import ValidationError
 from .redaction import Redacted, Secret, plain
@@ -19,11 +19,8 @@ from .retry import Repeat
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-MAX_PROFILES_A_LINK = 3
 _MAX_ID_CHARACTERS = 256
 _MAX_TEXT_CHARACTERS = 4096
-_SECONDS = range(10**8, 10**11)  # as seconds 1973 to 5138, as milliseconds 1970 to 1973
-_MAX_MILLISECONDS = 253_402_300_799_999  # the end of the year 9999
 
 
 T = TypeVar("T")
@@ -229,9 +226,9 @@ def _check(message: m.Message) -> None:
         count = len(message.batch_profile_timestamps) + len(message.reference_profile_ids)
         if not count:
             raise ValidationError("No profile is selected.", advice="Select one to three profiles.")
-        if count > MAX_PROFILES_A_LINK:
-            said = f"{count} profiles are selected, but a page shows at most {MAX_PROFILES_A_LINK}."
-            raise ValidationError(said, advice=f"Take {count - MAX_PROFILES_A_LINK} away.")
+        if count > MAX_COMPARED:
+            said = f"{count} profiles are selected, but a page shows at most {MAX_COMPARED}."
+            raise ValidationError(said, advice=f"Take {count - MAX_COMPARED} away.")
     if isinstance(message, m.BatchLogReferenceRequest) and not message.references:
         raise ValidationError("There are no references to upload.")
 
@@ -283,16 +280,14 @@ def timestamp(value: SupportsIndex, what: str = "dataset timestamp") -> int:
     number = operator.index(value)
     if number < 0:
         raise ValidationError(f"The {what} {number if number > -(10**20) else '(a huge number)'} lies before 1970.")
-    for unit, milliseconds, advice in (
-        ("seconds", number * 1000 if number in _SECONDS else None, "Multiply by 1000"),
-        ("microseconds", number // 1000 if number > _MAX_MILLISECONDS else None, "Divide by 1000"),
-        ("nanoseconds", number // 10**6 if number > _MAX_MILLISECONDS * 1000 else None, "Divide by 1000000"),
-    ):
-        if milliseconds is not None and milliseconds <= _MAX_MILLISECONDS:
-            day = (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=milliseconds)).date()
-            said = f"The {what} {number} looks like {unit} ({day}), but milliseconds are expected."
-            raise ValidationError(said, advice=f"{advice}: {milliseconds}.")
-    if number > _MAX_MILLISECONDS:
+    mistaken = mistaken_unit(number)
+    if mistaken is not None:
+        unit, milliseconds = mistaken
+        day = time_text(milliseconds - milliseconds % DAY_MS)
+        said = f"The {what} {number} looks like {unit} ({day}), but milliseconds are expected."
+        step = {"seconds": "Multiply by 1000", "microseconds": "Divide by 1000", "nanoseconds": "Divide by 1000000"}
+        raise ValidationError(said, advice=f"{step[unit]}: {milliseconds}.")
+    if number > MAX_TIMESTAMP_MS:
         raise ValidationError(f"The {what} is not a time: it lies after the year 9999.")
     return number
 

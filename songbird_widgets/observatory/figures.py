@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
+from ..basics import DAY_MS
 from . import charts, formatting
 
 if TYPE_CHECKING:
@@ -282,7 +283,7 @@ def timeline(days: Sequence[tuple[int, str, str]], *, width: int = WIDE) -> Mark
     """
     first, last = min(day for day, _, _ in days), max(day for day, _, _ in days)
     height = 74
-    mark = min(max((width - 8) * formatting.DAY_MS / (last + formatting.DAY_MS - first) - 2, 3), 48)
+    mark = min(max((width - 8) * DAY_MS / (last + DAY_MS - first) - 2, 3), 48)
     x = Scale(first, last, 4, width - 4 - mark) if first < last else Scale(first, last, 4, 4)
     drawn = [f'<path class="axis" d="M4 {height - _BOTTOM}H{width - 4}"/>']
     for day, label, url in days:

@@ -6,6 +6,8 @@ import math
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
+from ..basics import DAY_MS, size_text
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,8 +23,6 @@ _LARGE = 1e15
 _SMALL = 1e-4
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-DAY_MS = 86_400_000
-"""Milliseconds of a day."""
 
 
 def number(value: float | None) -> str:
@@ -153,12 +153,7 @@ def size(n_bytes: int | None) -> str:
     """Write a number of bytes."""
     if n_bytes is None:
         return NONE
-    value = float(n_bytes)
-    for unit in ("B", "KB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
+    return size_text(n_bytes)
 
 
 def clipped(text: str, most: int = 80) -> str:

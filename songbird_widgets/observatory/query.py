@@ -14,9 +14,6 @@ from urllib.parse import quote, urlencode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-MAX_PROFILES = 3
-"""Profiles a page can show side by side."""
-
 PAGE_SIZE = 50
 """Columns a page, unless ``limit`` says otherwise."""
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import sqlalchemy as sa
 
+from songbird_widgets.basics import DAY_MS
 from songbird_widgets.local.identity import LocalServiceError, random_text
-from songbird_widgets.observatory.formatting import DAY_MS
 
 from . import tables
 from .errors import Forbidden, Gone, NotFound, Unauthorized

@@ -9,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
+from songbird_widgets.basics import MAX_COMPARED
 from songbird_widgets.observatory import formatting
 from songbird_widgets.observatory.cards import card_of, nothing_logged
 from songbird_widgets.observatory.choices import MAX_CHOICES, MAX_LISTED, choices_of, day_choice
 from songbird_widgets.observatory.detail import check_column, drawn, make_detail
 from songbird_widgets.observatory.figures import NARROW, WIDE, standalone, timeline
 from songbird_widgets.observatory.problems import LOST, PageProblem, bad_request, not_found
-from songbird_widgets.observatory.query import MAX_PROFILES, PageQuery
+from songbird_widgets.observatory.query import PageQuery
 from songbird_widgets.observatory.rendering import render
 from songbird_widgets.observatory.table import make_table, row_of, summary_of
 from songbird_widgets.profiles import ProfileError
@@ -78,7 +79,7 @@ class Observatory:
         PageProblem
             When there are more than three.
         """
-        if len(query.profiles) > MAX_PROFILES:
+        if len(query.profiles) > MAX_COMPARED:
             raise PageProblem(
                 bad_request(
                     "At most three profiles fit side by side",
@@ -114,7 +115,7 @@ class Observatory:
             "labels": labels,
             "sides": cards,
             "choices": choices,
-            "can_add": len(cards) < MAX_PROFILES and bool(choices.groups),
+            "can_add": len(cards) < MAX_COMPARED and bool(choices.groups),
             "notices": [notice for notice in notices if notice],
             "summary": summary_of(view) if view.shown else "",
             "table": None,

@@ -267,7 +267,7 @@ class ListSessionProfiles(Handler):
             models.ListSessionProfilesResponse(
                 dataset_id=session.dataset_id,
                 profiles=tuple(
-                    models.SessionProfile(
+                    models.ListedProfile(
                         id=row.id,
                         kind=row.kind,
                         upload_timestamp=row.upload_timestamp or 0,

@@ -13,7 +13,7 @@ from ..client.operations import text, timestamp
 from .models import Kind, SessionProfile
 
 if TYPE_CHECKING:
-    from ..client.models import SessionProfile as ListedProfile
+    from ..client.models import ListedProfile
     from ..profiles import ProfileSource
 
 _CHUNK = 1 << 20

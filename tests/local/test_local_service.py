@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.server
 import json
 import os
@@ -500,3 +501,27 @@ def test_what_must_be_quick_loads_nothing_heavy(module, heavy):
     code = f"import sys, songbird_widgets.{module}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not heavy & set(loaded.stdout.split())
+
+
+def test_code_that_others_left_in_a_directory_is_not_run(home, tmp_path, monkeypatch):
+    home.mkdir(mode=0o700)
+    for directory in (tmp_path / "shared", home):
+        directory.mkdir(exist_ok=True)
+        for name in ("numpy", "tornado", "sqlalchemy", "json", "filelock"):
+            (directory / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()")
+    monkeypatch.chdir(tmp_path / "shared")
+    assert new_session(local_service.ensure())
+    assert not (tmp_path / "ran").exists()
+
+
+@posix
+@pytest.mark.parametrize("why", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO, errno.EROFS])
+@pytest.mark.usefixtures("home")
+def test_a_file_system_without_locks_is_said(monkeypatch, why):
+    def refuse(*_):
+        raise OSError(why, os.strerror(why))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fcntl.flock", refuse)
+        with pytest.raises(LocalServiceError, match=r"cannot be used: .*Set SONGBIRD_DATA_DIR to a local directory"):
+            local_service.ensure()

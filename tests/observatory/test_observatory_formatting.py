@@ -82,11 +82,11 @@ def test_times_are_dates_unless_they_have_a_time():
 
 def test_sizes():
     assert [f.size(n) for n in (0, 999, 4839, 151177, 14_200_000, 2_500_000_000)] == [
-        "0 B",
-        "999 B",
-        "4.8 KB",
-        "151 KB",
-        "14 MB",
+        "0 bytes",
+        "999 bytes",
+        "4.8 kB",
+        "151 kB",
+        "14.2 MB",
         "2.5 GB",
     ]
 
