@@ -79,7 +79,7 @@ def _damaged(side: Side) -> str:
     )
     more = f" and {len(side.damaged) - MAX_NAMED:,} more" if len(side.damaged) > MAX_NAMED else ""
     count = len(side.damaged)
-    return f"Shown without {count:,} upload{'' if count == 1 else 's'} that cannot be read ({named}{more})."
+    return f"Shown without {count:,} upload{'' if count == 1 else 's'} ({named}{more})."
 
 
 def nothing_logged(place: int, side: Side) -> str:

@@ -13,6 +13,7 @@ from songbird_widgets.profiles import (
     ProfileError,
     ProfileSummary,
     SourceError,
+    addable,
     find_sources,
     merge_profiles,
     read_profile,
@@ -93,4 +94,6 @@ def _side(name: str, source: Any) -> Profile | ProfileSummary:
         profiles.append(read_profile(content if isinstance(content, bytes) else content.read_bytes()))
     if not profiles:
         raise ProfileError(f"{name} holds no profile.")
+    if len(addable([profile.segments for profile in profiles])) < len(profiles):
+        raise ProfileError(f"{name} holds a whole and its segments, or overlapping segments: compare them one by one.")
     return profiles[0] if len(profiles) == 1 else merge_profiles(profiles)

@@ -30,7 +30,7 @@ class Side:
     upload_count
         Of how many files it is made; several for a batch day that was uploaded in parts.
     damaged
-        Uploads of the day that cannot be read, and why: the day is shown from the others.
+        Uploads of the day that it is shown without, and why: they cannot be read, or cover a segment of the whole.
     fingerprint
         What its content depends on: equal ones hold the same.
     """

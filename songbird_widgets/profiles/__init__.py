@@ -11,7 +11,7 @@ from .container import Column, Counts, Profile, Types
 from .drift import Drift, DriftSummary, DriftTest, summarize_drift
 from .errors import ProfileError
 from .measures import MEASURES, Measure
-from .merge import merge_profiles
+from .merge import addable, merge_profiles
 from .performance import ConfusionMatrix, Performance, RegressionMetrics
 from .profiling import ProfilingWarning, profile, profile_batches
 from .reading import read_profile, split_profiles
@@ -52,6 +52,7 @@ __all__ = [
     "SourceError",
     "SourceWarning",
     "Types",
+    "addable",
     "column_statistics",
     "compare",
     "compare_columns",

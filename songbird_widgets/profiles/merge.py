@@ -56,6 +56,28 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
     )
 
 
+def addable(segments: Sequence[Sequence[tuple[str, str]]]) -> list[int]:
+    """Say which profiles of one period may be added up, so that no row counts twice.
+
+    Segments are never added to their whole, nor to segments by other columns, in which their rows are, too.
+
+    Parameters
+    ----------
+    segments : sequence of sequence of (str, str)
+        `Profile.segments` of each.
+
+    Returns
+    -------
+    list of int
+        The places of the wholes; if there is none, of the segments by the same columns as the first.
+    """
+    wholes = [place for place, tags in enumerate(segments) if not tags]
+    if wholes or not segments:
+        return wholes
+    by = {key for key, _ in segments[0]}
+    return [place for place, tags in enumerate(segments) if {key for key, _ in tags} == by]
+
+
 def merge_columns(columns: Sequence[Column]) -> Column:
     """Join columns of one name; one column is its own merger."""
     first = columns[0]

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from songbird_widgets.observatory.formatting import timestamp
-from songbird_widgets.profiles import ProfileError, ProfileSummary, merge_profiles, read_profile, summarize
+from songbird_widgets.profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
 
 from .handler import logger
 from .tables import chained
@@ -47,7 +47,7 @@ QUIET_SECONDS = 0.03
 """How long no upload has arrived before summaries are made: uploads go first."""
 
 _TIDY_EVERY = 200
-_MAGIC = b"SBW-KEPT\x01"
+_MAGIC = b"SBW-KEPT\x02"
 _PROBLEM_CHARACTERS = 2_000
 
 
@@ -59,13 +59,21 @@ class _Head(msgspec.Struct, frozen=True):
     uploads: int = 1
     after: tuple[int, str] = (0, "")
     damaged: tuple[tuple[str, str], ...] = ()
+    segmented: bool = False  # whether an upload covers a segment only
     summary: int = 0  # bytes
     profile: int = 0  # bytes of the merged profile of a day
     check: str = ""  # of the merged profile
 
 
+class _SegmentsCameError(Exception):
+    """An upload covers a segment: all uploads of its day must be looked at together."""
+
+
 class Kept(msgspec.Struct, frozen=True):
-    """A summary, and the uploads of a day that it leaves out because they cannot be read, with the reason."""
+    """A summary, and the uploads of a day that it leaves out, with the reason.
+
+    They cannot be read, or cover a segment of a whole that is there, too.
+    """
 
     summary: ProfileSummary
     damaged: tuple[tuple[str, str], ...] = ()
@@ -219,10 +227,11 @@ class Summaries:
                 raise ProfileError(found.head.problem)
             with contextlib.suppress(ProfileError):
                 return Kept(found.summary(), found.head.damaged)
-        if found and found.head.uploads < day.uploads:
+        # A whole may come after its segments: then those that were added up must be left out.
+        if found and found.head.uploads < day.uploads and not found.head.segmented:
             rows = self._metadata.day_uploads(org_id, dataset_id, day.day, after=found.head.after)
             if chained(found.head.digest, [row.sha256 or "" for row in rows]) == day.digest:
-                with contextlib.suppress(ProfileError):
+                with contextlib.suppress(ProfileError, _SegmentsCameError):
                     return self._merged(path, found.head, found.profile(), rows)
         rows = self._metadata.day_uploads(org_id, dataset_id, day.day)
         return self._merged(path, _Head("", uploads=0), None, rows)
@@ -230,7 +239,7 @@ class Summaries:
     def _merged(self, path: Path, head: _Head, merged: Profile | None, rows: list[ProfileRow]) -> Kept:
         """Add uploads to what is merged already, and keep the whole."""
         damaged = list(head.damaged)
-        parts = [] if merged is None else [merged]
+        read: list[tuple[ProfileRow, Profile]] = []
         problem = head.problem
         for row in rows:
             try:
@@ -241,14 +250,27 @@ class Summaries:
                 damaged.append((_called(row), str(error)))
                 problem = problem or str(error)
             else:
-                parts.append(profile)
+                read.append((row, profile))
                 problem = ""
+        segmented = any(profile.segments for _, profile in read)
+        if segmented and head.uploads:
+            raise _SegmentsCameError
+        taken = set(addable([profile.segments for _, profile in read]))
+        damaged += [
+            (_called(row), f"It covers a segment only, {profile.segment}, and is not added to the others.")
+            for place, (row, profile) in enumerate(read)
+            if place not in taken
+        ]
+        parts = [profile for place, (_, profile) in enumerate(read) if place in taken]
+        if merged is not None:
+            parts.insert(0, merged)
         last = rows[-1]
         state = _Head(
             digest=chained(head.digest, [row.sha256 or "" for row in rows]),
             uploads=head.uploads + len(rows),
             after=(last.upload_timestamp or 0, last.id),
             damaged=tuple(damaged),
+            segmented=segmented,
         )
         if not parts:
             self._write(path, msgspec.structs.replace(state, problem=problem[:_PROBLEM_CHARACTERS]))

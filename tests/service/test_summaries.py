@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -140,3 +141,26 @@ def test_without_room_for_summaries_they_are_made_for_each_page(store, caplog):
     assert same(store.day().summary, store.day().summary)
     assert "could not be kept" in caplog.text
     store.directory.unlink()
+
+
+def segment(content, **tags):
+    """A profile as whylogs writes it of a segment."""
+    return replace(read_profile(content), segments=tuple(tags.items()), _content=None).to_bytes()
+
+
+def test_segments_are_never_added_to_their_whole_whatever_comes_first(store):
+    oslo, bergen = segment(CONTENTS[0], city="Oslo"), segment(CONTENTS[1], city="Bergen")
+    store.upload(oslo)
+    store.upload(bergen)
+    rows = [read_profile(content).rows for content in CONTENTS[:3]]
+    assert store.day().summary.rows == rows[0] + rows[1]
+    store.upload(segment(CONTENTS[0], carrier="AA"))
+    ((_, reason),) = store.day().damaged
+    assert store.day().summary.rows == rows[0] + rows[1]
+    assert "carrier = AA" in reason
+    store.upload(CONTENTS[2])
+    assert store.day().summary.rows == rows[2]
+    assert len(store.day().damaged) == 3
+    store.upload(segment(CONTENTS[1], city="Tromsø"))
+    assert store.day().summary.rows == rows[2]
+    assert "city = Tromsø" in store.day().damaged[-1][1]
