@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# client_peer and client_server are run by client_speed, which has no tiny size yet.
-PARTS = {"client_peer.py", "client_server.py", "client_speed.py"}
+# Run by client_speed.py, in processes of their own.
+PARTS = {"client_peer.py", "client_server.py"}
 SCRIPTS = sorted(path.name for path in HERE.glob("*.py") if path.name not in {*PARTS, Path(__file__).name})
 IN_BROWSER = {"observatory_pages.py", "panels_speed.py"}
 
