@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections import deque
+from importlib import import_module
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import writer
-from .container import Counts, Profile, Types, read_version_1
+from .container import Counts, Types
 from .sketches import hashing
 from .sketches.frequent_items_builder import FrequentItemsBuilder
 from .sketches.hll_builder import HllBuilder
 from .sketches.kll_builder import KllBuilder
-from .tabular.values import most_frequent, tally, texts_of_floats
+from .tabular.values import ValueNotProfiledError, most_frequent, tally, texts_of_floats
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from .sketches.kll import Floats, Ints
+    from .tabular.tables import Part
     from .tabular.values import Values
     from .writer import Component
 
 _ROOM_OF_ALL, _MIN_ROOM, _MAX_ROOM = 1 << 20, 1 << 10, 1 << 12  # frequent items kept while counting
+_PACKAGE = __name__.partition(".")[0]
+_MADE_BY = f"{_PACKAGE}.version"
 _TRUTHS = np.array([0.0, 1.0])
 
 
@@ -171,20 +177,71 @@ class ColumnBuilder:
             yield writer.frequent_items(self._frequent_items.to_bytes())
 
 
-def room_of_each(columns: int) -> int:
-    """Return how many frequent items each of so many columns may keep while counting."""
-    return min(max(_ROOM_OF_ALL // max(columns, 1), _MIN_ROOM), _MAX_ROOM)
+class TableBuilder:
+    """Counts the columns of a table, part by part.
 
+    Parameters
+    ----------
+    only : collection of str, optional
+        The columns to count; all by default.
 
-def finish_profile(columns: Mapping[str, ColumnBuilder], timestamp: int | None, metadata: Mapping[str, str]) -> Profile:
-    """Make the profile of what columns counted."""
-    now = time.time_ns() // 1_000_000
-    return read_version_1(
-        writer.write_columns(
-            ((name, column.components()) for name, column in columns.items()),
+    Attributes
+    ----------
+    problems : dict of str to str
+        By column: why it cannot be profiled. It is not in the profile then.
+    """
+
+    def __init__(self, only: Collection[str] | None = None) -> None:
+        self.problems: dict[str, str] = {}
+        self._only = None if only is None else frozenset(only)
+        self._columns: dict[str, ColumnBuilder] = {}
+        self._rows = 0
+
+    def add(self, part: Part, run: Callable[..., Iterable[None]] = map) -> None:
+        """Count a part of the table.
+
+        Parameters
+        ----------
+        part : Part
+        run : callable, optional
+            What calls a function for each column: ``map``, or that of an executor.
+        """
+        names = [name for name in part.names if self._only is None or name in self._only]
+        room = min(max(_ROOM_OF_ALL // max(len(names), 1), _MIN_ROOM), _MAX_ROOM)
+        for name in names:
+            if name not in self._columns and name not in self.problems:
+                self._columns[name] = ColumnBuilder(room)
+        deque(run(self._add_column, repeat(part), names), maxlen=0)
+        self._rows += part.rows
+
+    def _add_column(self, part: Part, name: str) -> None:
+        column = self._columns.get(name)
+        if column is None:
+            return
+        try:
+            column.add(part.values(name))
+        except ValueNotProfiledError as error:
+            self._fail(name, error.reason if error.row is None else f"row {self._rows + error.row}: {error.reason}")
+        except Exception as error:  # noqa: BLE001 - one column of any library must not cost the others, whatever it is
+            self._fail(name, f"{type(error).__name__}: {error}")
+
+    def _fail(self, name: str, reason: str) -> None:
+        del self._columns[name]
+        self.problems[name] = reason
+
+    def to_bytes(self, timestamp: int | None = None) -> bytes:
+        """Write the profile of what was counted.
+
+        Parameters
+        ----------
+        timestamp : int, optional
+            The data set's timestamp in ms, UTC; now by default.
+        """
+        now = time.time_ns() // 1_000_000
+        return writer.write_columns(
+            ((name, column.components()) for name, column in self._columns.items()),
             dataset_timestamp=now if timestamp is None else timestamp,
             creation_timestamp=now,
             tags={},
-            metadata=metadata,
+            metadata={_MADE_BY: import_module(_PACKAGE).__version__},
         )
-    )

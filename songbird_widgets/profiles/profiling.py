@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .builder import ColumnBuilder, finish_profile, room_of_each
+from . import dask_frames, spark_frames
+from .builder import TableBuilder
+from .container import read_version_1
 from .errors import ProfileError
 from .tabular.files import parts_of_files
 from .tabular.tables import parts_of
-from .tabular.values import ValueNotProfiledError
 from .timestamps import to_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from .container import Profile
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Period = Literal["day", "hour", "week"]
 
-_MADE_BY = "songbird_widgets.version"
 _MAX_THREADS = 8
 _MAX_BATCHES = 10_000
 _DAY = 86_400_000
@@ -76,11 +75,15 @@ def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence
         A column cannot be profiled; the message names its first row that is wrong. The others are in the profile.
     """
     moment = None if timestamp is None else to_milliseconds(timestamp)
-    builder = _TableBuilder()
+    wanted = None if columns is None else list(columns)
+    for engine in (dask_frames, spark_frames):
+        if engine.is_frame(data):
+            return _finished(*engine.profile_partitions(data, wanted, moment))
+    builder = TableBuilder()
     with _threads() as threads:
-        for part in _parts(data, columns):
-            builder.add(part, threads)
-    return builder.finish(moment)
+        for part in _parts(data, wanted):
+            builder.add(part, threads.map)
+    return _finished(builder.to_bytes(moment), builder.problems)
 
 
 def profile_batches(
@@ -118,7 +121,7 @@ def profile_batches(
         raise ValueError(f"Batches are made by 'day', 'hour' or 'week', not by {by!r}.")
     wanted = None if columns is None else list(dict.fromkeys([*columns, timestamp_column]))
     length, origin = _PERIODS[by]
-    builders: dict[int, _TableBuilder] = {}
+    builders: dict[int, TableBuilder] = {}
     timeless = 0
     with _threads() as threads:
         for part in _parts(data, wanted):
@@ -133,15 +136,15 @@ def profile_batches(
                     raise ProfileError(
                         f"The times cover more than {_MAX_BATCHES:,} batches by {by}.", column=timestamp_column
                     )
-                builder = builders.setdefault(start, _TableBuilder(columns))
-                builder.add(part if len(rows) == part.rows else part.take(rows), threads)
+                builder = builders.setdefault(start, TableBuilder(columns))
+                builder.add(part if len(rows) == part.rows else part.take(rows), threads.map)
     if timeless:
         warnings.warn(
             f"{timeless} rows have no time in column {timestamp_column!r}, and are in no batch.",
             ProfilingWarning,
             stacklevel=2,
         )
-    return [builder.finish(start) for start, builder in sorted(builders.items())]
+    return [_finished(builder.to_bytes(start), builder.problems) for start, builder in sorted(builders.items())]
 
 
 def _groups(starts: np.ndarray[Any, np.dtype[np.int64]], rows: Any) -> Iterator[tuple[int, Any]]:
@@ -151,8 +154,7 @@ def _groups(starts: np.ndarray[Any, np.dtype[np.int64]], rows: Any) -> Iterator[
 
 
 def _parts(data: Any, columns: Sequence[str] | None) -> Iterable[Part]:
-    wanted = None if columns is None else list(columns)
-    return parts_of_files(data, wanted) if isinstance(data, (str, Path)) else parts_of(data, wanted)
+    return parts_of_files(data, columns) if isinstance(data, (str, Path)) else parts_of(data, columns)
 
 
 def _threads() -> ThreadPoolExecutor:
@@ -160,62 +162,16 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(count, _MAX_THREADS), thread_name_prefix="profile")
 
 
-class _TableBuilder:
-    """The columns of one profile in the making.
-
-    Parameters
-    ----------
-    only : collection of str, optional
-        The columns to count; all by default.
-    """
-
-    def __init__(self, only: Sequence[str] | None = None) -> None:
-        self._only = None if only is None else frozenset(only)
-        self._columns: dict[str, ColumnBuilder] = {}
-        self._problems: dict[str, str] = {}
-        self._rows = 0
-
-    def add(self, part: Part, threads: ThreadPoolExecutor) -> None:
-        names = [name for name in part.names if self._only is None or name in self._only]
-        room = room_of_each(len(names))
-        for name in names:
-            if name not in self._columns and name not in self._problems:
-                self._columns[name] = ColumnBuilder(room)
-        deque(threads.map(self._add_column, [part] * len(names), names), maxlen=0)
-        self._rows += part.rows
-
-    def _add_column(self, part: Part, name: str) -> None:
-        column = self._columns.get(name)
-        if column is None:
-            return
-        try:
-            column.add(part.values(name))
-        except ValueNotProfiledError as problem:
-            where = "" if problem.row is None else f"row {self._rows + problem.row}: "
-            self._fail(name, f"{where}{problem.reason}")
-        except ProfileError:
-            raise
-        except Exception as error:  # noqa: BLE001 - one column of any library, for any reason, must not cost the others
-            self._fail(name, f"{type(error).__name__}: {error}")
-
-    def _fail(self, name: str, reason: str) -> None:
-        del self._columns[name]
-        self._problems[name] = reason
-
-    def finish(self, timestamp: int | None) -> Profile:
-        problems = [f"column {_shown(name)} ({reason})" for name, reason in self._problems.items()]
-        if problems and not self._columns:
-            raise ProfileError("No column could be profiled: " + "; ".join(problems[:3]) + ".")
-        for problem in problems:
-            warnings.warn(f"Not in the profile: {problem}.", ProfilingWarning, stacklevel=3)
-        return finish_profile(self._columns, timestamp, {_MADE_BY: _version()})
+def _finished(content: bytes, problems: Mapping[str, str]) -> Profile:
+    """Read the profile that was made, and warn of the columns that are not in it."""
+    made = read_version_1(content)
+    shown = [f"column {_shown(name)} ({reason})" for name, reason in problems.items()]
+    if shown and not made.column_names:
+        raise ProfileError("No column could be profiled: " + "; ".join(shown[:3]) + ".")
+    for problem in shown:
+        warnings.warn(f"Not in the profile: {problem}.", ProfilingWarning, stacklevel=3)
+    return made
 
 
 def _shown(name: str) -> str:
     return repr(name if len(name) <= 80 else name[:80] + "…")
-
-
-def _version() -> str:
-    from .. import __version__
-
-    return __version__

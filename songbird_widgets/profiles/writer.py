@@ -13,7 +13,7 @@ from .sketches.hll_builder import HllBuilder
 from .sketches.kll_builder import KllBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from .container import Column, Profile
     from .sketches import FrequentItemsSketch, KllSketch
@@ -129,8 +129,16 @@ def write_columns(
     return b"".join([_MAGIC, _varint(len(segment)), segment, _varint(len(header)), header, *chunks])
 
 
-def write_profile(profile: Profile) -> bytes:
+def write_profile(profile: Profile, *, without: Collection[str] = (), timestamp: int | None = None) -> bytes:
     """Write all that is known of a profile's columns.
+
+    Parameters
+    ----------
+    profile : Profile
+    without : collection of str, optional
+        Columns to leave out.
+    timestamp : int, optional
+        The data set's timestamp in ms, UTC; the profile's own by default.
 
     Raises
     ------
@@ -140,9 +148,10 @@ def write_profile(profile: Profile) -> bytes:
     """
     if profile.performance is not None:
         raise ProfileError("A profile with performance metrics can only be saved as it was read, not merged.")
+    names = [name for name in profile.column_names if name not in without]
     return write_columns(
-        ((name, _column_components(profile.column(name))) for name in profile.column_names),
-        dataset_timestamp=profile.dataset_timestamp,
+        ((name, _column_components(profile.column(name))) for name in names),
+        dataset_timestamp=profile.dataset_timestamp if timestamp is None else timestamp,
         creation_timestamp=profile.creation_timestamp,
         tags=profile.tags,
         metadata=profile.metadata,

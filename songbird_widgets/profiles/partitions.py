@@ -1,0 +1,50 @@
+"""Small results of a table's partitions, which come together in a tree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .builder import TableBuilder
+from .container import read_version_1
+from .merge import merge_profiles
+from .writer import write_profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .tabular.tables import Part
+
+FAN_IN = 8  # results that are merged at once
+
+
+class PartialResult(NamedTuple):
+    """What one partition, or several together, came to: a profile's bytes, and by column why it is not in it."""
+
+    content: bytes
+    problems: dict[str, str]
+
+
+def count_partition(parts: Iterable[Part], number: int) -> PartialResult:
+    """Profile one partition where it lies, on one core: engines run as many at once as there are cores."""
+    builder = TableBuilder()
+    for part in parts:
+        builder.add(part)
+    return PartialResult(
+        builder.to_bytes(), {name: f"partition {number}, {reason}" for name, reason in builder.problems.items()}
+    )
+
+
+def join_results(results: Sequence[PartialResult], timestamp: int | None = None) -> PartialResult:
+    """Merge results; a column that failed in one of them is in none of them.
+
+    Parameters
+    ----------
+    results : sequence of PartialResult
+    timestamp : int, optional
+        The data set's timestamp in ms, UTC; the earliest of the results' by default.
+    """
+    problems: dict[str, str] = {}
+    for result in results:
+        problems = {**result.problems, **problems}
+    merged = merge_profiles([read_version_1(result.content) for result in results])
+    return PartialResult(write_profile(merged, without=frozenset(problems), timestamp=timestamp), problems)
