@@ -1,4 +1,4 @@
-"""The command line: ``songbird-widgets demo | serve | status | stop | upload``."""
+"""The command line: ``songbird-widgets demo | profile | serve | status | stop | upload``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import json
 import os
 import sys
+import warnings
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from .basics import MAX_COMPARED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .profiles.profiling import Period
     from .session import LedgerSession, Session, SessionProfile
     from .session.models import Kind
 
@@ -106,7 +109,35 @@ def _parser() -> argparse.ArgumentParser:
         help="continue this session (default: a new one); of one begun here, the first letters of its id are enough",
     )
     upload.set_defaults(run=_upload)
+
+    profile = commands.add_parser(
+        "profile",
+        help="make profiles of data files",
+        description="Make a whylogs profile of a Parquet, CSV, JSON-lines or Arrow file, or of each day in it.",
+        epilog="example: songbird-widgets profile flights.parquet -o flights.bin --timestamp-column departed --by day",
+    )
+    profile.add_argument("data", metavar="DATA", help="a file, or a quoted pattern of files that are one data set")
+    profile.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: DATA's name, with .bin")
+    profile.add_argument("--columns", nargs="+", metavar="COLUMN", help="profile these only")
+    when = profile.add_mutually_exclusive_group()
+    when.add_argument("--timestamp", type=_moment, metavar="DATE", help="when the data are from (default: now)")
+    when.add_argument(
+        "--timestamp-column",
+        metavar="COLUMN",
+        help="make a batch of each day by the times in this column; the day is added to the name of its file",
+    )
+    profile.add_argument("--by", choices=["day", "hour", "week"], help="with --timestamp-column (default: day)")
+    profile.set_defaults(run=_profile)
     return parser
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no date or time (like 2026-01-31 or 2026-01-31T12:00Z)"
+        ) from None
 
 
 def _port(text: str) -> int:
@@ -171,6 +202,37 @@ def _stop(_: argparse.Namespace) -> int:
         return _fail(str(error))
     print("The local service has ended." if ended else "The local service was not running.")
     return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    from .profiles import ProfileError, ProfilingWarning, profile, profile_batches
+
+    if options.by and not options.timestamp_column:
+        return _fail("--by needs --timestamp-column: the column whose times tell the batches apart.")
+    output: Path = options.output or Path(f"{Path(options.data).name.partition('.')[0].strip('*?[]') or 'profile'}.bin")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ProfilingWarning)
+        try:
+            if options.timestamp_column:
+                by: Period = options.by or "day"
+                made = profile_batches(options.data, options.timestamp_column, by=by, columns=options.columns)
+                named = [(output.with_stem(f"{output.stem}-{_period(one.dataset_timestamp, by)}"), one) for one in made]
+            else:
+                named = [(output, profile(options.data, timestamp=options.timestamp, columns=options.columns))]
+            for path, one in named:
+                one.save(path)
+                print(path)
+        except (ProfileError, OSError) as error:
+            return _fail(str(error))
+    problems = dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, ProfilingWarning))
+    for problem in problems:
+        _fail(problem)
+    return 1 if problems or not named else 0
+
+
+def _period(timestamp: int, by: str) -> str:
+    start = datetime.fromtimestamp(timestamp / 1000, timezone.utc)
+    return start.strftime("%Y-%m-%dT%H" if by == "hour" else "%Y-%m-%d")
 
 
 def _upload(options: argparse.Namespace) -> int:

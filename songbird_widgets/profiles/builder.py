@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from importlib import import_module
 from itertools import repeat
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import __version__
 from . import writer
 from .container import Counts, Types
 from .sketches import hashing
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from .writer import Component
 
 _ROOM_OF_ALL, _MIN_ROOM, _MAX_ROOM = 1 << 20, 1 << 10, 1 << 12  # frequent items kept while counting
-_PACKAGE = __name__.partition(".")[0]
-_MADE_BY = f"{_PACKAGE}.version"
+_MADE_BY = "songbird_widgets.version"
 _TRUTHS = np.array([0.0, 1.0])
 
 
@@ -243,5 +242,5 @@ class TableBuilder:
             dataset_timestamp=now if timestamp is None else timestamp,
             creation_timestamp=now,
             tags={},
-            metadata={_MADE_BY: import_module(_PACKAGE).__version__},
+            metadata={_MADE_BY: __version__},
         )

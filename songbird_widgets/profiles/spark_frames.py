@@ -34,7 +34,8 @@ def profile_partitions(data: Any, wanted: Sequence[str] | None, timestamp: int |
     counted = data.mapInArrow(_count, _RESULT).repartition(FAN_IN).mapInArrow(_join, _RESULT)
     results = [PartialResult(bytes(row.content), json.loads(row.problems)) for row in counted.collect()]
     if not results:  # no partition has a row: only the columns are known
-        results = [count_partition(parts_of(data.limit(0).toPandas()), 0)]
+        empty = data.limit(0)
+        results = [count_partition(parts_of(empty.toArrow() if hasattr(empty, "toArrow") else empty.toPandas()), 0)]
     return join_results(results, timestamp)
 
 

@@ -5,15 +5,19 @@ from __future__ import annotations
 import os
 import sys
 
+import dask.dataframe as dd
+import distributed
 import numpy as np
 import pandas as pd
 import pytest
+from pyspark import sql
 
 import songbird_widgets as sw
 from songbird_widgets.profiles import ProfileError, ProfilingWarning
 
 pytestmark = pytest.mark.slow
 ROWS, PARTITIONS = 40_000, 11
+CITIES = np.array(["Bonn", "Oslo", "Žilina", None], object)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def frame():
         {
             "price": np.where(rng.random(ROWS) < 0.1, np.nan, rng.pareto(2, ROWS)),
             "stock": rng.integers(0, 20_000, ROWS),
-            "city": pd.Series(np.array(["Bonn", "Oslo", "Žilina", None], object)[rng.integers(0, 4, ROWS)], dtype="str"),
+            "city": pd.Series(CITIES[rng.integers(0, 4, ROWS)], dtype="str"),
             "paid": rng.random(ROWS) < 0.3,
         }
     )
@@ -32,7 +36,6 @@ def frame():
 @pytest.fixture(scope="module")
 def dask_client():
     """Two workers, each a process of its own."""
-    distributed = pytest.importorskip("distributed") if "CI" not in os.environ else __import__("distributed")
     with (
         distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
@@ -44,7 +47,6 @@ def dask_client():
 def spark():
     """A local session of two cores."""
     os.environ["PYSPARK_PYTHON"] = sys.executable
-    sql = pytest.importorskip("pyspark.sql") if "CI" not in os.environ else __import__("pyspark.sql").sql
     session = (
         sql.SparkSession.builder.master("local[2]")
         .config("spark.ui.enabled", "false")
@@ -83,9 +85,8 @@ def agree(found, whole):
             assert apart <= one.kll.rank_error + other.kll.rank_error
 
 
-def test_dask_workers_profile_their_partitions(frame, dask_client):
-    import dask.dataframe as dd
-
+@pytest.mark.usefixtures("dask_client")
+def test_dask_workers_profile_their_partitions(frame):
     data = dd.from_pandas(frame, npartitions=PARTITIONS)
     agree(sw.profile(data), sw.profile(frame))
     assert sw.profile(data, columns=["city"], timestamp=5).dataset_timestamp == 5
@@ -93,19 +94,19 @@ def test_dask_workers_profile_their_partitions(frame, dask_client):
         sw.profile(data, columns=["town"])
 
 
-def test_a_column_that_fails_in_one_partition_of_dask_is_named(dask_client):
-    import dask.dataframe as dd
-
+@pytest.mark.usefixtures("dask_client")
+def test_a_column_that_fails_in_one_partition_of_dask_is_named():
     data = dd.from_pandas(pd.DataFrame({"id": np.array([1, 2, 2**64 - 1], "u8"), "n": [1, 2, 3]}), npartitions=3)
     with pytest.warns(ProfilingWarning, match=r"column 'id' \(partition 2, row 0: the integer 18446744073709551615"):
         profile = sw.profile(data)
     assert (profile.column_names, profile.column("n").ints_max) == (("n",), 3)
 
 
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 def test_spark_executors_profile_their_partitions(frame, spark):
     rows = frame.astype(object).where(frame.notna(), None)
     schema = "price double, stock long, city string, paid boolean"
-    data = spark.createDataFrame(rows.values.tolist(), schema).repartition(PARTITIONS)
+    data = spark.createDataFrame(rows.to_numpy().tolist(), schema).repartition(PARTITIONS)
     agree(sw.profile(data), sw.profile(frame))
     empty = sw.profile(data.where("stock < 0"), columns=["stock", "city"])
     assert (empty.column_names, empty.column("stock").counts.n) == (("city", "stock"), 0)

@@ -218,8 +218,8 @@ def _is_arrow(data: Any) -> bool:
 
 
 def _is_dataset(data: Any) -> bool:
-    """Whether this is a data set or a scanner of pyarrow, which give batches but offer no stream."""
-    return type(data).__module__.startswith("pyarrow.") and hasattr(data, "to_batches")
+    """Whether this is a data set or a scanner of pyarrow, which are no streams but can be read as one."""
+    return type(data).__module__ == "pyarrow._dataset" and (hasattr(data, "scanner") or hasattr(data, "to_reader"))
 
 
 def _is_lazy(data: Any) -> bool:
@@ -234,11 +234,13 @@ def _parts_of_arrow(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
             names = data.collect_schema().names()
             data = data.select([names[place_of(name, names)] for name in wanted])
         data = data.collect()
-    if _is_dataset(data) and not _is_arrow(data):
-        yield from parts_of_batches(data.schema, _batches_of_dataset(data, wanted), wanted)
-        return
+    if _is_dataset(data):
+        data = _reader_of_dataset(data, wanted)
     if hasattr(data, "__arrow_c_stream__"):
-        reader = pa.RecordBatchReader.from_stream(data)
+        try:
+            reader = pa.RecordBatchReader.from_stream(data)
+        except pa.ArrowInvalid:
+            raise ProfileError(f"This is no table but a column ({type(data).__name__}): make a frame of it.") from None
         yield from parts_of_batches(reader.schema, reader, wanted)
     elif hasattr(data, "__arrow_c_array__"):
         batch = pa.record_batch(data)
@@ -250,12 +252,12 @@ def _parts_of_arrow(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
         )
 
 
-def _batches_of_dataset(data: Any, wanted: Sequence[str] | None) -> Iterator[Any]:
+def _reader_of_dataset(data: Any, wanted: Sequence[str] | None) -> Any:
     if hasattr(data, "scanner"):
         names = None if wanted is None else [data.schema.names[place_of(name, data.schema.names)] for name in wanted]
         # Reading ahead as far as pyarrow does by default takes hundreds of megabytes.
         data = data.scanner(columns=names, batch_readahead=2, fragment_readahead=1, batch_size=1 << 16)
-    yield from data.to_batches()
+    return data.to_reader()
 
 
 def parts_of_batches(schema: Any, batches: Iterator[Any], wanted: Sequence[str] | None) -> Iterator[Part]:
