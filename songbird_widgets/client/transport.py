@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from contextvars import ContextVar
-from http.cookiejar import CookieJar, DefaultCookiePolicy
+from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -128,6 +128,13 @@ class _RoutedAsyncTransport(_Routed, httpx.AsyncBaseTransport):
             await transport.aclose()
 
 
+class _NoCookies(CookieJar):
+    """Keeps no cookies: none is wanted, and their number has no bound."""
+
+    def extract_cookies(self, response: object, request: object) -> None:
+        pass
+
+
 class _Transport:
     """An httpx client, given or made, and made again in a forked child."""
 
@@ -148,8 +155,7 @@ class _Transport:
         self._client = self.route.http_client
         if self._client is None:
             transport = self.route.transport or self._routed_kind(self.route, self._connections)
-            jar = CookieJar(DefaultCookiePolicy(allowed_domains=[]))  # cookies are neither kept nor sent
-            self._client = self._client_kind(transport=transport, trust_env=False, cookies=jar)
+            self._client = self._client_kind(transport=transport, trust_env=False, cookies=_NoCookies())
 
     def _stay_in_process(self) -> None:
         if self._pid != os.getpid():
