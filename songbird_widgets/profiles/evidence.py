@@ -9,7 +9,7 @@ which they are and where they are from.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -508,29 +508,31 @@ def _chances_of_cells(middle: Floats, merged: _Merged, sizes: _Sizes) -> Floats:
 def _chances_of_counts(p: Floats, q: Floats, sizes: _Sizes) -> Floats:
     """Test shares of several cells, a row a pair: Pearson's chi-squared statistic, two samples.
 
-    Cells of which fewer than five are expected in the smaller sample are one with the next. The tail is that of the
-    chi-squared distribution, its exponent shrunk as in `_chances` by what one value in the smallest cell weighs.
+    Cells of which fewer than five are expected in the smaller sample are one, which where it is still too small joins
+    the smallest other. The tail is that of the chi-squared distribution, its exponent shrunk as in `_chances` by what
+    one value in the smallest cell weighs.
     """
-    p, q = p.copy(), q.copy()
-    n, m, smaller = sizes.n, sizes.m, sizes.smaller
+    n, m, smaller = sizes.n, sizes.m, sizes.smaller[:, None]
     pooled = (p * n[:, None] + q * m[:, None]) / (n + m)[:, None]
-    cells = p.shape[1]
-    for cell in range(cells - 1):
-        few = (pooled[:, cell] * smaller < FEWEST_OF_ONE) & (pooled[:, cell] > 0)
-        for shares in (p, q, pooled):
-            shares[few, cell + 1] += shares[few, cell]
-            shares[few, cell] = 0
-    for cell in range(cells - 1, 0, -1):
-        few = (pooled[:, cell] * smaller < FEWEST_OF_ONE) & (pooled[:, cell] > 0)
-        for shares in (p, q, pooled):
-            shares[few, cell - 1] += shares[few, cell]
-            shares[few, cell] = 0
+    few = pooled * smaller < FEWEST_OF_ONE
+    rows = np.arange(len(p))
+    smallest = np.where(few, np.inf, pooled).argmin(axis=1)
+    merged = []
+    for shares in (p, q, pooled):
+        rest = np.where(few, shares, 0).sum(axis=1)
+        kept = np.where(few, 0, shares)
+        merged.append((kept, rest))
+    joins = (merged[2][1] * smaller[:, 0] < FEWEST_OF_ONE) & ~few.all(axis=1)
+    for kept, rest in merged:
+        kept[rows, smallest] += np.where(joins, rest, 0)
+        rest[joins] = 0
+    p, q, pooled = (np.concatenate([kept, rest[:, None]], axis=1) for kept, rest in merged)
     filled = pooled > _NOTHING
     apart = np.maximum(np.abs(p - q) - sizes.error[:, None], 0)
     squares = np.where(filled, apart * apart / np.where(filled, pooled, 1), 0).sum(axis=1)
     statistic = squares / sizes.scale
     degrees = filled.sum(axis=1) - 1.0
-    least = np.where(filled, pooled, 1).min(axis=1) * smaller
+    least = np.where(filled, pooled, 1).min(axis=1) * smaller[:, 0]
     heavier = 1 + np.sqrt(statistic / np.maximum(least, 1)) / 3
     return chi_squared_tails(statistic / heavier, degrees)
 
@@ -543,13 +545,15 @@ def _weigh_deciles(pairs: Pairs, places: Ints, found: Evidence) -> None:
     first, second, before, after = pairs.first, pairs.second, pairs.before, pairs.after
     n, m = (sizes[places] for sizes in pairs.numbers)
     p, q = np.zeros((2, len(places), 2 * len(_DECILES) + 1))
-    for row, place in enumerate(places.tolist()):
-        begin, end = first.grid_offsets[before[place] : before[place] + 2].tolist()
-        points, shares = first.grid[begin:end], first.grid_cdf[begin:end]
-        cuts = points[np.minimum(shares.searchsorted(_DECILES - _HAIR), len(points) - 1)]
-        p[row, :-1] = _boundaries(points, shares, cuts)
-        begin, end = second.grid_offsets[after[place] : after[place] + 2].tolist()
-        q[row, :-1] = _boundaries(second.grid[begin:end], second.grid_cdf[begin:end], cuts)
+    offsets, others = first.grid_offsets.tolist(), second.grid_offsets.tolist()
+    for row, (mine, other) in enumerate(zip(before[places].tolist(), after[places].tolist(), strict=True)):
+        begin, end = offsets[mine], offsets[mine + 1]
+        shares = first.grid_cdf[begin:end]
+        cuts = np.minimum(shares.searchsorted(_DECILES - _HAIR), end - begin - 1)
+        p[row, 0:-1:2] = np.where(cuts > 0, shares[cuts - 1], 0.0)
+        p[row, 1:-1:2] = shares[cuts]
+        begin, end = others[other], others[other + 1]
+        q[row, :-1] = _boundaries(second.grid[begin:end], second.grid_cdf[begin:end], first.grid[offsets[mine] + cuts])
     # A decile that many values share is cut off on both sides, so that a column of one value, or of many zeros, does
     # not hide a shift within one cell.
     mass = p[:, 1:-1:2] - p[:, 0:-1:2]
@@ -640,116 +644,163 @@ _MIDDLE = (0.16, 0.84)
 
 def _weigh_items(pairs: Pairs, numbers: NDArray[np.bool_], found: Evidence) -> None:
     """Compare values item by item: text, booleans, and codes, of which there are few."""
-    first, second, types = pairs.first, pairs.second, pairs.types
-    total, other_total = pairs.of("frequent_total")
-    counted = (total > 0) & (other_total > 0)
-    for place in np.flatnonzero(counted).tolist():
-        row, other = int(pairs.before[place]), int(pairs.after[place])
-        items = _Items.of(first, row), _Items.of(second, other)
-        if numbers[place]:
-            few = max(len(one.weights) for one in items) <= MAX_CODES and not items[0].offset and not items[1].offset
-            if not few or "fractional" in types[place]:
-                continue
-        elif types[place][0] != types[place][1] and "unknown" not in types[place]:
+    totals, offsets = (np.array(pairs.of(name), np.float64) for name in ("frequent_total", "frequent_offset"))
+    lengths = np.array(
+        [
+            np.diff(side.frequent_offsets)[rows]
+            for side, rows in ((pairs.first, pairs.before), (pairs.second, pairs.after))
+        ]
+    )
+    whole = np.array(["fractional" not in types for types in pairs.types], np.bool_)
+    few = whole & ((lengths <= MAX_CODES) & (offsets == 0)).all(axis=0)
+    same = np.array([one == other or "unknown" in (one, other) for one, other in pairs.types], np.bool_)
+    tables = []
+    for place in np.flatnonzero((totals > 0).all(axis=0) & np.where(numbers, few, same)).tolist():
+        types = pairs.types[place]
+        items = (
+            _Items.of(pairs.first, int(pairs.before[place])),
+            _Items.of(pairs.second, int(pairs.after[place])),
+        )
+        if not numbers[place]:
+            found.sizes[place] = items[0].total, items[1].total
+        if "boolean" in types:
+            items = replace(items[0], booleans=True), replace(items[1], booleans=True)
+        table = _Table.of(*items)
+        if not len(table.p):
+            found.texts[place, "blind"] = (
+                too_few(*(one.total for one in items))
+                if table.lossless or min(one.total for one in items) < FEWEST
+                else "No value is frequent enough to be compared, so the sketches cannot tell."
+            )
             continue
-        if types[place][0] == "boolean" or types[place][1] == "boolean":
-            items = items[0].with_booleans(), items[1].with_booleans()
-        _compare_items(*items, place, found, numbers=bool(numbers[place]))
+        found.basis[place] = "items"
+        found.compared[place] = True
+        if table.lossless:
+            known, others = (frozenset(one.values) for one in items)
+            found.items[place] = (
+                tuple(value for value in items[1].values if value not in known),
+                tuple(value for value in items[0].values if value not in others),
+            )
+        tables.append((len(table.p), place, table))
+    tables.sort(key=lambda one: one[:2])
+    for start in range(0, len(tables), _CHUNK):
+        chunk = tables[start : start + _CHUNK]
+        _weigh_tables([table for _, _, table in chunk], np.array([place for _, place, _ in chunk]), numbers, found)
+
+
+def _weigh_tables(tables: Sequence[_Table], places: Ints, numbers: NDArray[np.bool_], found: Evidence) -> None:
+    """Compare shares of items, a row a pair; the last cell is what is in no other."""
+    p, q = np.zeros((2, len(tables), max(len(table.p) for table in tables) + 1))
+    for row, table in enumerate(tables):
+        p[row, : len(table.p)], q[row, : len(table.q)] = table.p, table.q
+    covered = np.minimum(p.sum(axis=1), q.sum(axis=1))
+    p[:, -1], q[:, -1] = np.maximum(0, 1 - p.sum(axis=1)), np.maximum(0, 1 - q.sum(axis=1))
+    n, m, error = np.array([(table.n, table.m, table.error) for table in tables], np.float64).T
+    sizes = _Sizes(n, m, error)
+    # Numbers that hardly moved are where they were, whatever the cells say.
+    gated = numbers[places] & (found.effects[0, places] == 0)
+    _measure_cells(p, q, sizes, places, found)
+    chances = _chances_of_counts(p, q, sizes)
+    both = np.minimum(1.0, 2 * np.fmin(chances, found.chances[0, places]))
+    found.chances[0, places] = np.where(numbers[places], both, chances)
+    found.effects[0, places] = np.where(gated, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
+    measures = found.measures
+    measures["covered"][places] = covered
+    for place in places[covered < 0.5].tolist():
+        text = f"Only {percent(measures['covered'][place])} of the values are frequent enough to be compared."
+        found.texts[place, "blind"] = text
+        found.too_few[place] = True
+    total = n + m
+    counts = p * n[:, None] + q * m[:, None]
+    filled = counts > _NOTHING * total[:, None]
+    squares = np.where(filled, (p - q) ** 2, 0)
+    statistic = (squares / np.where(filled, counts, 1)).sum(axis=1) * n * m
+    measures["chi2"][places] = statistic
+    measures["cramers_v"][places] = np.sqrt(statistic / total)
+    measures["balanced_v"][places] = np.sqrt((squares / np.where(filled, p + q, 1)).sum(axis=1) / 2)
+    # By Cochran, too: at most one expected count in five below 5.
+    cells = filled.sum(axis=1)
+    rare = sum((filled & (counts * (size / total)[:, None] < FEWEST_OF_ONE)).sum(axis=1) for size in (n, m))
+    lossless = np.array([table.lossless for table in tables], np.bool_)
+    measures["chi2_degrees"][places] = np.where(lossless & (rare <= 0.4 * cells), cells - 1, np.nan)
 
 
 @dataclass
 class _Items:
-    values: tuple[str, ...]
-    weights: list[int]
+    """The frequent items of a column."""
+
+    everything: tuple[str, ...]
+    begin: int
+    weights: Ints
     offset: int
     total: int
+    booleans: bool = False
+
+    def first(self, many: int) -> tuple[str, ...]:
+        """The heaviest values."""
+        values = self.everything[self.begin : self.begin + many]
+        return tuple(map(_spelled, values)) if self.booleans else values
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        return self.first(len(self.weights))
 
     @classmethod
     def of(cls, summary: ProfileSummary, row: int) -> _Items:
         begin, end = summary.frequent_offsets[row : row + 2].tolist()
         return cls(
-            summary.frequent_values[begin:end],
-            summary.frequent_weights[begin:end].tolist(),
+            summary.frequent_values,
+            begin,
+            summary.frequent_weights[begin:end],
             int(summary.frequent_offset[row]),
             int(summary.frequent_total[row]),
         )
 
-    def with_booleans(self) -> _Items:
-        spelled = {"True": "1", "False": "0"}
-        return _Items(tuple(spelled.get(one, one) for one in self.values), self.weights, self.offset, self.total)
+
+def _spelled(value: str) -> str:
+    return {"True": "1", "False": "0"}.get(value, value)
 
 
-def _compare_items(first: _Items, second: _Items, place: int, found: Evidence, *, numbers: bool) -> None:
-    lossless = not first.offset and not second.offset
-    p, q = _shares_of_items(first, second)
-    if not numbers:
-        found.sizes[place] = first.total, second.total
-    if not len(p):
-        few = min(first.total, second.total) < FEWEST or lossless
-        found.texts[place, "blind"] = (
-            too_few(first.total, second.total)
-            if few
-            else "No value is frequent enough to be compared, so the sketches cannot tell."
+@dataclass(frozen=True)
+class _Table:
+    """Shares of the values that are cells of their own, in either sample."""
+
+    p: Floats
+    q: Floats
+    n: int
+    m: int
+    error: float
+    lossless: bool
+
+    @classmethod
+    def of(cls, first: _Items, second: _Items) -> _Table:
+        """Choose the cells.
+
+        Those values' share is far above the sketches' error, and chance would bring several into either sample: of
+        names or identifiers that are seen once, any two samples have few in common. A share is its upper bound, which
+        is exact for an item that was never dropped; half the offset for one not listed.
+        """
+        limit = _CLEAR_OF_OFFSET * max(sketch.offset / sketch.total for sketch in (first, second))
+        names: dict[str, None] = {}
+        for sketch in (first, second):
+            clear = int(np.count_nonzero(sketch.weights >= limit * sketch.total - sketch.offset))
+            names |= dict.fromkeys(sketch.first(clear))
+        one, other = (_counts_of(sketch, names) if names else np.empty(0) for sketch in (first, second))
+        smaller, larger = sorted((first.total, second.total))
+        frequent = one + other >= FEWEST_OF_ONE * (1 + larger / smaller)
+        p, q = one[frequent] / first.total, other[frequent] / second.total
+        return cls(
+            p / max(1.0, float(p.sum())),
+            q / max(1.0, float(q.sum())),
+            first.total,
+            second.total,
+            first.offset / first.total + second.offset / second.total,
+            not first.offset and not second.offset,
         )
-        return
-    covered = min(float(p.sum()), float(q.sum()))
-    p, q = np.append(p, max(0.0, 1 - p.sum())), np.append(q, max(0.0, 1 - q.sum()))
-    n, m, error = float(first.total), float(second.total), first.offset / first.total + second.offset / second.total
-    sizes = _Sizes(np.array([n]), np.array([m]), np.array([error]))
-    gated = numbers and found.effects[0, place] == 0  # numbers that hardly moved, whatever the cells say
-    _measure_cells(p[None], q[None], sizes, [place], found)
-    found.basis[place] = "items"
-    found.compared[place] = True
-    found.measures["covered"][place] = covered
-    chance = float(_chances_of_counts(p[None], q[None], sizes)[0])
-    found.chances[0, place] = min(1.0, 2 * np.fmin(chance, found.chances[0, place])) if numbers else chance
-    found.effects[0, place] = 0.0 if gated else min(found.effects[0, place], MAX_EFFECT)
-    if covered < 0.5:
-        found.texts[place, "blind"] = f"Only {percent(covered)} of the values are frequent enough to be compared."
-    known, others = frozenset(first.values), frozenset(second.values)
-    if lossless:
-        found.items[place] = (
-            tuple(value for value in second.values if value not in known),
-            tuple(value for value in first.values if value not in others),
-        )
-    both = p * n + q * m
-    filled = both > _NOTHING * (n + m)
-    p, q, both = p[filled], q[filled], both[filled]
-    statistic = float(((p - q) ** 2 / both).sum()) * n * m
-    found.measures["chi2"][place] = statistic
-    found.measures["cramers_v"][place] = math.sqrt(statistic / (n + m))
-    found.measures["balanced_v"][place] = math.sqrt(float(((p - q) ** 2 / (p + q)).sum()) / 2)
-    # By Cochran, too: at most one expected count in five below 5.
-    rare = sum(int(np.count_nonzero(both * size / (n + m) < FEWEST_OF_ONE)) for size in (n, m))
-    if lossless and rare <= 0.2 * 2 * len(both):
-        found.measures["chi2_degrees"][place] = len(both) - 1
-
-
-def _shares_of_items(first: _Items, second: _Items) -> tuple[Floats, Floats]:
-    """Shares of the values that are cells of their own, in either sample.
-
-    Those values' share is far above the sketches' error, and chance would bring several into either sample: of names or
-    identifiers that are seen once, any two samples have few in common. A share is its upper bound, which is exact for
-    an item that was never dropped; half the offset for one not listed.
-    """
-    limit = _CLEAR_OF_OFFSET * max(sketch.offset / sketch.total for sketch in (first, second))
-    names: dict[str, None] = {}
-    for sketch in (first, second):
-        least = limit * sketch.total - sketch.offset
-        for value, weight in zip(sketch.values, sketch.weights, strict=True):
-            if weight < least:
-                break
-            names[value] = None
-    if not names:
-        return np.empty(0), np.empty(0)
-    one, other = (_counts_of(sketch, names) for sketch in (first, second))
-    frequent = one + other >= FEWEST_OF_ONE * (1 + max(first.total, second.total) / min(first.total, second.total))
-    p, q = one[frequent] / first.total, other[frequent] / second.total
-    return p / max(1.0, float(p.sum())), q / max(1.0, float(q.sum()))
 
 
 def _counts_of(sketch: _Items, names: dict[str, None]) -> Floats:
-    known = dict(zip(sketch.values, sketch.weights, strict=True))
+    known = dict(zip(sketch.values, sketch.weights.tolist(), strict=True))
     missing = -sketch.offset / 2
     return np.array([known.get(name, missing) + sketch.offset for name in names], np.float64)
 
