@@ -60,7 +60,7 @@ class FrequentItemsSketch:
         Their lower bounds, descending.
     """
 
-    __slots__ = ("__dict__", "_lg_most", "_lg_size", "_order", "offset", "total", "values", "weights")
+    __slots__ = ("__dict__", "_lg_most", "offset", "total", "values", "weights")
 
     def __init__(
         self,
@@ -69,13 +69,10 @@ class FrequentItemsSketch:
         *,
         offset: int,
         total: int,
-        lg_size: int = _LG_MOST,
         lg_most: int = _LG_MOST,
     ) -> None:
         order = (-weights).argsort(kind="stable")
-        self._order = order
-        # How many slots the hash table has that was written, and may have, as binary logarithms.
-        self._lg_size = lg_size
+        # How many slots the hash table may have, as a binary logarithm.
         self._lg_most = lg_most
         self.values = tuple(map(values.__getitem__, order.tolist()))
         self.weights = weights[order]
@@ -106,7 +103,7 @@ class FrequentItemsSketch:
         values = _strings(data[start:], count)
         if len(frozenset(values)) < count:
             raise corrupt("a frequent items sketch counts a value twice")
-        return cls(values, weights, offset=offset, total=total, lg_size=data[4], lg_most=data[3])
+        return cls(values, weights, offset=offset, total=total, lg_most=data[3])
 
     @classmethod
     def union(cls, sketches: Sequence[FrequentItemsSketch]) -> FrequentItemsSketch:
@@ -114,17 +111,15 @@ class FrequentItemsSketch:
 
         Weights add up, and so do offsets. Whenever there are more items than the first sketch has room for (768
         in whylogs'), the median of all weights is taken off each, what is left without weight is dropped, and the
-        offset grows by that median. What is kept then depends on the order in which items come; it is that of
-        DataSketches' hash table on Linux (`_as_iterated`). Tables for more than 768 items are gone through in
-        the order of the file: the bounds hold, if they are not the same.
+        offset grows by that median (D. Anderson et al., arXiv:1705.07001). Which items are kept then depends on the
+        order in which they come; the bounds hold in any.
         """
         first = sketches[0]
         room = 3 << first._lg_most >> 2  # noqa: SLF001 - the same class
         joined = dict(zip(first.values, first.weights.tolist(), strict=True))
         offset = first.offset
         for sketch in sketches[1:]:
-            items = zip(sketch.values, sketch.weights.tolist(), strict=True)
-            for value, weight in items if len(joined) + len(sketch.values) <= room else sketch._as_iterated():  # noqa: SLF001
+            for value, weight in zip(sketch.values, sketch.weights.tolist(), strict=True):
                 joined[value] = joined.get(value, 0) + weight
                 if len(joined) > room:
                     median = sorted(joined.values())[len(joined) // 2]
@@ -140,28 +135,6 @@ class FrequentItemsSketch:
             total=sum(sketch.total for sketch in sketches),
             lg_most=first._lg_most,  # noqa: SLF001 - the same class
         )
-
-    def _as_iterated(self) -> list[tuple[str, int]]:
-        """Order the items as DataSketches goes through them after reading the file.
-
-        It puts each into the hash table at the first free slot from where its hash points, and walks the table
-        in steps of about 0.618 of its size.
-        """
-        items: list[tuple[str, int]] = [("", 0)] * len(self.values)
-        for place, value, weight in zip(self._order.tolist(), self.values, self.weights.tolist(), strict=True):
-            items[place] = value, weight
-        size = 1 << min(self._lg_size, _LG_MOST)
-        if len(items) > 3 * size // 4:
-            return items
-        table: list[tuple[str, int] | None] = [None] * size
-        for item in items:
-            place = _hash(item[0].encode()) % size
-            while table[place]:
-                place = (place + 1) % size
-            table[place] = item
-        start = next((place for place, slot in enumerate(table) if slot), 0)
-        stride = int(size * _STRIDE) | 1
-        return [slot for step in range(size) if (slot := table[(start + step * stride) % size])]
 
     def as_values(self, *, booleans: bool = False) -> FrequentItemsSketch:
         """Spell numbers as numbers, for a column that holds no text: ``3.000000`` and ``3`` are one value.
@@ -206,29 +179,6 @@ class FrequentItemsSketch:
 
 
 _INT64_MAX = (1 << 63) - 1
-_UINT64_MAX = (1 << 64) - 1
-_STRIDE = 0.6180339887498949
-
-
-def _hash(data: bytes) -> int:
-    """Hash a string as DataSketches does on Linux: MurmurHash64A, as in ``std::hash``, then Murmur3's finish.
-
-    A. Appleby's public domain functions; https://github.com/aappleby/smhasher.
-    """
-    multiplier = 0xC6A4A7935BD1E995
-    value = 0xC70F6907 ^ len(data) * multiplier & _UINT64_MAX
-    for start in range(0, len(data), 8):
-        word = int.from_bytes(data[start : start + 8], "little")
-        if start + 8 <= len(data):
-            word = word * multiplier & _UINT64_MAX
-            word = (word ^ word >> 47) * multiplier & _UINT64_MAX
-        value = (value ^ word) * multiplier & _UINT64_MAX
-    value = (value ^ value >> 47) * multiplier & _UINT64_MAX
-    value ^= value >> 47
-    value = (value ^ value >> 33) * 0xFF51AFD7ED558CCD & _UINT64_MAX
-    value = (value ^ value >> 33) * 0xC4CEB9FE1A85EC53 & _UINT64_MAX
-    return value ^ value >> 33
-
 
 _FLOAT = re.compile(r"-?\d+\.\d+")
 

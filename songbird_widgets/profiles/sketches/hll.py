@@ -140,7 +140,7 @@ class HllSketch:
 
     @classmethod
     def union(cls, sketches: Sequence[HllSketch]) -> HllSketch:
-        """Join sketches in the order in which DataSketches' union takes them."""
+        """Join sketches, one after the other into the first; a list goes into registers value by value."""
         joined = sketches[0]
         for sketch in sketches[1:]:
             joined = joined._joined(sketch)  # noqa: SLF001 - the same class
@@ -304,44 +304,9 @@ class _Filling:
 
 def _poured(coupons: Coupons | None, into: HllSketch) -> HllSketch:
     filling = _Filling(into)
-    for coupon in () if coupons is None else _as_iterated(coupons.tolist()):
+    for coupon in () if coupons is None else coupons.tolist():
         filling.add(coupon)
     return filling.sketch()
-
-
-def _as_iterated(coupons: list[int]) -> list[int]:
-    """Order coupons as DataSketches goes through them after reading a file.
-
-    It puts them into a hash table that grows as it fills, and walks that. The estimate kept along the way
-    depends on the order, by up to 1 % where two sets together just become registers; with this order it is
-    the same as DataSketches'.
-    """
-    # A list stays a list. Larger sketches than whylogs' keep the order of the file: it matters less the more
-    # there are, and coupons chosen to collide would take too long.
-    if not _SMALLEST_SET <= len(coupons) <= _LARGEST_SET:
-        return coupons
-    lg_size = 5
-    table = [0] * (1 << lg_size)
-    for known, coupon in enumerate(coupons, 1):
-        _put(table, lg_size, coupon)
-        if 4 * known > 3 << lg_size:
-            smaller, lg_size = table, lg_size + 1
-            table = [0] * (1 << lg_size)
-            for moved in filter(None, smaller):
-                _put(table, lg_size, moved)
-    return [coupon for coupon in table if coupon]
-
-
-_SMALLEST_SET, _LARGEST_SET = 8, 384
-
-
-def _put(table: list[int], lg_size: int, coupon: int) -> None:
-    mask = (1 << lg_size) - 1
-    place = coupon & mask
-    stride = (coupon & _COUPON_ADDRESS) >> lg_size | 1
-    while table[place] and table[place] != coupon:
-        place = (place + stride) & mask
-    table[place] = coupon
 
 
 def _coupons(data: bytes, start: int, count: int, lg_k: int) -> Coupons:
@@ -357,6 +322,8 @@ def _coupons(data: bytes, start: int, count: int, lg_k: int) -> Coupons:
         raise corrupt("an HLL sketch's count is not what it holds")
     return coupons
 
+
+_SMALLEST_SET = 8
 
 # Two values share a coupon when 26 address bits and the leading zeros agree: 2**-26 * sum over v of 4**-v.
 _SAME_COUPON = math.ldexp(1.0, -_COUPON_ADDRESS_BITS) / 3
