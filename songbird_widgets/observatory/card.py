@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import formatting
+from .query import PageQuery
 from .rendering import STATIC, render
 from .sparklines import sparkline
 from .table import VERDICTS
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
-    from songbird_widgets.profiles import ColumnComparison, Comparison, Drift
+    from songbird_widgets.profiles import Drift, ProfileSummary
+
+    from .view import View
 
 MAX_NAMED = 5
 """Drifted columns named in the headline."""
@@ -51,88 +54,80 @@ class CardRow:
     lines: tuple[VerdictLine, ...]
 
 
-def headline(comparison: Comparison) -> str:
+def headline(view: View) -> str:
     """Say in one sentence what drifted, such as ``6 of 16 columns drifted: arr_delay, dep_delay, day …``."""
-    total = len(comparison.names)
+    total = len(view.names)
     counted = f"{total:,} column{'' if total == 1 else 's'}"
-    if len(comparison.sides) == 1:
+    drift = view.drift_counts
+    if drift is None:
         return f"{counted}, nothing to compare with"
-    drifted = comparison.drifted
-    unknown = _count(comparison, {"unknown"})
-    if drifted:
-        named = ", ".join(formatting.clipped(name, 40) for name in drifted[:MAX_NAMED])
-        said = f"{len(drifted):,} of {counted} drifted: {named}{' …' if len(drifted) > MAX_NAMED else ''}"
-    elif unknown == total:
-        said = f"Nothing can be told of {'the' if total == 1 else 'any of the'} {counted}"
+    if drift.drifted:
+        names = view.comparison.drifted
+        named = ", ".join(formatting.clipped(name, 40) for name in names[:MAX_NAMED])
+        said = f"{drift.drifted:,} of {counted} drifted: {named}{' …' if len(names) > MAX_NAMED else ''}"
     else:
-        said = f"None of {counted} drifted"
+        said = f"None of {counted} drifted" if drift.unknown < total else f"Nothing can be told of {counted}"
     parts = (
-        (_count(comparison, {"missing"}), "missing"),
-        (_count(comparison, {"new"}), "new"),
-        (unknown if unknown != total else 0, "that the profiles cannot tell"),
+        (len(view.missing), "missing"),
+        (len(view.new), "new"),
+        (drift.unknown if drift.unknown < total else 0, "with too few values to tell"),
     )
     return "; ".join([said, *(f"{number:,} {word}" for number, word in parts if number)])
 
 
-def as_html(comparison: Comparison) -> str:
+def as_html(view: View) -> str:
     """Return the card: what drifted first, with chart, verdict, score and reason; the rest folded."""
-    changed = [column for column in comparison.columns.values() if _changed(column)]
-    changed.sort(key=lambda column: not any(drift and drift.drifted for drift in column.drifts))
-    rest = [column for column in comparison.columns.values() if not _changed(column)]
+    changed = [name for name in view.selected(PageQuery()) if _changed(view, name)]
+    changed.sort(key=lambda name: not {"moderate", "strong"}.intersection(view.verdicts[name]))
+    rest = [name for name in view.selected(PageQuery()) if not _changed(view, name)]
     shown, folded = changed[:MAX_SHOWN_ROWS], [*changed[MAX_SHOWN_ROWS:], *rest]
     return render(
         "card.html",
         "",
         style=(STATIC / "card.css").read_text("utf-8"),
-        headline=headline(comparison),
+        headline=headline(view),
         sides=[
-            (place, formatting.clipped(label, 60), _size(side.rows, len(side.names)))
-            for place, (label, side) in enumerate(zip(comparison.labels, comparison.sides, strict=True), start=1)
+            (place, formatting.clipped(side.label, 60), _size(side.summary))
+            for place, side in zip(view.places, view.shown, strict=True)
+            if side.summary
         ],
-        several=len(comparison.sides) > 1,
-        shown=[_row(comparison, column) for column in shown],
-        folded=[_row(comparison, column) for column in folded[:MAX_FOLDED_ROWS]],
+        several=view.several,
+        shown=[_row(view, name) for name in shown],
+        folded=[_row(view, name) for name in folded[:MAX_FOLDED_ROWS]],
         folded_count=len(folded),
         more=max(0, len(folded) - MAX_FOLDED_ROWS),
     )
 
 
-def as_text(comparison: Comparison) -> str:
+def as_text(view: View) -> str:
     """Return the comparison as a few lines: the headline, then what drifted and why."""
-    lines = [headline(comparison)]
-    for column in list(comparison.columns.values())[:MAX_SHOWN_ROWS]:
-        lines += [
-            f"  {formatting.clipped(column.name, 40)} (P{line.place}): {line.word}"
-            f"{f', score {line.score}' if line.score else ''}. {line.reason}".rstrip()
-            for line in _lines(column.drifts)
-            if line.verdict not in {"none", "unknown"}
-        ]
-    return "\n".join(lines)
+    changed = [name for name in view.selected(PageQuery()) if _changed(view, name)]
+    lines = [
+        f"  {formatting.clipped(name, 40)} (P{line.place}): {line.word}"
+        f"{f', score {line.score}' if line.score else ''}. {line.reason}".rstrip()
+        for name in changed[:MAX_SHOWN_ROWS]
+        for line in _lines(view.columns(name).drifts)
+        if line.verdict not in {"none", "unknown"}
+    ]
+    return "\n".join([headline(view), *lines])
 
 
-def _changed(column: ColumnComparison) -> bool:
-    return any(drift is not None and drift.verdict not in {"none", "unknown"} for drift in column.drifts)
+def _changed(view: View, name: str) -> bool:
+    return not {"none", "unknown"}.issuperset(view.verdicts[name])
 
 
-def _count(comparison: Comparison, verdicts: set[str]) -> int:
-    """Count the columns on which some profile has one of these verdicts."""
-    return sum(
-        any(drift is not None and drift.verdict in verdicts for drift in column.drifts)
-        for column in comparison.columns.values()
-    )
-
-
-def _size(rows: int | None, columns: int) -> str:
+def _size(summary: ProfileSummary) -> str:
+    rows, columns = summary.rows, len(summary.names)
     counted = "rows not counted" if rows is None else f"{rows:,} row{'' if rows == 1 else 's'}"
     return f"{counted}, {columns:,} column{'' if columns == 1 else 's'}"
 
 
-def _row(comparison: Comparison, column: ColumnComparison) -> CardRow:
-    places = range(1, len(comparison.sides) + 1)
+def _row(view: View, name: str) -> CardRow:
+    columns = view.columns(name)
     return CardRow(
-        formatting.clipped(column.name, _MAX_NAME),
-        sparkline(places, comparison.column(column.name), column.statistics),
-        tuple(_lines(column.drifts)),
+        formatting.clipped(name, _MAX_NAME),
+        sparkline(view.places, columns.columns, columns.statistics),
+        tuple(_lines(columns.drifts)),
     )
 
 

@@ -174,6 +174,42 @@ def plain(value: float | None) -> float | str | None:
     return value
 
 
+_FIELDS = (
+    "count",
+    "null_count",
+    "null_fraction",
+    "mean",
+    "stddev",
+    "minimum",
+    "median",
+    "maximum",
+    "unique_estimate",
+    "unique_lower",
+    "unique_upper",
+    "inferred_type",
+    "type_fraction",
+    "is_discrete",
+)
+
+
+def rows_of(view: View, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a row for each column and profile: its label, the drift from the first, every figure and measure."""
+    rows = []
+    for name in names:
+        columns = view.columns(name)
+        for side, statistics, drift in zip(view.shown, columns.statistics, columns.drifts, strict=True):
+            judged = drift and {
+                "drift": drift.verdict,
+                "drift_score": drift.score,
+                "reasons": " ".join(drift.reasons),
+                **{key: getattr(drift, key) for key in MEASURES},
+            }
+            figures = statistics and {field: getattr(statistics, field) for field in _FIELDS}
+            if judged or figures:
+                rows.append({"column": name, "profile": side.label, **(judged or {}), **(figures or {})})
+    return rows
+
+
 def as_csv(view: View, query: PageQuery) -> str:
     """Return the page's table as CSV (RFC 4180), a line per column and profile.
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from songbird_widgets.profiles import (
     Comparison,
@@ -20,18 +21,70 @@ from songbird_widgets.profiles import (
 )
 from songbird_widgets.profiles import compare as compare_profiles
 
-from . import card
+from . import card, exports, report
+from .query import PageQuery
+from .sides import Side
+from .view import View
+
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ComparisonResult(Comparison):
-    """A comparison that displays itself in a cell; made by `compare`."""
+    """A comparison that displays itself in a cell, and hands itself out as data and as a file; made by `compare`."""
+
+    @cached_property
+    def _view(self) -> View:
+        sides = zip(self.labels, self.sides, strict=True)
+        return View([Side(label, "data", label, summary) for label, summary in sides], self)
 
     def __repr__(self) -> str:
-        return f"<Comparison: {card.headline(self)}>"
+        return f"<Comparison: {card.headline(self._view)}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": card.as_text(self), "text/html": card.as_html(self)}
+        return {"text/plain": card.as_text(self._view), "text/html": card.as_html(self._view)}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as the observatory's JSON does: ``profiles`` and ``columns``, what drifted most first."""
+        query = PageQuery(limit=max(1, len(self.names)))
+        return exports.as_json("comparison", self._view, query, [()] * len(self.sides))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a row for each column and profile: its figures, and the drift from the first profile.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        import pandas as pd
+
+        rows = exports.rows_of(self._view, self._view.selected(PageQuery()))
+        index = pd.MultiIndex.from_tuples(
+            [(row.pop("column"), row.pop("profile")) for row in rows], names=["column", "profile"]
+        )
+        frame: pd.DataFrame = pd.DataFrame(rows, index=index)
+        return frame
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write one HTML file that holds the table and every column's page, and needs no script and no server.
+
+        Parameters
+        ----------
+        path
+            Where to; a file that is there is replaced.
+
+        Returns
+        -------
+        Path
+            Where it lies.
+        """
+        target = Path(path)
+        target.write_text(report.as_html(self._view), "utf-8")
+        return target
 
 
 def compare(*data: Any, **named: Any) -> ComparisonResult:

@@ -91,19 +91,24 @@ class View:
     ----------
     sides
         The profiles asked for; those with a problem take part in no comparison.
+    comparison
+        Of the sides that can be shown, if it was made already.
     """
 
-    def __init__(self, sides: Sequence[Side]) -> None:
+    def __init__(self, sides: Sequence[Side], comparison: Comparison | None = None) -> None:
         self.sides = tuple(sides)
         self.shown = tuple(side for side in self.sides if side.summary is not None)
         self.places = tuple(place for place, side in enumerate(self.sides, start=1) if side.summary is not None)
         self.rows: dict[str, Row] = {}
         self._columns: dict[str, Columns] = {}
+        self._given = comparison
 
     @cached_property
     def comparison(self) -> Comparison:
         """What is said of the sides that can be shown."""
-        return compare([side.summary for side in self.shown if side.summary], [side.label for side in self.shown])
+        return self._given or compare(
+            [side.summary for side in self.shown if side.summary], [side.label for side in self.shown]
+        )
 
     @property
     def several(self) -> bool:

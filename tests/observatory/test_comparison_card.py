@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import songbird_widgets as sw
@@ -50,3 +52,33 @@ def test_what_holds_no_profile_is_named(july, tmp_path):
         sw.compare(july, missing)
     with pytest.raises(ValueError, match="One to 3 profiles"):
         sw.compare(july, july, july, july)
+
+
+def test_the_card_and_the_report_hold_no_markup_of_the_data(tmp_path):
+    attack = "<img src=x onerror=alert(1)>"
+    rows = [{attack: f"{attack}{number % 3}"} for number in range(60)]
+    comparison = sw.compare({attack: rows, "b": rows})
+    written = comparison.save(tmp_path / "report.html").read_text("utf-8")
+    for html in (comparison._repr_mimebundle_()["text/html"], written):
+        assert "<img" not in html
+        assert "&lt;img" in html
+
+
+def test_a_saved_report_is_one_file_without_script_or_address(july, profile_path, tmp_path):
+    path = sw.compare(july, profile_path(JULY_8)).save(tmp_path / "report.html")
+    html = path.read_text("utf-8")
+    assert html.count('<section class="panel column"') == 16
+    assert len(html) < 10_000 * 16 + 30_000
+    for forbidden in ("<script", "http:", "https:", "src=", "@import", "url(http"):
+        assert forbidden not in html
+
+
+def test_the_comparison_hands_itself_out_as_data(july, profile_path):
+    comparison = sw.compare(july=july, day=profile_path(JULY_8))
+    table = comparison.to_pandas()
+    assert table.loc[("arr_delay", "day"), "js_distance"] == comparison.columns["arr_delay"].drift.js_distance
+    assert table.loc[("day", "day"), "drift"] == "strong"
+    data = comparison.to_dict()
+    assert [profile["label"] for profile in data["profiles"]] == ["july", "day"]
+    assert data["columns"][0]["name"] == "day"
+    assert json.dumps(data, allow_nan=False)
