@@ -1,4 +1,4 @@
-"""The command line: ``songbird-widgets demo | profile | serve | status | stop | upload``."""
+"""The command line: ``songbird-widgets compare | demo | profile | serve | status | stop | upload``."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 done, 1 not done (the reason is on standard error), 2 a wrong command line, 130
-        interrupted, 141 nobody reads on.
+        The exit status: 0 done, 1 not done (the reason is on standard error), 2 a wrong command line, 3 drift that
+        ``compare --fail-on`` does not allow, 130 interrupted, 141 nobody reads on.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -58,6 +58,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    compare = commands.add_parser(
+        "compare",
+        help="say what drifted between two or three data files or profiles",
+        description="Compare data files (Parquet, CSV, JSON lines, Arrow) or profiles; the first is the baseline.",
+        epilog="Exit status: 0 done, 1 something cannot be read, 2 a wrong command line, 3 drift that --fail-on does "
+        "not allow. In a CI job: songbird-widgets compare train.parquet today.parquet --html report.html --fail-on strong",
+    )
+    compare.add_argument("data", nargs="+", metavar="DATA", help="two or three files; the first is the baseline")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML file")
+    compare.add_argument("--json", action="store_true", help="print everything as JSON instead of what drifted as text")
+    compare.add_argument("--columns", nargs="+", metavar="COLUMN", help="columns that --fail-on judges (default: all)")
+    compare.add_argument("--fail-on", choices=["moderate", "strong"], help="exit with status 3 if a column drifted so")
+    compare.set_defaults(run=_compare)
 
     demo = commands.add_parser("demo", help="open the example notebook (or dashboard) on the local service")
     demo.add_argument("--voila", action="store_true", help="open the dashboard in Voilà instead of JupyterLab")
@@ -153,6 +167,30 @@ def _port_or_any(text: str) -> int:
 def _fail(message: str) -> int:
     print(f"songbird-widgets: {message}", file=sys.stderr)
     return 1
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .observatory import compare
+    from .profiles import ProfileError, SourceError
+
+    if not 2 <= len(options.data) <= MAX_COMPARED:
+        print(f"songbird-widgets compare: give two or three files, not {len(options.data)}.", file=sys.stderr)
+        return 2
+    try:
+        comparison = compare(*options.data)
+        if options.html:
+            comparison.save(options.html)
+    except (ProfileError, SourceError, OSError) as error:
+        return _fail(str(error))
+    unknown = sorted(set(options.columns or ()).difference(comparison.names))
+    if unknown:
+        return _fail(f"No profile has a column called {', '.join(unknown)}.")
+    print(json.dumps(comparison.to_dict()) if options.json else comparison.to_text())
+    if options.fail_on is None:
+        return 0
+    failing = {"strong"} if options.fail_on == "strong" else {"moderate", "strong", "missing", "new"}
+    judged = [comparison.columns[name] for name in options.columns or comparison.names]
+    return 3 if any(drift and drift.verdict in failing for column in judged for drift in column.drifts) else 0
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -47,7 +47,7 @@ def get(url):
         return answer.read().decode("utf-8")
 
 
-@pytest.mark.parametrize("command", ["", "demo", "serve", "status", "stop", "upload"])
+@pytest.mark.parametrize("command", ["", "compare", "demo", "serve", "status", "stop", "upload"])
 def test_help_is_there_for_every_command(shell, command):
     done = shell(*command.split(), "--help")
     assert done.returncode == 0
@@ -223,3 +223,25 @@ def test_serve_prints_an_endpoint_that_works_as_it_is(shell, tmp_path):
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(timeout=10) == 0
+
+
+def test_compare_says_what_drifted_and_fails_where_it_is_told_to(shell, tmp_path):
+    july, day, report = PROFILES / "reference-july.bin", PROFILES / "batch-2013-07-08.bin", tmp_path / "report.html"
+    done = shell("compare", july, day, "--html", report)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "columns drifted: day, " in done.stdout
+    assert "</html>" in report.read_text("utf-8")
+    assert shell("compare", july, day, "--fail-on", "strong").returncode == 3
+    assert shell("compare", july, day, "--fail-on", "strong", "--columns", "hour", "origin").returncode == 0
+    data = json.loads(shell("compare", july, july, "--json").stdout)
+    assert {column["drift"]["P2"]["verdict"] for column in data["columns"]} <= {"none", "unknown"}
+
+
+def test_compare_names_what_it_cannot_read(shell, tmp_path):
+    july = PROFILES / "reference-july.bin"
+    done = shell("compare", july, tmp_path / "missing.parquet")
+    assert done.returncode == 1
+    assert "missing.parquet" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert shell("compare", july).returncode == 2
+    assert "nonsense" in shell("compare", july, july, "--columns", "nonsense").stderr

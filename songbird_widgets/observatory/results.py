@@ -45,7 +45,11 @@ class ComparisonResult(Comparison):
         return f"<Comparison: {card.headline(self._view)}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": card.as_text(self._view), "text/html": card.as_html(self._view)}
+        return {"text/plain": self.to_text(), "text/html": card.as_html(self._view)}
+
+    def to_text(self) -> str:
+        """Return a few lines: what drifted, and why."""
+        return card.as_text(self._view)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as the observatory's JSON does: ``profiles`` and ``columns``, what drifted most first."""
