@@ -64,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
         help="say what drifted between two or three data files or profiles",
         description="Compare data files (Parquet, CSV, JSON lines, Arrow) or profiles; the first is the baseline.",
         epilog="Exit status: 0 done, 1 something cannot be read, 2 a wrong command line, 3 drift that --fail-on does "
-        "not allow. In a CI job: songbird-widgets compare train.parquet today.parquet --html report.html --fail-on strong",
+        "not allow. In a CI job: songbird-widgets compare train.parquet today.parquet --html report.html --fail-on "
+        "strong",
     )
     compare.add_argument("data", nargs="+", metavar="DATA", help="two or three files; the first is the baseline")
     compare.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML file")
