@@ -13,15 +13,15 @@ from songbird_widgets.observatory import formatting, problems
 from songbird_widgets.observatory.sides import Side
 from songbird_widgets.profiles import ProfileError
 
-from .metadata import day_start
+from .metadata import DayRow, day_start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from songbird_widgets.observatory.problems import Problem
 
     from .metadata import Metadata, ProfileRow
-    from .summaries import Kept, Summaries
+    from .summaries import Summaries
 
 _BATCH = re.compile(r"-?[0-9]{1,16}")
 
@@ -39,9 +39,25 @@ class Loader:
         self._metadata = metadata
         self._summaries = summaries
 
-    def sides(self, org_id: str, dataset_id: str, values: Sequence[str]) -> tuple[Side, ...]:
-        """Find the profiles that the ``profile`` parameters name, in their order."""
-        return tuple(self._side(org_id, dataset_id, value) for value in values)
+    def find(self, org_id: str, dataset_id: str, values: Sequence[str]) -> tuple[Side, ...]:
+        """Find the profiles that the ``profile`` parameters name, in their order; what each holds is not loaded."""
+        return tuple(self._find(org_id, dataset_id, value) for value in values)
+
+    def load(self, org_id: str, dataset_id: str, side: Side) -> Side:
+        """Return a side that was found with what it holds, or with what is wrong with it."""
+        if side.problem:
+            return side
+        try:
+            if side.kind == "batch":
+                day = DayRow(day_start(int(side.value)), side.upload_count, 0, side.fingerprint)
+                kept = self._summaries.of_day(org_id, dataset_id, day)
+            else:
+                kept = self._summaries.of_upload(side.fingerprint)
+        except ProfileError as error:
+            return replace(side, problem=_unreadable(error))
+        except FileNotFoundError:
+            return replace(side, problem=problems.LOST)
+        return replace(side, summary=kept.summary, damaged=kept.damaged)
 
     def uploads(self, org_id: str, dataset_id: str, value: str) -> list[ProfileRow]:
         """Return the files that one ``profile`` parameter names."""
@@ -56,7 +72,7 @@ class Loader:
             day = day_start(int(side.value)) if side.kind == "batch" else None
             self._summaries.discard(org_id, dataset_id, day, side.fingerprint)
 
-    def _side(self, org_id: str, dataset_id: str, value: str) -> Side:
+    def _find(self, org_id: str, dataset_id: str, value: str) -> Side:
         if not _BATCH.fullmatch(value):
             return self._reference(org_id, dataset_id, value)
         start = day_start(int(value))
@@ -65,8 +81,7 @@ class Loader:
         if day is None:
             announced = self._metadata.is_announced(org_id, dataset_id, start)
             return Side(value, "batch", label, problem=_no_batch(label, announced=announced))
-        side = Side(value, "batch", label, upload_count=day.uploads, fingerprint=day.digest)
-        return _loaded(side, lambda: self._summaries.of_day(org_id, dataset_id, day))
+        return Side(value, "batch", label, upload_count=day.uploads, fingerprint=day.digest)
 
     def _reference(self, org_id: str, dataset_id: str, value: str) -> Side:
         row = self._metadata.reference(org_id, dataset_id, value)
@@ -75,19 +90,7 @@ class Loader:
         label = row.alias or row.id
         if row.state != "uploaded" or row.sha256 is None:
             return Side(value, "reference", label, problem=_never_uploaded(label))
-        sha256 = row.sha256
-        side = Side(value, "reference", label, upload_count=1, fingerprint=sha256)
-        return _loaded(side, lambda: self._summaries.of_upload(sha256))
-
-
-def _loaded(side: Side, load: Callable[[], Kept]) -> Side:
-    try:
-        kept = load()
-    except ProfileError as error:
-        return replace(side, problem=_unreadable(error))
-    except FileNotFoundError:
-        return replace(side, problem=problems.LOST)
-    return replace(side, summary=kept.summary, damaged=kept.damaged)
+        return Side(value, "reference", label, upload_count=1, fingerprint=row.sha256)
 
 
 def _no_batch(label: str, *, announced: bool) -> Problem:

@@ -87,8 +87,8 @@ class Observatory:
                     "Leave out the profile parameters beyond the third, or choose again on the session's page.",
                 )
             )
-        sides = self._loader.sides(viewer.org_id, dataset_id, query.profiles)
-        return self._views.through(sides)
+        key = (viewer.org_id, dataset_id)
+        return self._views.through(self._loader.find(*key, query.profiles), lambda side: self._loader.load(*key, side))
 
     def show(self, viewer: Viewer, dataset_id: str, query: PageQuery, make: Callable[[View], T]) -> T:
         """Return what is made of the profiles that a URL names; once more when a summary turns out to be damaged."""
@@ -155,7 +155,7 @@ class Observatory:
         (value,) = query.profiles
         uploads = self._loader.uploads(viewer.org_id, dataset_id, value)
         if not uploads:
-            (side,) = self._loader.sides(viewer.org_id, dataset_id, query.profiles)
+            (side,) = self._loader.find(viewer.org_id, dataset_id, query.profiles)
             raise PageProblem(side.problem or not_found("There is no file", "Nothing was uploaded.", "Choose another."))
         try:
             contents = [self._blobs.read(row.sha256) for row in uploads if row.sha256]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from songbird_widgets.observatory.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from songbird_widgets.observatory.sides import Side
 
@@ -24,11 +24,26 @@ class ViewCache:
         self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
         self._lock = threading.Lock()
 
-    def through(self, sides: Sequence[Side]) -> View:
-        """Return the view of these sides: the one of before, unless anything in them changed."""
+    def through(self, sides: Sequence[Side], load: Callable[[Side], Side]) -> View:
+        """Return the view of these sides: the one of before, unless anything in them changed.
+
+        Parameters
+        ----------
+        sides
+            As they were found.
+        load
+            Returns one with what it holds.
+        """
         key = tuple((side.value, side.label, side.fingerprint, side.problem is None) for side in sides)
         with self._lock:
-            view = self._views.pop(key, None) or View(sides)
+            view = self._views.get(key)
+            if view is not None:
+                self._views.move_to_end(key)
+                return view
+        view = View([load(side) for side in sides])
+        if len(view.shown) < len(sides):
+            return view  # what is wrong may be mended
+        with self._lock:
             self._views[key] = view
             while len(self._views) > 1 and sum(map(_weight, self._views.values())) > MAX_COLUMNS:
                 self._views.popitem(last=False)
