@@ -170,10 +170,19 @@ class GetProfileObservatoryLinkResponse(Message, frozen=True):
 
 
 class ListSessionProfilesResponse(Message, frozen=True):
-    """The uploaded profiles of a session, oldest upload first."""
+    """The uploaded profiles of a session, oldest upload first.
+
+    Attributes
+    ----------
+    dataset_id : str
+    profiles : tuple of ListedProfile
+    next : str or None
+        Where a listing with a limit goes on (``after=``); None at its end.
+    """
 
     dataset_id: str
     profiles: tuple[ListedProfile, ...]
+    next: str | None = None
 
 
 # What asks for the operations.

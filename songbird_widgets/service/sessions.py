@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode
@@ -256,13 +257,21 @@ class ClaimGuestSession(JsonHandler):
 
 
 class ListSessionProfiles(Handler):
-    """``GET /v0/sessions/{session_id}/profiles``: what was uploaded; an addition to the contract."""
+    """``GET /v0/sessions/{session_id}/profiles``: what was uploaded; an addition to the contract.
+
+    With ``limit=`` (1 to 1,000) it answers so many at most and says where it goes on: ``next``, to be sent as
+    ``after=``. What is uploaded later comes later, so that one can also ask for what is new.
+    """
 
     operation = "list_session_profiles"
 
     async def get(self, session_id: str) -> None:
+        after, limit = self._after(), self._limit()
         session = await self.work(self.metadata.session, session_id)
-        rows = await self.work(self.metadata.profiles, session.org_id, session.dataset_id)
+        more = None if limit is None else limit + 1
+        rows = await self.work(self.metadata.profiles, session.org_id, session.dataset_id, after=after, limit=more)
+        goes_on = limit is not None and len(rows) > limit
+        rows = rows[:limit]
         self.answer(
             models.ListSessionProfilesResponse(
                 dataset_id=session.dataset_id,
@@ -278,8 +287,30 @@ class ListSessionProfiles(Handler):
                     )
                     for row in rows
                 ),
+                next=f"{rows[-1].upload_timestamp}.{rows[-1].id}" if goes_on else None,
             )
         )
+
+    def _limit(self) -> int | None:
+        text = self.get_query_argument("limit", None)
+        if text is None:
+            return None
+        if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= _LIST_LIMIT:
+            raise BadRequest(f"limit is no number from 1 to {_LIST_LIMIT}.", "limit")
+        return int(text)
+
+    def _after(self) -> tuple[int, str]:
+        text = self.get_query_argument("after", "")
+        if not text:
+            return (0, "")
+        found = _AFTER.fullmatch(text)
+        if not found:
+            raise BadRequest("after is not what an earlier listing gave as next.", "after")
+        return int(found[1]), found[2]
+
+
+_LIMIT = re.compile("[0-9]{1,4}")
+_AFTER = re.compile(r"([0-9]{1,16})\.([A-Za-z0-9-]{1,64})")
 
 
 async def _organization(handler: Handler) -> str:

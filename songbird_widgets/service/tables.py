@@ -94,6 +94,7 @@ _indexes = (
         profiles.c.uploaded,
         profiles.c.id,
     ),
+    sa.Index("profiles_by_kind", profiles.c.org_id, profiles.c.dataset_id, profiles.c.kind, profiles.c.uploaded),
     sa.Index(
         "references_by_name",
         profiles.c.org_id,

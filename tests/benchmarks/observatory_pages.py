@@ -27,7 +27,8 @@ from urllib.parse import urlencode
 import httpx
 import psutil
 
-EXAMPLES = Path(__file__).parents[2] / "examples" / "profiles"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples" / "profiles"
 
 MAKE = """
 import sys, numpy as np, pandas as pd, whylogs as why
@@ -53,19 +54,14 @@ def made(python: str, folder: Path, columns: int) -> list[Path]:
 
 
 class Service:
-    """The local service as a process, spoken to over HTTP."""
+    """The local service of a source tree as a process, spoken to over HTTP."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, tree: Path) -> None:
+        folder.mkdir()
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "songbird_widgets.service",
-                "--data-dir",
-                str(folder),
-                "--idle-seconds",
-                "600",
-            ]
+            [sys.executable, "-m", "songbird_widgets.service", "--data-dir", str(folder), "--idle-seconds", "600"],
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            cwd=tree,
         )
         identity, record = folder / "identity.json", folder / "service.json"
         while not record.exists():
@@ -94,22 +90,22 @@ class Service:
         page = self.http.get(url).raise_for_status().content
         return (time.perf_counter() - begin) * 1000, page
 
-    def worked(self, *, helpers: bool = False) -> float:
-        """Return the milliseconds of processor time that the process, or its helpers, used.
+    def worked(self) -> float:
+        """Return the milliseconds of processor time that the process and its children used.
 
         A busy machine distorts it less than the time on the clock.
         """
-        times = [one.cpu_times() for one in self.processes(helpers=helpers)]
+        times = [one.cpu_times() for one in self.processes()]
         return sum(one.user + one.system for one in times) * 1000
 
-    def memory(self, *, helpers: bool = False) -> float:
-        """Return the resident memory of the process, or of its helpers, in MB."""
-        return sum(one.memory_info().rss for one in self.processes(helpers=helpers)) / 1e6
+    def memory(self) -> float:
+        """Return the resident memory of the process and its children in MB."""
+        return sum(one.memory_info().rss for one in self.processes()) / 1e6
 
-    def processes(self, *, helpers: bool) -> list[psutil.Process]:
-        """Return the process, or those that it started."""
+    def processes(self) -> list[psutil.Process]:
+        """Return the process, and those that it started."""
         own = psutil.Process(self.process.pid)
-        return own.children() if helpers else [own]
+        return [own, *own.children()]
 
     def end(self) -> None:
         """Stop the process."""
@@ -172,52 +168,61 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("profiles", nargs="*", type=Path)
     parser.add_argument("--whylogs-python", default=os.environ.get("SONGBIRD_WHYLOGS_PYTHON"))
+    parser.add_argument("--before", type=Path, help="a checkout of another version, measured as well")
     parser.add_argument("--columns", type=int, default=1000)
     parser.add_argument("--tiny", action="store_true", help="only see that it runs")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
         flights = sorted(EXAMPLES.glob("*.bin"))[:3]
         paths = flights if given.tiny else given.profiles or made(given.whylogs_python, folder, given.columns)
-        service = Service(folder)
-        try:
-            report(service, paths, tiny=given.tiny)
-        finally:
-            service.end()
+        trees = {"here": ROOT, **({"before": given.before.absolute()} if given.before else {})}
+        for name, tree in trees.items():
+            print(f"--- {name}")
+            service = Service(folder / name, tree)
+            try:
+                report(service, paths, tiny=given.tiny)
+            finally:
+                service.end()
+
+
+def cost(service: Service, url: str) -> tuple[float, float]:
+    """Return the milliseconds of a page on the clock, and of processor time."""
+    before = service.worked()
+    took, _ = service.timed(url)
+    return took, service.worked() - before
 
 
 def report(service: Service, paths: list[Path], *, tiny: bool) -> None:
     """Print every figure."""
     print(f"profiles: {len(paths)}, {sum(path.stat().st_size for path in paths) / 1e6:.0f} MB")
-    ids = [service.upload(path) for path in paths]
     service.timed(service.url([]))  # imports and templates, once a process
-    print(f"memory before: {service.memory():.0f} MB")
+    ids = [service.upload(path) for path in paths]
     flights = [service.upload(path) for path in sorted(EXAMPLES.glob("*.bin"))[-3:]]
-    flight, _ = service.timed(service.url(flights))
-    again = statistics.median(service.timed(service.url(flights))[0] for _ in range(9))
-    print(f"page of three flight profiles: cold {flight:.0f} ms, warm {again:.1f} ms")
-    first = service.url(ids[:3])
-    before = service.worked()
-    cold, page = service.timed(first)
-    work = service.worked() - before
-    counted, _ = service.timed(service.url(ids[:3], count="all"))
-    warm = statistics.median(service.timed(first)[0] for _ in range(9))
-    print(f"first page: cold {cold:.0f} ms ({work:.0f} ms of processor time), warm {warm:.1f} ms")
-    print(f"    what drifted counted {counted:.0f} ms later, helpers started for it")
-    print(f"size: {len(page) / 1e3:.0f} KB, gzipped {len(gzip.compress(page, 5)) / 1e3:.0f} KB")
+    time.sleep(0.5 if tiny else 8)  # what is made when they arrive, is
+    print(f"memory before: {service.memory():.0f} MB")
+    for name, profiles in (("three flight profiles", flights), ("three wide profiles", ids[:3])):
+        url = service.url(profiles, sort="name")
+        took, worked = cost(service, url)
+        again = statistics.median(service.timed(url)[0] for _ in range(9))
+        print(f"{name}, by name: cold {took:.0f} ms ({worked:.0f} ms of processor time), warm {again:.1f} ms")
+    page = service.timed(url)[1]
+    print(f"size: {len(page) / 1e3:.0f} kB, gzipped {len(gzip.compress(page, 5)) / 1e3:.0f} kB")
     sets = [ids[index : index + 3] for index in (1, 2, 3)] if len(ids) >= 6 else [ids[:3][::-1]]
+    waited = 0.0
     for number, profiles in enumerate(sets):
         url = service.url(profiles, sort="drift", order="desc")
-        before, helped = service.worked(), service.worked(helpers=True)
         if number < len(sets) - 1:
-            drift, waited = service.timed(url)[0], 0.0
+            took, worked = cost(service, url)
         else:
-            drift, waited = worst_wait(service, url)
-        work, helped = service.worked() - before, service.worked(helpers=True) - helped
+            before = service.worked()
+            took, waited = worst_wait(service, url)
+            worked = service.worked() - before
         again = statistics.median(service.timed(url)[0] for _ in range(5))
-        print(f"sorted by drift: cold {drift:.0f} ms, warm {again:.1f} ms; processor {work:.0f} + {helped:.0f} ms")
+        print(f"sorted by drift: cold {took:.0f} ms ({worked:.0f} ms of processor time), warm {again:.1f} ms")
     print(f"longest wait of another request behind the last: {waited:.0f} ms")
-    print(f"painted in Chromium: {', '.join(f'{one:.0f}' for one in painted(first, 1 if tiny else 5))} ms")
+    url = service.url(ids[:3])
+    print(f"painted in Chromium: {', '.join(f'{one:.0f}' for one in painted(url, 1 if tiny else 5))} ms")
     triples = [[a, b, c] for a in ids for b in ids for c in ids if len({a, b, c}) == 3]
     peak = 0.0
     pages = 3 if tiny else 100
@@ -225,7 +230,6 @@ def report(service: Service, paths: list[Path], *, tiny: bool) -> None:
         service.timed(service.url(triples[number % len(triples)], offset=number * 50 % 1000))
         peak = max(peak, service.memory())
     print(f"memory after {pages} different pages: {service.memory():.0f} MB, at most {peak:.0f} MB")
-    print(f"    and of its helpers, for a minute: {service.memory(helpers=True):.0f} MB")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class Service:
         while not record.exists():
             time.sleep(0.02)
         self.port = json.loads(record.read_text())["port"]
-        secret = json.loads((folder / "identity.json").read_text())["secret"]
+        self.secret = secret = json.loads((folder / "identity.json").read_text())["secret"]
         self.base = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(timeout=60, trust_env=False)
         answer = self.http.post(f"{self.base}/k/{secret}/v0/sessions", json={"userId": "benchmark"})

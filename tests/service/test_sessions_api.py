@@ -129,6 +129,36 @@ def test_the_probe_of_whylogs_is_never_listed(service, session):
     assert service.listed(session) == []
 
 
+def test_a_listing_can_be_read_in_parts_and_later_for_what_is_new(service, session):
+    def page(**parameters):
+        answer = service.call("GET", f"/v0/sessions/{session}/profiles", params=parameters)
+        return answer.json()
+
+    for _ in range(5):
+        service.put(service.announce(session))
+    whole = service.listed(session)
+    seen, after = [], ""
+    while after is not None:
+        part = page(limit=2, after=after)
+        assert 1 <= len(part["profiles"]) <= 2
+        seen += part["profiles"]
+        after = part.get("next")
+    assert seen == whole
+    last = f"{whole[-1]['uploadTimestamp']}.{whole[-1]['id']}"
+    assert page(limit=2, after=last)["profiles"] == []
+    later = service.announce(session)
+    service.put(later)
+    assert [profile["id"] for profile in page(limit=2, after=last)["profiles"]] == [later["id"]]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"), [("limit", "0"), ("limit", "1001"), ("limit", "x"), ("after", "x"), ("after", "1.é")]
+)
+def test_a_part_that_makes_no_sense_is_refused(service, session, parameter, value):
+    answer = service.call("GET", f"/v0/sessions/{session}/profiles", params={parameter: value})
+    service.check(answer, 400, parameter)
+
+
 def link(service, session, **selection):
     return service.call("POST", f"/v0/sessions/observatory-link/{session}", json=selection)
 
