@@ -20,6 +20,8 @@ MAX_TIMESTAMP_MS = 253_402_300_799_999
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # As milliseconds these are days of 1970 to 1973, as seconds the years 1973 to 5138.
 _SECONDS = range(10**8, 10**11)
+# As milliseconds these are hours of the first of January 1970.
+_DATES = range(19_700_101, 21_000_101)
 _LINE = 80
 
 
@@ -34,10 +36,16 @@ def mistaken_unit(number: int) -> tuple[str, int] | None:
     Returns
     -------
     (str, int) or None
-        "seconds", "microseconds" or "nanoseconds", and the same moment in milliseconds; None if it can be
-        milliseconds, or is no time at all.
+        "seconds", "microseconds", "nanoseconds" or "a date" (20240229), and the same moment in milliseconds; None
+        if it can be milliseconds, or is no time at all.
     """
     size = abs(number)
+    if number in _DATES:
+        try:
+            day = datetime(number // 10_000, number // 100 % 100, number % 100, tzinfo=timezone.utc)
+        except ValueError:
+            return None
+        return "a date", to_milliseconds(day)
     if size in _SECONDS:
         return "seconds", number * 1000
     if MAX_TIMESTAMP_MS < size <= MAX_TIMESTAMP_MS * 1000:

@@ -37,7 +37,8 @@ def add(
                 found.append(item)
             else:
                 problems.append(Problem(one_line(item.name), item.reason))
-    if alias is not None and len(found) > 1:
+    # Segments are named apart behind the alias.
+    if alias is not None and len({item.alias for item in found}) < len(found):
         reason = f"One alias cannot name {len(found)} profiles: add them one by one."
         return ProfileList(), problems + [Problem(one_line(item.name), reason) for item in found]
     added: dict[str, SessionProfile] = {}

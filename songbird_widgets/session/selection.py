@@ -18,6 +18,7 @@ _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?)?",
     re.IGNORECASE | re.ASCII,
 )
+_COMPACT = re.compile(r"\d{8}", re.ASCII)  # a date, rather than hours of 1970
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _MAX_LISTED = 12
 
@@ -185,6 +186,8 @@ def _milliseconds(number: int, profiles: Sequence[SessionProfile]) -> int:
 
 
 def _iso(text: str) -> int | None:
+    if _COMPACT.fullmatch(text):
+        return _iso(f"{text[:4]}-{text[4:6]}-{text[6:]}")
     match = _ISO.fullmatch(text)
     if match is None:
         return None

@@ -78,6 +78,8 @@ def test_contradictions_are_refused_before_anything_is_looked_at():
         find_sources("missing", kind="other")
     with pytest.raises(TypeError, match="milliseconds"):
         find_sources("missing", timestamp="yesterday")
+    with pytest.raises(ValueError, match="looks like seconds"):
+        find_sources("missing", timestamp=1_373_241_600)
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ ALL = (
         (np.datetime64("2013-07-08T05:00:00"), "b8"),
         (JULY_8 + DAY - 1, "b8"),
         ("2013-07-09", "b9"),
+        ("20130709", "b9"),
         (JULY_8 + DAY + 3_600_000, "b9late"),
         ("2013-07-10", "b10"),
     ],
@@ -84,6 +85,8 @@ def test_every_way_to_name_a_profile(what, key):
         ("2013-13-45", "looks like an ISO date but is none: month must be in 1..12"),
         (JULY_8 // 1000, r"1373241600 looks like seconds;.* it is 1373241600000 \(2013-07-08 UTC\)"),
         (str(JULY_8 // 1000), "looks like seconds"),
+        ("20131345", "looks like an ISO date but is none"),
+        (20130708, r"looks like a date;.* it is 1373241600000 \(2013-07-08 UTC\)"),
         (JULY_8 * 1000, r"looks like microseconds;.* it is 1373241600000 "),
         (JULY_8 * 1_000_000, r"looks like nanoseconds;.* it is 1373241600000 "),
         (10**30, "is beyond the calendar"),
@@ -164,7 +167,8 @@ def test_hostile_names_come_back_in_one_short_line(nasty):
 
 
 def test_times_for_add():
-    assert timestamp_of("2013-07-08") == JULY_8
+    assert timestamp_of("2013-07-08") == timestamp_of("20130708") == JULY_8
+    assert timestamp_of("20200229") == timestamp_of("2020-02-29")
     assert timestamp_of(datetime(2013, 7, 8, tzinfo=timezone.utc)) == JULY_8
     assert timestamp_of(str(JULY_8)) == JULY_8
     with pytest.raises(SelectionError, match="neither an ISO date nor milliseconds"):
