@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 
 import pytest
 
-from songbird_widgets.profiles import ProfileError, column_statistics, merge_profiles, read_profile, split_profiles
+from songbird_widgets.profiles import (
+    KllSketch,
+    ProfileError,
+    column_statistics,
+    merge_profiles,
+    read_profile,
+    split_profiles,
+)
 
 DATA = Path(__file__).parent / "data" / "version0"
 NAMES = sorted(path.stem for path in DATA.glob("*.bin"))
@@ -147,6 +155,14 @@ def test_version_0_that_is_cut_or_mixed_is_refused():
         read_profile(one + b"hello")
     with pytest.raises(ProfileError, match="corrupt"):
         read_profile(content("new-digits").replace(b"\x0a\x011", b"\x1a\x011", 1))  # a label fewer than the matrix has
+
+
+def test_a_sketch_of_floats_that_holds_a_signalling_nan_is_refused():
+    floats = struct.pack("<BBBBHBBQHBBI", 5, 1, 15, 0, 256, 8, 0, 1, 256, 1, 0, 255) + struct.pack(
+        "<3I", *[0x7FA00001] * 3
+    )
+    with pytest.raises(ProfileError, match="NaN"):
+        KllSketch.read_floats_or_doubles(floats)
 
 
 @pytest.mark.parametrize("name", ["classification", "regression", "kinds"])

@@ -341,7 +341,8 @@ _POWERS: Ints = np.left_shift(np.int64(1), np.arange(_KLL_MAX_LEVELS, dtype=np.i
 
 def _widened(data: bytes) -> bytes:
     """Turn floats into doubles."""
-    return np.frombuffer(data[: len(data) // 4 * 4], "<f4").astype("<f8").tobytes()
+    with np.errstate(invalid="ignore"):  # a NaN is refused where the numbers are looked at
+        return np.frombuffer(data[: len(data) // 4 * 4], "<f4").astype("<f8").tobytes()
 
 
 def _doubles(data: bytes, start: int, count: int) -> Floats:
