@@ -42,7 +42,7 @@ def use_panels(load: Callable[[], Any]) -> None:
     Parameters
     ----------
     load : callable
-        Returns a `Panels`, when a session is first displayed. It may raise ImportError.
+        Returns a `Panels` whenever a session is displayed. It may raise ImportError.
     """
     global _load_panels  # noqa: PLW0603 - one for all sessions
     _load_panels = load
@@ -51,7 +51,9 @@ def use_panels(load: Callable[[], Any]) -> None:
 def _panels() -> Panels:
     if _load_panels is None:
         raise ImportError("Import songbird_widgets.panels first: this session was made without its panels.")
-    panels: Panels = _load_panels()
+    panels: Panels | None = _load_panels()
+    if panels is None:
+        raise ImportError("The panels are switched off here.")
     return panels
 
 

@@ -75,17 +75,21 @@ def follow(future: Future[T], tick: Callable[[], None]) -> None:
 
 
 class Throttle:
-    """Do something at most once a `TICK`, the last time included.
+    """Do something at most once a `TICK`, the last time included, and never twice at once.
 
     Parameters
     ----------
     call : callable
         What to do: now if the last time is long enough ago, else a little later on a thread of its own.
+    name : str
+        Name of that thread.
     """
 
-    def __init__(self, call: Callable[[], object]) -> None:
+    def __init__(self, call: Callable[[], object], name: str) -> None:
         self._call = call
+        self._name = name
         self._lock = threading.Lock()
+        self._calling = threading.Lock()
         self._last = float("-inf")
         self._timer: threading.Timer | None = None
 
@@ -95,24 +99,29 @@ class Throttle:
             if left > 0:
                 if self._timer is None:
                     self._timer = threading.Timer(left, contextvars.copy_context().run, (self._late,))
-                    self._timer.daemon = True
+                    self._timer.name, self._timer.daemon = self._name, True
                     self._timer.start()
                 return
             self._last = time.monotonic()
-        self._call()
+        with self._calling:
+            self._call()
 
     def _late(self) -> None:
-        with self._lock:
-            self._timer = None
-            self._last = time.monotonic()
-        self._call()
+        with self._calling:
+            with self._lock:
+                if self._timer is None:
+                    return  # stopped
+                self._timer, self._last = None, time.monotonic()
+            self._call()
 
     def stop(self) -> None:
-        """Do it no more."""
+        """Do it no more; what is being done is waited for."""
         with self._lock:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        with self._calling:
+            pass
 
 
 class _Job(Generic[T]):

@@ -286,7 +286,7 @@ class Session(traitlets.HasTraits):
 
     def _send(self, cancel: threading.Event) -> tuple[list[SessionProfile], list[str]]:
         """Upload, on the upload thread; return what was sent and what there is to say of it."""
-        publish = Throttle(self._publish)
+        publish = Throttle(self._publish, "songbird-upload")
         try:
             self._resume()
             self._find_arrived()

@@ -68,7 +68,7 @@ def test_ticks_come_on_the_callers_thread_until_the_work_is_done():
 
 def test_what_is_throttled_comes_at_once_and_a_last_time_later():
     seen, last = [], threading.Event()
-    throttled = Throttle(lambda: seen.append(time.monotonic()) or len(seen) < 2 or last.set())
+    throttled = Throttle(lambda: seen.append(time.monotonic()) or len(seen) < 2 or last.set(), "test")
     for _ in range(1000):
         throttled()
     assert len(seen) == 1
