@@ -7,7 +7,7 @@ import threading
 from concurrent.futures import Future
 from html import escape
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,6 +88,26 @@ def under(prefix: str, url: str) -> str:
     """Return path and query of a URL below another prefix, which ends with a slash."""
     parts = urlsplit(url)
     return prefix + parts.path.lstrip("/") + (f"?{parts.query}" if parts.query else "")
+
+
+def in_order(url: str, profiles: Sequence[str]) -> str:
+    """Return the address of a page that shows its profiles in another order; one that shows others is left alone.
+
+    Parameters
+    ----------
+    url : str
+        What an endpoint answered. It lists references first, and a page shows P1 to P3 as its address does.
+    profiles : sequence of str
+        The values of its parameters ``profile``, in the order that is wanted.
+    """
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    given = [value for name, value in query if name == "profile"]
+    if given == list(profiles) or sorted(given) != sorted(profiles):
+        return url
+    wanted = iter(profiles)
+    query = [(name, next(wanted) if name == "profile" else value) for name, value in query]
+    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 class LinkCache:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Literal, TypeVar
 
+from ..basics import DAY_MS
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
 from . import content
 from .errors import SelectionError, SessionError
-from .links import LinkCache, ObservatoryLink
+from .links import LinkCache, ObservatoryLink, in_order
 from .selection import names, there_is
 
 if TYPE_CHECKING:
@@ -179,19 +180,21 @@ class RemoteSession:
 
     def _ask_link(self, selected: tuple[SessionProfile, ...]) -> ObservatoryLink:
         session_id = self.begin()
-        batches = [item.dataset_timestamp for item in selected if item.kind == "batch"]
-        references = [item.profile_id for item in selected if item.kind == "reference"]
+        batches = [item for item in selected if item.kind == "batch"]
+        references = [item for item in selected if item.kind == "reference"]
         answer = self.request(
             lambda client: client.get_session_profile_observatory_link(
                 session_id,
-                [timestamp for timestamp in batches if timestamp is not None],
-                [profile_id for profile_id in references if profile_id is not None],
+                [item.dataset_timestamp for item in batches if item.dataset_timestamp is not None],
+                [item.profile_id for item in references if item.profile_id is not None],
             )
         )
         text = "Open side by side in the observatory" if len(selected) > 1 else "Open in the observatory"
-        each = zip(answer.individual_observatory_urls, selected)  # noqa: B905 - an endpoint may answer fewer
+        # Endpoints list references first, and may answer fewer.
+        urls = {item.key: url for item, url in zip([*references, *batches], answer.individual_observatory_urls)}  # noqa: B905
+        url = in_order(answer.observatory_url, [_in_address(item) for item in selected])
         together, *individual = self.endpoint.links(
-            [(answer.observatory_url, text), *((url, item.label) for url, item in each)]
+            [(url, text), *((urls[item.key], item.label) for item in selected if item.key in urls)]
         )
         return ObservatoryLink(together, href=together.href, individual=individual, text=text)
 
@@ -232,3 +235,10 @@ class RemoteSession:
         """Ask for the session's metadata; needs an API key."""
         session_id, key = self.begin(), self.endpoint.key()
         return self.request(lambda client: client.get_session(session_id, api_key=key)).session
+
+
+def _in_address(profile: SessionProfile) -> str:
+    """Return what stands for a profile in the address of an observatory page."""
+    if profile.kind == "reference":
+        return profile.profile_id or ""
+    return str((profile.dataset_timestamp or 0) // DAY_MS * DAY_MS)

@@ -24,10 +24,9 @@ _MAX_LISTED = 12
 
 
 def arrange(items: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
-    """Return a selection in the order of the observatory page, one profile a slot.
+    """Return a selection in the order given, the first of which is the baseline: one profile a slot.
 
-    References come first, then batches, each in the order given. Of several batches of one UTC day, which the
-    observatory merges, the first stands for all.
+    Of several batches of one UTC day, which the observatory merges, the first stands for all.
 
     Raises
     ------
@@ -37,7 +36,7 @@ def arrange(items: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
     slots: dict[str, SessionProfile] = {}
     for item in items:
         slots.setdefault(item.slot, item)
-    arranged = tuple(sorted(slots.values(), key=lambda item: item.kind != "reference"))
+    arranged = tuple(slots.values())
     if len(arranged) > MAX_COMPARED:
         raise SelectionError(
             f"{len(arranged)} profiles are too many: at most {MAX_COMPARED} are shown side by side. "
@@ -47,7 +46,7 @@ def arrange(items: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
 
 
 def extend(selected: Sequence[SessionProfile], more: Sequence[SessionProfile]) -> tuple[SessionProfile, ...]:
-    """Return `selected` with `more`.
+    """Return `selected` with `more`: references first, unless somebody has put them into another order.
 
     Raises
     ------
@@ -65,7 +64,12 @@ def extend(selected: Sequence[SessionProfile], more: Sequence[SessionProfile]) -
             f"side. Selected now: {names(selected)}. Drop one first, e.g. "
             f"session.deselect({one_line(example.label)!r})."
         )
-    return arrange([*selected, *new])
+    extended = arrange([*selected, *new])
+    return _references_first(extended) if tuple(selected) == _references_first(selected) else extended
+
+
+def _references_first(profiles: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
+    return tuple(sorted(profiles, key=lambda item: item.kind != "reference"))
 
 
 def resolve(what: object, profiles: Sequence[SessionProfile]) -> SessionProfile:

@@ -84,8 +84,8 @@ class Session(traitlets.HasTraits):
     busy = traitlets.Bool(default_value=False, read_only=True)
     #: Every profile of the session, in the order in which they came: a tuple of `SessionProfile`.
     profiles = traitlets.Tuple(read_only=True)
-    #: What is selected, references first: at most three `SessionProfile`. Assign anything that `select`
-    #: takes.
+    #: What is selected: at most three `SessionProfile`, the first of which is the baseline. Assign anything that
+    #: `select` takes, in the order that is wanted.
     selection = _Selection()
     #: How far the upload is: an `UploadProgress`.
     progress = traitlets.Instance(UploadProgress, (), read_only=True)
@@ -333,7 +333,9 @@ class Session(traitlets.HasTraits):
     # -- selecting ------------------------------------------------------------------------------------------
 
     def select(self, *what: object) -> None:
-        """Add to the selection: at most three profiles are shown side by side.
+        """Add to the selection: at most three profiles are shown side by side, references first.
+
+        The first of them is the baseline, which the others are compared with. For another order, assign `selection`.
 
         Parameters
         ----------

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import urllib.request
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from songbird_widgets.session import ObservatoryLink, anchor, followable
+from songbird_widgets.session.links import in_order
 
 
 @pytest.mark.parametrize(
@@ -118,3 +122,24 @@ def test_a_relay_of_another_server_is_not_ours(full, monkeypatch):
     monkeypatch.setenv("SONGBIRD_RELAY", json.dumps({"pid": 1, "base_url": "/", "url": None}))
     full.select("july")
     assert full.link.href == full.link
+
+
+def test_a_link_shows_what_is_selected_in_its_order(full):
+    full.selection = ("2013-07-10", "july", "2013-07-08")
+    link = full.link
+    shown = [value for name, value in parse_qsl(urlsplit(link).query) if name == "profile"]
+    july = next(profile.profile_id for profile in full.selection if profile.kind == "reference")
+    assert shown == ["1373414400000", july, "1373241600000"]
+    assert [one.text for one in link.individual] == ["2013-07-10", "july", "2013-07-08"]
+    assert f"profile={july}" in link.individual[1]
+    with urllib.request.urlopen(link, timeout=20) as answer:
+        headline = re.search(r"<h1>(.*?)</h1>", answer.read().decode(), re.DOTALL)[1]
+    assert headline.index("2013-07-10") < headline.index("july") < headline.index("2013-07-08")
+
+
+def test_the_order_of_an_address_that_shows_other_profiles_is_left_alone():
+    url = "https://a.example/resources/m/profiles?profile=ref-1&profile=2&sessionToken=t%2Fx"
+    assert in_order(url, ["2", "ref-1"]) == url.replace("ref-1&profile=2", "2&profile=ref-1")
+    for others in (["ref-1", "2"], ["2"], ["2", "3"], ["2", "2"]):
+        assert in_order(url, others) == url
+    assert in_order("https://a.example/x", ["2"]) == "https://a.example/x"

@@ -130,8 +130,13 @@ def test_of_one_day_the_uploaded_batch_stands_for_it():
     assert resolve("2013-07-08T12:00", day).key == "b"
 
 
-def test_the_page_shows_references_first_and_one_batch_a_day():
-    assert [item.key for item in arrange([ALL[3], ALL[0], ALL[4]])] == ["r1", "b9"]
+def test_a_selection_keeps_its_order_with_one_batch_a_day():
+    assert [item.key for item in arrange([ALL[3], ALL[0], ALL[4]])] == ["b9", "r1"]
+
+
+def test_what_is_added_to_a_selection_is_put_references_first_unless_it_has_another_order():
+    assert [item.key for item in extend([ALL[3]], [ALL[0]])] == ["r1", "b9"]
+    assert [item.key for item in extend([ALL[3], ALL[0]], [ALL[1]])] == ["b9", "r1", ALL[1].key]
 
 
 def test_a_fourth_is_refused_naming_what_is_selected_and_what_to_drop():

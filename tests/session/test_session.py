@@ -76,7 +76,7 @@ def test_the_selection_is_checked_in_the_model(full):
         full.select("nobody")
     assert full.selection == before
     full.selection = ["2013-07-10", "first quarter"]
-    assert [profile.label for profile in full.selection] == ["first quarter", "2013-07-10"]
+    assert [profile.label for profile in full.selection] == ["2013-07-10", "first quarter"]
     full.deselect()
     assert full.selection == ()
 
