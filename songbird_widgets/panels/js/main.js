@@ -15,6 +15,7 @@ export default () => {
     },
     /** @param {{ el: HTMLElement }} context */
     render({ el }) {
+      el.classList.add("songbird-host");
       render(h(Panel, { store }), el);
       return () => render(null, el);
     },
