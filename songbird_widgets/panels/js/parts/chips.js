@@ -63,7 +63,7 @@ function Chip({ store, one, place, before }) {
     before
       ? h(
           "button",
-          { type: "button", class: "sb-p", onClick: () => store.send("picker", "swap", { place }), "aria-label": `Move ${one.label} before ${before.label}, to P${place}`, title: place === 1 ? "Make it the baseline, P1" : `Make it P${place}` },
+          { type: "button", class: "sb-p", onClick: () => store.send("picker", "swap", { place }), "aria-label": `${p}: move ${one.label} before ${before.label}, to P${place}`, title: place === 1 ? "Make it the baseline, P1" : `Make it P${place}` },
           p,
         )
       : h("span", { class: "sb-p", title: "The baseline" }, p),
