@@ -334,7 +334,7 @@ class Drifts:
             if verdict == "unknown" or distance >= _SAID_DISTANCE:
                 found.append(f"The distributions are {distance:.2g} apart (Jensen-Shannon).")
             if moved >= _SAID_MOVE:
-                found.append(f"Values moved by {moved:.2g} sd on average.")
+                found.append(f"Values moved by {_figure(moved)} sd on average.")
         elif test.kind in {"mean", "spread"}:
             found.append(self._moment(place, test.kind))
         elif test.kind == "nulls" and (place, "nulls") not in self.evidence.texts:
@@ -354,7 +354,7 @@ class Drifts:
         if kind == "mean":
             before, after = self.baseline.moments[row, 0], self.other.moments[other, 0]
             shift = self.evidence.measures["mean_shift"][place]
-            size = f" ({abs(shift):.2g} sd)" if math.isfinite(shift) else ""
+            size = f" ({_figure(abs(shift))} sd)" if math.isfinite(shift) else ""
             return f"The mean moved from {before:.4g} to {after:.4g}{size}."
         before, after = (
             math.sqrt(summary.moments[rows, 1] / max(summary.kll_n[rows] - 1, 1))
@@ -391,6 +391,11 @@ class Drifts:
             if test.significant and _SMALL <= test.effect < 1 and test.kind in {"nulls", "types", "conditions"}
             for text in self._reasons(place, test, "none", {})
         ]
+
+
+def _figure(value: float) -> str:
+    """Write a number with two digits, larger ones whole."""
+    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
 
 
 _SHOWN = frozenset(Drift.__dataclass_fields__)

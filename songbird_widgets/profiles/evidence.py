@@ -258,7 +258,7 @@ def _weigh_types(pairs: Pairs, found: Evidence) -> None:
     rows, others = pairs.of("types")
     n, m = rows.sum(axis=1, dtype=np.float64), others.sum(axis=1, dtype=np.float64)
     typed = np.logical_and(*pairs.of("typed")) & (np.minimum(n, m) >= FEWEST)
-    best = np.zeros(len(pairs))
+    best = np.full(len(pairs), -1.0)
     for group, name in zip(_GROUPS, GROUP_NAMES, strict=True):
         a, b = rows[:, group].sum(axis=1, dtype=np.float64), others[:, group].sum(axis=1, dtype=np.float64)
         effects = np.minimum(np.abs(b / m - a / n) / SHARE_UNIT, MAX_EFFECT)
@@ -267,7 +267,7 @@ def _weigh_types(pairs: Pairs, found: Evidence) -> None:
         found.note("types", more, effects[more], share_chances(a, n, b, m)[more])
         found.texts |= {
             (place, "types"): f"The share of {name} went from {percent(x)} to {percent(y)}."
-            for place, x, y in _shares(more, a / n, b / m)
+            for place, x, y in _shares(more & (effects > 0), a / n, b / m)
         }
 
 

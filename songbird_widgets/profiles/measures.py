@@ -50,17 +50,30 @@ MEASURES = {
         "Chi-squared, two samples",
         "Σ (observed - expected)²/expected over both rows of the contingency table",
         "K. Pearson, Philos. Mag. 50 (1900)",
-        "Grows with the number of rows: read Cramér's V instead.",
+        "Grows with the number of rows: read Cramér's V of equally large profiles instead.",
     ),
     "cramers_v": Measure(
         "Cramér's V",
         "√(χ² / N), N being the rows of both",
         "H. Cramér, Mathematical Methods of Statistics (1946), ch. 21",
-        "0 is no association between value and profile, 1 is a perfect one.",
+        "0 is no association between value and profile, 1 is a perfect one; small when one profile has far more rows.",
+    ),
+    "balanced_v": Measure(
+        "Cramér's V of equally large profiles",
+        "√(½ Σ (p - q)²/(p + q))",
+        "as Cramér's V, both profiles weighing the same; the triangular discrimination of F. Topsøe, IEEE Trans. Inf. "
+        "Theory 46 (2000)",
+        "0 is the same, 1 is nothing in common, whatever the numbers of rows.",
+    ),
+    "covered": Measure(
+        "Share of the values that were compared",
+        "Σ of the cells' shares, in the profile where it is smaller",
+        "",
+        "Jensen-Shannon distance, PSI and chi-squared of items know this part of the values; the rest is one cell.",
     ),
     "hellinger": Measure(
         "Hellinger distance",
-        "√(½ Σ (√p - √q)²) on 30 equal bins",
+        "√(½ Σ (√p - √q)²) on 30 equal bins from the smallest to the largest value of both",
         "E. Hellinger, J. reine angew. Math. 136 (1909); bins as in whylogs",
         "Kept to compare with whylogs, which sees drift from 0.15; equal bins hide shifts of skewed columns.",
     ),
@@ -68,7 +81,7 @@ MEASURES = {
         "Change of the null fraction",
         "nulls₂/rows₂ - nulls₁/rows₁",
         "",
-        "0.05 is five in a hundred rows more.",
+        "0.04, four in a hundred rows more, counts as moderate, 0.08 as strong, beyond what chance explains.",
     ),
     "unique_delta": Measure(
         "Change of the unique ratio", "unique₂/rows₂ - unique₁/rows₁", "", "Depends on the number of rows."
@@ -77,6 +90,12 @@ MEASURES = {
         "Change of the mean, in standard deviations of the baseline",
         "(mean₂ - mean₁)/sd₁",
         "G. Glass, Educ. Researcher 5 (1976)",
-        "Blind to changes that leave the mean where it was.",
+        "Exact. 0.2 counts as moderate, 0.4 as strong, beyond what chance explains.",
+    ),
+    "spread_ratio": Measure(
+        "Standard deviation, as a multiple of the baseline's",
+        "sd₂/sd₁",
+        "",
+        "Exact. From 1.5 (or 1/1.5) on it counts as moderate, from 2.25 as strong, beyond what chance explains.",
     ),
 }

@@ -1,0 +1,331 @@
+"""Verdicts on data whose truth is known, made into profiles and compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from songbird_widgets.profiles import (
+    Column,
+    Counts,
+    FrequentItemsSketch,
+    Types,
+    column_statistics,
+    compare,
+    compare_columns,
+    merge_profiles,
+    profile,
+    read_profile,
+)
+
+
+def drift_of(before, after):
+    first, second = (profile({"x": np.asarray(values)}) for values in (before, after))
+    return compare_columns(first.column("x"), second.column("x"))
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(20_24)
+
+
+def amounts(random, n):
+    return np.round(random.lognormal(3, 1, n), 2)
+
+
+def ages(random, n):
+    return np.clip(random.normal(40, 15, n), 0, 99).astype(int)
+
+
+# --- tails
+
+
+def test_two_percent_of_the_amounts_in_cents_are_seen_in_mean_and_spread(random):
+    after = amounts(random, 20_000)
+    after[:400] *= 100
+    found = drift_of(amounts(random, 20_000), after)
+    assert found.verdict == "strong"
+    assert "The mean moved" in " ".join(found.reasons)
+    assert "The standard deviation went" in " ".join(found.reasons)
+    assert found.js_distance < 0.1  # the deciles are where they were
+
+
+@pytest.mark.parametrize("which", ["both sides", "above", "below"])
+def test_one_percent_of_outliers_is_a_drift_and_so_is_their_end(random, which):
+    plain, tailed = random.normal(size=20_000), random.normal(size=20_000)
+    far = 100 * random.normal(size=200)
+    tailed[:200] = {"both sides": far, "above": np.abs(far), "below": -np.abs(far)}[which]
+    assert drift_of(plain, tailed).verdict == "strong"
+    assert drift_of(tailed, plain).verdict == "strong"
+
+
+@pytest.mark.parametrize("sentinel", [-999, 9999])
+def test_sentinels_are_found_or_said_to_be_uncertain(random, sentinel):
+    for n, verdicts in ((20_000, {"strong"}), (1000, {"strong", "moderate", "unknown"})):
+        after = ages(random, n)
+        after[: n // 100] = sentinel
+        assert drift_of(ages(random, n), after).verdict in verdicts
+    both = [np.append(ages(random, 9900), np.full(100, sentinel)) for _ in range(2)]
+    assert drift_of(*both).verdict == "none"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda random, n: random.pareto(1, n),
+        lambda random, n: random.lognormal(0, 2, n),
+        lambda random, n: random.standard_cauchy(n),
+        lambda random, n: random.standard_t(2, n),
+    ],
+    ids=["Pareto", "lognormal", "Cauchy", "t"],
+)
+def test_equal_heavy_tails_never_drift_and_their_moments_are_called_uncertain(random, draw):
+    found = [drift_of(draw(random, n), draw(random, m)) for n, m in ((5000, 5000), (300, 20_000)) for _ in range(8)]
+    assert not any(drift.drifted for drift in found)
+    unknown = [drift for drift in found if drift.verdict == "unknown"]
+    assert all("chance" in drift.reasons[0] for drift in unknown)
+
+
+# --- numbers have a distance
+
+
+def test_numbers_that_hardly_moved_did_not_drift_though_none_is_the_same(random):
+    for many in (200, 8):
+        tens = 10 * random.integers(0, many, (2, 8000))
+        found = drift_of(tens[0], tens[1] - 1)
+        assert found.verdict == "none"
+        assert found.wasserstein < 0.1
+
+
+def test_clock_times_are_numbers(random):
+    times = (5 * random.integers(60, 270, (2, 20_000))).astype(int)
+    assert drift_of(*times).verdict == "none"
+    assert drift_of(times[0], times[1] + 3).verdict == "none"
+    assert drift_of(times[0], times[1] + 180).verdict == "strong"
+
+
+def test_a_constant_that_moves_is_a_drift_unless_by_rounding():
+    assert drift_of(np.full(500, 7.0), np.full(300, 7.5)).verdict == "strong"
+    assert drift_of(np.full(500, 0.1), np.full(300, np.nextafter(0.1, 1))).verdict == "none"
+
+
+def test_codes_that_change_their_shares_are_a_drift(random):
+    before, after = random.choice(12, 3000), random.choice(12, 3000, p=np.tile([0.5, 1.5], 6) / 12)
+    assert drift_of(before, after).drifted
+
+
+# --- values, not spellings
+
+
+def test_flags_are_the_same_as_booleans_and_as_numbers(random):
+    flags = random.random((2, 4000)) < 0.3
+    assert drift_of(flags[0], flags[1].astype(int)).verdict == "none"
+    assert drift_of(flags[0].astype(int), flags[1]).verdict == "none"
+    assert drift_of(flags[0], ~flags[1]).verdict == "strong"
+
+
+def integers(spelled):
+    weights = np.array([300, 200, 100], np.int64)
+    items = FrequentItemsSketch(spelled, weights, offset=0, total=600)
+    return Column("x", Counts(n=600), Types(integral=600), frequent_items=items)
+
+
+def test_a_number_is_one_value_however_it_was_spelled():
+    old, new = integers(["3.000000", "2.000000", "-0.000000"]), integers(["3", "2", "0"])
+    assert old.values.values == new.values.values == ("3", "2", "0")
+    assert compare_columns(old, new).verdict == "none"
+
+
+def test_spellings_are_merged_as_one_value(profile_bytes):
+    whole = read_profile(profile_bytes("reference-july.bin"))
+    hours = merge_profiles([whole, whole]).column("hour").values
+    assert all("." not in value for value in hours.values)
+    text = Column(
+        "x",
+        Counts(n=2),
+        Types(string=2),
+        frequent_items=FrequentItemsSketch(["3.000000", "3"], np.array([1, 1]), offset=0, total=2),
+    )
+    assert len(text.values.values) == 2  # as text they are two
+
+
+# --- shares
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [(0, 0.02, "none"), (0.2, 0.26, "moderate"), (0, 0.06, "moderate"), (0.1, 0.3, "strong"), (0.3, 0.3, "none")],
+)
+def test_nulls_count_by_the_points_they_moved(random, before, after, verdict):
+    sides = [np.where(random.random(20_000) < share, np.nan, random.normal(size=20_000)) for share in (before, after)]
+    found = drift_of(*sides)
+    assert found.verdict == verdict
+    if verdict == "none" and after != before:
+        assert any(note.startswith("Nulls went from 0 % to ") for note in found.notes)
+
+
+def conditions(met):
+    return Column("x", Counts(n=1000), Types(string=1000), conditions={"total": 1000, "is an address": met})
+
+
+def test_conditions_that_fewer_rows_meet_are_a_drift():
+    found = compare_columns(conditions(980), conditions(700))
+    assert found.verdict == "strong"
+    assert found.reasons == ("Rows that meet “is an address” went from 98 % to 70 %.",)
+    assert not compare_columns(conditions(980), conditions(975)).drifted
+
+
+def test_text_among_numbers_is_a_drift():
+    items = FrequentItemsSketch(["5"], np.array([1000]), offset=0, total=1000)
+    mixed = [
+        Column("x", Counts(n=1000), Types(integral=1000 - text, string=text), frequent_items=items) for text in (0, 200)
+    ]
+    found = compare_columns(*mixed)
+    assert found.verdict == "strong"
+    assert "The share of text went from 0 % to 20 %." in found.reasons
+
+
+# --- what was not counted
+
+
+def bare(values):
+    """A column that holds only a metric of pictures, as `log_image` makes it."""
+    parts = {f"image/{name}": profile({name: part}).column(name) for name, part in values.items()}
+    return Column("image", counted=False, typed=False, others=parts)
+
+
+def test_pictures_drift_as_their_brightness_does(random):
+    dark = {"Brightness.mean": random.normal(30, 3, 40), "Hue.mean": np.full(40, 7.0)}
+    light = {"Brightness.mean": random.normal(240, 3, 40), "Hue.mean": np.full(40, 7.0)}
+    found = compare_columns(bare(dark), bare(light))
+    assert found.verdict == "strong"
+    assert found.reasons[0].startswith("image.Brightness.mean: ")
+    assert not compare_columns(bare(dark), bare(dark)).drifted
+
+
+def test_rows_that_were_not_counted_are_not_zero(random):
+    whole = profile({"x": random.normal(size=1000)}).column("x")
+    lean = replace(whole, counts=Counts(), types=Types(), counted=False, typed=False)
+    statistics = column_statistics(lean)
+    assert statistics.count is statistics.null_count is statistics.null_fraction is None
+    assert (statistics.inferred_type, statistics.mean) == ("fractional", whole.mean)
+    assert compare_columns(lean, lean).verdict == "none"
+    moved = profile({"x": random.normal(1, 1, 1000)}).column("x")
+    assert compare_columns(lean, moved).verdict == "strong"
+
+
+# --- rates
+
+
+EQUAL = {
+    "normal": lambda random, n: random.normal(size=n),
+    "lognormal": lambda random, n: random.lognormal(0, 2, n),
+    "Poisson": lambda random, n: random.poisson(1, n),
+    "large Poisson": lambda random, n: random.poisson(100, n),
+    "ages": ages,
+    "prices": lambda random, n: np.array([0.99, 1.99, 4.99, 9.99, 19.99])[
+        random.choice(5, n, p=[0.4, 0.3, 0.2, 0.07, 0.03])
+    ],
+    "hours": lambda random, n: random.integers(0, 24, n),
+    "mostly zero": lambda random, n: np.where(random.random(n) < 0.8, 0, random.exponential(size=n)),
+    "rarely yes": lambda random, n: random.random(n) < 0.05,
+    "words": lambda random, n: np.array(list("abcde"))[random.choice(5, n, p=[0.5, 0.3, 0.1, 0.06, 0.04])],
+}
+
+
+@pytest.mark.parametrize("sizes", [(30, 30), (30, 1000), (1000, 30), (100, 100)], ids=str)
+def test_equal_columns_of_few_rows_do_not_drift(sizes):
+    random = np.random.default_rng(sizes)
+    sides = [
+        profile({f"{name} {run}": draw(random, n) for name, draw in EQUAL.items() for run in range(40)}) for n in sizes
+    ]
+    names = sides[0].column_names
+    alarms = [name for name in names if compare_columns(*(side.column(name) for side in sides)).drifted]
+    assert len(alarms) <= 0.003 * len(names)
+
+
+def test_what_must_be_found_is_found():
+    random = np.random.default_rng(6)
+    words = np.array(["a", "b", "c"])
+    pairs = {
+        "1 sd": [(random.normal(size=100), random.normal(1, 1, 100)) for _ in range(40)],
+        "0.3 sd": [(random.normal(size=1000), random.normal(0.3, 1, 1000)) for _ in range(40)],
+        "words": [
+            (words[random.choice(3, 1000, p=[0.5, 0.3, 0.2])], words[random.choice(3, 1000, p=[0.3, 0.3, 0.4])])
+            for _ in range(40)
+        ],
+    }
+    for kind, these in pairs.items():
+        found = sum(drift_of(*pair).drifted for pair in these)
+        assert found >= (40 if kind == "words" else 38), kind
+
+
+def test_a_page_of_many_equal_columns_holds_no_alarm():
+    random = np.random.default_rng(3)
+    sides = [profile({f"c{place}": random.normal(size=500) for place in range(200)}) for _ in range(3)]
+    counts = compare(sides).counts
+    assert all(one.strong == one.moderate == 0 for one in counts[1:])
+
+
+# --- measures
+
+
+# What whylogs 1.6.4 says of the corpus' pairs, to four digits.
+HELLINGER = {
+    "bimodal": 0.4570,
+    "constant-moved": 1.0,
+    "exact": 0.2390,
+    "few-same": 0.5474,
+    "heavy-tail": 0.0521,
+    "items-booleans": 0.1401,
+    "lognormal": 0.0530,
+    "same-10k-200k": 0.0215,
+    "same-2m": 0.0260,
+    "shift-0.3": 0.1064,
+    "wider": 0.3225,
+    "zeros": 0.1648,
+}
+
+
+@pytest.mark.parametrize("name", HELLINGER)
+def test_the_hellinger_distance_is_whylogs_over_the_exact_range(corpus, name):
+    sides = [read_profile((corpus / f"drift-{name}-{place}.bin").read_bytes()).column("x") for place in (1, 2)]
+    assert compare_columns(*sides).hellinger == pytest.approx(HELLINGER[name], abs=5.1e-5)
+
+
+def test_distances_of_values_are_undefined_beside_infinities(random):
+    found = drift_of(np.append(random.normal(size=500), np.inf), random.normal(size=500))
+    assert found.hellinger is found.wasserstein is None
+    assert "undefined beside infinite values" in " ".join(found.notes)
+
+
+def test_balanced_v_does_not_depend_on_the_rows():
+    def words(rows, shares):
+        counts = np.array([round(rows * share) for share in shares], np.int64)
+        items = FrequentItemsSketch(["a", "b", "c"], counts, offset=0, total=int(counts.sum()))
+        return Column("x", Counts(n=rows), Types(string=rows), frequent_items=items)
+
+    before = words(1000, (0.7, 0.2, 0.1))
+    near, far = (compare_columns(before, words(rows, (0.2, 0.2, 0.6))) for rows in (1000, 10_000_000))
+    assert near.balanced_v == pytest.approx(near.cramers_v)
+    assert far.balanced_v == pytest.approx(near.balanced_v)
+    assert far.cramers_v < near.cramers_v / 10
+
+
+def test_measures_of_a_part_of_the_values_say_which_part(random):
+    ids = random.integers(0, 10**9, 20_000).astype(str)
+    sides = [np.where(random.random(20_000) < 0.3, "none", np.roll(ids, shift)) for shift in (0, 7)]
+    found = drift_of(*sides)
+    assert found.covered == pytest.approx(0.3, abs=0.05)
+    assert found.verdict == "unknown"
+
+
+def test_a_drift_carries_every_test_that_its_verdict_is_made_of(random):
+    found = drift_of(random.normal(size=900), random.normal(1, 1, 800))
+    kinds = {test.kind: test for test in found.tests}
+    assert kinds.keys() == {"values", "mean", "spread", "nulls", "types"}
+    assert found.score == max(test.effect for test in found.tests if test.significant)
+    assert kinds["mean"].p < 1e-10
+    assert kinds["nulls"].p == 1
