@@ -43,7 +43,7 @@ class Series:
     heights: Floats
 
 
-def histogram_spark(edges: Floats, series: Sequence[Series]) -> Markup:
+def histogram_spark(edges: Floats, series: Sequence[Series], beyond: str = "") -> Markup:
     """Draw histograms of up to three profiles over the same bins into one sparkline.
 
     Parameters
@@ -52,13 +52,15 @@ def histogram_spark(edges: Floats, series: Sequence[Series]) -> Markup:
         Bin edges, ascending, one more than there are bins.
     series
         Fractions per bin.
+    beyond
+        What is not shown, in words.
     """
     top = max((float(one.heights.max()) for one in series if one.heights.size), default=0.0)
     paths = "".join(
         f'<path class="s{one.place}" d="{steps(one.heights, top, SPARK_WIDTH, SPARK_HEIGHT)}"/>' for one in series
     )
     data = {"low": float(edges[0]), "high": float(edges[-1]), "bins": edges.size - 1, "top": top}
-    return _svg("hist", histogram_summary(edges, series), paths, data)
+    return _svg("hist", f"{histogram_summary(edges, series)} {beyond}".rstrip(), paths, data)
 
 
 def items_spark(names: Sequence[str], series: Sequence[Series]) -> Markup:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from songbird_widgets.profiles import MEASURES, histogram
+from songbird_widgets.profiles import MEASURES
 
 from . import charts, figures, formatting
 from .charts import Series
 from .problems import PageProblem, not_found
 from .sparklines import common_items, item_shares
 from .table import HEADS, VERDICTS
+from .tails import histogram_of, middle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -147,7 +148,7 @@ def drawn(view: View, name: str, query: PageQuery, width: int) -> dict[str, Mark
     columns = view.columns(name).columns
     places = view.places
     made: dict[str, Markup] = {}
-    bins = histogram(columns, bins=query.bins)
+    bins, _ = histogram_of(columns, query.bins, whole=query.whole)
     if bins.edges.size:
         heights = bins.counts if query.counts else bins.fractions
         series = [Series(place, one) for place, one in zip(places, heights, strict=True) if one is not None]
@@ -203,7 +204,7 @@ def make_detail(view: View, name: str, query: PageQuery, row: Row) -> Detail:
         row=row,
         figures=_figures(letters, row),
         charts=made,
-        options=_options(query),
+        options=_options(query, long_tails=middle(columns) is not None),
         bins=_bins(letters, columns, query),
         quantiles=_quantiles(letters, columns),
         items=_items(letters, columns),
@@ -266,8 +267,13 @@ def _figures(letters: tuple[str, ...], row: Row) -> Sheet:
     return Sheet("Figure", letters, tuple(reversed(lines)))
 
 
-def _options(query: PageQuery) -> tuple[tuple[str, tuple[Option, ...]], ...]:
+def _options(query: PageQuery, *, long_tails: bool) -> tuple[tuple[str, tuple[Option, ...]], ...]:
+    ranges = (
+        Option("middle 98 %", query.url(whole=False), not query.whole),
+        Option("all", query.url(whole=True), query.whole),
+    )
     return (
+        *((("Range", ranges),) if long_tails else ()),
         ("Bins", tuple(Option(str(n), query.url(bins=n), query.bins == n) for n in (30, 60, 90))),
         (
             "Height",
@@ -287,7 +293,7 @@ def _options(query: PageQuery) -> tuple[tuple[str, tuple[Option, ...]], ...]:
 
 
 def _bins(letters: tuple[str, ...], columns: Sequence[Column | None], query: PageQuery) -> Sheet | None:
-    bins = histogram(columns, bins=query.bins)
+    bins, beyond = histogram_of(columns, query.bins, whole=query.whole)
     if not bins.edges.size:
         return None
     edges = formatting.numbers(bins.edges.tolist())
@@ -302,7 +308,7 @@ def _bins(letters: tuple[str, ...], columns: Sequence[Column | None], query: Pag
             else:
                 cells.append(formatting.percent(float(fractions[index])))
         lines.append((f"{edges[index]} to {edges[index + 1]}", tuple(cells)))
-    return Sheet("Bin", letters, tuple(lines))
+    return Sheet("Bin", letters, tuple(lines), beyond)
 
 
 def _quantiles(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:

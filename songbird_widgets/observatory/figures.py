@@ -175,8 +175,10 @@ def histogram(
         parts = [f"M{stops[0]} {frame.bottom}"]
         for height, end in zip(one.heights.tolist(), stops[1:], strict=True):
             parts.append(f"V{frame.y(height) if height > 0 else frame.bottom}H{end}")
-        paths.append(f'<path class="s{one.place}" d="{"".join(parts)}V{frame.bottom}"/>')
-    return _svg(frame, "".join(paths), charts.histogram_summary(edges, series, counts=counts))
+        heights_told = ",".join(f"{height:.4g}" for height in one.heights.tolist())
+        paths.append(f'<path class="s{one.place}" data-heights="{heights_told}" d="{"".join(parts)}V{frame.bottom}"/>')
+    told = {"chart": "histogram", "bins": edges.size - 1, "counts": int(counts), **_axis(frame)}
+    return _svg(frame, "".join(paths), charts.histogram_summary(edges, series, counts=counts), told)
 
 
 def _counts(values: Sequence[float]) -> list[str]:
@@ -209,7 +211,8 @@ def distribution(curves: Sequence[tuple[int, Floats, Floats]], *, width: int = W
         paths.append(f'<path class="l{place}" d="{"".join(points)}H{frame.x.end}"/>')
         half = float(values[min(int(np.searchsorted(shares, 0.5)), values.size - 1)])
         said.append(f"P{place}: half of the numbers are at most {formatting.number(half)}.")
-    return _svg(frame, "".join(paths), " ".join(said))
+    told = {"chart": "distribution", "top": frame.y(1), "bottom": frame.bottom, **_axis(frame)}
+    return _svg(frame, "".join(paths), " ".join(said), told)
 
 
 def boxes(rows: Sequence[tuple[int, Sequence[float]]], *, width: int = WIDE) -> Markup:
@@ -231,12 +234,14 @@ def boxes(rows: Sequence[tuple[int, Sequence[float]]], *, width: int = WIDE) -> 
         middle = _TOP + 38 * index + 16
         least, first, median, third, greatest = (x(value) for value in five)
         drawn.append(f'<text class="name" x="30" y="{middle + 4}" text-anchor="end">P{place}</text>')
+        words = formatting.numbers(list(five))
+        told = f"P{place}: {', '.join(words[:4])} and {words[4]} (minimum, quartiles, maximum)"
         drawn.append(
+            f"<g><title>{escape(told)}</title>"
             f'<path class="x{place}" d="M{least} {middle - 6}v12m0-6H{first}M{third} {middle}H{greatest}'
             f'm0-6v12M{first} {middle - 11}H{third}v22H{first}z"/>'
-            f'<path class="m{place}" d="M{median} {middle - 11}v22"/>'
+            f'<path class="m{place}" d="M{median} {middle - 11}v22"/></g>'
         )
-        words = formatting.numbers(list(five))
         said.append(
             f"P{place}: from {words[0]} to {words[4]}, the middle half from {words[1]} to {words[3]}, "
             f"median {words[2]}."
@@ -303,13 +308,20 @@ def timeline(days: Sequence[tuple[int, str, str]], *, width: int = WIDE) -> Mark
     )
 
 
-def _svg(frame: _Frame, inner: str, summary: str) -> Markup:
-    return _markup(frame.width, frame.height, frame.grid + inner, summary)
+def _axis(frame: _Frame) -> dict[str, float]:
+    """What the script needs to say which values are under the pointer."""
+    return {"left": frame.x.begin, "right": frame.x.end, "low": frame.x.low, "high": frame.x.high}
 
 
-def _markup(width: int, height: int, inner: str, summary: str) -> Markup:
+def _svg(frame: _Frame, inner: str, summary: str, told: dict[str, object]) -> Markup:
+    data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in told.items())
+    return _markup(frame.width, frame.height, frame.grid + inner, summary, data)
+
+
+def _markup(width: int, height: int, inner: str, summary: str, data: str = "") -> Markup:
     return Markup(  # noqa: S704 - text is escaped where it is written, the rest is made of numbers
-        f'<svg class="figure" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(summary)}">{inner}</svg>'
+        f'<svg class="figure" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(summary)}"{data}>'
+        f"{inner}</svg>"
     )
 
 

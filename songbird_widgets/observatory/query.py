@@ -87,8 +87,9 @@ class PageQuery:
         Filters, of `FILTERS` and `TYPES`.
     column
         The one column that the page is about, if any.
-    bins, counts, log
-        How that column's histogram is drawn: bin count, counts instead of percent, logarithmic height.
+    bins, counts, log, whole
+        How that column's histogram is drawn: bin count, counts instead of percent, logarithmic height, the whole
+        range however long its tails are.
     theme
         ``light`` or ``dark`` to override what the browser prefers; else empty.
     """
@@ -107,6 +108,7 @@ class PageQuery:
     bins: int = BINS[0]
     counts: bool = False
     log: bool = False
+    whole: bool = False
     theme: str = ""
 
     def __repr__(self) -> str:
@@ -135,6 +137,7 @@ class PageQuery:
             ("bins", [str(self.bins)] if self.bins != BINS[0] else ()),
             ("y", ["count"] if self.counts else ()),
             ("scale", ["log"] if self.log else ()),
+            ("range", ["all"] if self.whole else ()),
             ("theme", [self.theme] if self.theme else ()),
         ]
         return [(name, value) for name, values in parameters for value in values]
@@ -178,6 +181,7 @@ _CHANGES_ROWS = {field.name for field in fields(PageQuery)} - {
     "bins",
     "counts",
     "log",
+    "whole",
     "theme",
     "offset",
     "token",
@@ -222,6 +226,7 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
         bins=bins if bins in BINS else BINS[0],
         counts=first("y") == "count",
         log=first("scale") == "log",
+        whole=first("range") == "all",
         theme=first("theme") if first("theme") in THEMES else "",
     )
 

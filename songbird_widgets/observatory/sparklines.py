@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from songbird_widgets.profiles import histogram
-
 from . import charts, formatting
+from .tails import histogram_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +49,7 @@ def sparkline(
 
 
 def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | None:
-    bins = histogram(columns, bins=SPARK_BINS)
+    bins, beyond = histogram_of(columns, SPARK_BINS)
     if not bins.edges.size:
         return None
     series = [
@@ -59,7 +58,9 @@ def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Marku
         if fractions is not None
     ]
     low, high = formatting.number(float(bins.edges[0])), formatting.number(float(bins.edges[-1]))
-    return charts.histogram_spark(bins.edges, series) + _ends(low, high)
+    if beyond:
+        low, high = f"≤ {low}", f"{high} ≤"
+    return charts.histogram_spark(bins.edges, series, beyond) + _ends(low, high)
 
 
 def _items(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | None:

@@ -250,7 +250,9 @@ class Histogram:
     fractions: tuple[Floats | None, ...]
 
 
-def histogram(columns: Sequence[Column | None], bins: int = 30) -> Histogram:
+def histogram(
+    columns: Sequence[Column | None], bins: int = 30, *, span: tuple[float, float] | None = None
+) -> Histogram:
     """Count columns into equal bins between their joint minimum and maximum.
 
     Infinities belong into no bin of finite width and are left out. Columns that hold one and the same number
@@ -262,9 +264,12 @@ def histogram(columns: Sequence[Column | None], bins: int = 30) -> Histogram:
         None for a profile that lacks the column.
     bins : int
         How many bins.
+    span : tuple of float, optional
+        Where they begin and end, instead of at the joint minimum and maximum; numbers beyond are left out.
     """
     sketches = [column.kll if column is not None and column.kll is not None else None for column in columns]
-    edges = _edges([span for sketch in sketches if sketch is not None for span in _finite_span(sketch)], bins)
+    ends = [end for sketch in sketches if sketch is not None for end in _finite_span(sketch)]
+    edges = _edges(ends if span is None else list(span), bins)
     counts = tuple(None if sketch is None or not sketch.n else _binned(sketch, edges) for sketch in sketches)
     fractions = tuple(
         None if count is None or sketch is None else count / sketch.n

@@ -7,10 +7,11 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from songbird_widgets.profiles import read_profile
+from songbird_widgets.profiles import profile, read_profile
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
@@ -63,6 +64,20 @@ def test_the_histogram_can_be_drawn_otherwise(flights, chosen, bins, unit):
         assert total == pytest.approx(july.kll.n, abs=bins)
     else:
         assert all(cell.endswith(" %") for cells in rows.values() for cell in cells)
+
+
+def test_a_long_tail_is_drawn_over_its_middle_and_the_rest_is_named(guest):
+    rng = np.random.default_rng(7)
+    amounts = rng.lognormal(0, 2.5, 5000)
+    day = guest.batch(JULY_8, profile({"amount": amounts.tolist()}).to_bytes())
+    page = soup(guest.page(day, column="amount"))
+    drawn = page.select_one("svg[data-chart=histogram]")
+    assert float(drawn["data-high"]) == pytest.approx(np.quantile(amounts, 0.99), rel=0.1)
+    assert "Not shown: up to" in page.text
+    whole = soup(guest.page(day, column="amount", range="all"))
+    assert float(whole.select_one("svg[data-chart=histogram]")["data-high"]) == amounts.max()
+    assert "Not shown" not in whole.text
+    assert guest.json(day)["columns"][0]["histogram"]["edges"][-1] == amounts.max()
 
 
 def test_frequent_items_come_with_their_counts(flights, chosen):

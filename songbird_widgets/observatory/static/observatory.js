@@ -132,11 +132,47 @@ function explainSpark(svg, event) {
   showTip(lines, event.clientX, event.clientY);
 }
 
+// A large chart: the bin, or the value, under the pointer, and what each profile has there.
+function explainFigure(svg, event) {
+  const { chart, left, right, low, high } = svg.dataset;
+  const box = svg.getBoundingClientRect();
+  const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
+  const at = (x - left) / (right - left);
+  if (!(at >= 0 && at < 1)) { tip.hidden = true; return; }
+  const value = (part) => short.format(Number(low) * (1 - part) + Number(high) * part);
+  const paths = [...svg.querySelectorAll(chart === "histogram" ? "path[data-heights]" : "path[class^=l]")];
+  const lines = [];
+  if (chart === "histogram") {
+    const bins = Number(svg.dataset.bins);
+    const bin = Math.floor(at * bins);
+    lines.push({ text: `${value(bin / bins)} to ${value((bin + 1) / bins)}` });
+    for (const path of paths) {
+      const height = Number(path.dataset.heights.split(",")[bin]);
+      const text = svg.dataset.counts === "1" ? short.format(height) : share(height);
+      lines.push({ place: path.getAttribute("class").slice(-1), text });
+    }
+  } else {
+    const [top, bottom] = [Number(svg.dataset.top), Number(svg.dataset.bottom)];
+    lines.push({ text: `at most ${value(at)}` });
+    for (const path of paths) {
+      let y = bottom;
+      for (const [, to, level] of path.getAttribute("d").matchAll(/H([\d.]+)V([\d.]+)/g)) {
+        if (Number(to) > x) break;
+        y = Number(level);
+      }
+      lines.push({ place: path.getAttribute("class").slice(-1), text: share((bottom - y) / (bottom - top)) });
+    }
+  }
+  showTip(lines, event.clientX, event.clientY);
+}
+
 function explain() {
   document.body.append(tip);
   document.addEventListener("pointermove", (event) => {
     const svg = event.target.closest?.("svg.spark");
+    const figure = svg ? null : event.target.closest?.("svg[data-chart]");
     if (svg) explainSpark(svg, event);
+    else if (figure) explainFigure(figure, event);
     else if (!document.activeElement?.matches("[title]:focus-visible")) tip.hidden = true;
   });
   document.addEventListener("focusin", (event) => {
