@@ -61,6 +61,8 @@ def _describe(side: Side) -> str:
         said[0] += f" of {side.upload_count:,} uploads, merged"
     if summary.rows is not None:
         said.append(f"{summary.rows:,} row{'' if summary.rows == 1 else 's'}")
+    elif summary.names:
+        said.append("rows not counted")
     count = len(summary.names)
     said.append(f"{count:,} column{'' if count == 1 else 's'}")
     if summary.segments:
@@ -84,6 +86,7 @@ def _damaged(side: Side) -> str:
 
 def nothing_logged(place: int, side: Side) -> str:
     """Say that a profile is empty; nothing when it is not."""
-    if side.summary is None or side.summary.rows:
+    summary = side.summary
+    if summary is None or summary.rows or summary.performance or (summary.names and summary.rows is None):
         return ""
     return f"P{place}, {formatting.clipped(side.label, 60)}, is empty: nothing was logged into it."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from songbird_widgets.profiles import MEASURES, histogram
@@ -77,6 +78,7 @@ def _profile(place: int, side: Side, uploads: Sequence[Upload]) -> dict[str, Any
         "columns": len(summary.names) if summary else None,
         "datasetTimestamp": summary and summary.dataset_timestamp,
         "segment": dict(summary.segments) if summary else {},
+        "performance": summary and summary.performance and _plain_values(summary.performance),
         "uploads": [
             {"id": row.id, "uploadTimestamp": row.upload_timestamp, "size": row.size, "sha256": row.sha256}
             for row in uploads
@@ -163,6 +165,15 @@ def _figures(statistics: ColumnStatistics) -> dict[str, Any]:
         "typeCount": statistics.type_counts.get(statistics.inferred_type),
         "typeFraction": plain(statistics.type_fraction),
     }
+
+
+def _plain_values(value: Any) -> Any:
+    """Return nested data with numbers as JSON can hold them."""
+    if isinstance(value, Mapping):
+        return {key: _plain_values(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain_values(one) for one in value]
+    return plain(value) if isinstance(value, float) else value
 
 
 def plain(value: float | None) -> float | str | None:

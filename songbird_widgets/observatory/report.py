@@ -12,6 +12,7 @@ from markupsafe import Markup
 from . import formatting
 from .card import headline
 from .detail import Detail, make_detail
+from .performance import performance_tables
 from .query import PageQuery
 from .rendering import STATIC, render
 from .table import DRIFT, HEADS, Row, row_of, summary_of
@@ -53,6 +54,7 @@ def as_html(view: View) -> str:
         several=view.several,
         heads=[DRIFT, *HEADS] if view.several else HEADS,
         parts=parts,
+        performance=performance_tables(view),
         left_out=len(names) - len(parts),
         without_page=sum(part.detail is None for part in parts),
     )

@@ -34,7 +34,7 @@ MAX_GRID = 512
 MAX_EXACT_GRID = 1024
 
 _TAIL = 16  # points at either end of a grid that are kept whatever their weight
-_MAGIC = b"SBW-SUMMARY\x01"
+_MAGIC = b"SBW-SUMMARY\x02"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +99,8 @@ class ProfileSummary:
         Rows that met each named condition, by column.
     metrics : mapping of str to mapping of str to (int or float)
         Figures of other metrics, by column.
+    performance : mapping of str to object, or None
+        What the profile says of a model, as `Performance.to_dict` gives it.
     """
 
     names: tuple[str, ...]
@@ -139,6 +141,7 @@ class ProfileSummary:
     frequent_values: tuple[str, ...]
     conditions: Mapping[str, Mapping[str, int]]
     metrics: Mapping[str, Mapping[str, float]]
+    performance: Mapping[str, Any] | None
 
     def __repr__(self) -> str:
         return f"<ProfileSummary: {len(self.names)} columns, dataset {self.dataset_timestamp}>"
@@ -311,6 +314,7 @@ class _Head(msgspec.Struct):
     frequent_values: tuple[str, ...]
     conditions: dict[str, dict[str, int]]
     metrics: dict[str, dict[str, int | float]]
+    performance: dict[str, Any] | None
     lengths: tuple[int, ...]
 
 
@@ -467,6 +471,7 @@ class _Gathered:
             metadata=dict(profile.metadata) if profile else {},
             segments=tuple(profile.segments) if profile else (),
             size=profile.size if profile else 0,
+            performance=profile.performance.to_dict() if profile and profile.performance else None,
             counted=np.array([column.counted for column in columns], np.bool_),
             typed=np.array([column.typed for column in columns], np.bool_),
             counts=np.array([column.counts for column in columns], np.int64).reshape(-1, 5),

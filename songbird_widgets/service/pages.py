@@ -15,6 +15,7 @@ from songbird_widgets.observatory.cards import card_of, nothing_logged
 from songbird_widgets.observatory.choices import MAX_CHOICES, MAX_LISTED, choices_of, day_choice
 from songbird_widgets.observatory.detail import check_column, drawn, make_detail
 from songbird_widgets.observatory.figures import NARROW, WIDE, standalone, timeline
+from songbird_widgets.observatory.performance import performance_tables
 from songbird_widgets.observatory.problems import LOST, PageProblem, bad_request, not_found
 from songbird_widgets.observatory.query import PageQuery
 from songbird_widgets.observatory.rendering import render
@@ -118,6 +119,7 @@ class Observatory:
             "can_add": len(cards) < MAX_COMPARED and bool(choices.groups),
             "notices": [notice for notice in notices if notice],
             "summary": summary_of(view) if view.shown else "",
+            "performance": performance_tables(view),
             "table": None,
         }
         template = "profiles.html"

@@ -82,3 +82,12 @@ def test_the_comparison_hands_itself_out_as_data(july, profile_path):
     assert [profile["label"] for profile in data["profiles"]] == ["july", "day"]
     assert data["columns"][0]["name"] == "day"
     assert json.dumps(data, allow_nan=False)
+
+
+def test_performance_metrics_are_shown_as_what_they_are(profile_path, tmp_path):
+    comparison = sw.compare(profile_path("version0/new-classification.bin"))
+    matrix = comparison.to_dict()["profiles"][0]["performance"]["confusion_matrix"]
+    html = comparison.save(tmp_path / "report.html").read_text("utf-8")
+    assert matrix["total"] == sum(map(sum, matrix["counts"]))
+    assert f"{matrix['total']:,} predictions, accuracy" in html
+    assert "is empty" not in html
