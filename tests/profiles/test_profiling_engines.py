@@ -15,7 +15,7 @@ from pyspark import sql
 import songbird_widgets as sw
 from songbird_widgets.profiles import ProfileError, ProfilingWarning
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # engines take their time to start
 ROWS, PARTITIONS = 40_000, 11
 CITIES = np.array(["Bonn", "Oslo", "Žilina", None], object)
 
