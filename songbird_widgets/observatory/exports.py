@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MAX_ITEMS = 50
 """Frequent items a column in an export."""
 
+ERRORS = ("js_noise", "wasserstein_noise", "ks_error", "ks_beyond_error", "ks_p", "chi2_p")
+"""How sure the measures of drift are, by the names of `Drift`."""
+
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel folds width
 
 
@@ -123,7 +126,12 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "reasons": drift.reasons,
         "notes": drift.notes,
         "typeChange": drift.type_change,
-        "measures": {name: plain(getattr(drift, name)) for name in MEASURES},
+        "basis": drift.basis,
+        "measures": {name: plain(getattr(drift, name)) for name in (*MEASURES, *ERRORS)},
+        "tests": [
+            {"kind": test.kind, "effect": plain(test.effect), "p": plain(test.p), "significant": test.significant}
+            for test in drift.tests
+        ],
         "newValues": drift.new_values,
         "vanishedValues": drift.vanished_values,
     }
@@ -142,7 +150,7 @@ def _figures_of(
         "conditions": dict(column.conditions),
         "frequentItems": [
             {"value": item.value, "estimate": item.estimate, "lower": item.lower, "upper": item.upper}
-            for item in (column.frequent_items.items[:MAX_ITEMS] if column.frequent_items else ())
+            for item in (column.frequent_items.certain[:MAX_ITEMS] if column.frequent_items else ())
         ],
     }
 

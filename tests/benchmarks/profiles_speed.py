@@ -85,7 +85,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def ours(first: bytes, second: bytes) -> dict[str, float]:
-    from songbird_widgets.profiles import column_statistics, compare_profiles, read_profile
+    from songbird_widgets.profiles import column_statistics, compare, compare_profiles, read_profile, summarize
 
     def read(count: int | None = None) -> list[object]:
         profile = read_profile(first)
@@ -95,11 +95,18 @@ def ours(first: bytes, second: bytes) -> dict[str, float]:
         profile = read_profile(first)
         return [column_statistics(profile.column(name)) for name in profile.column_names]
 
+    sides = [summarize(read_profile(content)) for content in (first, second, second)]
+
+    def verdicts_of_three() -> object:
+        return compare(sides).counts
+
     return {
         "header": timed(lambda: read_profile(first)),
         "fifty": timed(lambda: read(50)),
         "read": timed(read),
         "statistics": timed(statistics_of_all),
+        "summarize": timed(lambda: summarize(read_profile(first))),
+        "verdicts": timed(verdicts_of_three),
         "drift": timed(lambda: compare_profiles(read_profile(first), read_profile(second))),
     }
 
