@@ -75,7 +75,9 @@ class Choices:
         return frozenset(choice.value for group in self.groups for choice in group.choices)
 
 
-def choices_of(references: Sequence[Upload], reference_count: int, days: Sequence[Day], day_count: int) -> Choices:
+def choices_of(
+    references: Sequence[Upload], reference_count: int | None, days: Sequence[Day], day_count: int | None
+) -> Choices:
     """Group what can be chosen.
 
     Parameters
@@ -83,16 +85,18 @@ def choices_of(references: Sequence[Upload], reference_count: int, days: Sequenc
     references, days
         Those to list, in their order.
     reference_count, day_count
-        How many there are.
+        How many there are; None for more than are listed, however many.
     """
     groups = (
-        ("Reference profiles", _references(references), reference_count),
-        ("Batch profiles", tuple(map(day_choice, days)), day_count),
+        ("Reference profiles", "first", _references(references), reference_count),
+        ("Batch profiles", "newest", tuple(map(day_choice, days)), day_count),
     )
     return Choices(
         tuple(
-            Group(f"{label} ({count:,})", choices, max(count - len(choices), 0))
-            for label, choices, count in groups
+            Group(f"{label} (the {which} {len(choices):,})", choices, 0)
+            if count is None
+            else Group(f"{label} ({count:,})", choices, max(count - len(choices), 0))
+            for label, which, choices, count in groups
             if choices
         )
     )

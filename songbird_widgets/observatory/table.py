@@ -185,7 +185,7 @@ VERDICTS = {
     "none": ("○", "none"),
     "moderate": ("◐", "moderate"),
     "strong": ("●", "strong"),
-    "unknown": ("?", "too little to tell"),
+    "unknown": ("?", "unclear"),
     "missing": (formatting.MINUS, "missing"),
     "new": ("+", "new"),
 }
@@ -416,7 +416,7 @@ def summary_of(view: View) -> Markup:
         (len(view.missing), "missing"),
         (len(view.new), "new"),
         (drift.type_changed, "with another type"),
-        (drift.unknown, "with too few values to tell"),
+        (drift.unknown, "unclear, because the profiles say too little"),
     )
     said += [Markup("{:,} {}").format(number, word) for number, word in parts if number]
     return Markup(" · ").join(said)

@@ -106,7 +106,7 @@ class Observatory:
         return self.show(viewer, dataset_id, query, lambda view: self._profiles_page(view, viewer, dataset_id, query))
 
     def _profiles_page(self, view: View, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
-        choices = self._choices(viewer.org_id, dataset_id, MAX_CHOICES)
+        choices = self._first_choices(viewer.org_id, dataset_id)
         cards = [card_of(place, side, query) for place, side in enumerate(view.sides, start=1)]
         labels = [card.label_shown for card in cards]
         notices = [nothing_logged(place, side) for place, side in enumerate(view.sides, start=1)]
@@ -189,6 +189,13 @@ class Observatory:
     def uploads(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> list[list[ProfileRow]]:
         """Return the files of which each profile of a page is made."""
         return [self._loader.uploads(viewer.org_id, dataset_id, value) for value in query.profiles]
+
+    def _first_choices(self, org_id: str, dataset_id: str) -> Choices:
+        """Return as many profiles of a dataset as a chooser offers, without counting the others."""
+        references = self._metadata.references(org_id, dataset_id, limit=MAX_CHOICES + 1)
+        days = self._metadata.days(org_id, dataset_id, limit=MAX_CHOICES + 1)
+        counts = [None if len(found) > MAX_CHOICES else len(found) for found in (references, days)]
+        return choices_of(references[:MAX_CHOICES], counts[0], days[:MAX_CHOICES], counts[1])
 
     def _choices(
         self, org_id: str, dataset_id: str, limit: int, search: str = "", used: tuple[str, ...] = ()

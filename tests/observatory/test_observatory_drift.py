@@ -45,7 +45,7 @@ def test_the_data_hold_every_measure(flights, chosen, expected):
 
 
 def test_the_page_says_each_verdict_as_a_word_with_its_mark(flights, chosen, expected):
-    words = {"none": "○ none", "moderate": "◐ moderate", "strong": "● strong", "unknown": "? too little to tell"}
+    words = {"none": "○ none", "moderate": "◐ moderate", "strong": "● strong", "unknown": "? unclear"}
     for body in soup(flights.page(*chosen)).select("table.columns tbody"):
         name = body.select_one(".name a").text
         cells = [cell.text for cell in body.select(".c-drift")]
