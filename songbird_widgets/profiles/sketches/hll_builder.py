@@ -21,6 +21,8 @@ _MIN_LG_K_OF_SET = 8
 _ADDRESS_BITS, _MAX_ZEROS = 26, 62
 _ADDRESS = np.uint64((1 << _ADDRESS_BITS) - 1)
 _ONE = np.uint64(1)
+_STEP = 1 << 10
+_SHORT = 16  # bits of numbers that numpy sorts by their digits, ten times as fast as others
 _ESCAPE = 15  # what four bits cannot hold
 _LARGE = 32  # values from here on are summed apart, as the format wants it
 _COMPACT, _OUT_OF_ORDER, _EMPTY = 8, 16, 4
@@ -76,8 +78,10 @@ class HllBuilder:
         self._spread = float(np.ldexp(1.0, -registers.astype(np.int32)).sum())
 
     def _add_coupons(self, coupons: Coupons) -> None:
-        if self._registers is None:
-            coupons = self._collected(coupons)
+        while self._registers is None and len(coupons):
+            # In small steps: few coupons are needed to fill what there is room for, and sorting more would be in vain.
+            left = self._collected(coupons[:_STEP])
+            coupons = np.concatenate([left, coupons[_STEP:]])
         if self._registers is not None and len(coupons):
             self._raise_registers(self._registers, coupons)
 
@@ -112,7 +116,7 @@ class HllBuilder:
             return
         # The running estimate needs each step of each register, in the order of the values: per register those values
         # that are larger than all before. With the register's number in the high bits, one running maximum does it.
-        order = slots.argsort(kind="stable")
+        order = slots.astype(np.uint32 if self.lg_k > _SHORT else np.uint16).argsort(kind="stable")
         keys = (slots << 6 | values)[order]
         highest = np.maximum.accumulate(keys)
         step = np.ones(len(keys), bool)
@@ -123,7 +127,7 @@ class HllBuilder:
         same = np.flatnonzero(at[1:] == at[:-1]) + 1
         before[same] = after[same - 1]
         gained = np.ldexp(1.0, -after) - np.ldexp(1.0, -before)
-        in_time = gained[order.argsort()]
+        in_time = gained[order.astype(np.uint16 if len(slots) <= 1 << _SHORT else np.int64).argsort(kind="stable")]
         spreads = self._spread + np.cumsum(in_time)
         self._hip += len(registers) / self._spread + float((len(registers) / spreads[:-1]).sum())
         self._spread = float(spreads[-1])
