@@ -17,7 +17,6 @@ import httpx
 from .errors import ConfigurationError
 from .redaction import Redacted, Secret, origin_of, plain
 
-MAX_PORT = 65_535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")  # how OpenSSL finds a certificate in a directory
 
@@ -37,37 +36,29 @@ class Proxy(Redacted, frozen=True):
     @property
     def advice(self) -> str:
         """What to do about a proxy that does not work."""
-        if "_" in self.source:  # a variable
-            return f"Check {self.source}, or name the host in NO_PROXY if it needs no proxy."
-        return f"Check {self.source}."
+        variable = "_" in self.source
+        return f"Check {self.source}" + (", or name the host in NO_PROXY if it needs no proxy." if variable else ".")
 
     def checked(self) -> Proxy:
         """Return the proxy itself, or raise `ConfigurationError` if it cannot be used."""
-        scheme = _scheme(self.url)
-        if scheme is None:
-            said = f"The proxy from {self.source} is not an address that can be used."
-            raise ConfigurationError(said, advice="It looks like http://proxy.example.com:3128.")
+        said, scheme = f"The proxy from {self.source} is", _scheme(self.url)
+        if not scheme:
+            advice = "It looks like http://proxy.example.com:3128."
+            raise ConfigurationError(f"{said} not an address that can be used.", advice=advice)
         if scheme not in {"http", "https", "socks5", "socks5h"}:
-            said = f"The proxy from {self.source} is of a kind that cannot be used ({scheme})."
-            raise ConfigurationError(said, advice="It begins with http://, https://, socks5:// or socks5h://.")
+            advice = "It begins with http://, https://, socks5:// or socks5h://."
+            raise ConfigurationError(f"{said} of a kind that cannot be used ({scheme}).", advice=advice)
         if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
-            said = f"The proxy from {self.source} is a SOCKS proxy, for which the package socksio is missing."
             advice = f"Install it (pip install 'httpx[socks]'), or change {self.source}."
-            raise ConfigurationError(said, advice=advice)
+            raise ConfigurationError(f"{said} a SOCKS proxy, for which the package socksio is missing.", advice=advice)
         return self
 
-    def for_httpx(self, trust: Trust) -> httpx.Proxy:
-        """Return the proxy as httpx wants it."""
-        url = self.url.reveal()
-        return httpx.Proxy(url, ssl_context=trust.context() if url.lower().startswith("https:") else None)
 
-
-def _scheme(url: Secret) -> str | None:
+def _scheme(url: Secret) -> str:
     with contextlib.suppress(ValueError, httpx.InvalidURL):
         parsed = httpx.URL(url.reveal())
-        if parsed.scheme and parsed.host and 0 < (parsed.port or 1) <= MAX_PORT:
-            return parsed.scheme
-    return None
+        return parsed.scheme if parsed.host and 0 < (parsed.port or 1) < 65_536 else ""
+    return ""
 
 
 def proxy_for(scheme: str, host: str, port: int | None) -> Proxy | None:
@@ -76,8 +67,6 @@ def proxy_for(scheme: str, host: str, port: int | None) -> Proxy | None:
     The variables are those of curl, in lower or upper case: ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and
     ``NO_PROXY``; else the system's settings where Python knows them. This computer itself needs no proxy.
     """
-    if _is_loopback(host):
-        return None
     proxies = getproxies()
     if _is_exempt(host, port or _DEFAULT_PORTS.get(scheme), proxies.get("no", "")):
         return None
@@ -89,21 +78,17 @@ def proxy_for(scheme: str, host: str, port: int | None) -> Proxy | None:
     return None
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
 def _is_exempt(host: str, port: int | None, exempt: str) -> bool:
-    for entry in (entry.strip() for entry in exempt.split(",")):
-        if entry == "*":
-            return True
-        if entry.startswith("*.") and f".{host}".endswith(entry[1:].lower()):
+    address = None
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(host)
+    if host == "localhost" or host.endswith(".localhost") or (address is not None and address.is_loopback):
+        return True
+    for entry in map(str.strip, exempt.split(",")):
+        if entry == "*" or (entry.startswith("*.") and f".{host}".endswith(entry[1:].lower())):
             return True
         with contextlib.suppress(ValueError):
-            if ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False):
+            if address is not None and address in ipaddress.ip_network(entry.strip("[]"), strict=False):
                 return True
     return bool(proxy_bypass(host if port is None else f"{host}:{port}"))
 
@@ -120,82 +105,61 @@ class Trust:
 
     def __init__(self, verify: bool | str | Path | ssl.SSLContext) -> None:
         self._verify = verify
-        self._context: ssl.SSLContext | None = None
+        self._context = verify if isinstance(verify, ssl.SSLContext) else None
         self._lock = threading.Lock()
 
-    def context(self) -> ssl.SSLContext:
-        """Return the SSLContext of all connections; making one takes tens of milliseconds."""
+    def context(self, *, secure: bool = True) -> ssl.SSLContext:
+        """Return the context of all secure connections; else one that trusts nobody, without the milliseconds."""
+        if not secure:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         with self._lock:
             if self._context is None:
                 self._context = self._made()
             return self._context
 
-    @staticmethod
-    def no_context() -> ssl.SSLContext:
-        """Return a context that trusts nobody, for connections that are not secure."""
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
     def advice(self) -> str:
         """What to do about an authority that is not trusted."""
-        if self._verify is not True:
-            return "If you trust it, add its authority to what the argument verify names."
-        if name := _variable():
+        name, _ = self._source()
+        if name:
             return f"If you trust it, add its authority to what {name} names, or pass verify."
         advice = "If you trust it, set SSL_CERT_FILE to a PEM file with its authority, or pass verify."
         unread = next((name for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE") if os.environ.get(name)), None)
         return f"{advice} {unread} is not read here." if unread else advice
 
+    def _source(self) -> tuple[str, str]:
+        """Return which setting names the certificates, and their path; two empty texts for httpx's own."""
+        if isinstance(self._verify, (str, Path)):
+            return "the argument verify", os.fspath(self._verify)
+        if self._verify is not True:
+            return "the argument verify" if self._verify else "", ""
+        names = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+        return (names[0], os.environ[names[0]]) if names else ("", "")
+
     def _made(self) -> ssl.SSLContext:
-        if isinstance(self._verify, ssl.SSLContext):
-            return self._verify
-        if isinstance(self._verify, bool):
-            name = _variable() if self._verify else None
-            path = os.environ[name] if name else None
-        else:
-            name, path = "the argument verify", os.fspath(self._verify)
-        reason = None if path is None else _unreadable(path, directory=name == "SSL_CERT_DIR")
-        if reason is None:
-            try:
-                if isinstance(self._verify, bool):
-                    return httpx.create_ssl_context(verify=self._verify)
-                if Path(str(path)).is_dir():
-                    return ssl.create_default_context(capath=path)
-                return ssl.create_default_context(cafile=path)
-            except (OSError, ValueError) as error:
-                reason = _reason(error)
-        if path is None:
-            keylog = "SSLKEYLOGFILE" if os.environ.get("SSLKEYLOGFILE") else None
-            said = f"No certificates to trust could be loaded: {reason}."
-            advice = f"Unset {keylog}, or let it name a file that can be written." if keylog else None
-            raise ConfigurationError(said, advice=advice)
-        said = f"The certificates to trust cannot be read from {plain(path)}, which {name} names: {reason}."
-        advice = "Let it name a PEM file" + (", or unset it." if str(name).isupper() else ".")
-        raise ConfigurationError(said, advice=advice)
-
-
-def _variable() -> str | None:
-    return next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), None)
-
-
-def _unreadable(path: str, *, directory: bool) -> str | None:
-    """Return why there are no certificates at a path, or None if there may be."""
-    folders = [Path(part) for part in path.split(os.pathsep) if Path(part).is_dir()]
-    if not directory and not folders:
+        name, path = self._source()
         try:
-            with Path(path).open("rb"):
-                return None
+            if not path:
+                return httpx.create_ssl_context(verify=bool(self._verify), trust_env=False)
+            reason = _no_certificates(path, directory=name == "SSL_CERT_DIR")
+            if not reason:
+                folder = all(Path(part).is_dir() for part in path.split(os.pathsep))
+                return ssl.create_default_context(cafile=None if folder else path, capath=path if folder else None)
+        except ssl.SSLError:
+            reason = "there are no PEM certificates in it"
         except (OSError, ValueError) as error:
-            return _reason(error)
+            reason = (getattr(error, "strerror", None) or "it cannot be opened").lower()
+        if not path:
+            log = "Unset SSLKEYLOGFILE, or let it name a file that can be written."
+            advice = log if os.environ.get("SSLKEYLOGFILE") else None
+            raise ConfigurationError(f"No certificates to trust could be loaded: {reason}.", advice=advice)
+        said = f"The certificates to trust cannot be read from {plain(path)}, which {name} names: {reason}."
+        raise ConfigurationError(said, advice="Let it name a PEM file" + (", or unset it." if name.isupper() else "."))
+
+
+def _no_certificates(path: str, *, directory: bool) -> str:
+    """Return why a folder has no certificates, which OpenSSL would not say; "" if there may be some."""
+    folders = [Path(part) for part in path.split(os.pathsep) if Path(part).is_dir()]
     if not folders:
-        return "there is no such directory"
-    try:
-        found = any(_HASHED_NAME.fullmatch(file.name) for folder in folders for file in folder.iterdir())
-    except OSError as error:
-        return _reason(error)
-    return None if found else "no file there has a name as `openssl rehash` gives it"
-
-
-def _reason(error: OSError | ValueError) -> str:
-    if isinstance(error, ssl.SSLError):
-        return "there are no PEM certificates in it"
-    return (getattr(error, "strerror", None) or "it cannot be opened").lower()
+        return "there is no such directory" if directory else ""
+    found = any(_HASHED_NAME.fullmatch(file.name) for folder in folders for file in folder.iterdir())
+    return "" if found else "no file there has a name as `openssl rehash` gives it"

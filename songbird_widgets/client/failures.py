@@ -27,9 +27,22 @@ _FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Failure], 
     (httpx.LocalProtocolError, Failure(FailureKind.LOCAL, "its address or one of its headers cannot be used")),
     ((httpx.NetworkError, httpx.RemoteProtocolError, OSError), Failure(FailureKind.BROKEN)),
 )
+# Why no connection came about, by errno: of an endpoint, and of a proxy.
+_NO_CONNECTION = {
+    errno.ECONNREFUSED: ("nothing is listening there", "nothing is listening at"),
+    errno.ENETUNREACH: ("no network leads there", "no network leads to"),
+    errno.EHOSTUNREACH: ("no network leads there", "no network leads to"),
+}
+_OTHER_NAME = ("its certificate is for another name", "Use the name that the certificate has.")
+# By OpenSSL's X509_V_ERR_…; any other is an authority that is not trusted.
+_CERTIFICATES = {
+    9: ("its certificate is not valid yet", "Check this computer's clock."),
+    10: ("its certificate has expired", "Ask who runs it; and check this computer's clock."),
+    62: _OTHER_NAME,
+    63: _OTHER_NAME,
+    64: _OTHER_NAME,
+}
 _NO_TLS = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "PACKET_LENGTH_TOO_LONG"}
-_EXPIRED, _NOT_YET_VALID, _OTHER_NAMES = 10, 9, {62, 63, 64}  # OpenSSL's X509_V_ERR_…
-_NO_WAY = {errno.ENETUNREACH, errno.EHOSTUNREACH}
 
 
 def failure_of(error: Exception, host: str, proxy: Proxy | None, trust: Trust) -> Failure | None:
@@ -63,43 +76,30 @@ def refused_by_proxy(proxy: Proxy | None, status: int | None) -> Failure:
 
 
 def _not_connected(error: Exception, host: str, proxy: Proxy | None, trust: Trust) -> Failure:
+    there, at = "", "no connection to"
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
             return _not_secure(cause, trust, "" if proxy is None else f", on the way through {proxy.label}")
         if isinstance(cause, socket.gaierror):
-            return _unknown_name(cause, host, proxy)
-        if isinstance(cause, ConnectionRefusedError):
-            return _unreachable("nothing is listening there", "nothing is listening at", proxy)
-        if isinstance(cause, OSError) and cause.errno in _NO_WAY:
-            return _unreachable("no network leads there", "no network leads to", proxy)
-    return _unreachable("", "no connection to", proxy)
-
-
-def _unreachable(there: str, at: str, proxy: Proxy | None) -> Failure:
+            if proxy is not None:
+                return Failure(FailureKind.UNUSABLE, f"the name of {proxy.label} is not known (DNS)", proxy.advice)
+            # A name server that does not answer now may do so later.
+            kind = FailureKind.CONNECT if cause.errno == socket.EAI_AGAIN else FailureKind.UNUSABLE
+            return Failure(kind, f"the name {plain(host)} is not known (DNS)", "Check the address and the network.")
+        if isinstance(cause, OSError) and cause.errno in _NO_CONNECTION:
+            there, at = _NO_CONNECTION[cause.errno]
+            break
     if proxy is not None:
         return Failure(FailureKind.UNUSABLE, f"{at} {proxy.label}", proxy.advice)
     return Failure(FailureKind.CONNECT, there)
 
 
-def _unknown_name(error: socket.gaierror, host: str, proxy: Proxy | None) -> Failure:
-    if proxy is not None:
-        return Failure(FailureKind.UNUSABLE, f"the name of {proxy.label} is not known (DNS)", proxy.advice)
-    # A name server that does not answer now may do so later.
-    kind = FailureKind.CONNECT if error.errno == socket.EAI_AGAIN else FailureKind.UNUSABLE
-    return Failure(kind, f"the name {plain(host)} is not known (DNS)", "Check the address and the network.")
-
-
 def _not_secure(error: ssl.SSLError, trust: Trust, way: str) -> Failure:
     detail, advice = "no secure connection (TLS) came about", "Check the address, and who answers there."
     if isinstance(error, ssl.SSLCertVerificationError):
-        detail, advice = f"its certificate is not trusted ({error.verify_message})", trust.advice()
-        if error.verify_code == _EXPIRED:
-            detail, advice = "its certificate has expired", "Ask who runs it; and check this computer's clock."
-        elif error.verify_code == _NOT_YET_VALID:
-            detail, advice = "its certificate is not valid yet", "Check this computer's clock."
-        elif error.verify_code in _OTHER_NAMES:
-            detail = f"its certificate is for another name ({error.verify_message})"
-            advice = "Use the name that the certificate has."
+        untrusted = ("its certificate is not trusted", trust.advice())
+        detail, advice = _CERTIFICATES.get(error.verify_code, untrusted)
+        detail += f" ({error.verify_message})"
     elif error.reason in _NO_TLS:
         detail, advice = "it speaks no TLS", "Check the port; or if it is meant to be insecure, write http://."
     return Failure(FailureKind.UNUSABLE, detail + way, advice)

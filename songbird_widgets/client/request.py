@@ -1,7 +1,8 @@
-"""A request as it is sent: made from a message and a client's settings, and sent elsewhere where it is redirected."""
+"""A request: made from a message and a client's settings, repeated while that is safe, and sent on by redirects."""
 
 from __future__ import annotations
 
+import random
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -13,6 +14,7 @@ from . import errors
 from .operations import OPERATIONS, Operation, check
 from .redaction import Redacted, Secret, origin_of
 from .response import HTTPResponse, Outcome, RawResponse, answered_id, raw_response
+from .retry import Retry, pause_before_retry
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
     from .models import Request
 
 T = TypeVar("T")
-Steps: TypeAlias = "Generator[HTTPRequest, Outcome, T]"
+# What a client does step by step, in threads or asyncio: a request to send, answered by its outcome; or seconds to
+# wait, answered by True if nothing is to be sent any more.
+Steps: TypeAlias = "Generator[HTTPRequest | float, Any, T]"
 
 MAX_REDIRECTS = 3
-_AGENT = ("User-Agent", "songbird-widgets")
 
 
 class Body(Protocol):
@@ -51,6 +54,7 @@ class HTTPRequest(Redacted, frozen=True):
     content: bytes | Body | None
     timeout: float
     seconds: float
+    retry: Retry
     deadline: float
     secrets: tuple[Secret, ...] = ()
     request_id: str | None = None
@@ -84,73 +88,47 @@ def build_request(message: Request[Any], settings: Settings, api_key: Secret | N
     key = (api_key or settings.api_key) if operation.keyed else None
     request_id = uuid.uuid4().hex
     if operation.keyed and key is None:
-        raise errors.ConfigurationError(
-            "This needs an API key, and there is none.",
-            advice="Set SONGBIRD_API_KEY, or pass api_key.",
-            operation=operation.name,
-            request_id=request_id,
-        )
+        said, advice = "This needs an API key, and there is none.", "Set SONGBIRD_API_KEY, or pass api_key."
+        raise errors.ConfigurationError(said, advice=advice, operation=operation.name, request_id=request_id)
     content = operation.content(message)
-    headers = {"user-agent": _AGENT, "accept": ("Accept", "application/json")}
+    headers = {"user-agent": "songbird-widgets", "accept": "application/json"}
     if content is not None:
-        headers["content-type"] = ("Content-Type", "application/json")
-    headers.update((name.lower(), (name, value.reveal())) for name, value in settings.headers)
-    own = [("X-Request-Id", request_id)] + ([("X-API-Key", key.reveal())] if key else [])
+        headers["content-type"] = "application/json"
+    headers.update((name.lower(), value.reveal()) for name, value in settings.headers)
+    headers["x-request-id"] = request_id
+    if key is not None:
+        headers["x-api-key"] = key.reveal()
     private = tuple(Secret.of(value) for value in (key, getattr(message, "session_id", "")) if value)
     return HTTPRequest(
         operation=operation,
         url=settings.endpoint.reveal() + operation.target(message),
-        headers=(*headers.values(), *own),
+        headers=tuple(headers.items()),
         content=content,
         timeout=settings.timeout,
         seconds=settings.timeout,
+        retry=settings.retry,
         deadline=time.monotonic() + settings.retry.budget,
         secrets=(*settings.secrets, *private),
         request_id=request_id,
     )
 
 
-def redirected(request: HTTPRequest, response: HTTPResponse) -> HTTPRequest | None:
-    """Return the request to send instead, or None if the answer redirects nowhere.
-
-    Raises
-    ------
-    ResponseError
-        If it leads to another origin, or what was to be sent would be lost on the way.
-    """
-    if not (300 <= response.status < 400 and "location" in response.headers):
-        return None
-    origin, doing = request.origin, request.operation.doing
-    target = _target(request, response)
-    if target is None:
-        elsewhere = _elsewhere(request, response)
-        said = f"{origin} redirects {doing} to another place ({elsewhere})."
-        advice = "Nothing was sent there. If you trust it, use it as the endpoint."
-        raise request.error(errors.ResponseError, said, response, advice=advice)
-    if response.status not in {307, 308} and request.operation.method != "GET":
-        said = f"{origin} redirects {doing} in a way that loses what is sent."
-        raise request.error(errors.ResponseError, said, response, advice="Check the address of the endpoint.")
-    return msgspec.structs.replace(request, url=target.reveal())
-
-
-def _elsewhere(request: HTTPRequest, response: HTTPResponse) -> str:
-    try:
-        return origin_of(urljoin(request.url, response.headers["location"]))
-    except ValueError:
-        return "(no URL)"
-
-
-def _target(request: HTTPRequest, response: HTTPResponse) -> Secret | None:
-    try:
-        target = urljoin(request.url, response.headers["location"])
-    except ValueError:
-        return None
-    same = origin_of(target).lower() == request.origin.lower() and "@" not in target
-    return Secret(target) if same and target.isascii() and target.isprintable() else None
+def sent(request: HTTPRequest) -> Steps[Outcome]:
+    """Return what comes of a request, after as many attempts as are safe and allowed."""
+    attempt = 0
+    while True:
+        attempt += 1
+        outcome: Outcome = yield request
+        left, jitter = request.deadline - time.monotonic(), random.random()  # noqa: S311 - no secret
+        pause = pause_before_retry(
+            request.retry, request.operation.repeat, outcome, attempt, left=left, now=time.time(), jitter=jitter
+        )
+        if pause is None or (yield pause):
+            return outcome
 
 
 def answered(request: HTTPRequest) -> Steps[RawResponse[Any]]:
-    """Return the answer to an operation, whatever its status: yields each request, and is sent what came of it.
+    """Return the answer to an operation, whatever its status, following redirects within the endpoint.
 
     Raises
     ------
@@ -158,9 +136,26 @@ def answered(request: HTTPRequest) -> Steps[RawResponse[Any]]:
         If no answer came, or one that leads elsewhere or in circles.
     """
     for _ in range(1 + MAX_REDIRECTS):
-        outcome = yield request
-        following = redirected(request, outcome) if isinstance(outcome, HTTPResponse) else None
-        if following is None:
+        outcome = yield from sent(request)
+        if not isinstance(outcome, HTTPResponse) or not outcome.location:
             return raw_response(request, outcome)
-        request = following
+        request = _redirected(request, outcome)
     raise request.error(errors.ResponseError, f"{request.origin} redirects {request.operation.doing} in circles.")
+
+
+def _redirected(request: HTTPRequest, response: HTTPResponse) -> HTTPRequest:
+    """Return the request to send instead; another origin gets none, and what was to be sent must not be lost."""
+    origin, doing = request.origin, request.operation.doing
+    try:
+        target = Secret(urljoin(request.url, response.location))
+    except ValueError:
+        target = Secret("")
+    place, usable = origin_of(target.reveal()), target.reveal().isascii() and target.reveal().isprintable()
+    if place.lower() != origin.lower() or "@" in target.reveal() or not usable:
+        said = f"{origin} redirects {doing} to another place ({place})."
+        advice = "Nothing was sent there. If you trust it, use it as the endpoint."
+        raise request.error(errors.ResponseError, said, response, advice=advice)
+    if response.status not in {307, 308} and request.operation.method != "GET":
+        said = f"{origin} redirects {doing} in a way that loses what is sent."
+        raise request.error(errors.ResponseError, said, response, advice="Check the address of the endpoint.")
+    return msgspec.structs.replace(request, url=target.reveal())

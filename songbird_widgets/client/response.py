@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
 _ASK = "It is unknown whether the claim went through: ask get_session. If the session has expired, it did."
+_CHECK_ADDRESS = "Check the address, and that the service is running."
 _REFUSALS: dict[int, tuple[type[errors.SongbirdError], str | None]] = {
     400: (errors.BadRequest, None),
     401: (errors.AuthenticationError, "Check the API key."),
@@ -45,6 +46,11 @@ class HTTPResponse(Redacted, frozen=True):
     def success(self) -> bool:
         """Whether the status is one of HTTP's successes."""
         return 200 <= self.status < 300
+
+    @property
+    def location(self) -> str:
+        """Where it redirects to, or ""."""
+        return self.headers.get("location", "") if 300 <= self.status < 400 else ""
 
 
 class FailureKind(Enum):
@@ -108,23 +114,22 @@ def unanswered(request: HTTPRequest, failure: Failure) -> errors.SongbirdError:
     """Put into words why there is no answer."""
     detail, doing = f": {failure.detail}" if failure.detail else "", request.operation.doing
     origin = request.origin
-    error: errors.SongbirdError
+    kind: type[errors.SongbirdError]
+    kind, advice = errors.EndpointUnreachable, failure.advice
     if failure.error is not None:
         return failure.error
     if failure.kind is FailureKind.TIMEOUT:
+        kind, advice = errors.EndpointTimeout, "Try again, or allow more time."
         said = f"{origin} did not finish answering {doing} within {request.timeout:g} s."
-        error = request.error(errors.EndpointTimeout, said, advice="Try again, or allow more time.", ambiguous=True)
     elif failure.kind is FailureKind.BROKEN:
-        said = f"The connection to {origin} broke while {doing}{detail}."
-        error = request.error(errors.EndpointUnreachable, said, advice="Try again.", ambiguous=True)
+        said, advice = f"The connection to {origin} broke while {doing}{detail}.", "Try again."
     elif failure.kind is FailureKind.LOCAL:
-        said = f"The request for {doing} could not be made{detail}."
-        error = request.error(errors.ConfigurationError, said, advice=failure.advice)
+        kind, said = errors.ConfigurationError, f"The request for {doing} could not be made{detail}."
     else:
-        advice = failure.advice or "Check the address, and that the service is running."
-        error = request.error(errors.EndpointUnreachable, f"No connection to {origin}{detail}.", advice=advice)
-    if error.ambiguous and not request.operation.repeatable:
-        error.advice = _ASK
+        said, advice = f"No connection to {origin}{detail}.", advice or _CHECK_ADDRESS
+    ambiguous = failure.kind in {FailureKind.TIMEOUT, FailureKind.BROKEN}
+    advice = _ASK if ambiguous and not request.operation.repeatable else advice
+    error: errors.SongbirdError = request.error(kind, said, advice=advice, ambiguous=ambiguous)
     return error
 
 
@@ -140,9 +145,8 @@ def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     shown = excerpt(response.body, request.secrets)
-    said = (
-        f"{request.origin} answered {request.operation.doing} ({response.status}), but not as Songbird does: {reason}."
-    )
+    said = f"{request.origin} answered {request.operation.doing} ({response.status}), "
+    said += f"but not as Songbird does: {reason}."
     said += f" It begins: “{shown}”." if shown else ""
     raise request.error(errors.ResponseError, said, response, advice="Check the address of the endpoint.")
 

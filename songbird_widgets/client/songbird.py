@@ -5,37 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import functools
-import inspect
-import random
 import time
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast
 
-from . import operations
+from . import models as m
 from .configuration import checked_key, configure
 from .redaction import Secret
-from .request import answered, build_request
-from .retry import pause_before_retry
+from .request import HTTPRequest, Steps, answered, build_request
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
-    from typing import Concatenate, ParamSpec
 
     import httpx
     from typing_extensions import Self
 
-    from .models import Request
-    from .operations import Call
-    from .request import HTTPRequest, Steps
-    from .response import Outcome, RawResponse
+    from .response import RawResponse
     from .retry import Retry
     from .transport import AsyncTransport, Transport
 
-    P = ParamSpec("P")
-
 T = TypeVar("T")
+_R = TypeVar("_R", bound=m.Request[Any])
+
+# Frames of an error show their variables: what comes as text and is secret is put away before anything can fail.
 
 
 class _Client:
@@ -57,7 +50,7 @@ class _Client:
         verify: bool | str | Path | ssl.SSLContext = True,
     ) -> None:
         private = Secret.of(endpoint), Secret.of(api_key), _private(headers), Secret.of(proxy)
-        del endpoint, api_key, headers, proxy  # frames of an error show what is left
+        del endpoint, api_key, headers, proxy
         self.settings = configure(private[0], private[1], timeout, retries, private[2])
         self._route = (http_client, transport, private[3], verify)
         self._transports: list[Any] = []  # none or one, shared with what with_options returns
@@ -87,21 +80,13 @@ class _Client:
 
     def _transport(self) -> Any:
         if not self._transports:
-            from . import transport
+            from . import transport  # and httpx with it, only when something is to be sent
 
-            self._transports.append(getattr(transport, self._transport_kind)(transport.Route(*self._route)))
+            self._transports.append(getattr(transport, self._transport_kind)(*self._route))
         return self._transports[0]  # the first, should two threads have made one each
 
-    def _pause(self, request: HTTPRequest, outcome: Outcome, attempt: int) -> float | None:
-        return pause_before_retry(
-            self.settings.retry,
-            request.operation.repeat,
-            outcome,
-            attempt,
-            left=request.deadline - time.monotonic(),
-            now=time.time(),
-            jitter=random.random(),  # noqa: S311 - no secret
-        )
+    def _request(self, message: m.Request[Any], api_key: Secret | None) -> HTTPRequest:
+        return build_request(message, self.settings, None if api_key is None else checked_key(api_key))
 
     def __repr__(self) -> str:
         if not hasattr(self, "settings"):  # in a traceback of what was wrong with them
@@ -116,37 +101,20 @@ def _private(headers: Mapping[str, str] | None) -> dict[str, Any]:
     return {name: Secret.of(value) for name, value in (headers or {}).items()}
 
 
-def _documented(method: Any, build: Callable[..., Any]) -> Any:
-    """Give a method the name, documentation and parameters of the function that builds its call."""
-    functools.update_wrapper(method, build)
-    signature = inspect.signature(build)
-    receiver = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    answer = signature.return_annotation.removeprefix("Call[").removesuffix("]")
-    parameters = [receiver, *signature.parameters.values()]
-    method.__signature__ = signature.replace(parameters=parameters, return_annotation=answer)
-    return method
+def _message(kind: type[_R], given: object, *before: object) -> _R:
+    """Return the request message that was given as one, or make it; what was given is its last field."""
+    return given if isinstance(given, kind) else cast("Any", kind)(*before, given)
 
 
-def _method(build: Callable[P, Call[T]]) -> Callable[Concatenate[Songbird, P], T]:
-    def method(self: Songbird, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        call = build(*args, **kwargs)
-        del args, kwargs  # they hold the session id, and frames of an error show what is left
-        return self.send(call.message, cast("Any", call.api_key))
-
-    return cast("Callable[Concatenate[Songbird, P], T]", _documented(method, build))
-
-
-def _async_method(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncSongbird, P], Coroutine[Any, Any, T]]:
-    async def method(self: AsyncSongbird, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        call = build(*args, **kwargs)
-        del args, kwargs
-        return await self.send(call.message, cast("Any", call.api_key))
-
-    return cast("Callable[Concatenate[AsyncSongbird, P], Coroutine[Any, Any, T]]", _documented(method, build))
+def _items(values: Iterable[Any]) -> Any:
+    """Return values as a tuple; one text, which would fall apart into characters, is left to be refused."""
+    return values if isinstance(values, str) else tuple(values)
 
 
 class Songbird(_Client):
     """A client of a Songbird endpoint, usable from many threads and in a forked child.
+
+    Each operation takes its values, or the whole request message instead of the first of them.
 
     Parameters
     ----------
@@ -178,15 +146,6 @@ class Songbird(_Client):
 
     _transport_kind = "Transport"
 
-    create_session = _method(operations.create_session)
-    get_session = _method(operations.get_session)
-    create_dataset_profile_upload = _method(operations.create_dataset_profile_upload)
-    create_reference_profile_upload = _method(operations.create_reference_profile_upload)
-    batch_create_reference_profile_upload = _method(operations.batch_create_reference_profile_upload)
-    claim_guest_session = _method(operations.claim_guest_session)
-    get_session_profile_observatory_link = _method(operations.get_session_profile_observatory_link)
-    list_session_profiles = _method(operations.list_session_profiles)
-
     def __enter__(self) -> Self:
         return self
 
@@ -198,39 +157,117 @@ class Songbird(_Client):
         if self._owner and self._transports:
             cast("Transport", self._transport()).close()
 
-    def raw(self, message: Request[T], api_key: str | None = None) -> RawResponse[T]:
+    def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
         """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
         key = Secret.of(api_key)
         del api_key
-        request = build_request(message, self.settings, None if key is None else checked_key(key))
-        return self.run(answered(request))
+        return self.run(answered(self._request(message, key)))
 
-    def send(self, message: Request[T], api_key: str | None = None) -> T:
+    def send(self, message: m.Request[T], api_key: str | None = None) -> T:
         """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        key = cast("Any", Secret.of(api_key))
+        key = Secret.of(api_key)
         del api_key
         return self.raw(message, key).parse()
 
     def run(self, steps: Steps[T], wait: Callable[[float], object] = time.sleep) -> T:
-        """Send each request of some steps until it is answered; `wait` returns True to repeat none any more."""
-        outcome: Any = None
+        """Take some steps; `wait` returns True to send nothing any more."""
+        came: object = None
         with contextlib.closing(steps):
             while True:
                 try:
-                    request = steps.send(outcome)
+                    step = steps.send(came)
                 except StopIteration as end:
                     return cast("T", end.value)
-                outcome = self._outcome(request, wait)
+                came = self._transport().send(step) if isinstance(step, HTTPRequest) else wait(step)
 
-    def _outcome(self, request: HTTPRequest, wait: Callable[[float], object]) -> Outcome:
-        transport: Transport = self._transport()
-        attempt = 0
-        while True:
-            attempt += 1
-            outcome = transport.send(request)
-            pause = self._pause(request, outcome, attempt)
-            if pause is None or wait(pause):
-                return outcome
+    def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
+        """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
+        return self.send(_message(m.CreateSessionRequest, user_id))
+
+    def get_session(self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None) -> m.GetSessionResponse:
+        """Return a session's organization, model and user; needs an API key, the client's or this one."""
+        message, key = _message(m.GetSessionRequest, session_id), Secret.of(api_key)
+        del session_id, api_key
+        return self.send(message, key)
+
+    def create_dataset_profile_upload(
+        self,
+        session_id: str | m.CreateDatasetProfileUploadRequest,
+        dataset_timestamp: SupportsIndex | None = None,
+        segment_tags: Iterable[m.SegmentTag] = (),
+        region: str | None = None,
+    ) -> m.CreateDatasetProfileUploadResponse:
+        """Ask for a slot for a batch: an id, and a URL that takes the profile's bytes for about 15 minutes.
+
+        Parameters
+        ----------
+        session_id : str or CreateDatasetProfileUploadRequest
+            The session, or the whole request message.
+        dataset_timestamp : int
+            Milliseconds since 1970 UTC: what the batch is known by.
+        segment_tags : iterable of SegmentTag
+            Which segment of the dataset it is.
+        region : str, optional
+            Where to store it, for endpoints that have a choice.
+        """
+        body = m.LogAsyncRequest(cast("int", dataset_timestamp), _items(segment_tags), region)
+        message = _message(m.CreateDatasetProfileUploadRequest, session_id, body)
+        del session_id
+        return self.send(message)
+
+    def create_reference_profile_upload(
+        self,
+        session_id: str | m.CreateReferenceProfileUploadRequest,
+        alias: str | None = None,
+        dataset_timestamp: SupportsIndex | None = None,
+        region: str | None = None,
+    ) -> m.LogSessionReferenceResponse:
+        """Ask for a slot for a reference profile, known by the id in the answer and shown by its alias."""
+        body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
+        message = _message(m.CreateReferenceProfileUploadRequest, session_id, body)
+        del session_id
+        return self.send(message)
+
+    def batch_create_reference_profile_upload(
+        self,
+        session_id: str | m.BatchCreateReferenceProfileUploadRequest,
+        references: Iterable[m.LogReferenceRequest] = (),
+    ) -> m.BatchLogSessionReferenceResponse:
+        """Ask for slots for several reference profiles at once."""
+        body = m.BatchLogReferenceRequest(_items(references))
+        message = _message(m.BatchCreateReferenceProfileUploadRequest, session_id, body)
+        del session_id
+        return self.send(message)
+
+    def claim_guest_session(
+        self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
+    ) -> m.ClaimGuestSessionResponse:
+        """Move a session's profiles into an organization for good; the session expires.
+
+        An error whose `ambiguous` is true leaves open whether that happened. The claim is then not repeated:
+        `get_session` says that the session has expired if it did.
+        """
+        message, key = _message(m.ClaimGuestSessionRequest, session_id, org_id), Secret.of(api_key)
+        del session_id, api_key
+        return self.send(message, key)
+
+    def get_session_profile_observatory_link(
+        self,
+        session_id: str | m.GetSessionProfileObservatoryLinkRequest,
+        batch_profile_timestamps: Iterable[SupportsIndex] = (),
+        reference_profile_ids: Iterable[str] = (),
+    ) -> m.GetProfileObservatoryLinkResponse:
+        """Return the link that shows one to three profiles side by side, and one link for each alone."""
+        body = m.GetProfileObservatoryLinkRequest(_items(batch_profile_timestamps), _items(reference_profile_ids))
+        message = _message(m.GetSessionProfileObservatoryLinkRequest, session_id, body)
+        del session_id
+        return self.send(message)
+
+    def list_session_profiles(self, session_id: str | m.ListSessionProfilesRequest) -> m.ListSessionProfilesResponse:
+        """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
+        message = _message(m.ListSessionProfilesRequest, session_id)
+        del session_id
+        return self.send(message)
 
 
 class AsyncSongbird(_Client):
@@ -240,15 +277,6 @@ class AsyncSongbird(_Client):
     """
 
     _transport_kind = "AsyncTransport"
-
-    create_session = _async_method(operations.create_session)
-    get_session = _async_method(operations.get_session)
-    create_dataset_profile_upload = _async_method(operations.create_dataset_profile_upload)
-    create_reference_profile_upload = _async_method(operations.create_reference_profile_upload)
-    batch_create_reference_profile_upload = _async_method(operations.batch_create_reference_profile_upload)
-    claim_guest_session = _async_method(operations.claim_guest_session)
-    get_session_profile_observatory_link = _async_method(operations.get_session_profile_observatory_link)
-    list_session_profiles = _async_method(operations.list_session_profiles)
 
     async def __aenter__(self) -> Self:
         return self
@@ -268,37 +296,102 @@ class AsyncSongbird(_Client):
         worker._owner = True  # noqa: SLF001
         return worker
 
-    async def raw(self, message: Request[T], api_key: str | None = None) -> RawResponse[T]:
+    async def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
         """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
         key = Secret.of(api_key)
         del api_key
-        request = build_request(message, self.settings, None if key is None else checked_key(key))
-        return await self.run(answered(request))
+        return await self.run(answered(self._request(message, key)))
 
-    async def send(self, message: Request[T], api_key: str | None = None) -> T:
+    async def send(self, message: m.Request[T], api_key: str | None = None) -> T:
         """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        key = cast("Any", Secret.of(api_key))
+        key = Secret.of(api_key)
         del api_key
         return (await self.raw(message, key)).parse()
 
     async def run(self, steps: Steps[T]) -> T:
-        """Send each request of some steps until it is answered."""
-        outcome: Any = None
+        """Take some steps."""
+        came: object = None
         with contextlib.closing(steps):
             while True:
                 try:
-                    request = steps.send(outcome)
+                    step = steps.send(came)
                 except StopIteration as end:
                     return cast("T", end.value)
-                outcome = await self._outcome(request)
+                came = await (self._transport().send(step) if isinstance(step, HTTPRequest) else asyncio.sleep(step))
 
-    async def _outcome(self, request: HTTPRequest) -> Outcome:
-        transport: AsyncTransport = self._transport()
-        attempt = 0
-        while True:
-            attempt += 1
-            outcome = await transport.send(request)
-            pause = self._pause(request, outcome, attempt)
-            if pause is None:
-                return outcome
-            await asyncio.sleep(pause)
+    async def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
+        """Open a guest session, as `Songbird.create_session` does."""
+        return await self.send(_message(m.CreateSessionRequest, user_id))
+
+    async def get_session(
+        self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None
+    ) -> m.GetSessionResponse:
+        """Return a session's organization, model and user, as `Songbird.get_session` does."""
+        message, key = _message(m.GetSessionRequest, session_id), Secret.of(api_key)
+        del session_id, api_key
+        return await self.send(message, key)
+
+    async def create_dataset_profile_upload(
+        self,
+        session_id: str | m.CreateDatasetProfileUploadRequest,
+        dataset_timestamp: SupportsIndex | None = None,
+        segment_tags: Iterable[m.SegmentTag] = (),
+        region: str | None = None,
+    ) -> m.CreateDatasetProfileUploadResponse:
+        """Ask for a slot for a batch, as `Songbird.create_dataset_profile_upload` does."""
+        body = m.LogAsyncRequest(cast("int", dataset_timestamp), _items(segment_tags), region)
+        message = _message(m.CreateDatasetProfileUploadRequest, session_id, body)
+        del session_id
+        return await self.send(message)
+
+    async def create_reference_profile_upload(
+        self,
+        session_id: str | m.CreateReferenceProfileUploadRequest,
+        alias: str | None = None,
+        dataset_timestamp: SupportsIndex | None = None,
+        region: str | None = None,
+    ) -> m.LogSessionReferenceResponse:
+        """Ask for a slot for a reference, as `Songbird.create_reference_profile_upload` does."""
+        body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
+        message = _message(m.CreateReferenceProfileUploadRequest, session_id, body)
+        del session_id
+        return await self.send(message)
+
+    async def batch_create_reference_profile_upload(
+        self,
+        session_id: str | m.BatchCreateReferenceProfileUploadRequest,
+        references: Iterable[m.LogReferenceRequest] = (),
+    ) -> m.BatchLogSessionReferenceResponse:
+        """Ask for slots for several references, as `Songbird.batch_create_reference_profile_upload` does."""
+        body = m.BatchLogReferenceRequest(_items(references))
+        message = _message(m.BatchCreateReferenceProfileUploadRequest, session_id, body)
+        del session_id
+        return await self.send(message)
+
+    async def claim_guest_session(
+        self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
+    ) -> m.ClaimGuestSessionResponse:
+        """Move a session's profiles into an organization for good, as `Songbird.claim_guest_session` does."""
+        message, key = _message(m.ClaimGuestSessionRequest, session_id, org_id), Secret.of(api_key)
+        del session_id, api_key
+        return await self.send(message, key)
+
+    async def get_session_profile_observatory_link(
+        self,
+        session_id: str | m.GetSessionProfileObservatoryLinkRequest,
+        batch_profile_timestamps: Iterable[SupportsIndex] = (),
+        reference_profile_ids: Iterable[str] = (),
+    ) -> m.GetProfileObservatoryLinkResponse:
+        """Return the link that shows one to three profiles side by side, and one link for each alone."""
+        body = m.GetProfileObservatoryLinkRequest(_items(batch_profile_timestamps), _items(reference_profile_ids))
+        message = _message(m.GetSessionProfileObservatoryLinkRequest, session_id, body)
+        del session_id
+        return await self.send(message)
+
+    async def list_session_profiles(
+        self, session_id: str | m.ListSessionProfilesRequest
+    ) -> m.ListSessionProfilesResponse:
+        """Return what was uploaded to a session, as `Songbird.list_session_profiles` does."""
+        message = _message(m.ListSessionProfilesRequest, session_id)
+        del session_id
+        return await self.send(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -13,7 +14,6 @@ from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from typing_extensions import Self
 
 from .environment import Proxy, Trust, proxy_for
 from .errors import ConfigurationError, SongbirdError
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from typing_extensions import Self
+
     from .redaction import Secret
-    from .request import Body, HTTPRequest
+    from .request import HTTPRequest
     from .response import Outcome
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
@@ -50,81 +52,55 @@ for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11",
     logging.getLogger(_name).addFilter(_Quiet())
 
 
-class Route:
-    """How endpoints are reached: through whose client, transport or proxy, trusting which certificates."""
+class _Router(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Sends each request through its proxy; httpx's transports are made when they are first needed.
 
-    def __init__(
-        self, http_client: Any, transport: Any, proxy: Secret | None, verify: bool | str | Path | ssl.SSLContext
-    ) -> None:
-        if http_client is not None and (transport or proxy or verify is not True):
-            raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
-        self.http_client, self.transport = http_client, transport
-        self.given = http_client is not None or transport is not None  # and so closed by its owner
-        self.proxy = None if proxy is None else Proxy(proxy, "the argument proxy").checked()
-        self.trust = Trust(verify)
-        self._proxies: dict[tuple[str, str, int | None], Proxy | None] = {}
+    So a proxy's setting or a file of certificates does no harm where it is not used, and plain HTTP reads none.
+    """
 
-    def proxy_for(self, url: httpx.URL) -> Proxy | None:
-        """Return the proxy for a URL, given or the environment's; that of a client that was given is not known."""
-        if self.proxy is not None or self.given:
-            return self.proxy
-        place = (url.scheme, url.host, url.port)
-        if place not in self._proxies:
-            self._proxies[place] = proxy_for(*place)
-        return self._proxies[place]
-
-
-class _Routed:
-    """The transports of a client, one for each way to an endpoint, made when it is first needed."""
-
-    kind: Any  # httpx.HTTPTransport or its asynchronous twin
-
-    def __init__(self, route: Route, connections: int) -> None:
-        self._route = route
+    def __init__(self, kind: Any, connections: int, proxy: Proxy | None, trust: Trust) -> None:
+        self._kind, self._proxy, self._trust = kind, proxy, trust
         self._limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._proxies: dict[tuple[str, str, int | None], Proxy | None] = {}
         self._transports: dict[tuple[bool, Proxy | None], Any] = {}
         self._lock = threading.Lock()
 
-    def transport_for(self, request: httpx.Request) -> Any:
-        secure, proxy = request.url.scheme == "https", self._route.proxy_for(request.url)
+    def proxy_for(self, url: httpx.URL) -> Proxy | None:
+        place = (url.scheme, url.host, url.port)
+        if place not in self._proxies:
+            self._proxies[place] = self._proxy or proxy_for(*place)
+        return self._proxies[place]
+
+    def _transport_for(self, request: httpx.Request) -> Any:
+        secure, proxy = request.url.scheme == "https", self.proxy_for(request.url)
         if proxy is not None and not secure and "target" in request.extensions:  # a proxy is told the whole address
             origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
             request.extensions["target"] = origin.encode("ascii") + request.extensions["target"]
         with self._lock:
             if (secure, proxy) not in self._transports:
-                trust = self._route.trust
-                self._transports[secure, proxy] = self.kind(
-                    verify=trust.context() if secure else trust.no_context(),
-                    limits=self._limits,
-                    proxy=None if proxy is None else proxy.for_httpx(trust),
-                )
+                through = None
+                if proxy is not None:
+                    url = proxy.url.reveal()
+                    tls = self._trust.context() if url.lower().startswith("https:") else None
+                    through = httpx.Proxy(url, ssl_context=tls)
+                context = self._trust.context(secure=secure)
+                self._transports[secure, proxy] = self._kind(verify=context, limits=self._limits, proxy=through)
             return self._transports[secure, proxy]
 
-    def made(self) -> list[Any]:
-        return list(self._transports.values())
-
-
-class _RoutedTransport(_Routed, httpx.BaseTransport):
-    kind = httpx.HTTPTransport
-
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response: httpx.Response = self.transport_for(request).handle_request(request)
+        response: httpx.Response = self._transport_for(request).handle_request(request)
+        return response
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response: httpx.Response = await self._transport_for(request).handle_async_request(request)
         return response
 
     def close(self) -> None:
-        for transport in self.made():
+        for transport in self._transports.values():
             transport.close()
 
-
-class _RoutedAsyncTransport(_Routed, httpx.AsyncBaseTransport):
-    kind = httpx.AsyncHTTPTransport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response: httpx.Response = await self.transport_for(request).handle_async_request(request)
-        return response
-
     async def aclose(self) -> None:
-        for transport in self.made():
+        for transport in self._transports.values():
             await transport.aclose()
 
 
@@ -139,30 +115,44 @@ class _Transport:
     """An httpx client, given or made, and made again in a forked child."""
 
     _client_kind: Any
-    _transport_kind: Any
-    _routed_kind: Any
+    _given_kind: Any  # of transport
+    _made_kind: Any
 
-    def __init__(self, route: Route, connections: int = MAX_CONNECTIONS) -> None:
-        for given, kind in ((route.http_client, self._client_kind), (route.transport, self._transport_kind)):
+    def __init__(
+        self,
+        http_client: Any = None,
+        transport: Any = None,
+        proxy: Secret | None = None,
+        verify: bool | str | Path | ssl.SSLContext = True,
+        connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        if http_client is not None and (transport or proxy or verify is not True):
+            raise ConfigurationError("Give an http_client, or a transport, proxy and certificates, not both.")
+        for given, kind in ((http_client, self._client_kind), (transport, self._given_kind)):
             if given is not None and not isinstance(given, kind):
                 raise ConfigurationError(f"This client needs an httpx.{kind.__name__}, not {type(given).__name__}.")
-        self.route, self._connections = route, connections
+        self._route = (http_client, transport, proxy, verify)
+        self._given = http_client is not None or transport is not None  # and so closed by its owner
+        self._proxy = None if proxy is None else Proxy(proxy, "the argument proxy").checked()
+        self._trust, self._connections = Trust(verify), connections
         self._start()
 
     def _start(self) -> None:
         self._pid, self._lock = os.getpid(), threading.Lock()
         self._closed, self._under_way = False, 0
-        self._client = self.route.http_client
-        if self._client is None:
-            transport = self.route.transport or self._routed_kind(self.route, self._connections)
-            self._client = self._client_kind(transport=transport, trust_env=False, cookies=_NoCookies())
+        http_client, transport, *_ = self._route
+        self._router = _Router(self._made_kind, self._connections, self._proxy, self._trust)
+        self._client = http_client or self._client_kind(
+            transport=transport or self._router, trust_env=False, cookies=_NoCookies()
+        )
 
-    def _stay_in_process(self) -> None:
-        if self._pid != os.getpid():
-            self._inherited = self._client  # the parent's sockets stay its own: neither used nor closed here
-            self._start()
+    def proxy_for(self, url: str) -> Proxy | None:
+        """Return the proxy on the way to a URL; that of a client that was given is not known."""
+        with contextlib.suppress(httpx.InvalidURL, SongbirdError):
+            return None if self._given else self._router.proxy_for(_parsed(url)[0])
+        return None
 
-    def _begin(self) -> Any:
+    def begin(self) -> Any:
         """Return the httpx client for one more request."""
         self._stay_in_process()
         with self._lock:
@@ -171,73 +161,60 @@ class _Transport:
             self._under_way += 1
             return self._client
 
-    def _unneeded(self, ended: int) -> Any:
-        """Return the httpx client to close, now that a request has ended or the client is closed; or None.
+    def _stay_in_process(self) -> None:
+        if self._pid != os.getpid():
+            self._inherited = self._client  # the parent's sockets stay its own: neither used nor closed here
+            self._start()
+
+    def _end(self, requests: int) -> Any:
+        """Return the httpx client to close, now that a request has ended or, with 0, the client is closed; or None.
 
         One that is closed while it makes a connection would leak that, so the last request closes it.
         """
         self._stay_in_process()
         with self._lock:
-            self._under_way -= ended
-            self._closed |= not ended
-            return None if self.route.given or self._under_way or not self._closed else self._client
+            self._under_way -= requests
+            self._closed |= not requests
+            return None if self._given or self._under_way or not self._closed else self._client
 
-    def _failure(self, error: Exception, request: HTTPRequest) -> Failure | None:
-        host, proxy = "", None
-        with contextlib.suppress(httpx.InvalidURL, SongbirdError):
-            url = httpx.URL(request.url)
-            host, proxy = url.host, self.route.proxy_for(url)
-        return failure_of(error, host, proxy, self.route.trust)
-
-    def _response(self, request: HTTPRequest, response: httpx.Response, body: bytearray) -> Outcome:
-        if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
-            return refused_by_proxy(self.route.proxy_for(httpx.URL(request.url)), response.status_code)
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
-        return HTTPResponse(response.status_code, headers, bytes(body))
+    def failure(self, error: Exception, url: str) -> Failure | None:
+        """Return why there is no answer, or None if the error is nothing that a network does."""
+        host = ""
+        with contextlib.suppress(httpx.InvalidURL):
+            host = _parsed(url)[0].host
+        return failure_of(error, host, self.proxy_for(url), self._trust)
 
 
 class Transport(_Transport):
     """Sends requests and waits for their answers; usable from many threads."""
 
-    _client_kind, _transport_kind, _routed_kind = httpx.Client, httpx.BaseTransport, _RoutedTransport
+    _client_kind, _given_kind, _made_kind = httpx.Client, httpx.BaseTransport, httpx.HTTPTransport
 
     def send(self, request: HTTPRequest) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
-        with _Attempt(request) as attempt:
+        with _Attempt(self, request) as attempt:
+            client = self.begin()
             try:
-                attempt.outcome = self._exchange(request, attempt)
-            except Exception as error:
-                failure = self._failure(error, request)
-                if failure is None:
-                    raise
-                attempt.outcome = failure
+                made = attempt.made(attempt.pieces())
+                with contextlib.closing(client.send(made, stream=True, auth=None, follow_redirects=False)) as response:
+                    for chunk in response.stream:
+                        attempt.receive(chunk)
+                attempt.answered(response)
+            finally:
+                if (unneeded := self._end(1)) is not None:
+                    unneeded.close()
         return attempt.outcome
-
-    def _exchange(self, request: HTTPRequest, attempt: _Attempt) -> Outcome:
-        content, body = request.content, bytearray()
-        sent = content if content is None or isinstance(content, bytes) else attempt.pieces(content)
-        client = self._begin()
-        try:
-            made = _for_httpx(request, sent, attempt.until)
-            with contextlib.closing(client.send(made, stream=True, auth=None, follow_redirects=False)) as response:
-                for chunk in response.stream:
-                    body += chunk
-                    attempt.check(len(body))
-            return self._response(request, response, body)
-        finally:
-            if (unneeded := self._unneeded(ended=1)) is not None:
-                unneeded.close()
 
     def close(self) -> None:
         """Close the connections that this client made, once what is under way has ended."""
-        if (unneeded := self._unneeded(ended=0)) is not None:
+        if (unneeded := self._end(0)) is not None:
             unneeded.close()
 
 
 class AsyncTransport(_Transport):
     """Sends requests on one event loop."""
 
-    _client_kind, _transport_kind, _routed_kind = httpx.AsyncClient, httpx.AsyncBaseTransport, _RoutedAsyncTransport
+    _client_kind, _given_kind, _made_kind = httpx.AsyncClient, httpx.AsyncBaseTransport, httpx.AsyncHTTPTransport
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def send(self, request: HTTPRequest) -> Outcome:
@@ -247,40 +224,39 @@ class AsyncTransport(_Transport):
         if self._loop is not loop:
             said = "This AsyncSongbird was used on another event loop before: its connections belong there."
             raise ConfigurationError(said, advice="Make one for each event loop, within `async with`.")
-        with _Attempt(request) as attempt:
+        with _Attempt(self, request) as attempt:
+            client = self.begin()
             try:
-                attempt.outcome = await self._exchange(request, attempt)
-            except Exception as error:
-                failure = self._failure(error, request)
-                if failure is None:
-                    raise
-                attempt.outcome = failure
+                made = attempt.made(attempt.apieces())
+                sending = client.send(made, stream=True, auth=None, follow_redirects=False)
+                async with contextlib.aclosing(await sending) as response:
+                    async for chunk in response.stream:
+                        attempt.receive(chunk)
+                attempt.answered(response)
+            finally:
+                if (unneeded := self._end(1)) is not None:
+                    await unneeded.aclose()
         return attempt.outcome
-
-    async def _exchange(self, request: HTTPRequest, attempt: _Attempt) -> Outcome:
-        content, body = request.content, bytearray()
-        sent = content if content is None or isinstance(content, bytes) else _in_threads(content, attempt)
-        client = self._begin()
-        try:
-            made = _for_httpx(request, sent, attempt.until)
-            sending = client.send(made, stream=True, auth=None, follow_redirects=False)
-            async with contextlib.aclosing(await sending) as response:
-                async for chunk in response.stream:
-                    body += chunk
-                    attempt.check(len(body))
-            return self._response(request, response, body)
-        finally:
-            if (unneeded := self._unneeded(ended=1)) is not None:
-                await unneeded.aclose()
 
     def single(self) -> AsyncTransport:
         """Return a transport of one connection to each host: in a pool, each request looks through all of them."""
-        return AsyncTransport(self.route, connections=1)
+        return AsyncTransport(*self._route, connections=1)
 
     async def aclose(self) -> None:
         """Close the connections that this client made, once what is under way has ended."""
-        if (unneeded := self._unneeded(ended=0)) is not None:
+        if (unneeded := self._end(0)) is not None:
             await unneeded.aclose()
+
+
+@functools.lru_cache(maxsize=64)  # the slots of a session share one URL, and httpx takes long to read it
+def _parsed(url: str) -> tuple[httpx.URL, dict[str, bytes]]:
+    """Return a URL, and as httpx's extension its path where httpx would encode anew what a signature covers."""
+    start = url.find("/", url.find("://") + 3)
+    target = url[start:].partition("#")[0] if start > 0 else "/"
+    if not target.isascii() or not target.isprintable() or " " in target:
+        raise httpx.InvalidURL("")
+    parsed = httpx.URL(url)
+    return parsed, {} if parsed.raw_path == target.encode("ascii") else {"target": target.encode("ascii")}
 
 
 class _Attempt:
@@ -288,52 +264,71 @@ class _Attempt:
 
     outcome: Outcome
 
-    def __init__(self, request: HTTPRequest) -> None:
-        self.request, self.began = request, time.monotonic()
-        self.until = self.began + max(0.001, min(request.seconds, request.deadline - self.began))
+    def __init__(self, transport: _Transport, request: HTTPRequest) -> None:
+        self._transport, self._request, self._began = transport, request, time.monotonic()
+        self._until = self._began + max(0.001, min(request.seconds, request.deadline - self._began))
+        self._body = bytearray()
 
     def __enter__(self) -> Self:
         self._token = _ours.set(True)
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> bool:
         _ours.reset(self._token)
-        if kind is None and _log.isEnabledFor(logging.DEBUG):
+        request = self._request
+        if error is not None:
+            failure = self._transport.failure(error, request.url) if isinstance(error, Exception) else None
+            if failure is None:
+                return False
+            self.outcome = failure
+        if _log.isEnabledFor(logging.DEBUG):
             came = self.outcome.kind.value if isinstance(self.outcome, Failure) else self.outcome.status
-            milliseconds = (time.monotonic() - self.began) * 1000
-            about = (self.request.operation.name, self.request.origin, came, milliseconds, self.request.request_id)
+            milliseconds = (time.monotonic() - self._began) * 1000
+            about = (request.operation.name, request.origin, came, milliseconds, request.request_id)
             _log.debug("%s to %s: %s in %.0f ms (request id %s)", *about)
+        return True
 
-    def check(self, received: int = 0) -> None:
-        """Raise if it is to end now; looked at between the pieces of what is sent and received."""
-        if received > MAX_ANSWER_BYTES:
-            raise httpx.RemoteProtocolError("")
-        if time.monotonic() >= self.until:
-            raise httpx.ReadTimeout("")
+    def made(self, pieces: object) -> httpx.Request:
+        """Return a request of its own, to which no client adds its headers, cookies or authentication."""
+        request, step = self._request, max(0.001, min(self._request.timeout, self._until - time.monotonic()))
+        url, target = _parsed(request.url)
+        timeout = {"connect": min(MAX_CONNECT_SECONDS, step), "read": step, "write": step, "pool": step}
+        content = request.content
+        return httpx.Request(
+            request.operation.method,
+            url,
+            headers=list(request.headers),
+            content=content if content is None or isinstance(content, bytes) else pieces,  # type: ignore[arg-type]
+            extensions={"timeout": timeout, **target},
+        )
 
-    def pieces(self, body: Body) -> Iterator[bytes]:
-        """Return the pieces of a body, as long as there is time."""
-        for chunk in body.chunks():
-            self.check()
+    def pieces(self) -> Iterator[bytes]:
+        """Return the pieces of the body, as long as there is time."""
+        for chunk in self._request.content.chunks():  # type: ignore[union-attr] # asked only where it has pieces
+            self._check()
             yield chunk
 
+    async def apieces(self) -> AsyncIterator[bytes]:
+        """Return the pieces without blocking the event loop."""
+        pieces, blocking = self.pieces(), self._request.content.blocking  # type: ignore[union-attr]
+        while chunk := (await asyncio.to_thread(next, pieces, b"") if blocking else next(pieces, b"")):
+            yield chunk
 
-async def _in_threads(body: Body, attempt: _Attempt) -> AsyncIterator[bytes]:
-    pieces = attempt.pieces(body)
-    while chunk := (await asyncio.to_thread(next, pieces, b"") if body.blocking else next(pieces, b"")):
-        yield chunk
+    def receive(self, chunk: bytes) -> None:
+        """Take a piece of the answer."""
+        self._body += chunk
+        if len(self._body) > MAX_ANSWER_BYTES:
+            raise httpx.RemoteProtocolError("")
+        self._check()
 
+    def _check(self) -> None:
+        if time.monotonic() >= self._until:
+            raise httpx.ReadTimeout("")
 
-def _for_httpx(request: HTTPRequest, content: Any, until: float) -> httpx.Request:
-    """Make a request of its own, to which no client adds its headers, cookies or authentication."""
-    made = httpx.Request(request.operation.method, request.url, headers=list(request.headers), content=content)
-    left = until - time.monotonic()
-    step = max(0.001, min(request.timeout, left))
-    made.extensions["timeout"] = {"connect": min(MAX_CONNECT_SECONDS, step), "read": step, "write": step, "pool": step}
-    start = request.url.find("/", request.url.find("://") + 3)
-    target = request.url[start:].partition("#")[0] if start > 0 else "/"
-    if not target.isascii() or not target.isprintable() or " " in target:
-        raise httpx.InvalidURL("")
-    if made.url.raw_path != target.encode("ascii"):  # httpx encodes anew what a signature covers
-        made.extensions["target"] = target.encode("ascii")
-    return made
+    def answered(self, response: httpx.Response) -> None:
+        """Take what an answer says."""
+        if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
+            self.outcome = refused_by_proxy(self._transport.proxy_for(self._request.url), response.status_code)
+            return
+        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
+        self.outcome = HTTPResponse(response.status_code, headers, bytes(self._body))

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -19,7 +19,7 @@ from . import models as m
 from .errors import Cancelled, SongbirdError
 from .operations import UPLOAD, check
 from .redaction import Redacted, Secret, origin_of, plain, secrets_of
-from .request import HTTPRequest, Steps, answered, build_request
+from .request import HTTPRequest, Steps, answered, build_request, sent
 from .response import Failure, refused_upload, unanswered
 
 if TYPE_CHECKING:
@@ -143,6 +143,10 @@ class _Item:
             raise errors.ValidationError("A profile is a batch or a reference.")
         return m.CreateReferenceProfileUploadRequest(self.reference, session_id)
 
+    def event(self, state: State, sent: int, *outcome: Any) -> UploadEvent:
+        """Return what is to be told of it; `outcome` is profile id, link and error."""
+        return UploadEvent(self.profile.key, state, sent, self.size, *outcome)
+
     def chunks(self) -> Iterator[bytes]:
         """Return the bytes, telling how far they are, until the caller says stop."""
         sent, told, content = 0, 0, self.profile.content
@@ -153,7 +157,7 @@ class _Item:
             sent += len(chunk)
             if sent - told >= PROGRESS_BYTES and sent < self.size:
                 told = sent
-                self.upload.tell(UploadEvent(self.profile.key, "sending", sent, self.size))
+                self.upload.tell(self.event("sending", sent))
 
 
 def _size(content: bytes | Path) -> int:
@@ -214,19 +218,38 @@ class _Upload:
         if concurrency < 1:
             raise errors.ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
         self.settings, self.session_id = settings, session_id
-        self.tell: Callable[[UploadEvent], object] = lambda _: None
+        self.tell: Callable[[UploadEvent | None], object] = lambda _: None
         self.halted = False  # by an exception, or because nobody wants its events any more
         self._cancelled = cancel.is_set if cancel is not None else lambda: False
         self._given_up: SongbirdError | None = None  # by a failure that all others would share
-        self._failures, self._count = 0, 0
-        self._source, self._following = iter(profiles), cast("_Item | None", None)
-        self._results: dict[int, UploadResult] = {}
+        self._failures = 0
+        self._last: dict[int, UploadEvent] = {}
         self._under_way: dict[int, _Item] = {}
         self._lock = threading.Lock()
-        self._sized = len(profiles) if isinstance(profiles, Collection) else None
-        known = concurrency**2 if self._sized is None else self._sized
+        self._sized = isinstance(profiles, Collection)
+        known = len(profiles) if isinstance(profiles, Collection) else concurrency**2
         self.workers = max(1, min(concurrency, known))
-        self._group = max(1, min(MAX_GROUP_ITEMS, -(-known // concurrency)))
+        self._groups = self._grouped(iter(profiles), max(1, min(MAX_GROUP_ITEMS, -(-known // concurrency))))
+
+    def _grouped(self, profiles: Iterator[ProfileUpload], most: int) -> Iterator[list[_Item]]:
+        """Yield small references in a row together, and others alone; nobody asks an iterator for more after a stop."""
+        group: list[_Item] = []
+        room, index = MAX_GROUP_BYTES, 0
+        while self._sized or not (self._given_up or self.stopped()):
+            if (profile := next(profiles, None)) is None:
+                break
+            item, alone = _Item(index, profile, self), profile.kind != "reference"
+            index += 1
+            if group and (alone or item.size > room):
+                yield group
+                group, room = [], MAX_GROUP_BYTES
+            group.append(item)
+            room -= item.size
+            if alone or len(group) == most:
+                yield group
+                group, room = [], MAX_GROUP_BYTES
+        if group:
+            yield group
 
     def stopped(self) -> bool:
         """Whether to send nothing more."""
@@ -239,43 +262,33 @@ class _Upload:
             time.sleep(min(left, _POLL_SECONDS))
         return self.stopped()
 
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[None]:
+        """Tell None when a worker ends; what it raises stops the others."""
+        try:
+            yield
+        except BaseException:
+            self.halted = True
+            raise
+        finally:
+            self.tell(None)
+
     def take(self) -> list[_Item]:
         """Return the next profile, or a few references to share a request for slots; at the end or a stop none."""
         with self._lock:
-            taken = [] if self.stopped() else self._take()
+            taken = [] if self.stopped() else next(self._groups, [])
             self._under_way.update((item.index, item) for item in taken)
         return taken
 
-    def _take(self) -> list[_Item]:
-        taken: list[_Item] = []
-        room = MAX_GROUP_BYTES
-        while len(taken) < self._group and (item := self._peek()) is not None:
-            alone = item.profile.kind != "reference" or item.size > room
-            if taken and alone:
-                break
-            self._following = None
-            taken.append(item)
-            room -= item.size
-            if alone:
-                break
-        return taken
-
-    def _peek(self) -> _Item | None:
-        wanted = self._sized is not None or (self._given_up is None and not self.stopped())
-        if self._following is None and wanted and (profile := next(self._source, None)) is not None:
-            self._following = _Item(self._count, profile, self)
-            self._count += 1
-        return self._following
-
     def steps(self, items: list[_Item]) -> Steps[None]:
-        """Upload some profiles, one after the other: yields each request, and is sent what came of it."""
+        """Upload some profiles, one after the other."""
         try:
             slots = yield from self._group_slots([item for item in items if item.problem is None])
             for item in items:
                 slot, error = None, item.problem or self._given_up
                 try:
                     if error is None and not self.stopped():
-                        slot = yield from self._sent(item, slots.get(item.index))
+                        slot = yield from self._send(item, slots.get(item.index))
                 except SongbirdError as failure:
                     error = failure
                 self._finish(item, slot, error)
@@ -286,37 +299,32 @@ class _Upload:
     def end(self) -> None:
         """Give those their results who have none: what is still under way, and what nobody came to."""
         with self._lock:
-            items = list(self._under_way.values())
-            while taken := self._take():
-                items += taken
+            items = [*self._under_way.values(), *(item for group in self._groups for item in group)]
         for item in items:
             self._finish(item, None, item.problem or (None if item.begun else self._given_up))
 
     def results(self) -> list[UploadResult]:
         """Return what became of each profile, in their order."""
-        return [self._results[index] for index in sorted(self._results)]
+        last = (event for _, event in sorted(self._last.items()))
+        return [UploadResult(e.key, cast("Any", e.state), e.profile_id, e.observatory_url, e.error) for e in last]
 
     def _finish(self, item: _Item, slot: Slot | None, error: SongbirdError | None) -> None:
         """Give a profile its result, if it has none."""
-        key, size = item.profile.key, item.size
         if slot is not None:
-            result = UploadResult(key, "uploaded", slot.id, slot.observatory_url)
+            last = item.event("uploaded", item.size, slot.id, slot.observatory_url)
         else:
             unsure = item.begun if error is None else error.ambiguous
             if error is None or (self.stopped() and isinstance(error, _UNANSWERED)):
                 arrived = " It may have arrived." if unsure else ""
                 error = Cancelled(f"Stopped before it was sent completely.{arrived}", ambiguous=unsure)
             error.__traceback__ = None  # it would keep the profile's bytes alive
-            result = UploadResult(key, "cancelled" if isinstance(error, Cancelled) else "failed", error=error)
+            last = item.event("cancelled" if isinstance(error, Cancelled) else "failed", 0, None, None, error)
         with self._lock:
             self._under_way.pop(item.index, None)
-            if item.index in self._results:
-                return
-            self._results[item.index] = result
-            if slot is not None:
-                self._failures = 0
-            sent = size if slot is not None else 0
-            self.tell(UploadEvent(key, result.state, sent, size, result.profile_id, result.observatory_url, error))
+            if item.index not in self._last:
+                self._last[item.index] = last
+                self._failures = 0 if slot is not None else self._failures
+                self.tell(last)
 
     def _judged(self, error: SongbirdError, fatal: tuple[type[SongbirdError], ...] = ()) -> SongbirdError:
         """Give the rest up if all others would fail in the same way."""
@@ -347,9 +355,9 @@ class _Upload:
             return {}  # which slot is whose would be a guess
         return {item.index: slot for item, slot in zip(items, slots, strict=True)}
 
-    def _sent(self, item: _Item, slot: Slot | None) -> Steps[Slot]:
+    def _send(self, item: _Item, slot: Slot | None) -> Steps[Slot]:
         """Upload one profile and return the slot that took it; one that has expired is renewed once."""
-        self.tell(UploadEvent(item.profile.key, "sending", 0, item.size))
+        self.tell(item.event("sending", 0))
         refusal: SongbirdError | None = None
         for _ in range(2):
             if slot is None:
@@ -360,7 +368,7 @@ class _Upload:
             if self.stopped():
                 raise Cancelled("Stopped before it was sent.")
             item.begun = True
-            outcome = yield request
+            outcome = yield from sent(request)
             if isinstance(outcome, Failure):
                 raise self._judged(unanswered(request, outcome))
             if outcome.success:
@@ -381,6 +389,7 @@ class _Upload:
             content=content if isinstance(content, bytes) and item.size <= CHUNK_BYTES else item,
             timeout=settings.timeout,
             seconds=settings.timeout + extra,
+            retry=settings.retry,
             deadline=time.monotonic() + settings.retry.budget + extra,
             secrets=(*settings.secrets, self.session_id, *secrets_of(url)),
         )
@@ -424,9 +433,14 @@ def _events(client: Songbird, upload: _Upload) -> Iterator[UploadEvent]:
     events: SimpleQueue[UploadEvent | None] = SimpleQueue()
     upload.tell = events.put
     pool = ThreadPoolExecutor(upload.workers, thread_name_prefix="songbird-upload")
+
+    def work() -> None:
+        with upload.worker():
+            while items := upload.take():
+                client.run(upload.steps(items), upload.wait)
+
     try:
-        context = contextvars.copy_context
-        futures = [pool.submit(context().run, _work, client, upload, events) for _ in range(upload.workers)]
+        futures = [pool.submit(contextvars.copy_context().run, work) for _ in range(upload.workers)]
         working, until = len(futures), float("inf")
         while working and time.monotonic() < until:
             if upload.stopped():
@@ -440,23 +454,12 @@ def _events(client: Songbird, upload: _Upload) -> Iterator[UploadEvent]:
         while not events.empty():
             if (event := events.get()) is not None:
                 yield event
-        for future in [future for future in futures if future.done()] if working else as_completed(futures):
-            future.result()
+        for future in futures:
+            if not working or future.done():
+                future.result()
     finally:
         upload.halted = True
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _work(client: Songbird, upload: _Upload, events: SimpleQueue[UploadEvent | None]) -> None:
-    """Upload what there is to take; None among the events says that a worker has ended."""
-    try:
-        while items := upload.take():
-            client.run(upload.steps(items), upload.wait)
-    except BaseException:
-        upload.halted = True
-        raise
-    finally:
-        events.put(None)
 
 
 def upload_profiles(
@@ -475,25 +478,20 @@ def upload_profiles(
     session = Secret.of(session_id)
     del session_id
     upload = _Upload(client.settings, session, profiles, concurrency, cancel)
-    notify = _Notify(on_progress)
     for event in _events(client, upload):
-        notify(event)
+        on_progress = _told(on_progress, event)
     return upload.results()
 
 
-class _Notify:
-    """Tell the caller, whose own mistakes must not cost him his uploads."""
-
-    def __init__(self, on_progress: Callable[[UploadEvent], None] | None) -> None:
-        self._on_progress = on_progress
-
-    def __call__(self, event: UploadEvent) -> None:
-        if self._on_progress is not None:
-            try:
-                self._on_progress(event)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours
-                self._on_progress = None
-                _log.warning("on_progress raised %s: no further progress is told.", type(error).__name__)
+def _told(on_progress: Callable[[UploadEvent], None] | None, event: UploadEvent) -> Any:
+    """Tell the caller, whose own mistakes must not cost him his uploads; return whom to tell the next."""
+    try:
+        if on_progress is not None:
+            on_progress(event)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours
+        _log.warning("on_progress raised %s: no further progress is told.", type(error).__name__)
+        return None
+    return on_progress
 
 
 def aiter_uploads(
@@ -515,7 +513,15 @@ async def _aevents(
 ) -> AsyncGenerator[UploadEvent, None]:
     events: asyncio.Queue[UploadEvent | None] = asyncio.Queue()
     upload.tell = events.put_nowait
-    tasks = [asyncio.create_task(_awork(client, upload, events)) for _ in range(upload.workers)]
+
+    async def work() -> None:
+        # A connection of its own: in a pool that all share, each request looks through all connections.
+        with upload.worker():
+            async with client.single() as worker:
+                while items := upload.take():
+                    await worker.run(upload.steps(items))
+
+    tasks = [asyncio.create_task(work()) for _ in range(upload.workers)]
     stopping = asyncio.create_task(_stop(tasks, cancel))
     try:
         working = len(tasks)
@@ -530,27 +536,13 @@ async def _aevents(
         while not events.empty():
             if (event := events.get_nowait()) is not None:
                 yield event
-        await asyncio.wait(tasks)
-        for task in tasks:
-            if not task.cancelled():
-                task.result()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):  # and no cancellation
+                raise result
     finally:
         upload.halted = True
         _cancel([*tasks, stopping])
         await asyncio.wait([*tasks, stopping])
-
-
-async def _awork(client: AsyncSongbird, upload: _Upload, events: asyncio.Queue[UploadEvent | None]) -> None:
-    try:
-        # A connection of its own: in a pool that all share, each request looks through all connections.
-        async with client.single() as worker:
-            while items := upload.take():
-                await worker.run(upload.steps(items))
-    except Exception:
-        upload.halted = True
-        raise
-    finally:
-        events.put_nowait(None)
 
 
 async def _stop(tasks: list[asyncio.Task[None]], cancel: asyncio.Event | None) -> None:
@@ -578,8 +570,7 @@ async def aupload_profiles(
     session = Secret.of(session_id)
     del session_id
     upload = _Upload(client.settings, session, profiles, concurrency, cancel)
-    notify, events = _Notify(on_progress), _aevents(client, upload, cancel)
-    async with contextlib.aclosing(events):
+    async with contextlib.aclosing(_aevents(client, upload, cancel)) as events:
         async for event in events:
-            notify(event)
+            on_progress = _told(on_progress, event)
     return upload.results()
