@@ -233,7 +233,7 @@ class _Refuser(BodyHandler):
     get = head = post = put = patch = delete = options = _refuse
 
 
-_LENGTH = re.compile(r"([0-9]{1,18})(,[ \t]*\1)*", re.ASCII)
+_LENGTH = re.compile(r"([0-9]{1,19})(,[ \t]*\1)*", re.ASCII)
 
 
 def check_framing(request: HTTPServerRequest) -> None:
