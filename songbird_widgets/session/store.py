@@ -211,8 +211,11 @@ class ProfileStore:
             self._select(resolve(each, now.profiles) for each in what)
 
     def _select(self, profiles: Iterable[SessionProfile]) -> None:
-        self._selected = tuple([profile.key for profile in arrange(profiles)])
-        self._snapshot = None
+        selected = arrange(profiles)
+        # The same tuple of profiles if they are the same: whoever follows them need not go through them again.
+        profiles_now = tuple(self._profiles.values()) if self._snapshot is None else self._snapshot.profiles
+        self._snapshot = Snapshot(profiles_now, selected)
+        self._selected = tuple([profile.key for profile in selected])
 
     def _put(self, profile: SessionProfile) -> None:
         self._profiles[profile.key] = profile

@@ -39,38 +39,49 @@ class PickerPart(Part):
     def __init__(self, panel: SessionPanel) -> None:
         super().__init__(panel)
         self._numbers: dict[str, int] = {}
+        self._profiles: tuple[SessionProfile, ...] | None = None
         self._keys: list[str] | None = None
         self._rows = self._states = b""
+        self._problems: dict[str, str] = {}
         self._shown_at = 0.0
-        # Of each profile: the days since 1970 of a batch, and its rows; NaN where there are none or they are unknown.
-        self._days = self._counts = np.zeros(0)
+        # Of each profile: its number; the days since 1970 of a batch, and its rows; NaN where there are none or they
+        # are unknown.
+        self._places = self._days = self._counts = np.zeros(0)
 
     def state(self) -> dict[str, Any]:
         profiles: tuple[SessionProfile, ...] = self.session.profiles
+        # A choice changes no profile: then nothing is gone through.
+        if profiles is not self._profiles:
+            self._read(profiles)
+        return {"rows": self._rows, "states": self._states, **super().state()}
+
+    def _read(self, profiles: tuple[SessionProfile, ...]) -> None:
         keys = [profile.key for profile in profiles]
         same_rows = keys == self._keys
         now = time.monotonic()
         if not same_rows:
             new = [key for key in keys if key not in self._numbers]
             self._numbers.update(zip(new, count(len(self._numbers)), strict=False))
-            self._rows = pack(profiles, [self._numbers[key] for key in keys])
+            numbers = [self._numbers[key] for key in keys]
+            self._rows = pack(profiles, numbers)
             self._keys = keys
+            self._places = np.array(numbers)
             times = [p.dataset_timestamp if p.kind == "batch" else None for p in profiles]
             self._days = np.array(times, "f8") // DAY_MS  # None becomes NaN
             self._counts = np.array([p.rows for p in profiles], "f8")
-        # States can wait while an upload runs, and `busy` brings the last ones; a choice can't.
-        if not (same_rows and self.session.busy and now - self._shown_at < _PAUSE_SECONDS):
-            self._states = pack_states(profiles)
-            self._shown_at = now
-        return {"rows": self._rows, "states": self._states, **super().state()}
+        # States can wait while an upload runs, and `busy` brings the last ones.
+        if same_rows and self.session.busy and now - self._shown_at < _PAUSE_SECONDS:
+            return
+        self._states = pack_states(profiles)
+        failed = islice((p for p in profiles if p.problem), _MAX_REASONS)
+        self._problems = {str(self._numbers[p.key]): shorten(p.problem or "", 300) for p in failed}
+        self._shown_at = now
+        self._profiles = profiles
 
     def facts(self) -> dict[str, Any]:
-        failed = islice((p for p in self.session.profiles if p.problem), _MAX_REASONS)
         return {
             "chosen": [self._chosen(p) for p in self.session.selection if p.key in self._numbers],
-            "problems": {
-                str(self._numbers[p.key]): shorten(p.problem or "", 300) for p in failed if p.key in self._numbers
-            },
+            "problems": self._problems,
         }
 
     def _chosen(self, profile: SessionProfile) -> dict[str, Any]:
@@ -90,7 +101,9 @@ class PickerPart(Part):
 
     def _profile(self, number: object) -> SessionProfile:
         profiles: tuple[SessionProfile, ...] = self.session.profiles
-        for profile in profiles:
+        places = np.flatnonzero(self._places == number) if isinstance(number, int) else ()
+        if len(places) and int(places[0]) < len(profiles):
+            profile = profiles[int(places[0])]
             if self._numbers.get(profile.key) == number:
                 return profile
         raise LookupError("That profile is no longer in the session. The list has been brought up to date.")
