@@ -101,9 +101,9 @@ class PickerPart(Part):
 
     def _profile(self, number: object) -> SessionProfile:
         profiles: tuple[SessionProfile, ...] = self.session.profiles
-        places = np.flatnonzero(self._places == number) if isinstance(number, int) else ()
-        if len(places) and int(places[0]) < len(profiles):
-            profile = profiles[int(places[0])]
+        found = np.flatnonzero(self._places == number).tolist() if isinstance(number, int) else []
+        if found and found[0] < len(profiles):
+            profile: SessionProfile = profiles[found[0]]
             if self._numbers.get(profile.key) == number:
                 return profile
         raise LookupError("That profile is no longer in the session. The list has been brought up to date.")
