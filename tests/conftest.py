@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 NODE_MODULES = Path(__file__).parent / "node_modules"
 START_SECONDS = 60.0
+EXPECT_MS = 30_000  # front ends on a busy machine take their time
 
 # A test has the marks of what it uses; pyproject.toml says what they mean.
 MARKS = {
@@ -184,8 +185,9 @@ def serve():
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium. Without one a test is skipped, on a continuous integration server it fails."""
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=EXPECT_MS)
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         _give_up("No Chromium is on PATH; `sh tests/install-programs.sh` installs it.")

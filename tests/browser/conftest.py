@@ -328,8 +328,3 @@ def lab(desk):
         return someone
 
     return run
-
-
-@pytest.fixture(autouse=True, scope="session")
-def patience():
-    expect.set_options(timeout=WAIT_MS)
