@@ -7,6 +7,7 @@ import datetime as dt
 import importlib.util
 import itertools
 import re
+import select
 import socket
 import ssl
 import time
@@ -407,10 +408,12 @@ def test_mistrust_on_the_way_through_a_proxy_names_the_proxy(serve, authority):
             return False
         line.sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with socket.create_connection(("127.0.0.1", secured.port)) as far:
-            greeting = line.sock.recv(65536)
-            far.sendall(greeting)
-            while data := far.recv(65536):
-                line.sock.sendall(data)
+            other = {far: line.sock, line.sock: far}
+            while ready := select.select(list(other), [], [], 20)[0]:
+                data = ready[0].recv(65536)
+                if not data:
+                    break
+                other[ready[0]].sendall(data)
         line.reset = True
         return True
 
