@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urljoin
 
 import msgspec
@@ -17,7 +17,7 @@ from .response import HTTPResponse, Outcome, RawResponse, answered_id, raw_respo
 from .retry import Retry, pause_before_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from .configuration import Settings
     from .models import Request
@@ -30,20 +30,11 @@ Steps: TypeAlias = "Generator[HTTPRequest | float, Any, T]"
 MAX_REDIRECTS = 3
 
 
-class Body(Protocol):
-    """Bytes to send in pieces, made anew for each attempt; `blocking` if reading them waits for a disk."""
-
-    blocking: bool
-
-    def chunks(self) -> Iterator[bytes]:
-        """Return the pieces."""
-        ...
-
-
 class HTTPRequest(Redacted, frozen=True):
     """What to send, and how long that may take.
 
-    `timeout` is the seconds without a sign of life, `seconds` those of a whole attempt; after `deadline`, by the
+    `content` may be a function that returns its pieces anew for each attempt; they are `blocking` if they wait for a
+    disk. `timeout` is the seconds without a sign of life, `seconds` those of a whole attempt; after `deadline`, by the
     monotonic clock, it is not repeated. `secrets` must not be seen in what is said about the answer.
     """
 
@@ -51,13 +42,14 @@ class HTTPRequest(Redacted, frozen=True):
     operation: Operation
     url: str
     headers: tuple[tuple[str, str], ...]
-    content: bytes | Body | None
+    content: bytes | Callable[[], Iterator[bytes]] | None
     timeout: float
     seconds: float
     retry: Retry
     deadline: float
     secrets: tuple[Secret, ...] = ()
     request_id: str | None = None
+    blocking: bool = False
 
     @property
     def origin(self) -> str:

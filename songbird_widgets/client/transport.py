@@ -288,29 +288,28 @@ class _Attempt:
             _log.debug("%s to %s: %s in %.0f ms (request id %s)", *about)
         return True
 
-    def made(self, pieces: object) -> httpx.Request:
+    def made(self, pieces: Any) -> httpx.Request:
         """Return a request of its own, to which no client adds its headers, cookies or authentication."""
         request, step = self._request, max(0.001, min(self._request.timeout, self._until - time.monotonic()))
         url, target = _parsed(request.url)
         timeout = {"connect": min(MAX_CONNECT_SECONDS, step), "read": step, "write": step, "pool": step}
-        content = request.content
         return httpx.Request(
             request.operation.method,
             url,
             headers=list(request.headers),
-            content=content if content is None or isinstance(content, bytes) else pieces,  # type: ignore[arg-type]
+            content=pieces if callable(request.content) else request.content,
             extensions={"timeout": timeout, **target},
         )
 
     def pieces(self) -> Iterator[bytes]:
         """Return the pieces of the body, as long as there is time."""
-        for chunk in self._request.content.chunks():  # type: ignore[union-attr] # asked only where it has pieces
+        for chunk in self._request.content() if callable(self._request.content) else ():
             self._check()
             yield chunk
 
     async def apieces(self) -> AsyncIterator[bytes]:
         """Return the pieces without blocking the event loop."""
-        pieces, blocking = self.pieces(), self._request.content.blocking  # type: ignore[union-attr]
+        pieces, blocking = self.pieces(), self._request.blocking
         while chunk := (await asyncio.to_thread(next, pieces, b"") if blocking else next(pieces, b"")):
             yield chunk
 

@@ -121,7 +121,6 @@ class _Item:
 
     def __init__(self, index: int, profile: ProfileUpload, upload: _Upload) -> None:
         self.index, self.profile, self.upload = index, profile, upload
-        self.blocking = isinstance(profile.content, Path)  # whether reading it waits for a disk
         self.size = 0
         self.begun = False  # whether bytes may have arrived
         self.problem: SongbirdError | None = None
@@ -386,12 +385,13 @@ class _Upload:
             url=url,
             headers=(("Content-Length", str(item.size)),),
             # Few bytes go out as they are: nothing could be told about their progress.
-            content=content if isinstance(content, bytes) and item.size <= CHUNK_BYTES else item,
+            content=content if isinstance(content, bytes) and item.size <= CHUNK_BYTES else item.chunks,
             timeout=settings.timeout,
             seconds=settings.timeout + extra,
             retry=settings.retry,
             deadline=time.monotonic() + settings.retry.budget + extra,
             secrets=(*settings.secrets, self.session_id, *secrets_of(url)),
+            blocking=isinstance(content, Path),
         )
 
 
