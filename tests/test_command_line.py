@@ -237,6 +237,15 @@ def test_compare_says_what_drifted_and_fails_where_it_is_told_to(shell, tmp_path
     assert {column["drift"]["P2"]["verdict"] for column in data["columns"]} <= {"none", "unknown"}
 
 
+def test_compare_takes_files_of_data(shell, tmp_path):
+    for name, factor in (("train", 1), ("today", 3)):
+        rows = "".join(f"{factor * price},DE\n" for price in range(500))
+        (tmp_path / f"{name}.csv").write_text(f"price,country\n{rows}")
+    done = shell("compare", tmp_path / "train.csv", tmp_path / "today.csv", "--fail-on", "strong")
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "1 of 2 columns drifted: price" in done.stdout
+
+
 def test_compare_names_what_it_cannot_read(shell, tmp_path):
     july = PROFILES / "reference-july.bin"
     done = shell("compare", july, tmp_path / "missing.parquet")

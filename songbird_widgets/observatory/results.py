@@ -16,7 +16,9 @@ from songbird_widgets.profiles import (
     SourceError,
     addable,
     find_sources,
+    leads_to_data,
     merge_profiles,
+    profile,
     read_profile,
 )
 from songbird_widgets.profiles import compare as compare_profiles
@@ -97,7 +99,8 @@ def compare(*data: Any, **named: Any) -> ComparisonResult:
     Parameters
     ----------
     *data : DataFrame, path, bytes, Profile, ProfileSummary, whylogs object, or one mapping of names to these
-        Whatever `Session.add` takes. Several profiles in one argument (a glob, an archive) are compared as one.
+        Whatever `Session.add` takes, and paths or globs of data files: Parquet, CSV, JSON lines, Arrow. Several
+        profiles or files in one argument (a glob, an archive) are compared as one.
     **named
         The same, called by the keyword.
 
@@ -143,6 +146,8 @@ def _label(source: Any, place: int) -> str:
 def _side(name: str, source: Any) -> Profile | ProfileSummary:
     if isinstance(source, (Profile, ProfileSummary)):
         return source
+    if isinstance(source, (str, Path)) and leads_to_data(source):
+        return profile(source)
     profiles = []
     for found in find_sources(source):
         if isinstance(found, SourceError):

@@ -19,6 +19,7 @@ from .sketches import DistinctEstimate, FrequentItem, FrequentItemsSketch, HllSk
 from .sources import ProfileSource, SourceError, SourceWarning, find_sources
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 from .summary import ProfileSummary, summarize
+from .tabular.files import leads_to_data
 from .timestamps import to_milliseconds
 
 __all__ = [
@@ -59,6 +60,7 @@ __all__ = [
     "compare_profiles",
     "find_sources",
     "histogram",
+    "leads_to_data",
     "merge_profiles",
     "profile",
     "profile_batches",

@@ -46,6 +46,23 @@ def test_the_card_is_static_and_small(july, profile_path):
     assert "15 new" in bundle["text/plain"]
 
 
+def test_files_of_data_are_profiled_and_compared(july, tmp_path):
+    old, new, parts = tmp_path / "old.csv", tmp_path / "new.jsonl", str(tmp_path / "part-*.csv")
+    old.write_text("price\n" + "".join(f"{price}\n" for price in range(500)))
+    new.write_text("".join(json.dumps({"price": 3 * price}) + "\n" for price in range(500)))
+    for number in range(2):
+        (tmp_path / f"part-{number}.csv").write_text("price\n" + "".join(f"{x}\n" for x in range(number, 500, 2)))
+    compared = sw.compare(old, new, str(old))
+    assert compared.labels == ("old", "new", "old")
+    assert compared.drifted == ("price",)
+    parted = sw.compare(a=old, b=parts)
+    assert [side.column("price").counts.n for side in parted.sides] == [500, 500]
+    assert parted.drifted == ()
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 no more")
+    with pytest.raises(sw.ProfileError, match=r"broken\.parquet cannot be read"):
+        sw.compare(july, tmp_path / "broken.parquet")
+
+
 def test_what_holds_no_profile_is_named(july, tmp_path):
     missing = tmp_path / "nothing.bin"
     with pytest.raises(ValueError, match=r"nothing\.bin.*no such file"):

@@ -59,6 +59,14 @@ def _format_by_name(path: Path) -> str | None:
     return _FORMATS.get(suffixes[-1]) if suffixes else None
 
 
+def leads_to_data(pattern: str | Path) -> bool:
+    """Whether a path or a glob leads to files, and all of them are of formats that can be read as tables."""
+    try:
+        return all(file_format(path) is not None for path in _paths(pattern))
+    except (ProfileError, OSError, ValueError):  # no file; a name too long, or with a NUL in it
+        return False
+
+
 def parts_of_files(pattern: str | Path, wanted: Sequence[str] | None = None) -> Iterator[Part]:
     """Read one file, or all that a glob names, with a progress bar when it takes long.
 
