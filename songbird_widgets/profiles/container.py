@@ -8,6 +8,7 @@ at bytes of another.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
@@ -227,6 +228,8 @@ class Profile:
         """Write the profile to a file; an existing one is replaced, and stays as it is if that fails."""
         target = Path(path).expanduser()
         content = self.to_bytes()
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "There is no directory to write into", str(target.parent))
         partial = target.with_name(f".{target.name}.{uuid4().hex}")
         try:
             partial.write_bytes(content)

@@ -67,7 +67,9 @@ def split_profiles(data: bytes) -> list[bytes]:
     return [data[start:last] for start, (_, last) in zip(starts, places, strict=False)]
 
 
-_BEGINS = "A whylogs profile begins with WHY1."
+_BEGINS = (
+    "A whylogs profile begins with WHY1. Of data, make one with songbird_widgets.profile or `songbird-widgets profile`."
+)
 
 
 def _looks_like(data: bytes) -> str:

@@ -91,6 +91,12 @@ def test_a_saved_profile_is_read_again(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "rows.bin"]
 
 
+def test_saving_into_no_directory_names_the_directory(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no directory to write into") as refused:
+        sw.profile([{"price": 1}]).save(tmp_path / "nowhere" / "day.bin")
+    assert refused.value.filename == str(tmp_path / "nowhere")
+
+
 def test_parts_merged_and_saved_equal_the_whole():
     parts = sw.merge_profiles([sw.profile(ROWS[:1]), sw.profile(ROWS[1:])])
     read = sw.read_profile(parts.to_bytes())

@@ -144,6 +144,7 @@ def test_what_is_wrong_is_said(tmp_path, july):
     assert str(tmp_path / "*.bin") in reason(str(tmp_path))
     assert "truncated" in reason(tmp_path / "cut.bin")
     assert "looks like text" in reason(tmp_path / "notes.txt")
+    assert "`songbird-widgets profile`" in reason(tmp_path / "notes.txt")
     assert "empty" in reason(tmp_path / "empty.bin")
     assert "Addresses are not fetched" in reason("https://example.com/profile.bin?X-Amz-Signature=secret")
     assert "secret" not in str(one("https://example.com/profile.bin?X-Amz-Signature=secret"))
