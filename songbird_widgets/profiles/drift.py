@@ -11,8 +11,11 @@ The first profile is the baseline. A column drifted when a difference is both la
 - *mean*, *spread*: exact in a profile. The mean in units of 0.2 standard deviations of the baseline (J. Cohen,
   Statistical Power Analysis, 1988, calls that a small effect), the standard deviation in factors of 1.5. This is what
   finds tails: sentinels, outliers, amounts in another currency.
-- *nulls*, *types*, *conditions*: four points of share are moderate, eight are strong. Infinite values count like nulls.
-  Whole numbers, fractions and booleans are one type.
+- *nulls*, *types*, *conditions*: four points of share are moderate, eight are strong; of nulls and types that one
+  profile does not have at all, one point is moderate. Infinite values count like nulls. Whole numbers, fractions and
+  booleans are one type. Of a column of two values, four points are moderate, too.
+- *range*: a quarter of a percent of the values farther outside the other profile's range than half a deviation is
+  moderate, one percent strong. This finds sentinels where the deviation is too large for the mean to show them.
 
 **Certain.** Each difference has a probability that chance makes it between two samples of one distribution. All tests
 condition on both samples taken together (E. Pitman, J. R. Stat. Soc. Suppl. 4, 1937), so that they hold for whatever
@@ -33,7 +36,8 @@ chance makes *any* column of the comparison drift below 0.2 %.
 
 **Unknown** is a difference that would count and is not certain, and a column of which even a strong drift would not be
 certain: of too few values, of mostly values that were seen so seldom that any two samples have few in common
-(identifiers, times), or without any sketch. ``none`` is said of the rest.
+(identifiers, times), without any sketch, or of numbers whose mean and deviation are not known (beside infinite ones).
+``none`` is said of the rest.
 """
 
 from __future__ import annotations
@@ -72,7 +76,7 @@ class DriftTest:
 
     Attributes
     ----------
-    kind : {"values", "mean", "spread", "nulls", "types", "conditions"}
+    kind : {"values", "mean", "spread", "nulls", "types", "conditions", "range"}
     effect : float
         In units of the verdict's thresholds: 1 is moderate, 2 is strong.
     p : float
@@ -225,7 +229,9 @@ class Drifts:
         sure = np.where(self.significant & (effects >= 1), effects, 0)
         self.scores: Floats = sure.max(axis=0, initial=0.0)
         unsure = ((effects >= 1) & ~self.significant).any(axis=0)
-        self.unknown: NDArray[np.bool_] = (self.scores < 1) & (unsure | self.evidence.too_few | ~self.evidence.compared)
+        self.unknown: NDArray[np.bool_] = (self.scores < 1) & (
+            unsure | self.evidence.too_few | self.evidence.boundless | ~self.evidence.compared
+        )
         quiet = np.where(np.isnan(effects), 0, effects).max(axis=0, initial=0.0)
         self.scores = np.where(self.scores >= 1, self.scores, np.where(self.unknown, 0.0, np.minimum(quiet, 1.0)))
 
@@ -372,6 +378,10 @@ class Drifts:
         found = self.evidence
         if (place, "blind") in found.texts:
             return [found.texts[place, "blind"]]
+        if found.boundless[place] and not found.too_few[place]:
+            return [
+                "Mean and deviation are not known here (infinite, or too large or small), so a tail may have changed."
+            ]
         if found.compared[place]:
             return [too_few(*found.sizes[place].tolist())] if found.too_few[place] else []
         counts = self.baseline.counts[self.before[place]], self.other.counts[self.after[place]]

@@ -30,6 +30,8 @@ WASSERSTEIN_UNIT = 0.25
 MEAN_UNIT = 0.2
 SPREAD_UNIT = math.log(1.5)
 SHARE_UNIT = 0.04
+NEW_SHARE = 0.01
+RANGE_UNIT = 0.0025
 MAX_EFFECT = 10.0
 
 FEWEST = 10
@@ -53,7 +55,7 @@ _CHUNK = 48  # rows that are compared at once: few enough for the processor's ca
 _HAIR = 1e-9  # by how much a number may differ, relative to its size, and be the same
 _NEAR = 0.05  # numbers that moved less, in deviations on average, are where they were
 
-FAMILIES = ("values", "mean", "spread", "nulls", "types", "conditions")
+FAMILIES = ("values", "mean", "spread", "nulls", "types", "conditions", "range")
 """What is tested of a column."""
 
 
@@ -72,6 +74,9 @@ class Evidence:
         Whether even a strong drift of the values might be chance.
     compared : ndarray of bool
         Whether the values could be compared at all.
+    boundless : ndarray of bool
+        Whether mean and spread, which would tell of a tail, are not known: beside infinite values, or where squares are
+        too large or too small for a double.
     basis : list of (str or None)
     texts : dict of (int, str) to str
         Words that need more than numbers, by pair and what they are about.
@@ -82,6 +87,7 @@ class Evidence:
     chances: Floats
     too_few: NDArray[np.bool_]
     compared: NDArray[np.bool_]
+    boundless: NDArray[np.bool_]
     basis: list[str | None]
     sizes: Ints
     texts: dict[tuple[int, str], str] = field(default_factory=dict)
@@ -116,6 +122,11 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.before)
+
+    @property
+    def sides(self) -> tuple[tuple[ProfileSummary, Ints], tuple[ProfileSummary, Ints]]:
+        """Each summary, and the rows of the columns in it."""
+        return (self.first, self.before), (self.second, self.after)
 
     def of(self, array: str) -> tuple[Any, Any]:
         """Take an array of the summaries, by pair."""
@@ -166,6 +177,7 @@ def weigh(pairs: Pairs) -> Evidence:
         chances=np.full((len(FAMILIES), many), np.nan),
         too_few=np.zeros(many, np.bool_),
         compared=np.zeros(many, np.bool_),
+        boundless=np.zeros(many, np.bool_),
         basis=[None] * many,
         sizes=np.zeros((many, 2), np.int64),
     )
@@ -177,6 +189,7 @@ def weigh(pairs: Pairs) -> Evidence:
         numbers = (pairs.numbers[0] > 0) & (pairs.numbers[1] > 0)
         numbers &= np.array([_TEXT_LIKE.isdisjoint(pair) for pair in pairs.types], np.bool_)
         _weigh_moments(pairs, numbers, found)
+        _weigh_range(pairs, numbers, found)
         _weigh_numbers(pairs, np.flatnonzero(numbers), found)
         _weigh_items(pairs, numbers, found)
     found.chances[0, found.compared & (found.sizes.min(axis=1, initial=FEWEST) < FEWEST)] = 1.0
@@ -217,6 +230,14 @@ def _chances(distance: Any, spread: Any, farthest: Any, n: Any, m: Any) -> Any:
     return np.where(distance == 0, 1.0, np.where(deviation > 0, np.minimum(chances, 1.0), 1.0))
 
 
+def share_effects(before: Floats, after: Floats) -> Floats:
+    """Size of a change of share: four points count, and one where there was none before or is none now."""
+    change = np.abs(after - before)
+    appeared = (np.minimum(before, after) == 0) & (change >= NEW_SHARE)
+    effects: Floats = np.minimum(np.maximum(change / SHARE_UNIT, appeared), MAX_EFFECT)
+    return effects
+
+
 def _weigh_rows(pairs: Pairs, found: Evidence) -> None:
     """Compare how many rows are null, and how many infinite."""
     rows, others = pairs.of("counts")
@@ -229,7 +250,7 @@ def _weigh_rows(pairs: Pairs, found: Evidence) -> None:
             found.measures["null_delta"][counted] = change[counted]
         chances = share_chances(a, rows[:, 0], b, others[:, 0])
         enough = counted & (np.minimum(rows[:, 0], others[:, 0]) >= FEWEST)
-        effects = np.minimum(np.abs(change) / SHARE_UNIT, MAX_EFFECT)
+        effects = share_effects(a / rows[:, 0], b / others[:, 0])
         if column == 1:
             found.note("nulls", enough, effects[enough], chances[enough])
         else:
@@ -261,7 +282,7 @@ def _weigh_types(pairs: Pairs, found: Evidence) -> None:
     best = np.full(len(pairs), -1.0)
     for group, name in zip(_GROUPS, GROUP_NAMES, strict=True):
         a, b = rows[:, group].sum(axis=1, dtype=np.float64), others[:, group].sum(axis=1, dtype=np.float64)
-        effects = np.minimum(np.abs(b / m - a / n) / SHARE_UNIT, MAX_EFFECT)
+        effects = share_effects(a / n, b / m)
         more = typed & (effects > best)
         best[more] = effects[more]
         found.note("types", more, effects[more], share_chances(a, n, b, m)[more])
@@ -311,12 +332,17 @@ def _weigh_moments(pairs: Pairs, numbers: NDArray[np.bool_], found: Evidence) ->
     ends, other_ends = pairs.of("kll_ends")
     low, high = np.minimum(ends[:, 0], other_ends[:, 0]), np.maximum(ends[:, 1], other_ends[:, 1])
     known = numbers & np.logical_and(*pairs.of("has_moments"))
+    kept = known.copy()
     known &= np.isfinite(low) & np.isfinite(high) & (np.minimum(n, m) >= 2)
     for one in (mean, other, squares, others):
         known &= np.isfinite(one)
     shift = other - mean
     sd, other_sd = np.sqrt(squares / (n - 1)), np.sqrt(others / (m - 1))
     constant, other_constant = ends[:, 0] == ends[:, 1], other_ends[:, 0] == other_ends[:, 1]
+    # Squares of what is below 1e-160 are zero, so that nothing is known of its spread.
+    known &= ((squares > 0) | constant) & ((others > 0) | other_constant)
+    few = np.maximum(*(np.diff(side.grid_offsets)[rows] for side, rows in pairs.sides)) <= MAX_CODES
+    found.boundless = kept & ~known & (np.minimum(n, m) >= FEWEST) & ~few
     same = np.abs(shift) <= _HAIR * np.maximum(np.abs(low), np.abs(high))
     found.measures["mean_shift"] = np.where(known & (sd > 0), shift / sd, np.nan)
     found.measures["spread_ratio"] = np.where(known & (sd > 0), other_sd / sd, np.nan)
@@ -344,6 +370,48 @@ def _weigh_moments(pairs: Pairs, numbers: NDArray[np.bool_], found: Evidence) ->
     chances = np.minimum(1.0, 2 * np.fmin(_chances(apart, own, most - variance, n, m), beyond))
     rows &= np.isfinite(most)
     found.note("spread", rows, spreads[rows], chances[rows])
+
+
+def _weigh_range(pairs: Pairs, numbers: NDArray[np.bool_], found: Evidence) -> None:
+    """Compare how many values of one profile lie far outside the range of the other, as sentinels do.
+
+    Far is half a deviation of the other, or half of what the middle two thirds say it is. A sentinel's share is small,
+    and so is its share of the mean where the deviation is large; that no value was ever near it tells.
+    """
+    n, m = pairs.numbers
+    ends, other_ends = pairs.of("kll_ends")
+    usable = numbers & np.logical_and(*pairs.of("has_moments")) & (np.minimum(n, m) >= FEWEST)
+    sides = (
+        (pairs.second, pairs.after, m, pairs.first, pairs.before, n, ends, "the baseline's range"),
+        (pairs.first, pairs.before, n, pairs.second, pairs.after, m, other_ends, "the range of the other profile"),
+    )
+    best = np.zeros(len(pairs))
+    for inner, inner_rows, size, outer, outer_rows, outer_size, limits, which in sides:
+        spread = np.sqrt(outer.moments[outer_rows, 1] / np.maximum(outer_size - 1, 1))
+        least_spread = _HAIR * np.abs(limits).max(axis=1, initial=0)
+        for place in np.flatnonzero(usable & (spread > least_spread) & np.isfinite(spread)).tolist():
+            row = int(inner_rows[place])
+            low, high = limits[place]
+            least, most = inner.kll_ends[row]
+            if least >= low and most <= high:
+                continue
+            middle = np.diff(np.ravel(_middle(outer, outer_rows[place : place + 1])))[0] / 2
+            far = _FAR * (min(spread[place], middle) if middle > 0 else spread[place])
+            begin, end = inner.grid_offsets[row : row + 2].tolist()
+            points, shares = inner.grid[begin:end], inner.grid_cdf[begin:end]
+            below, above = points.searchsorted(low - far, side="right"), points.searchsorted(high + far, side="left")
+            share = max(shares[below - 1] if below else 0.0, 1 - shares[above - 1] if above else 1.0)
+            effect = min(math.sqrt(share / RANGE_UNIT), MAX_EFFECT)
+            if effect <= best[place]:
+                continue
+            best[place] = effect
+            many = max((share - inner.kll_error[row]) * size[place], 1.0)
+            logarithm = many * math.log(size[place] / (size[place] + outer_size[place]))
+            found.note("range", place, effect, min(1.0, 4 * math.exp(logarithm)))
+            found.texts[place, "range"] = f"{percent(share)} of the values lie far outside {which}."
+
+
+_FAR = 0.5
 
 
 def _chances_of_range(pairs: Pairs) -> Floats:
@@ -615,6 +683,7 @@ def _conclude_numbers(pairs: Pairs, places: Ints, found: Evidence) -> None:
     near = moved <= _NEAR * np.fmin(spread, robust) + measures["chance_move"][places]
     size = np.maximum(np.abs(first.kll_ends[rows, 0]), np.abs(first.kll_ends[rows, 1]))
     near |= moved <= _HAIR * size
+    near &= np.isfinite(moved)  # beside infinite values neither tells what is near
     near &= ~((measures["shared"][places] > _SHARED) & (np.diff(first.grid_offsets)[rows] <= MAX_CODES))
     effects = np.where(near, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
     far = (distance >= WASSERSTEIN_UNIT) & (moved > noise)
@@ -703,13 +772,21 @@ def _weigh_tables(tables: Sequence[_Table], places: Ints, numbers: NDArray[np.bo
     chances = _chances_of_counts(p, q, sizes)
     both = np.minimum(1.0, 2 * np.fmin(chances, found.chances[0, places]))
     found.chances[0, places] = np.where(numbers[places], both, chances)
-    found.effects[0, places] = np.where(gated, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
+    # A column of two values is one share.
+    binary = ((p > 0) | (q > 0)).sum(axis=1) == 2
+    shares = np.where(binary, np.minimum(np.abs(p - q).max(axis=1) / SHARE_UNIT, 1.0), 0.0)
+    effects = np.minimum(np.fmax(found.effects[0, places], shares), MAX_EFFECT)
+    found.effects[0, places] = np.where(gated, 0.0, effects)
     measures = found.measures
     measures["covered"][places] = covered
     for place in places[covered < 0.5].tolist():
         text = f"Only {percent(measures['covered'][place])} of the values are frequent enough to be compared."
         found.texts[place, "blind"] = text
         found.too_few[place] = True
+    for place, table in zip(places.tolist(), tables, strict=True):
+        if table.cut >= 0.5:
+            found.texts[place, "blind"] = f"Profiles keep {_CUT_LENGTH} characters of a text; what follows may differ."
+            found.too_few[place] = True
     total = n + m
     counts = p * n[:, None] + q * m[:, None]
     filled = counts > _NOTHING * total[:, None]
@@ -771,6 +848,7 @@ class _Table:
     m: int
     error: float
     lossless: bool
+    cut: float = 0.0
 
     @classmethod
     def of(cls, first: _Items, second: _Items) -> _Table:
@@ -789,6 +867,7 @@ class _Table:
         smaller, larger = sorted((first.total, second.total))
         frequent = one + other >= FEWEST_OF_ONE * (1 + larger / smaller)
         p, q = one[frequent] / first.total, other[frequent] / second.total
+        cut = np.array([len(name) >= _CUT_LENGTH for name in names], np.bool_)[frequent]
         return cls(
             p / max(1.0, float(p.sum())),
             q / max(1.0, float(q.sum())),
@@ -796,7 +875,11 @@ class _Table:
             second.total,
             first.offset / first.total + second.offset / second.total,
             not first.offset and not second.offset,
+            min(float(p[cut].sum()), float(q[cut].sum())),
         )
+
+
+_CUT_LENGTH = 128  # characters of a string that whylogs keeps
 
 
 def _counts_of(sketch: _Items, names: dict[str, None]) -> Floats:
