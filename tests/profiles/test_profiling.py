@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -123,3 +127,16 @@ def test_a_batch_for_each_day():
         "2026-01-02",
     ]
     assert [(batch.column("n").ints_min, batch.column("n").ints_max) for batch in batches] == [(1, 2), (3, 4)]
+
+
+def test_no_column_depends_on_what_else_imported_arrows_functions(tmp_path):
+    prices = pa.array([Decimal("1.25"), None, Decimal("2.50")], pa.decimal128(9, 2))
+    table = pa.table({f"{name}{number}": values for number in range(8) for name, values in (
+        ("price", prices), ("sold", pa.array([True, False, None])),
+    )})  # fmt: skip
+    with pa.OSFile(str(tmp_path / "table.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    script = "import sys, songbird_widgets as sw; print(len(sw.profile(sys.argv[1]).column_names))"
+    command = [sys.executable, "-W", "error", "-c", script, str(tmp_path / "table.arrow")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("16\n", 0), done.stderr

@@ -32,6 +32,8 @@ def arrow() -> Any:
         It is not installed.
     """
     try:
+        # `pyarrow` does not import this; here, so that no thread finds it half imported by another.
+        import_module("pyarrow.compute")
         return import_module("pyarrow")
     except ImportError:
         raise ProfileError(
