@@ -70,7 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("data", nargs="+", metavar="DATA", help="two or three files; the first is the baseline")
     compare.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML file")
     compare.add_argument("--json", action="store_true", help="print everything as JSON instead of what drifted as text")
-    compare.add_argument("--columns", nargs="+", metavar="COLUMN", help="columns that --fail-on judges (default: all)")
+    compare.add_argument(
+        "--columns", nargs="+", metavar="COLUMN", help="after the files: columns that --fail-on judges"
+    )
     compare.add_argument("--fail-on", choices=["moderate", "strong"], help="exit with status 3 if a column drifted so")
     compare.set_defaults(run=_compare)
 

@@ -102,8 +102,9 @@ def as_html(view: View) -> str:
 def as_text(view: View) -> str:
     """Return the comparison as a few lines: the headline, then what drifted and why."""
     changed = [name for name in view.selected(PageQuery()) if _changed(view, name)]
+    labels = dict(zip(view.places, (formatting.clipped(side.label, 40) for side in view.shown), strict=True))
     lines = [
-        f"  {formatting.clipped(name, 40)} (P{line.place}): {line.word}"
+        f"  {formatting.clipped(name, 40)} ({labels[line.place]}): {line.word}"
         f"{f', score {line.score}' if line.score else ''}. {line.reason}".rstrip()
         for name in changed[:MAX_SHOWN_ROWS]
         for line in _lines(view.columns(name).drifts)

@@ -335,7 +335,7 @@ def _rank_note(columns: Sequence[Column | None]) -> str:
 
 def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
     sketches = [column.frequent_items if column is not None else None for column in columns]
-    found = [{item.value: item for item in sketch.items} if sketch is not None else {} for sketch in sketches]
+    found = [{item.value: (item.lower, item.upper) for item in sketch.items} if sketch else {} for sketch in sketches]
     names = common_items([item_shares(column) for column in columns], MAX_LISTED, MAX_LISTED)
     if not names:
         return None
@@ -343,22 +343,28 @@ def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet 
     for name in names:
         cells = []
         for sketch, known in zip(sketches, found, strict=True):
-            item = known.get(name)
-            if sketch is None or item is None or not sketch.total:
+            if sketch is None or not sketch.total:
                 cells.append(formatting.NONE)
-                continue
-            text = f"{formatting.percent(item.estimate / sketch.total)} · {item.estimate:,}"
-            if item.lower != item.upper:
-                text += f" ({item.lower:,}–{item.upper:,})"  # noqa: RUF001 - a range
-            cells.append(text)
+            else:
+                low, high = known.get(name, (0, sketch.offset))
+                cells.append(_count_text(low, high, sketch.total))
         lines.append((formatting.clipped(name, 120), tuple(cells)))
     lossless = all(sketch is None or not sketch.offset for sketch in sketches)
     note = (
         "Counts are exact: no value was left out."
         if lossless
-        else "Counts are estimates with their bounds; rarer values were left out."
+        else "Ranges are bounds of counts that were not kept exactly; values that may have occurred once are left out."
     )
     return Sheet("Value", letters, tuple(lines), note)
+
+
+def _count_text(low: int, high: int, total: int) -> str:
+    """Write how many rows hold a value, and their share of all: a number where it is known, else its bounds."""
+    if low == high:
+        return f"{formatting.percent(low / total)} · {low:,}"
+    if not low:
+        return f"at most {formatting.percent(high / total)} · {high:,}"
+    return f"{formatting.percent(low / total)} to {formatting.percent(high / total)} · {low:,} to {high:,}"
 
 
 def _types(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet:

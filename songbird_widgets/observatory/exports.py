@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ MAX_ITEMS = 50
 ERRORS = ("js_noise", "wasserstein_noise", "ks_error", "ks_beyond_error", "ks_p", "chi2_p")
 """How sure the measures of drift are, by the names of `Drift`."""
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel folds width
+_FORMULA_SIGNS = frozenset("=+-@＝＋－＠")  # noqa: RUF001 - Excel folds width
 
 
 def as_json(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[Upload]]) -> dict[str, Any]:
@@ -155,6 +156,25 @@ def _figures_of(
     }
 
 
+_FIGURE_KEYS = (
+    "count",
+    "nullCount",
+    "nullFraction",
+    "mean",
+    "median",
+    "min",
+    "max",
+    "stddev",
+    "uniqueEstimate",
+    "uniqueLower",
+    "uniqueUpper",
+    "discrete",
+    "type",
+    "typeCount",
+    "typeFraction",
+)
+
+
 def _figures(statistics: ColumnStatistics) -> dict[str, Any]:
     return {
         "count": statistics.count,
@@ -237,25 +257,38 @@ def as_csv(view: View, query: PageQuery) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     names, _ = exported(view, query)
-    head: tuple[str, ...] = ()
+    measures = (*MEASURES, *ERRORS)
+    writer.writerow(
+        ("column", "place", "kind", "label", "drift", "driftScore", *_FIGURE_KEYS, "reasons", "basis", *measures)
+    )
     for name in names:
         columns = view.columns(name)
         for place, side, statistics, drift in zip(
             view.places, view.shown, columns.statistics, columns.drifts, strict=True
         ):
-            if statistics is None:
+            if statistics is None and drift is None:
                 continue
-            figures = _figures(statistics)
-            if not head:
-                head = tuple(figures)
-                writer.writerow(("column", "place", "kind", "label", "drift", "driftScore", *head))
-            verdict = (drift.verdict, drift.score) if drift else ("", "")
-            cells = ("" if figures[key] is None else figures[key] for key in head)
-            writer.writerow((as_text(name), f"P{place}", side.kind, as_text(side.label), *verdict, *cells))
+            figures = _figures(statistics) if statistics else {}
+            cells = (
+                f"P{place}",
+                side.kind,
+                as_text(side.label),
+                *((drift.verdict, drift.score) if drift else ("", "")),
+                *(figures.get(key) for key in _FIGURE_KEYS),
+                *((as_text(" ".join(drift.reasons)), drift.basis) if drift else ("", "")),
+                *(plain(getattr(drift, measure)) if drift else None for measure in measures),
+            )
+            writer.writerow((as_text(name), *("" if cell is None else cell for cell in cells)))
     return text.getvalue()
 
 
 def as_text(text: str) -> str:
     """Return `text` as a CSV cell that no spreadsheet takes for a formula (OWASP, CSV injection)."""
     text = text.replace("\x00", "")
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA_STARTS) else text
+    seen = next((char for char in text if not _is_blank(char)), "")
+    return f"'{text}" if text.startswith(("\t", "\r", "\n")) or seen in _FORMULA_SIGNS else text
+
+
+def _is_blank(char: str) -> bool:
+    """Whether a spreadsheet may pass over a character at the beginning of a cell."""
+    return char.isspace() or unicodedata.category(char) in {"Cc", "Cf", "Zs"}

@@ -45,7 +45,12 @@ def sparkline(
         drawn = _histogram(places, columns)
     else:
         drawn = _items(places, columns) or (_histogram(places, columns) if numbers else None)
-    return drawn or Markup('<span class="muted">no distribution</span>')
+    if drawn is None:
+        counted = any(
+            column is not None and column.frequent_items and column.frequent_items.total for column in columns
+        )
+        drawn = Markup('<span class="muted">{}</span>').format("no value stands out" if counted else "no distribution")
+    return drawn
 
 
 def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | None:
@@ -66,11 +71,9 @@ def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Marku
 def _items(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | None:
     shares = [item_shares(column) for column in columns]
     names = common_items(shares, SPARK_ITEMS, NUMERIC_ITEMS)
-    if not names:
+    # Bars of some identifiers out of thousands, all as high, would say what is not so.
+    if not names or not any(map(_stands_out, columns)):
         return None
-    if not any(map(_stands_out, columns)):
-        # Bars of some identifiers out of thousands, all as high, would say what is not so.
-        return Markup('<span class="muted">no value stands out</span>')
     series = [
         charts.Series(place, charts.heights(names, share)) for place, share in zip(places, shares, strict=True) if share
     ]
@@ -90,12 +93,11 @@ def _ends(left: str, right: str) -> Markup:
 
 
 def item_shares(column: Column | None) -> dict[str, float]:
-    """Return a column's frequent items with their estimated share of all that were counted."""
+    """Return the items that a column surely holds most of, with the share of the rows that surely hold each."""
     sketch = column.frequent_items if column is not None else None
     if sketch is None or not sketch.total:
         return {}
-    shares = (sketch.weights + sketch.offset) / sketch.total
-    return dict(zip(sketch.values, shares.tolist(), strict=True))
+    return {item.value: item.lower / sketch.total for item in sketch.certain}
 
 
 def common_items(shares: Sequence[dict[str, float]], most: int, most_numbers: int) -> list[str]:
