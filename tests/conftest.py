@@ -33,6 +33,7 @@ EXPECT_MS = 30_000  # front ends on a busy machine take their time
 MARKS = {
     "browser": ["browser"],
     "panel_tools": ["slow"],
+    "exported": ["slow"],
     "serve_jupyter": ["slow"],
     "serve_voila": ["slow"],
     "starting": ["slow"],

@@ -27,6 +27,7 @@ def home(tmp_path, monkeypatch):
     local_service.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "title"), [([], "JupyterLab"), (["--voila"], "Flight profiles")])
 def test_the_demo_prints_a_url_that_answers(arguments, title):
     command = [sys.executable, "-m", "songbird_widgets", "demo", "--no-browser", *arguments]

@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 def test_the_notebooks_are_committed_without_outputs():
     notebooks = sorted(EXAMPLES.glob("*.ipynb"))
-    assert len(notebooks) == 3
+    assert len(notebooks) == 4
     for path in notebooks:
         for cell in nbformat.read(path, 4).cells:
             assert not cell.get("outputs")

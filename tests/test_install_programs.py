@@ -46,13 +46,17 @@ def ask(tmp_path):
         settings = {"log": log, "bin": bin_directory, "program": program}
         apt_get.write_text(APT_GET.format(npm_of_nodejs=npm_of_nodejs, update=update, **settings))
         apt_get.chmod(0o755)
-        script = shutil.copy(SCRIPT, tmp_path)
-        (tmp_path / "package-lock.json").touch()
+        places = [tmp_path / "tests", tmp_path / "songbird_widgets" / "panels" / "js"]
+        for place in places:
+            place.mkdir(parents=True)
+            (place / "package-lock.json").touch()
+        script = shutil.copy(SCRIPT, places[0])
         command = [shutil.which("sh"), script]
         done = subprocess.run(
             command, env={"PATH": str(bin_directory)}, capture_output=True, text=True, timeout=30, check=False
         )
-        assert (tmp_path / "node_modules" / ".installed").exists() == (done.returncode == 0)
+        for place in places:
+            assert (place / "node_modules" / ".installed").exists() == (done.returncode == 0)
         return log.read_text().splitlines(), done
 
     return run

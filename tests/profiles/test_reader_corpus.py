@@ -194,7 +194,7 @@ def test_a_file_of_a_segment_says_which(corpus):
         profile = read_profile(path.read_bytes())
         ((key, value),) = profile.segments
         assert key == "integer"
-        assert profile.tags == {key: value}
+        assert profile.tags == {f"whylogs.tag.{key}": value}
         assert profile.column("integer").cardinality.estimate == pytest.approx(1, rel=1e-6)
         seen.add(value)
     assert seen == {"0", "1", "2"}
