@@ -140,3 +140,53 @@ def test_no_column_depends_on_what_else_imported_arrows_functions(tmp_path):
     command = [sys.executable, "-W", "error", "-c", script, str(tmp_path / "table.arrow")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("16\n", 0), done.stderr
+
+
+# --- columns and names that are like no other
+
+
+def test_categories_of_polars_with_missing_ones_are_counted():
+    values = ["a", None, "b", "a"]
+    frame = pl.DataFrame(
+        {"enum": pl.Series(values, dtype=pl.Enum(["z", "a", "b"])), "cat": pl.Series(values, dtype=pl.Categorical)}
+    )
+    made = sw.profile(frame)
+    for name in ("enum", "cat"):
+        column = made.column(name)
+        assert (column.counts.n, column.counts.null, column.types.string) == (4, 1, 3)
+
+
+def test_a_type_that_arrow_does_not_know_costs_no_other_column():
+    frame = pl.DataFrame({"wide": pl.Series([1, None, 3], dtype=pl.Int128), "ok": [1.5, 2.5, None]})
+    made = sw.profile(frame)
+    assert (made.column("wide").types.integral, made.column("wide").counts.null) == (2, 1)
+    with pytest.warns(UserWarning, match=r"column 'wide' \(row 1: the integer"):
+        made = sw.profile(pl.DataFrame({"wide": pl.Series([1, 2**100], dtype=pl.Int128), "ok": [1, 2]}))
+    assert made.column_names == ("ok",)
+
+
+def test_masked_values_are_missing_ones():
+    table = np.ma.array([(1, 2.5), (2, 3.5)], dtype=[("a", "i4"), ("b", "f8")], mask=[(True, False), (False, False)])
+    counts = sw.profile(table).column("a").counts
+    assert (counts.n, counts.null) == (2, 1)
+
+
+class Nameless:
+    def __str__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pl.LazyFrame({"a": [1]}).select("b"),
+        pd.DataFrame([[1]], columns=pd.Index([Nameless()], dtype=object)),
+        pa.array([1, 2]),
+        np.zeros((), [("a", "i4")]),
+        pd.DataFrame,
+    ],
+    ids=["failing query", "nameless", "array", "scalar record", "class"],
+)
+def test_what_cannot_be_read_is_refused_in_words(data):
+    with pytest.raises(ProfileError):
+        sw.profile(data)

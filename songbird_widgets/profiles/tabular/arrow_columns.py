@@ -128,9 +128,10 @@ class _ArrowTexts:
 
 
 def _from_dictionary(column: Any) -> Values:
-    codes = column.indices.fill_null(-1) if column.indices.null_count else column.indices
+    pa = arrow()
+    codes = column.indices.cast(pa.int64())  # of unsigned ones, as polars has, none is below 0
     categories = column.dictionary.to_pylist()
-    numbers = codes.to_numpy(zero_copy_only=False).astype(np.int64)
+    numbers = codes.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     if None in categories:
         missing = categories.index(None)
         numbers[numbers == missing] = -1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .object_columns import from_objects
+from .object_columns import from_list, from_objects
 from .values import FRACTIONAL, INTEGRAL, MAX_INTEGER, OTHER, TEXT, ValueNotProfiledError, Values, too_large
 
 if TYPE_CHECKING:
@@ -21,12 +21,17 @@ def from_numpy(array: NDArray[Any]) -> Values:
     if array.ndim > 1:
         tensors = n if kind in "biufc" and array.size else 0
         return Values(TEXT, n, tensors=tensors, objects=n - tensors)
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        return from_list(array.tolist())
     if kind in "OU":
         return from_objects(array.tolist())
     if kind in "mM":
         null = int(np.count_nonzero(np.isnat(array)))
         return Values(OTHER, n, null=null, objects=n - null)
-    return from_numbers(array) if kind in "biuf" else Values(OTHER if kind == "c" else TEXT, n, objects=n)
+    if kind == "c":
+        null = int(np.count_nonzero(np.isnan(array)))
+        return Values(OTHER, n, null=null, nan=null, objects=n - null)
+    return from_numbers(array) if kind in "biuf" else Values(TEXT, n, objects=n)
 
 
 def from_numbers(array: NDArray[Any]) -> Values:
@@ -36,7 +41,8 @@ def from_numbers(array: NDArray[Any]) -> Values:
         return Values(INTEGRAL, n, booleans=n, true=int(np.count_nonzero(array)))
     if kind in "iu":
         return Values(INTEGRAL, n, integers=_int64(array))
-    floats = array.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):  # a longer double may be infinite as one of 64 bits
+        floats = array.astype(np.float64, copy=False)
     missing = np.isnan(floats)
     null = int(np.count_nonzero(missing))
     return Values(FRACTIONAL, n, null=null, nan=null, floats=floats[~missing] if null else floats)

@@ -72,7 +72,7 @@ def parts_of(data: Any, wanted: Sequence[str] | None = None) -> Iterator[Part]:
     """
     if _is_pandas(data):
         yield _PandasPart(_chosen_of_pandas(data if hasattr(data, "columns") else data.to_frame(), wanted))
-    elif isinstance(data, np.ndarray) and data.dtype.names is not None:
+    elif isinstance(data, np.ndarray) and data.ndim and data.dtype.names is not None:
         yield _chosen(_ListPart({name: data[name] for name in data.dtype.names}), wanted)
     elif isinstance(data, (list, tuple)) and all(isinstance(row, Mapping) for row in data):
         yield _chosen(_ListPart(_turned(data)), wanted)
@@ -214,6 +214,8 @@ def _chosen(part: _ListPart, wanted: Sequence[str] | None) -> _ListPart:
 
 
 def _is_arrow(data: Any) -> bool:
+    if isinstance(data, type):
+        return False
     return hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__")
 
 
@@ -229,20 +231,68 @@ def _is_lazy(data: Any) -> bool:
 
 def _parts_of_arrow(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
     pa = arrow()
-    if _is_lazy(data):
+    try:
+        yield from _read_arrow(data, wanted, pa)
+    except pa.ArrowException as error:
+        reason = str(error).partition("\n")[0][:300]
+        raise ProfileError(f"This data cannot be read ({type(data).__name__}): {reason}") from error
+
+
+def _collected(data: Any, wanted: Sequence[str] | None) -> Any:
+    try:
         if wanted is not None:
             names = data.collect_schema().names()
             data = data.select([names[place_of(name, names)] for name in wanted])
-        data = data.collect()
+        return data.collect()
+    except ProfileError:
+        raise
+    except Exception as error:  # whatever the query is of
+        reason = str(error).partition("\n")[0][:300]
+        raise ProfileError(f"The query of this lazy frame fails: {reason}") from error
+
+
+class _FramePart:
+    """A frame that as a whole is no Arrow stream, because of the types of some columns; each is taken by itself."""
+
+    def __init__(self, frame: Any) -> None:
+        self.names = names_of(frame.columns)
+        self.rows = len(frame)
+        self._frame = frame
+
+    def values(self, name: str) -> Values:
+        pa = arrow()
+        series = self._frame.get_column(name)
+        try:
+            return from_arrow(pa.chunked_array(series))
+        except pa.ArrowException:
+            return from_list(series.to_list())
+
+    def times(self, name: str) -> NDArray[np.datetime64]:
+        return _as_times(np.asarray(self._frame.get_column(name)), name)
+
+    def take(self, rows: NDArray[np.int64]) -> Part:
+        return _FramePart(self._frame[rows.tolist()])
+
+
+def _read_arrow(data: Any, wanted: Sequence[str] | None, pa: Any) -> Iterator[Part]:
+    if _is_lazy(data):
+        data = _collected(data, wanted)
     if _is_dataset(data):
         data = _reader_of_dataset(data, wanted)
-    if hasattr(data, "__arrow_c_stream__"):
+    if _is_arrow(data) and hasattr(data, "__arrow_c_stream__"):
         try:
             reader = pa.RecordBatchReader.from_stream(data)
         except pa.ArrowInvalid:
+            if hasattr(data, "get_column") and hasattr(data, "columns"):
+                yield _FramePart(
+                    data
+                    if wanted is None
+                    else data.select([data.columns[place_of(name, data.columns)] for name in wanted])
+                )
+                return
             raise ProfileError(f"This is no table but a column ({type(data).__name__}): make a frame of it.") from None
         yield from parts_of_batches(reader.schema, reader, wanted)
-    elif hasattr(data, "__arrow_c_array__"):
+    elif _is_arrow(data):
         batch = pa.record_batch(data)
         yield from parts_of_batches(batch.schema, iter([batch]), wanted)
     else:

@@ -210,15 +210,22 @@ def texts_of_floats(floats: Floats) -> Strings:
     return Strings.counted(counted)
 
 
+def _text_of(name: Any) -> str:
+    try:
+        return str(name)
+    except Exception as error:
+        raise ProfileError(f"A column's name is an object that has no text ({type(name).__name__}).") from error
+
+
 def names_of(names: Iterable[Any]) -> list[str]:
     """Return columns' names as text.
 
     Raises
     ------
     ProfileError
-        Two columns have one name.
+        Two columns have one name, or one cannot be written.
     """
-    texts = [name if isinstance(name, str) else str(name) for name in names]
+    texts = [name if isinstance(name, str) else _text_of(name) for name in names]
     twice = [name for name, count in Counter(texts).items() if count > 1]
     if twice:
         raise ProfileError("Two columns have one name: rename one of them.", column=twice[0])
