@@ -6,7 +6,7 @@ import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from . import dask_frames, spark_frames
 from .builder import TableBuilder
 from .container import read_version_1
 from .errors import ProfileError
-from .tabular.files import parts_of_files
+from .tabular.files import TypesVaryError, parts_of_files
 from .tabular.tables import parts_of
 from .timestamps import to_milliseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from .container import Profile
@@ -39,7 +39,7 @@ _PERIODS: dict[str, tuple[int, int]] = {
 
 
 class ProfilingWarning(UserWarning):
-    """Some of the data could not be profiled, and is not in the profile; the message says what and why."""
+    """Some of the data is not in the profile, or not as one would expect; the message says what and why."""
 
 
 def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence[str] | None = None) -> Profile:
@@ -72,17 +72,15 @@ def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence
     Warns
     -----
     ProfilingWarning
-        A column cannot be profiled; the message names its first row that is wrong. The others are in the profile.
+        A column cannot be profiled; the message names its first row that is wrong. The others are in the profile. Or
+        a column of a CSV file is taken as text, since not all of its values are of one type.
     """
     moment = None if timestamp is None else to_milliseconds(timestamp)
     wanted = None if columns is None else list(columns)
     for engine in (dask_frames, spark_frames):
         if engine.is_frame(data):
             return _finished(*engine.profile_partitions(data, wanted, moment))
-    builder = TableBuilder()
-    with _threads() as threads:
-        for part in _parts(data, wanted):
-            builder.add(part, threads.map)
+    builder = _counted(data, wanted, TableBuilder)
     return _finished(builder.to_bytes(moment), builder.problems)
 
 
@@ -120,41 +118,75 @@ def profile_batches(
     if by not in _PERIODS:
         raise ValueError(f"Batches are made by 'day', 'hour' or 'week', not by {by!r}.")
     wanted = None if columns is None else list(dict.fromkeys([*columns, timestamp_column]))
-    length, origin = _PERIODS[by]
-    builders: dict[int, TableBuilder] = {}
-    timeless = 0
-    with _threads() as threads:
-        for part in _parts(data, wanted):
-            if timestamp_column not in part.names:
-                raise ProfileError("The data have no column of this name.", column=timestamp_column)
-            times = part.times(timestamp_column).astype("datetime64[ms]")
-            missing = np.isnat(times)
-            timeless += int(np.count_nonzero(missing))
-            starts = (times.astype(np.int64) - origin) // length * length + origin
-            for start, rows in _groups(starts, np.flatnonzero(~missing)):
-                if start not in builders and len(builders) >= _MAX_BATCHES:
-                    raise ProfileError(
-                        f"The times cover more than {_MAX_BATCHES:,} batches by {by}.", column=timestamp_column
-                    )
-                builder = builders.setdefault(start, TableBuilder(columns))
-                builder.add(part if len(rows) == part.rows else part.take(rows), threads.map)
-    if timeless:
+    batches = _counted(data, wanted, lambda: _Batches(timestamp_column, by, columns))
+    if batches.timeless:
         warnings.warn(
-            f"{timeless} rows have no time in column {timestamp_column!r}, and are in no batch.",
+            f"{batches.timeless} rows have no time in column {timestamp_column!r}, and are in no batch.",
             ProfilingWarning,
             stacklevel=2,
         )
-    return [_finished(builder.to_bytes(start), builder.problems) for start, builder in sorted(builders.items())]
+    return [_finished(one.to_bytes(start), one.problems) for start, one in sorted(batches.builders.items())]
+
+
+class _Batches:
+    """Counts a table by the times of its rows."""
+
+    def __init__(self, column: str, by: Period, only: Sequence[str] | None) -> None:
+        self.builders: dict[int, TableBuilder] = {}
+        self.timeless = 0
+        self._column, self._by, self._only = column, by, only
+
+    def add(self, part: Part, run: Callable[..., Iterable[None]]) -> None:
+        if self._column not in part.names:
+            raise ProfileError("The data have no column of this name.", column=self._column)
+        length, origin = _PERIODS[self._by]
+        times = part.times(self._column).astype("datetime64[ms]")
+        missing = np.isnat(times)
+        self.timeless += int(np.count_nonzero(missing))
+        starts = (times.astype(np.int64) - origin) // length * length + origin
+        for start, rows in _groups(starts, np.flatnonzero(~missing)):
+            if start not in self.builders and len(self.builders) >= _MAX_BATCHES:
+                raise ProfileError(
+                    f"The times cover more than {_MAX_BATCHES:,} batches by {self._by}.", column=self._column
+                )
+            builder = self.builders.setdefault(start, TableBuilder(self._only))
+            builder.add(part if len(rows) == part.rows else part.take(rows), run)
+
+
+class _Counter(Protocol):
+    def add(self, part: Part, run: Callable[..., Iterable[None]]) -> None: ...
+
+
+_C = TypeVar("_C", bound=_Counter)
+
+
+def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C]) -> _C:
+    """Count all parts; from the beginning again where the columns of a file are not what they seemed at first."""
+
+    def count(parts: Iterable[Part]) -> _C:
+        counter = begin()
+        with _threads() as threads:
+            for part in parts:
+                counter.add(part, threads.map)
+        return counter
+
+    if not isinstance(data, (str, Path)):
+        return count(parts_of(data, columns))
+    notes: list[str] = []
+    try:
+        counter = count(parts_of_files(data, columns, notes))
+    except TypesVaryError:
+        notes.clear()
+        counter = count(parts_of_files(data, columns, notes, careful=True))
+    for note in notes:
+        warnings.warn(note, ProfilingWarning, stacklevel=3)
+    return counter
 
 
 def _groups(starts: np.ndarray[Any, np.dtype[np.int64]], rows: Any) -> Iterator[tuple[int, Any]]:
     order = rows[starts[rows].argsort(kind="stable")]
     found, firsts = np.unique(starts[order], return_index=True)
     yield from zip(found.tolist(), np.split(order, firsts[1:]), strict=True)
-
-
-def _parts(data: Any, columns: Sequence[str] | None) -> Iterable[Part]:
-    return parts_of_files(data, columns) if isinstance(data, (str, Path)) else parts_of(data, columns)
 
 
 def _threads() -> ThreadPoolExecutor:

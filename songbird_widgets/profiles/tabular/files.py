@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import glob
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProfileError
+from . import csv_columns, json_lines
 from .arrow_columns import arrow
 from .tables import MAX_PART_BYTES, parts_of_batches, place_of
 
@@ -31,28 +33,23 @@ _FORMATS = {
     ".ipc": "arrow",
 }
 _PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-_CSV_BLOCK, _JSON_BLOCK = 1 << 22, 1 << 22  # bytes read at once
+_JSON_BLOCK = 1 << 22  # bytes read at once
 _MIN_BATCH, _MAX_BATCH = 1 << 10, 1 << 17  # rows of a batch of Parquet
 _BATCH_BYTES = MAX_PART_BYTES // 2
 _BAR_AFTER = 1.0  # seconds after which a progress bar appears
 
 
-def file_format(path: Path) -> str | None:
+class TypesVaryError(Exception):
+    """A column of a file holds other types than its beginning: read everything again, with ``careful=True``."""
+
+
+def file_format(start: bytes, name: str) -> str | None:
     """Tell which of the formats a file has, by its first bytes and else by its name; None for any other."""
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-    except OSError:
-        start = b""
     if start.startswith(_PARQUET):
         return "parquet"
     if start.startswith(_ARROW):
         return "arrow"
-    return _format_by_name(path)
-
-
-def _format_by_name(path: Path) -> str | None:
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
+    suffixes = [suffix.lower() for suffix in Path(name).suffixes[-2:]]
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
         return found if suffixes and (found := _FORMATS.get(suffixes[-1])) in {"csv", "json"} else None
@@ -62,18 +59,37 @@ def _format_by_name(path: Path) -> str | None:
 def leads_to_data(pattern: str | Path) -> bool:
     """Whether a path or a glob leads to files, and all of them are of formats that can be read as tables."""
     try:
-        return all(file_format(path) is not None for path in _paths(pattern))
+        return all(file_format(_start(path), path.name) is not None for path in _paths(pattern))
     except (ProfileError, OSError, ValueError):  # no file; a name too long, or with a NUL in it
         return False
 
 
-def parts_of_files(pattern: str | Path, wanted: Sequence[str] | None = None) -> Iterator[Part]:
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
+
+
+def parts_of_files(
+    pattern: str | Path, wanted: Sequence[str] | None, notes: list[str], *, careful: bool = False
+) -> Iterator[Part]:
     """Read one file, or all that a glob names, with a progress bar when it takes long.
+
+    Parameters
+    ----------
+    pattern : str or pathlib.Path
+    wanted : sequence of str or None
+        The columns to read; None for all.
+    notes : list of str
+        Takes what a person should know of how the files were read.
+    careful : bool, optional
+        Look at whole columns of text files before deciding on their types, instead of at the beginning of each.
 
     Raises
     ------
     ProfileError
         There is no such file, its format is none of those known, or it is damaged.
+    TypesVaryError
+        A beginning was not enough; never raised where `careful`.
     """
     paths = _paths(pattern)
     # pandas reads by pyarrow, too, so a file is read the same way with and without it.
@@ -83,15 +99,19 @@ def parts_of_files(pattern: str | Path, wanted: Sequence[str] | None = None) -> 
     done = 0
     with tqdm(total=total, unit="B", unit_scale=True, delay=_BAR_AFTER, disable=None, leave=False) as bar:
         for path in paths:
-            kind = file_format(path)
+            start = _start(path)
+            kind = file_format(start, path.name)
+            if not start:
+                raise ProfileError(f"{path.name} is empty (0 bytes).")
             if kind is None:
                 raise ProfileError(
                     f"{path.name} is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
                 )
             bar.set_description(path.name, refresh=False)
             size = path.stat().st_size
+            reading = _Reading(path, wanted, notes, careful)
             with _explained(path, pa):
-                for part, position in _READERS[kind](path, wanted):
+                for part, position in _READERS[kind](reading):
                     yield part
                     bar.update(min(position, size) + done - bar.n)
             done += size
@@ -110,16 +130,29 @@ def _paths(pattern: str | Path) -> list[Path]:
     return files
 
 
+@dataclass(frozen=True)
+class _Reading:
+    """One file to read, and how; see `parts_of_files`."""
+
+    path: Path
+    wanted: Sequence[str] | None
+    notes: list[str]
+    careful: bool
+
+
 @contextmanager
 def _explained(path: Path, pa: Any) -> Iterator[None]:
     try:
         yield
+    except ProfileError as error:
+        raise ProfileError(f"{path.name}: {error.reason}", offset=error.offset, column=error.column) from error
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0][:300]
         raise ProfileError(f"{path.name} cannot be read: {reason}") from error
 
 
-def _read_parquet(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[Part, int]]:
+def _read_parquet(reading: _Reading) -> Iterator[tuple[Part, int]]:
+    path, wanted = reading.path, reading.wanted
     parquet = import_module("pyarrow.parquet")
     # Without pre_buffer and with a small buffer a row group is read piece by piece, however large it is.
     with parquet.ParquetFile(path, memory_map=False, buffer_size=1 << 16, pre_buffer=False) as file:
@@ -137,9 +170,9 @@ def _read_parquet(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[Pa
             yield part, size * seen // max(rows, 1)
 
 
-def _read_arrow(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[Part, int]]:
+def _read_arrow(reading: _Reading) -> Iterator[tuple[Part, int]]:
     pa = arrow()
-    with pa.memory_map(str(path)) as source:
+    with pa.memory_map(str(reading.path)) as source:
         if bytes(source.read(len(_ARROW))) == _ARROW:
             file = pa.ipc.open_file(source)
             count = file.num_record_batches
@@ -148,30 +181,41 @@ def _read_arrow(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[Part
             source.seek(0)
             batches = pa.ipc.open_stream(source)
             schema = batches.schema
-        for part in parts_of_batches(schema, batches, wanted):
+        for part in parts_of_batches(schema, batches, reading.wanted):
             yield part, source.tell()
 
 
-def _read_csv(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[Part, int]]:
-    csv = import_module("pyarrow.csv")
-    delimiter = "\t" if ".tsv" in path.suffixes else ","
-    with _opened(path) as (source, position):
-        reader = csv.open_csv(
-            source,
-            read_options=csv.ReadOptions(block_size=_CSV_BLOCK),
-            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=csv.ConvertOptions(strings_can_be_null=True),
-        )
-        for part in parts_of_batches(reader.schema, reader, wanted):
-            yield part, position()
+def _read_csv(reading: _Reading) -> Iterator[tuple[Part, int]]:
+    try:
+        kinds = None
+        if reading.careful:
+            kinds = csv_columns.whole_types(reading.path, reading.wanted, _opened, reading.notes)
+        with _opened(reading.path) as (source, position), csv_columns.reader(source, reading.path, kinds) as batches:
+            for part in parts_of_batches(batches.schema, batches, reading.wanted):
+                yield part, position()
+    except arrow().ArrowInvalid as error:
+        if "conversion error" in str(error) and not reading.careful:
+            raise TypesVaryError from error
+        raise
 
 
-def _read_json(path: Path, wanted: Sequence[str] | None) -> Iterator[tuple[Part, int]]:
+def _read_json(reading: _Reading) -> Iterator[tuple[Part, int]]:
+    if reading.careful:
+        with _opened(reading.path) as (source, position):
+            names = json_lines.column_names(source)
+        with _opened(reading.path) as (source, position):
+            for part in json_lines.parts(source, names, reading.wanted):
+                yield part, position()
+        return
     json = import_module("pyarrow.json")
-    with _opened(path) as (source, position):
-        reader = json.open_json(source, read_options=json.ReadOptions(block_size=_JSON_BLOCK))
-        for part in parts_of_batches(reader.schema, reader, wanted):
-            yield part, position()
+    try:
+        with _opened(reading.path) as (source, position):
+            batches = json.open_json(source, read_options=json.ReadOptions(block_size=_JSON_BLOCK))
+            for part in parts_of_batches(batches.schema, batches, reading.wanted):
+                yield part, position()
+    except arrow().ArrowInvalid as error:
+        # pyarrow's reader takes one type for each column, and names no line; reading line by line does neither.
+        raise TypesVaryError from error
 
 
 @contextmanager
@@ -183,7 +227,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, Callable[[], int]]]:
         yield (raw if packing is None else pa.CompressedInputStream(raw, packing)), raw.tell
 
 
-_READERS: dict[str, Callable[[Path, Sequence[str] | None], Iterator[tuple[Part, int]]]] = {
+_READERS: dict[str, Callable[[_Reading], Iterator[tuple[Part, int]]]] = {
     "parquet": _read_parquet,
     "csv": _read_csv,
     "json": _read_json,

@@ -1,0 +1,72 @@
+"""JSON lines read one by one: slower than pyarrow, but a column may hold several types, and an error names its line."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ProfileError
+from .tables import parts_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from .tables import Part
+
+_MAX_LINE = 64 << 20  # bytes
+_PART_BYTES = 1 << 22
+
+
+def column_names(source: Any) -> list[str]:
+    """Return the names in any of the lines.
+
+    Raises
+    ------
+    ProfileError
+        A line holds no JSON object.
+    """
+    return list(dict.fromkeys(name for row, _ in _rows(source) for name in row))
+
+
+def parts(source: Any, names: Sequence[str], wanted: Sequence[str] | None) -> Iterator[Part]:
+    """Read lines as parts of a table; what a line does not name is missing there."""
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for row, length in _rows(source):
+        rows.append(row)
+        size += length
+        if size >= _PART_BYTES:
+            yield from _part(rows, names, wanted)
+            rows, size = [], 0
+    if rows:
+        yield from _part(rows, names, wanted)
+
+
+def _part(rows: list[dict[str, Any]], names: Sequence[str], wanted: Sequence[str] | None) -> Iterator[Part]:
+    return parts_of({name: [row.get(name) for row in rows] for name in names}, wanted)
+
+
+def _rows(source: Any) -> Iterator[tuple[dict[str, Any], int]]:
+    lines = io.BufferedReader(source)
+    try:
+        for number, line in enumerate(iter(lambda: lines.readline(_MAX_LINE + 1), b""), 1):
+            if line.strip():
+                yield _row(line, number), len(line)
+    finally:
+        lines.detach()  # whoever opened the source closes it
+
+
+def _row(line: bytes, number: int) -> dict[str, Any]:
+    if len(line) > _MAX_LINE:
+        raise ProfileError(f"Line {number} is longer than {_MAX_LINE >> 20} MiB: this is no file of JSON lines.")
+    try:
+        row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError:
+        raise ProfileError(f"Line {number} is not encoded as UTF-8: save the file as UTF-8.") from None
+    except (ValueError, RecursionError) as error:
+        reason = getattr(error, "msg", None) or type(error).__name__
+        raise ProfileError(f"Line {number} is no JSON ({reason}).") from None
+    if not isinstance(row, dict):
+        raise ProfileError(f'Line {number} is no JSON object: give one object a line, such as {{"name": 1}}.')
+    return row

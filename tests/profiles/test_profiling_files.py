@@ -1,0 +1,209 @@
+"""Profiles of data files: the same figures in every format, and what becomes of files that are not as they seem."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import warnings
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+import songbird_widgets as sw
+from songbird_widgets.profiles import ProfileError, ProfilingWarning
+
+FAR = 1_000_000  # rows: beyond the first block of a file
+TABLE = pa.table({"n": [3, 1, 2, 2], "price": [0.5, 2.5, -1.0, 4.0], "city": ["Bonn", "Oslo", None, "Žilina"]})
+
+
+def write_json_lines(table, path):
+    path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()), encoding="utf-8")
+
+
+WRITERS = {
+    "parquet": pyarrow.parquet.write_table,
+    "csv": pyarrow.csv.write_csv,
+    "jsonl": write_json_lines,
+    "feather": pyarrow.feather.write_feather,
+}
+
+
+def figures(profile):
+    """Counts, types, bounds and items of each column."""
+    columns = {name: profile.column(name) for name in profile.column_names}
+    return {
+        name: (
+            one.counts,
+            one.types,
+            one.ints_min,
+            one.kll and one.kll.max,
+            one.frequent_items and one.frequent_items.estimates,
+        )
+        for name, one in columns.items()
+    }
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_a_file_gives_the_profile_of_its_table_and_a_glob_that_of_all(tmp_path, suffix):
+    WRITERS[suffix](TABLE, tmp_path / f"one.{suffix}")
+    WRITERS[suffix](TABLE.slice(1), tmp_path / f"two.{suffix}")
+    assert figures(sw.profile(tmp_path / f"one.{suffix}")) == figures(sw.profile(TABLE))
+    both = pa.concat_tables([TABLE, TABLE.slice(1)])
+    assert figures(sw.profile(str(tmp_path / f"*.{suffix}"))) == figures(sw.profile(both))
+
+
+def test_data_sets_streams_and_relations_give_the_profile_of_their_table(tmp_path):
+    pyarrow.parquet.write_table(TABLE, tmp_path / "one.parquet")
+    relation = duckdb.connect().from_arrow(TABLE)
+    for data in (pyarrow.dataset.dataset(tmp_path), TABLE.to_reader(max_chunksize=2), relation):
+        assert figures(sw.profile(data)) == figures(sw.profile(TABLE))
+
+
+# --- columns that change
+
+
+def test_a_csv_column_that_turns_to_text_is_text_as_a_whole_and_costs_no_other(tmp_path):
+    path = tmp_path / "late.csv"
+    path.write_text("id,n,late\n" + "1,2,\n" * FAR + "x7,2.5,3\n", encoding="utf-8")
+    with pytest.warns(
+        ProfilingWarning, match=rf"late.csv: column 'id' .* text: row {FAR} holds 'x7'.* integers"
+    ) as seen:
+        profile = sw.profile(path)
+    assert len(seen) == 1
+    assert profile.column("id").frequent_items.estimates == {"1": FAR, "x7": 1}
+    n, late = profile.column("n"), profile.column("late")
+    assert (n.types.fractional, n.types.integral, n.kll.max) == (FAR + 1, 0, 2.5)
+    assert (late.types.integral, late.counts.null, late.ints_max) == (1, FAR, 3)
+
+
+@pytest.mark.parametrize("rows", [1, FAR // 2], ids=["at once", "late"])
+def test_a_json_column_of_two_types_is_counted_value_by_value(tmp_path, rows):
+    path = tmp_path / "mixed.jsonl"
+    path.write_text('{"a": 1}\n' * rows + '{"a": "x", "b": 2.5}\n', encoding="utf-8")
+    profile = sw.profile(path)
+    a, b = profile.column("a"), profile.column("b")
+    assert (a.types.integral, a.types.string, a.counts.n) == (rows, 1, rows + 1)
+    assert (b.types.fractional, b.counts.null, b.counts.n) == (1, rows, rows + 1)
+
+
+# --- files as people have them
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["\ufeffn,city\n1,Žilina\n".encode(), "n,city\n1,Žilina\n".encode("utf-16"), "n;city\n1;Žilina\n".encode()],
+    ids=["byte order mark", "utf-16", "semicolons"],
+)
+def test_a_csv_file_of_another_habit_is_understood(tmp_path, content):
+    path = tmp_path / "data.csv"
+    path.write_bytes(content)
+    profile = sw.profile(path)
+    assert (profile.column("n").ints_max, profile.column("city").frequent_items.estimates) == (1, {"Žilina": 1})
+
+
+def test_a_csv_file_of_a_header_alone_has_columns_without_rows(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("n,city\n", encoding="utf-8")
+    assert [sw.profile(path).column(name).counts.n for name in ("n", "city")] == [0, 0]
+
+
+PARQUET = pa.BufferOutputStream()
+pyarrow.parquet.write_table(TABLE, PARQUET)
+UNREADABLE = {
+    "empty.csv": (b"", "is empty"),
+    "ragged.csv": (b"a,b\n1,2\n1,2,3\n", "Expected 2 columns, got 3: 1,2,3"),
+    "twice.csv": (b"a,a\n1,2\n", r"Two columns have one name.*column 'a'"),
+    "latin.csv": ("a,b\n1,café\n".encode("latin-1"), "not encoded as UTF-8"),
+    "late-latin.csv": (b"a,b\n" + b"1,cafe\n" * FAR + "1,café\n".encode("latin-1"), "not encoded as UTF-8"),
+    "latin-header.csv": ("café,b\n1,2\n".encode("latin-1"), "not encoded as UTF-8"),
+    "broken.jsonl": (b'{"a": 1}\n{"a": 2\n{"a": 3}\n', "Line 2 is no JSON"),
+    "array.json": (b'[{"a": 1}]\n', "Line 1 is no JSON object"),
+    "cut.parquet": (PARQUET.getvalue().to_pybytes()[:-9], "cannot be read: .*Parquet"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_a_file_that_cannot_be_read_is_one_error_that_names_it_and_says_why(tmp_path, name):
+    content, reason = UNREADABLE[name]
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ProfileError, match=rf"^{name}.*{reason}"):
+        sw.profile(tmp_path / name)
+
+
+# --- where it runs
+
+
+def run(*arguments, **options):
+    return subprocess.run([sys.executable, *map(str, arguments)], text=True, check=True, timeout=120, **options)
+
+
+def test_the_command_line_writes_a_profile_for_each_day(tmp_path):
+    days = np.array(["2026-01-01T10", "2026-01-02T10", "2026-01-02T11", "2026-01-03T01"], "M8[ns]")
+    pyarrow.parquet.write_table(TABLE.append_column("when", [days]), tmp_path / "trips.parquet")
+    command = ("-W", "error", "-m", "songbird_widgets", "profile", "trips.parquet")
+    assert run(*command, cwd=tmp_path, capture_output=True).stdout == "trips.bin\n"
+    whole = sw.read_profile((tmp_path / "trips.bin").read_bytes())
+    assert figures(whole) == figures(sw.profile(tmp_path / "trips.parquet"))
+    done = run(*command, "--timestamp-column", "when", "--by", "day", cwd=tmp_path, capture_output=True)
+    assert done.stdout.split() == [f"trips-2026-01-0{day}.bin" for day in (1, 2, 3)]
+    rows = [sw.read_profile((tmp_path / name).read_bytes()).column("n").counts.n for name in done.stdout.split()]
+    assert rows == [1, 2, 1]
+
+
+def test_the_progress_bar_appears_on_a_terminal_and_not_in_a_pipe(tmp_path):
+    path = tmp_path / "long.csv"
+    path.write_text("n\n" + "1\n" * FAR, encoding="utf-8")
+    program = (
+        "import sys; from songbird_widgets.profiles.tabular import files; files._BAR_AFTER = 0;"
+        "import songbird_widgets as sw; sw.profile(sys.argv[1])"
+    )
+    assert run("-c", program, path, stderr=subprocess.PIPE).stderr == ""
+    terminal, screen = pty.openpty()
+    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("4H", 24, 80, 0, 0))  # a terminal without columns shows nothing
+    run("-c", program, path, stderr=screen)
+    os.set_blocking(terminal, False)
+    assert b"long.csv" in os.read(terminal, 1 << 16)
+    os.close(screen)
+    os.close(terminal)
+
+
+def test_pandas_needs_no_pyarrow_and_a_file_says_that_it_does(tmp_path):
+    (tmp_path / "data.csv").write_text("n\n1\n", encoding="utf-8")
+    program = """
+import sys
+class NoArrow:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "pyarrow":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, NoArrow())
+import pandas as pd, songbird_widgets as sw
+made = sw.profile(pd.DataFrame({"n": [1, 2], "city": ["Bonn", None]}))
+print(made.column("n").ints_max, made.column("city").frequent_items.estimates)
+try:
+    sw.profile(sys.argv[1])
+except sw.profiles.ProfileError as error:
+    print(error)
+"""
+    shown = run("-c", program, tmp_path / "data.csv", stdout=subprocess.PIPE).stdout.splitlines()
+    assert shown[0] == "2 {'Bonn': 1}"
+    assert "pyarrow is not installed here: pip install 'songbird-widgets[data]'" in shown[1]
+
+
+def test_nothing_is_warned_of_where_a_column_is_of_one_type(tmp_path):
+    path = tmp_path / "plain.csv"
+    path.write_text("n\n" + "1\n" * FAR + "2.5\n", encoding="utf-8")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert sw.profile(path).column("n").kll.max == 2.5
