@@ -99,7 +99,8 @@ def parts_of_files(
     done = 0
     with tqdm(total=total, unit="B", unit_scale=True, delay=_BAR_AFTER, disable=None, leave=False) as bar:
         for path in paths:
-            start = _start(path)
+            with _explained(path, pa):
+                start = _start(path)
             kind = file_format(start, path.name)
             if not start:
                 raise ProfileError(f"{path.name} is empty (0 bytes).")
