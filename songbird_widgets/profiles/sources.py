@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import re
 import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from .errors import ProfileError
 from .profiling import profile
 from .reading import is_profile, read_profile, split_profiles
 from .recognition import is_data, is_grouped, is_of_whylogs, is_scalar, is_series, may_hold_profiles
+from .tabular.files import file_format
 from .timestamps import to_milliseconds
 
 if TYPE_CHECKING:
@@ -119,8 +121,10 @@ def find_sources(
     Parameters
     ----------
     source : path, glob, bytes, file object, whylogs object, data, or an iterable or mapping of these
-        A path may lead to a profile or to an archive of profiles (zip, tar or gzip). Of whylogs: a result set,
-        segmented or not, a profile or a view; one that was logged with a name is a reference of that name. Data are
+        A path may lead to a profile, to an archive of profiles (zip, tar or gzip) or to data (Parquet, CSV, JSON lines,
+        Arrow), of which a profile is made; an open file may be any of these, too, by its content and its name.
+        Of whylogs: a result set, segmented or not, a profile or a view; one that was logged with a name is a
+        reference of that name. Data are
         what `profile` takes: a data frame or a series of any library, a list of dicts, a dict of columns. Any other
         mapping's keys are aliases, as in ``why.log(multiple=…)``.
     alias : str, optional
@@ -257,7 +261,7 @@ def _expand(source: Any, depth: int = 0) -> Iterator[_Found | SourceError]:
     if isinstance(source, (str, Path)):
         yield from _from_path(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
-        yield from _unpacked(_Found("bytes", "profile", bytes(source)))
+        yield from _from_bytes(bytes(source), Path("bytes"), "profile")
     elif isinstance(source, Profile):
         yield from _from_profile(source)
     elif is_of_whylogs(source):
@@ -329,6 +333,9 @@ def _from_one_path(path: Path) -> Iterator[_Found | SourceError]:
         if path.exists() and not path.is_file():
             yield SourceError(str(path), "This is no file but a device or a pipe.")
             return
+        if _is_table(_head(path), path.name):
+            yield from _from_table(path)
+            return
         data = _read(path)
     except FileNotFoundError:
         yield SourceError(str(path), "There is no such file.")
@@ -336,6 +343,11 @@ def _from_one_path(path: Path) -> Iterator[_Found | SourceError]:
         yield SourceError(str(path), f"The file cannot be read ({_why(error)}).")
     else:
         yield from _unpacked(_Found(path.name, path.stem, data, path.resolve()))
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD)
 
 
 def _read(path: Path) -> bytes:
@@ -359,7 +371,18 @@ def _from_file(source: Any) -> Iterator[_Found | SourceError]:
     if not isinstance(data, (bytes, bytearray, memoryview)):
         yield SourceError(path.name, "The file was opened as text: open it with mode 'rb'.")
         return
-    yield from _unpacked(_Found(path.name, path.stem, bytes(data)))
+    yield from _from_bytes(bytes(data), path, path.stem)
+
+
+def _from_bytes(data: bytes, path: Path, stem: str) -> Iterator[_Found | SourceError]:
+    if not _is_table(data[:_HEAD], path.name):
+        yield from _unpacked(_Found(path.name, stem, data))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        # Under its own name, which errors tell, as far as it may be a file's.
+        file = Path(folder) / (re.sub(r"[\x00-\x1f/\\:]", "_", path.name)[-100:].lstrip(".") or "data")
+        file.write_bytes(data)
+        yield from _from_table(file)
 
 
 def _why(error: Exception) -> str:
@@ -462,6 +485,22 @@ def _from_profile(made: Profile) -> Iterator[_Found | SourceError]:
         yield _Found("Profile", "profile", made.to_bytes())
     except ProfileError as error:  # a merged one, of which a part is damaged
         yield SourceError("Profile", str(error))
+
+
+def _is_table(head: bytes, name: str) -> bool:
+    """Whether a file holds data: Parquet and Arrow by how they begin, CSV and JSON lines by their names."""
+    if not head or is_profile(head) or file_format(head, name) is None:
+        return False
+    return not is_archive(head) or name.lower().endswith(".gz")  # x.csv.gz, and not a zip archive called x.csv
+
+
+def _from_table(path: Path) -> Iterator[_Found | SourceError]:
+    try:
+        made = profile(path).to_bytes()
+    except ProfileError as error:
+        yield SourceError(path.name, str(error).removeprefix(f"{path.name}: "))
+    else:
+        yield _Found(path.name, path.name.partition(".")[0] or path.name, made)
 
 
 def _from_data(data: Any) -> Iterator[_Found | SourceError]:

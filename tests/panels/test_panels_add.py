@@ -122,6 +122,12 @@ def test_a_file_too_large_is_refused_before_it_is_sent(add, say, replies):
     assert replies(add) == [{"file": "f", "failed": True}]
 
 
+def test_a_file_of_data_from_the_browser_is_profiled(add, session, say, settled):
+    send_file(add, say, "trips.csv", b"city,n\nBonn,1\nOslo,2\n", kind="reference", alias="")
+    settled()
+    assert [(p.kind, p.alias, p.rows, p.columns) for p in session.profiles] == [("reference", "trips", 2, 2)]
+
+
 def test_an_empty_file_is_named(add, say, settled):
     send_file(add, say, "empty.bin", b"")
     settled()

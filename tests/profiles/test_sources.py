@@ -18,6 +18,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.parquet
 import pytest
 
 from songbird_widgets.profiles import (
@@ -287,7 +290,7 @@ def test_a_tar_or_gzip_that_is_cut_is_refused(july, cut):
 
 
 def test_a_large_file_that_is_no_profile_is_not_read(tmp_path):
-    path = tmp_path / "large.csv"
+    path = tmp_path / "large.txt"
     with path.open("wb") as file:
         file.write(b"a,b\n1,2\n" * 10_000)
         file.truncate(1 << 30)
@@ -299,6 +302,35 @@ def test_a_large_file_that_is_no_profile_is_not_read(tmp_path):
 
 
 # --- data
+
+
+def test_a_file_of_data_is_profiled_by_its_path_and_as_bytes(tmp_path):
+    table = pa.table({"n": [1, 2, 3], "city": ["Bonn", "Oslo", None]})
+    pyarrow.parquet.write_table(table, tmp_path / "trips.parquet")
+    pyarrow.feather.write_feather(table, tmp_path / "trips.feather")
+    pyarrow.csv.write_csv(table, tmp_path / "trips.csv")
+    (tmp_path / "trips.csv.gz").write_bytes(gzip.compress((tmp_path / "trips.csv").read_bytes()))
+    (tmp_path / "trips.jsonl").write_text(
+        '{"n": 1, "city": "Bonn"}\n{"n": 2, "city": "Oslo"}\n{"n": 3, "city": null}\n'
+    )
+    for path in tmp_path.iterdir():
+        with path.open("rb") as file:
+            sources = [one(path, alias="trips"), one(file, kind="reference")]
+        if path.suffix in {".parquet", ".feather"}:  # these tell by themselves what they are
+            sources.append(one(path.read_bytes(), alias="trips"))
+        assert [(found.kind, found.alias, found.columns, found.rows) for found in sources] == [
+            ("reference", "trips", 2, 3)
+        ] * len(sources)
+        assert read_profile(sources[1].content).column("n").ints_max == 3
+
+
+def test_a_file_of_data_that_cannot_be_read_is_named_with_its_reason(tmp_path):
+    path = tmp_path / "trips.csv"
+    path.write_bytes(b"a,b\n1,2\n1,2,3\n")
+    with path.open("rb") as file:
+        for found in (one(path), one(file)):
+            assert found.name == "trips.csv"
+            assert "Expected 2 columns, got 3" in found.reason
 
 
 def rows_and_columns(source):
