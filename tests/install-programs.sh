@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what the tests use beside Python, where it is missing: Chromium, npm, and packages from npm.
+# Install what the tests use beside Python, where it is missing: Chromium, Java (for Spark), npm, and packages from npm.
 # Each is installed by itself: NodeSource's nodejs brings its own npm and conflicts with Debian's package npm,
 # so what is there already must never be asked for again.
 set -eu
@@ -36,6 +36,7 @@ install() {
 }
 
 found chromium chromium-browser google-chrome || install chromium
+found java || install default-jre-headless
 
 # A nodejs from NodeSource holds npm; Debian's does not, and has it in a package that conflicts with NodeSource's.
 found npm || found node || install nodejs

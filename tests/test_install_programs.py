@@ -18,6 +18,7 @@ echo "$*" >> {log}
 [ "$1" = install ] || exit {update}
 case "$3" in
     nodejs) brings="node {npm_of_nodejs}" ;;
+    default-jre-headless) brings=java ;;
     *) brings="$3" ;;
 esac
 for program in $brings; do cp {program} {bin}/$program; done
@@ -65,13 +66,14 @@ def ask(tmp_path):
 @pytest.mark.parametrize(
     ("programs", "npm_of_nodejs", "installed"),
     [
-        ((), "", ["chromium", "nodejs", "npm"]),
-        ((), "npm", ["chromium", "nodejs"]),
-        (("node", "npm"), "npm", ["chromium"]),
-        (("node",), "", ["chromium", "npm"]),
-        (("chromium",), "", ["nodejs", "npm"]),
-        (("chromium",), "npm", ["nodejs"]),
-        (("google-chrome", "node", "npm"), "npm", []),
+        ((), "", ["chromium", "default-jre-headless", "nodejs", "npm"]),
+        ((), "npm", ["chromium", "default-jre-headless", "nodejs"]),
+        (("node", "npm"), "npm", ["chromium", "default-jre-headless"]),
+        (("node", "java"), "", ["chromium", "npm"]),
+        (("chromium", "java"), "", ["nodejs", "npm"]),
+        (("chromium", "java"), "npm", ["nodejs"]),
+        (("google-chrome", "node", "npm"), "npm", ["default-jre-headless"]),
+        (("google-chrome", "node", "npm", "java"), "npm", []),
     ],
     ids=[
         "nothing, Debian",
@@ -80,6 +82,7 @@ def ask(tmp_path):
         "Debian's node alone",
         "Chromium, Debian",
         "Chromium, NodeSource",
+        "all but Java",
         "all",
     ],
 )
@@ -90,6 +93,6 @@ def test_only_what_is_missing_is_installed_each_by_itself(ask, programs, npm_of_
 
 
 def test_a_package_source_that_does_not_answer_is_no_reason_to_give_up(ask):
-    asked, done = ask("node", "npm", update=100)
+    asked, done = ask("node", "npm", "java", update=100)
     assert done.returncode == 0, done.stderr
     assert asked == ["update", "install -y chromium"]
