@@ -80,21 +80,28 @@ def build_request(message: Request[Any], settings: Settings, api_key: Secret | N
     key = (api_key or settings.api_key) if operation.keyed else None
     request_id = uuid.uuid4().hex
     if operation.keyed and key is None:
-        said, advice = "This needs an API key, and there is none.", "Set SONGBIRD_API_KEY, or pass api_key."
-        raise errors.ConfigurationError(said, advice=advice, operation=operation.name, request_id=request_id)
+        advice = "Set SONGBIRD_API_KEY, or pass api_key."
+        raise errors.ConfigurationError(
+            "This needs an API key, and there is none.",
+            advice=advice,
+            operation=operation.name,
+            request_id=request_id,
+        )
     content = operation.content(message)
-    headers = {"user-agent": "songbird-widgets", "accept": "application/json"}
+    said = [("User-Agent", "songbird-widgets"), ("Accept", "application/json")]
     if content is not None:
-        headers["content-type"] = "application/json"
-    headers.update((name.lower(), value.reveal()) for name, value in settings.headers)
-    headers["x-request-id"] = request_id
+        said.append(("Content-Type", "application/json"))
+    said += [(name, value.reveal()) for name, value in settings.headers]
+    said.append(("X-Request-Id", request_id))
     if key is not None:
-        headers["x-api-key"] = key.reveal()
+        said.append(("X-API-Key", key.reveal()))
+    # The last of a name counts, in whatever case it is written.
+    headers = {name.lower(): (name, value) for name, value in said}
     private = tuple(Secret.of(value) for value in (key, getattr(message, "session_id", "")) if value)
     return HTTPRequest(
         operation=operation,
         url=settings.endpoint.reveal() + operation.target(message),
-        headers=tuple(headers.items()),
+        headers=tuple(headers.values()),
         content=content,
         timeout=settings.timeout,
         seconds=settings.timeout,
