@@ -17,6 +17,8 @@ import pytest
 
 from songbird_widgets.local import local_service
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 PROFILES = Path(__file__).parents[1] / "examples" / "profiles"
 COMMAND = [sys.executable, "-W", "error", "-m", "songbird_widgets"]
 

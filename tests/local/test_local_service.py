@@ -26,6 +26,8 @@ from songbird_widgets.local import local_service
 from songbird_widgets.local.identity import Identity, Record
 from songbird_widgets.local.local_service import LocalServiceError
 
+pytestmark = pytest.mark.slow  # each starts processes
+
 STARTER = "from songbird_widgets.local import local_service; print(local_service.ensure().pid)"
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and modes")

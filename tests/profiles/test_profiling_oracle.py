@@ -124,6 +124,7 @@ def test_nothing_is_profiled_as_nothing(frame):
     assert all(profile.column(name).counts.n == 0 for name in profile.column_names)
 
 
+@pytest.mark.slow
 def test_ten_thousand_columns_are_profiled():
     frame = pd.DataFrame(np.arange(20_000).reshape(2, 10_000))
     profile = sw.profile(frame)

@@ -255,6 +255,7 @@ def test_damage_that_shows_later_is_met_in_the_same_way(tmp_path):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_of_many_kernels_one_sets_a_damaged_ledger_aside(tmp_path):
     (tmp_path / "ledger.sqlite3").write_bytes(b"not a database" * 100)
     ledgers = [Ledger(tmp_path, lambda _: None) for _ in range(6)]
@@ -330,6 +331,7 @@ def test_hostile_texts_are_kept_as_they_are(ledger, tmp_path):
     assert entry.content == content
 
 
+@pytest.mark.slow
 def test_many_threads_and_many_kernels_write_at_once(tmp_path):
     code = textwrap.dedent("""
         import sys, threading
@@ -362,6 +364,7 @@ def test_many_threads_and_many_kernels_write_at_once(tmp_path):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_a_kernel_killed_in_the_middle_of_an_upload_is_finished_by_the_next(profiles):
     """Nothing is lost, nothing is only said to have arrived, nothing is sent twice."""
     code = textwrap.dedent("""
@@ -453,6 +456,7 @@ def test_threads_share_one_ledger(ledger):
     assert len(ledger.entries(ID)) == 120
 
 
+@pytest.mark.slow
 def test_two_kernels_on_one_session_send_each_profile_once(session, profiles):
     code = textwrap.dedent("""
         import sys
