@@ -7,6 +7,7 @@
  */
 
 /** @typedef {"there" | "busy" | "gone"} Presence */
+/** @typedef {"idle" | "busy" | "unreachable" | "gone" | "unknown"} KernelStatus */
 
 const PATIENCE_MS = 1_500;
 const ENDING = new Set(["dead", "terminating", "restarting", "autorestarting"]);
@@ -14,23 +15,23 @@ const ENDING = new Set(["dead", "terminating", "restarting", "autorestarting"]);
 /**
  * What the widget manager knows of the kernel.
  * @param {any} manager
- * @returns {"idle" | "busy" | "gone" | "unknown"}
+ * @returns {KernelStatus}
  */
 export function kernelStatus(manager) {
   if (!manager || !("kernel" in manager)) return "unknown";
   const { kernel } = manager;
   if (!kernel || kernel.isDisposed) return "gone";
-  if (kernel.connectionStatus === "disconnected") return "gone";
   // JupyterLab's document knows of an end before the kernel itself says so.
   const display = manager.context?.sessionContext?.kernelDisplayStatus;
   if ([kernel.status, display].some((status) => ENDING.has(status))) return "gone";
+  if (kernel.connectionStatus === "disconnected") return "unreachable";
   if (kernel.status === "idle" || kernel.status === "busy") return kernel.status;
   return "unknown";
 }
 
 export class KernelWatch {
   /**
-   * @param {() => "idle" | "busy" | "gone" | "unknown"} status
+   * @param {() => KernelStatus} status
    * @param {() => void} onChange
    * @param {() => number} clock milliseconds
    */
@@ -73,11 +74,12 @@ export class KernelWatch {
       if (status === "busy") this.waiting.set(id, now); // it can't answer
       silent = Math.max(silent, now - since);
     }
-    // A kernel that was restarted is idle again soon, and has lost this panel for good.
+    // A kernel that was restarted is idle again soon, and has lost this panel for good. One that could not be reached
+    // for a while is the same as before.
     if (status === "gone") this.lost = true;
     /** @type {Presence} */
     let presence = "there";
-    if (this.lost || (status !== "busy" && silent > PATIENCE_MS)) presence = "gone";
+    if (this.lost || status === "unreachable" || (status !== "busy" && silent > PATIENCE_MS)) presence = "gone";
     else if (status === "busy" && this.waiting.size > 0) presence = "busy";
     if (presence === this.presence) return;
     this.presence = presence;

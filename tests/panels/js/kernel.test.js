@@ -17,9 +17,10 @@ test("front ends say of their kernel what they know", () => {
   const of = (kernel) => kernelStatus({ kernel });
   assert.equal(of({ status: "idle", connectionStatus: "connected" }), "idle");
   assert.equal(of({ status: "busy" }), "busy");
-  for (const kernel of [null, undefined, { isDisposed: true }, { status: "dead" }, { status: "autorestarting" }, { status: "idle", connectionStatus: "disconnected" }]) {
+  for (const kernel of [null, undefined, { isDisposed: true }, { status: "dead" }, { status: "autorestarting" }]) {
     assert.equal(of(kernel), "gone");
   }
+  assert.equal(of({ status: "busy", connectionStatus: "disconnected" }), "unreachable");
   for (const manager of [undefined, null, {}]) assert.equal(kernelStatus(manager), "unknown");
 });
 
@@ -45,6 +46,16 @@ test("a busy kernel answers later, and only what waits for it says so", () => {
   assert.equal(after(1000), "there");
   watch.acknowledged(2);
   assert.equal(after(60_000), "there");
+});
+
+test("a kernel that cannot be reached for a while is the same afterwards, and may be busy", () => {
+  const { at, after, watch } = watched("unreachable");
+  watch.sent(1);
+  assert.equal(after(1), "gone");
+  at.status = "busy";
+  assert.equal(after(10_000), "busy");
+  watch.acknowledged(1);
+  assert.equal(watch.presence, "there");
 });
 
 test("a kernel that was restarted has lost the panel for good", () => {
