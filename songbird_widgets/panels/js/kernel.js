@@ -9,7 +9,8 @@
 /** @typedef {"there" | "busy" | "gone"} Presence */
 /** @typedef {"idle" | "busy" | "unreachable" | "gone" | "unknown"} KernelStatus */
 
-const PATIENCE_MS = 1_500;
+const PATIENCE_MS = 1_200;
+const PROBE_MS = 600;
 const ENDING = new Set(["dead", "terminating", "restarting", "autorestarting"]);
 
 /**
@@ -29,14 +30,28 @@ export function kernelStatus(manager) {
   return "unknown";
 }
 
+/**
+ * Ask the kernel something that it answers only between cells.
+ * @param {any} manager
+ * @returns {Promise<unknown> | null} null where a front end has no way to ask
+ */
+export function askKernel(manager) {
+  const kernel = manager?.kernel;
+  return typeof kernel?.requestKernelInfo === "function" ? kernel.requestKernelInfo() : null;
+}
+
 export class KernelWatch {
   /**
    * @param {() => KernelStatus} status
    * @param {() => void} onChange
    * @param {() => number} clock milliseconds
+   * @param {() => Promise<unknown> | null} ask whether the kernel answers at all
    */
-  constructor(status, onChange, clock = () => performance.now()) {
+  constructor(status, onChange, clock = () => performance.now(), ask = () => null) {
     this.status = status;
+    this.ask = ask;
+    /** @type {{ since: number, answered: boolean } | null} the question under way, or the last one */
+    this.probe = null;
     this.onChange = onChange;
     this.clock = clock;
     /** @type {Map<number, number>} messages that were not acknowledged yet, and since when they can be */
@@ -62,7 +77,26 @@ export class KernelWatch {
     // Messages arrive in their order.
     for (const other of this.waiting.keys()) if (other <= id) this.waiting.delete(other);
     this.lost = false;
+    this.probe = null;
     this.check();
+  }
+
+  /**
+   * Tell a kernel that does not know this panel from one that runs a cell although its status is idle, as it is while
+   * only a subshell has ended something.
+   * @param {number} now
+   * @returns {Presence}
+   */
+  #unanswered(now) {
+    if (this.probe === null) {
+      const asked = this.ask();
+      if (asked === null) return "gone";
+      const probe = { since: now, answered: false };
+      this.probe = probe;
+      asked.then(() => { probe.answered = true; this.check(); }, () => { probe.answered = true; });
+    }
+    if (this.probe.answered) return "gone";
+    return now - this.probe.since > PROBE_MS ? "busy" : this.presence;
   }
 
   /** Look again; to be called several times a second while somebody can see the panel. */
@@ -79,7 +113,8 @@ export class KernelWatch {
     if (status === "gone") this.lost = true;
     /** @type {Presence} */
     let presence = "there";
-    if (this.lost || status === "unreachable" || (status !== "busy" && silent > PATIENCE_MS)) presence = "gone";
+    if (this.lost || status === "unreachable") presence = "gone";
+    else if (status !== "busy" && silent > PATIENCE_MS) presence = this.#unanswered(now);
     else if (status === "busy" && this.waiting.size > 0) presence = "busy";
     if (presence === this.presence) return;
     this.presence = presence;

@@ -1,7 +1,7 @@
 /** What a panel knows: the kernel's facts, the list read once for all its views, and whether the kernel is there. */
 
 import { Days } from "./days.js";
-import { KernelWatch, kernelStatus } from "./kernel.js";
+import { KernelWatch, askKernel, kernelStatus } from "./kernel.js";
 import { Table } from "./table.js";
 
 /** @typedef {import("./types.js").Model} Model */
@@ -29,7 +29,9 @@ export class Store {
     this.pending = new Map();
     /** @type {Map<number, number>} the message that asked for it */
     this.asked = new Map();
-    this.watch = new KernelWatch(() => kernelStatus(model.widget_manager), this.#changed);
+    this.watch = new KernelWatch(
+      () => kernelStatus(model.widget_manager), this.#changed, undefined, () => askKernel(model.widget_manager),
+    );
     model.on("change:rows", this.#readRows);
     model.on("change:states", this.#readStates);
     model.on("change", this.#changed);

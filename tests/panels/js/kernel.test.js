@@ -58,6 +58,22 @@ test("a kernel that cannot be reached for a while is the same afterwards, and ma
   assert.equal(watch.presence, "there");
 });
 
+test("an idle status is not believed of a kernel that answers nothing at all", async () => {
+  const at = { now: 0 };
+  let answer = () => {};
+  const asked = new Promise((resolve) => { answer = resolve; });
+  const watch = new KernelWatch(() => "idle", () => {}, () => at.now, () => asked);
+  watch.sent(1);
+  for (const [now, presence] of [[1300, "there"], [2000, "busy"], [60_000, "busy"]]) {
+    at.now = now;
+    watch.check();
+    assert.equal(watch.presence, presence);
+  }
+  answer();
+  await asked;
+  assert.equal(watch.presence, "gone"); // it answers, and not to this panel
+});
+
 test("a kernel that was restarted has lost the panel for good", () => {
   const { at, after, watch } = watched();
   at.status = "gone";
