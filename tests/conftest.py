@@ -34,8 +34,10 @@ MARKS = {
     "browser": ["browser"],
     "panel_tools": ["slow"],
     "exported": ["slow"],
+    "home": ["slow"],  # of a local service that is started and killed
     "serve_jupyter": ["slow"],
     "serve_voila": ["slow"],
+    "shell": ["slow"],
     "starting": ["slow"],
     "whylogs_python": ["slow", "network"],
 }

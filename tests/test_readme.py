@@ -33,6 +33,7 @@ def test_commands_in_the_readme_are_understood(line):
     _parser().parse_args(shlex.split(line)[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", PYTHON)
 def test_python_in_the_readme_runs(block, tmp_path):
     environment = {**os.environ, "SONGBIRD_DATA_DIR": str(tmp_path), "PYTHONWARNINGS": "error"}

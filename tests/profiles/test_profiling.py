@@ -129,6 +129,7 @@ def test_a_batch_for_each_day():
     assert [(batch.column("n").ints_min, batch.column("n").ints_max) for batch in batches] == [(1, 2), (3, 4)]
 
 
+@pytest.mark.slow
 def test_no_column_depends_on_what_else_imported_arrows_functions(tmp_path):
     prices = pa.array([Decimal("1.25"), None, Decimal("2.50")], pa.decimal128(9, 2))
     table = pa.table({f"{name}{number}": values for number in range(8) for name, values in (

@@ -149,6 +149,7 @@ def run(*arguments, **options):
     return subprocess.run([sys.executable, *map(str, arguments)], text=True, check=True, timeout=120, **options)
 
 
+@pytest.mark.slow
 def test_the_command_line_writes_a_profile_for_each_day(tmp_path):
     days = np.array(["2026-01-01T10", "2026-01-02T10", "2026-01-02T11", "2026-01-03T01"], "M8[ns]")
     pyarrow.parquet.write_table(TABLE.append_column("when", [days]), tmp_path / "trips.parquet")
@@ -162,6 +163,7 @@ def test_the_command_line_writes_a_profile_for_each_day(tmp_path):
     assert rows == [1, 2, 1]
 
 
+@pytest.mark.slow
 def test_the_progress_bar_appears_on_a_terminal_and_not_in_a_pipe(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text("n\n" + "1\n" * FAR, encoding="utf-8")
@@ -179,6 +181,7 @@ def test_the_progress_bar_appears_on_a_terminal_and_not_in_a_pipe(tmp_path):
     os.close(terminal)
 
 
+@pytest.mark.slow
 def test_pandas_needs_no_pyarrow_and_a_file_says_that_it_does(tmp_path):
     (tmp_path / "data.csv").write_text("n\n1\n", encoding="utf-8")
     program = """

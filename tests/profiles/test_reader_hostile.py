@@ -111,6 +111,7 @@ def single_columns(content: bytes) -> list[bytes]:
     return files
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(0 if INPUTS > 10_000 else 300)
 def test_mutated_files_give_one_error_and_nothing_else(profile_bytes):
     whole = [profile_bytes("edge-tiny.bin"), profile_bytes("edge-empty.bin")]

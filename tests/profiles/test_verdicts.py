@@ -288,6 +288,7 @@ EQUAL = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(30, 30), (30, 1000), (1000, 30), (100, 100)], ids=str)
 def test_equal_columns_of_few_rows_do_not_drift(sizes):
     random = np.random.default_rng(sizes)

@@ -287,6 +287,7 @@ def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path):
         Ledger(tmp_path).recent()
 
 
+@pytest.mark.slow
 def test_a_locked_ledger_delays_an_upload_by_seconds_and_is_said_in_the_end(session, profiles, data_dir):
     session.add(str(profiles / "batch-*.bin"))
     assert session.session_id
@@ -300,6 +301,7 @@ def test_a_locked_ledger_delays_an_upload_by_seconds_and_is_said_in_the_end(sess
     assert "database is locked. The session goes on, but could not be finished" in session.notice.text
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_in_the_end(session, profiles):
     code = textwrap.dedent("""
         import resource, sys

@@ -262,6 +262,7 @@ def test_two_uploads_at_once_send_each_profile_once(session, profiles):
     other.close()
 
 
+@pytest.mark.slow
 def test_it_carries_on_when_the_service_has_gone(full, profiles):
     local_service.stop()
     full.select("july")
@@ -272,6 +273,7 @@ def test_it_carries_on_when_the_service_has_gone(full, profiles):
     assert full.state == "open"
 
 
+@pytest.mark.slow
 def test_another_kernel_continues_the_session(full, profiles):
     with Session(session_id=full.session_id) as other:
         assert [(p.label, p.state, p.profile_id) for p in other.profiles] == [
