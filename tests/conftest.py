@@ -37,7 +37,6 @@ MARKS = {
     "home": ["slow"],  # of a local service that is started and killed
     "serve_jupyter": ["slow"],
     "serve_voila": ["slow"],
-    "shell": ["slow"],
     "starting": ["slow"],
     "whylogs_python": ["slow", "network"],
 }

@@ -77,9 +77,10 @@ def headline(view: View) -> str:
 
 def as_html(view: View) -> str:
     """Return the card: what drifted first, with chart, verdict, score and reason; the rest folded."""
-    changed = [name for name in view.selected(PageQuery()) if _changed(view, name)]
+    names = view.selected(PageQuery())
+    changed = [name for name in names if _changed(view, name)]
     changed.sort(key=lambda name: not {"moderate", "strong"}.intersection(view.verdicts[name]))
-    rest = [name for name in view.selected(PageQuery()) if not _changed(view, name)]
+    rest = [name for name in names if not _changed(view, name)]
     shown, folded = changed[:MAX_SHOWN_ROWS], [*changed[MAX_SHOWN_ROWS:], *rest]
     return render(
         "card.html",

@@ -302,7 +302,6 @@ def test_without_its_directory_it_ends(home):
     assert local_service.ensure().endpoint != service.endpoint
 
 
-@pytest.mark.slow
 def test_used_it_does_not_end_itself(monkeypatch):
     monkeypatch.setattr(local_service, "IDLE_SECONDS", 1.0)
     service = local_service.ensure()
