@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 
 @dataclass(frozen=True)
-class Problem:
+class ProblemText:
     """Something a page cannot show, in words.
 
     Parameters
@@ -33,7 +33,7 @@ class Problem:
 
 
 class PageProblem(Exception):
-    """Ends the making of a page with a `Problem`.
+    """Ends the making of a page with a `ProblemText`.
 
     Parameters
     ----------
@@ -43,28 +43,28 @@ class PageProblem(Exception):
         Whether an organization's key would help.
     """
 
-    def __init__(self, problem: Problem, *, sign_in: bool = False) -> None:
+    def __init__(self, problem: ProblemText, *, sign_in: bool = False) -> None:
         super().__init__(problem.title)
         self.problem = problem
         self.sign_in = sign_in
 
 
-def not_found(title: str, text: str, advice: str) -> Problem:
+def not_found(title: str, text: str, advice: str) -> ProblemText:
     """Return the problem of something that is not there."""
-    return Problem(HTTPStatus.NOT_FOUND, "ResourceNotFound", title, text, advice)
+    return ProblemText(HTTPStatus.NOT_FOUND, "ResourceNotFound", title, text, advice)
 
 
-def unreadable(title: str, text: str, advice: str) -> Problem:
+def unreadable(title: str, text: str, advice: str) -> ProblemText:
     """Return the problem of a file that holds no profile that could be shown."""
-    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "UnreadableProfile", title, text, advice)
+    return ProblemText(HTTPStatus.UNPROCESSABLE_ENTITY, "UnreadableProfile", title, text, advice)
 
 
-def bad_request(title: str, text: str, advice: str) -> Problem:
+def bad_request(title: str, text: str, advice: str) -> ProblemText:
     """Return the problem of a URL that asks for what no page can show."""
-    return Problem(HTTPStatus.BAD_REQUEST, "InvalidArgument", title, text, advice)
+    return ProblemText(HTTPStatus.BAD_REQUEST, "InvalidArgument", title, text, advice)
 
 
-LOST = Problem(
+LOST = ProblemText(
     HTTPStatus.INTERNAL_SERVER_ERROR,
     "Internal",
     "This file is missing from the store",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from songbird_widgets.profiles import ProfileSummary
 
-    from .problems import Problem
+    from .problems import ProblemText
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Side:
     kind: str
     label: str
     summary: ProfileSummary | None = None
-    problem: Problem | None = None
+    problem: ProblemText | None = None
     upload_count: int = 0
     damaged: tuple[tuple[str, str], ...] = ()
     fingerprint: str = ""

@@ -8,9 +8,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from songbird_widgets.observatory import formatting
-from songbird_widgets.observatory.problems import PageProblem, Problem, not_found
+from songbird_widgets.observatory.problems import PageProblem, ProblemText, not_found
 
-from .errors import Gone, NotFound, ServiceError
+from .errors import ResourceGone, ResourceNotFound, ServiceError
 
 if TYPE_CHECKING:
     from .metadata import Metadata
@@ -57,8 +57,8 @@ def guest(metadata: Metadata, token: str) -> Viewer:
     """
     try:
         session = metadata.session(token)
-    except (NotFound, Gone) as error:
-        raise PageProblem(session_problem(error), sign_in=isinstance(error, Gone)) from None
+    except (ResourceNotFound, ResourceGone) as error:
+        raise PageProblem(session_problem(error), sign_in=isinstance(error, ResourceGone)) from None
     return Viewer(session.org_id, session.dataset_id)
 
 
@@ -118,17 +118,17 @@ def check_organization(viewer: Viewer, org_id: str) -> None:
         raise PageProblem(WRONG_KEY, sign_in=True)
 
 
-def session_problem(error: ServiceError) -> Problem:
+def session_problem(error: ServiceError) -> ProblemText:
     """Say why a session token opens nothing."""
-    if isinstance(error, Gone):
-        return Problem(
+    if isinstance(error, ResourceGone):
+        return ProblemText(
             error.status,
             error.type,
             "This session is closed",
             error.message,
             "If you have the organization's API key, sign in below to see its profiles.",
         )
-    return Problem(
+    return ProblemText(
         error.status,
         error.type,
         "This link opens no session",
@@ -138,14 +138,14 @@ def session_problem(error: ServiceError) -> Problem:
     )
 
 
-NO_ACCESS = Problem(
+NO_ACCESS = ProblemText(
     HTTPStatus.UNAUTHORIZED,
     "Unauthorized",
     "This page needs a key",
     "The link carries no session token, so it shows an organization's profiles, and only to its members.",
     "Sign in with the organization's API key, or open the complete link of a guest session.",
 )
-WRONG_KEY = Problem(
+WRONG_KEY = ProblemText(
     HTTPStatus.UNAUTHORIZED,
     "Unauthorized",
     "This key opens nothing here",

@@ -44,7 +44,7 @@ from songbird_widgets.local.identity import (
 
 from . import sessions, uploads
 from .blobs import Blobs
-from .errors import BadRequest, Forbidden, Internal, ServiceError
+from .errors import Forbidden, Internal, InvalidArgument, ServiceError
 from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
 from .uploads import UploadSigner
@@ -166,7 +166,7 @@ class Health(Handler):
     def get(self) -> None:
         nonce = self.get_query_argument("nonce", "")
         if not _NONCE.fullmatch(nonce):
-            raise BadRequest("nonce must be 32 hexadecimal digits.", "nonce")
+            raise InvalidArgument("nonce must be 32 hexadecimal digits.", "nonce")
         application, identity, port = self.application, self.settings["identity"], self.settings["port"]
         assert isinstance(application, Application)  # noqa: S101 (tells mypy which)
         self.answer(

@@ -32,7 +32,7 @@ class ServiceError(Exception):
         return body
 
 
-class BadRequest(ServiceError):
+class InvalidArgument(ServiceError):
     """400: an argument is missing or wrong."""
 
     status = 400
@@ -53,7 +53,7 @@ class Forbidden(ServiceError):
     type = "Forbidden"
 
 
-class NotFound(ServiceError):
+class ResourceNotFound(ServiceError):
     """404: there is no such thing."""
 
     status = 404
@@ -67,14 +67,14 @@ class MethodNotAllowed(ServiceError):
     type = "MethodNotAllowed"
 
 
-class Conflict(ServiceError):
+class ResourceExists(ServiceError):
     """409: it exists already."""
 
     status = 409
     type = "ResourceExists"
 
 
-class Gone(ServiceError):
+class ResourceGone(ServiceError):
     """410: it was here and is gone for good."""
 
     status = 410

@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 import msgspec
 from tornado import web
 
-from .errors import BadRequest, Internal, LengthRequired, MethodNotAllowed, NotFound, ServiceError, TooLarge
+from .errors import (
+    Internal,
+    InvalidArgument,
+    LengthRequired,
+    MethodNotAllowed,
+    ResourceNotFound,
+    ServiceError,
+    TooLarge,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,11 +114,11 @@ class Handler(web.RequestHandler):
         if isinstance(raised, ServiceError):
             return raised
         if status_code == 404:
-            return NotFound("There is nothing at this address.")
+            return ResourceNotFound("There is nothing at this address.")
         if status_code == 405:
             return MethodNotAllowed("This address does not answer this method.")
         if 400 <= status_code < 500:
-            return BadRequest("The request is malformed.")
+            return InvalidArgument("The request is malformed.")
         if isinstance(raised, OSError) and raised.errno == errno.ENOSPC:
             return Internal("The service's disk is full. Free some space and try again.")
         return Internal("The service failed at this; its log has the details under this request id.")
@@ -182,7 +190,7 @@ class JsonHandler(BodyHandler):
         Raises
         ------
         ServiceError
-            The refusal decided before, or a `BadRequest` that names the field that is wrong.
+            The refusal decided before, or an `InvalidArgument` that names the field that is wrong.
         """
         if self.refusal is not None:
             raise self.refusal
@@ -191,7 +199,7 @@ class JsonHandler(BodyHandler):
         except msgspec.ValidationError as error:
             raise _explained(str(error)) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise BadRequest("The body is not the JSON message that this operation takes.") from None
+            raise InvalidArgument("The body is not the JSON message that this operation takes.") from None
 
 
 def _with_integers(message: Any) -> Any:
@@ -203,8 +211,8 @@ def _with_integers(message: Any) -> Any:
     return int(message) if isinstance(message, float) and message.is_integer() else message
 
 
-def _explained(text: str) -> BadRequest:
-    """A `BadRequest` from msgspec's account of what is wrong, which quotes types and names but no values."""
+def _explained(text: str) -> InvalidArgument:
+    """An `InvalidArgument` from msgspec's account of what is wrong, which quotes types and names but no values."""
     path = ""
     at = _AT_FIELD.search(text)
     if at:
@@ -212,10 +220,10 @@ def _explained(text: str) -> BadRequest:
     missing = _MISSING_FIELD.search(text)
     if missing:
         path = f"{path}.{missing['name']}" if path else missing["name"]
-        return BadRequest(f"{path} is missing.", path)
+        return InvalidArgument(f"{path} is missing.", path)
     if not path:
-        return BadRequest(f"The body is not the JSON message that this operation takes: {text}.")
-    return BadRequest(f"{path} is wrong: {text[0].lower()}{text[1:]}.", path)
+        return InvalidArgument(f"The body is not the JSON message that this operation takes: {text}.")
+    return InvalidArgument(f"{path} is wrong: {text[0].lower()}{text[1:]}.", path)
 
 
 class _Refuser(BodyHandler):
@@ -243,15 +251,15 @@ def check_framing(request: HTTPServerRequest) -> None:
 
     Raises
     ------
-    BadRequest
+    InvalidArgument
         When the headers that give the length of the body are malformed or contradict each other.
     """
     headers = request.headers
     length, encoding = headers.get("Content-Length"), headers.get("Transfer-Encoding")
     if length is not None and not _LENGTH.fullmatch(length):
-        problem = BadRequest("Content-Length is not a number of bytes.", "Content-Length")
+        problem = InvalidArgument("Content-Length is not a number of bytes.", "Content-Length")
     elif encoding is not None and (length is not None or encoding.lower() != "chunked"):
-        problem = BadRequest("Transfer-Encoding must be chunked, without a Content-Length.", "Transfer-Encoding")
+        problem = InvalidArgument("Transfer-Encoding must be chunked, without a Content-Length.", "Transfer-Encoding")
     else:
         return
     for name in ("Content-Length", "Transfer-Encoding"):
@@ -279,7 +287,7 @@ class UnknownAddress(_Refuser):
     operation = "unknown"
 
     async def admit(self) -> None:
-        raise NotFound("There is nothing at this address.")
+        raise ResourceNotFound("There is nothing at this address.")
 
 
 def log_access(handler: web.RequestHandler) -> None:

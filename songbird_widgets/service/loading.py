@@ -18,7 +18,7 @@ from .metadata import DayRow, day_start
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from songbird_widgets.observatory.problems import Problem
+    from songbird_widgets.observatory.problems import ProblemText
 
     from .metadata import Metadata, ProfileRow
     from .summaries import Summaries
@@ -93,7 +93,7 @@ class Loader:
         return Side(value, "reference", label, upload_count=1, fingerprint=row.sha256)
 
 
-def _no_batch(label: str, *, announced: bool) -> Problem:
+def _no_batch(label: str, *, announced: bool) -> ProblemText:
     if announced:
         return problems.not_found(
             "This batch never arrived",
@@ -107,7 +107,7 @@ def _no_batch(label: str, *, announced: bool) -> Problem:
     )
 
 
-def _no_reference(value: str) -> Problem:
+def _no_reference(value: str) -> ProblemText:
     return problems.not_found(
         "There is no such profile",
         f"No reference profile here has the id {formatting.clipped(value, 60)}.",
@@ -115,7 +115,7 @@ def _no_reference(value: str) -> Problem:
     )
 
 
-def _never_uploaded(label: str) -> Problem:
+def _never_uploaded(label: str) -> ProblemText:
     return problems.not_found(
         "This profile never arrived",
         f"The reference profile {formatting.clipped(label, 60)} was announced, and its file never came.",
@@ -123,7 +123,7 @@ def _never_uploaded(label: str) -> Problem:
     )
 
 
-def _unreadable(error: ProfileError) -> Problem:
+def _unreadable(error: ProfileError) -> ProblemText:
     return problems.unreadable(
         "This file cannot be read",
         formatting.clipped(str(error), 400),

@@ -19,7 +19,7 @@ from songbird_widgets.basics import DAY_MS
 from songbird_widgets.local.identity import LocalServiceError, random_text
 
 from . import tables
-from .errors import Forbidden, Gone, NotFound, Unauthorized
+from .errors import Forbidden, ResourceGone, ResourceNotFound, Unauthorized
 from .group_commit import GroupCommit
 from .tables import chained
 
@@ -263,9 +263,9 @@ class Metadata:
 
         Raises
         ------
-        NotFound
+        ResourceNotFound
             When there is no such session.
-        Gone
+        ResourceGone
             When it was claimed; the message says by which organization.
         """
         with self._engine.connect() as connection:
@@ -292,7 +292,7 @@ class Metadata:
             When the key is unknown.
         Forbidden
             When it is another organization's.
-        NotFound, Gone
+        ResourceNotFound, ResourceGone
             As `session` raises them.
         """
         owner = self.organization_for_key(key)
@@ -313,7 +313,7 @@ class Metadata:
 
         Raises
         ------
-        NotFound, Gone
+        ResourceNotFound, ResourceGone
             As `session` raises them.
         """
         return self._writer.write(_announce, (session_id, profiles))
@@ -323,7 +323,7 @@ class Metadata:
 
         Raises
         ------
-        NotFound, Gone
+        ResourceNotFound, ResourceGone
             When the slot is unknown, or its session was claimed meanwhile.
         """
         return self._writer.write(self._confirm, upload)
@@ -557,7 +557,7 @@ def _claim(connection: sa.Connection, claims: Sequence[tuple[str, str]]) -> list
     for session_id, org_id in claims:
         try:
             results.append(_claim_one(connection, session_id, org_id))
-        except (NotFound, Gone) as error:
+        except (ResourceNotFound, ResourceGone) as error:
             results.append(error)
     return results
 
@@ -705,19 +705,19 @@ def _session_row(row: Mapping[Any, Any]) -> SessionRow:
     return SessionRow(row["id"], row["org_id"], row["dataset_id"], row["user_id"], "open")
 
 
-def _no_session(session_id: str) -> NotFound:
-    return NotFound(f"Resource session with ID {_shortened(session_id)} not found.")
+def _no_session(session_id: str) -> ResourceNotFound:
+    return ResourceNotFound(f"Resource session with ID {_shortened(session_id)} not found.")
 
 
-def _no_slot() -> NotFound:
-    return NotFound("This upload slot does not exist. Ask for a new one.")
+def _no_slot() -> ResourceNotFound:
+    return ResourceNotFound("This upload slot does not exist. Ask for a new one.")
 
 
-def _refusal(row: Mapping[Any, Any]) -> Gone | None:
+def _refusal(row: Mapping[Any, Any]) -> ResourceGone | None:
     """What there is to say of a claimed session."""
     if row["claimed"] is None:
         return None
-    return Gone(
+    return ResourceGone(
         f"This session was claimed by organization {row['claimed_by']} and is closed for good; its "
         f"profiles are in dataset {row['claimed_dataset']} there. Start a new session to upload more."
     )

@@ -16,7 +16,7 @@ from tornado.web import url
 
 from songbird_widgets.observatory import exports, query
 from songbird_widgets.observatory.detail import check_column
-from songbird_widgets.observatory.problems import PageProblem, Problem, bad_request
+from songbird_widgets.observatory.problems import PageProblem, ProblemText, bad_request
 from songbird_widgets.observatory.rendering import STATIC, render
 
 from . import access
@@ -129,11 +129,13 @@ class PageHandler(Handler):
             return
         error = self.service_error(status_code, exc_info)
         self.say(
-            Problem(error.status, error.type, "This did not work", error.message, "Try again, or go back."),
+            ProblemText(error.status, error.type, "This did not work", error.message, "Try again, or go back."),
             request_id=self.request_id,
         )
 
-    def say(self, problem: Problem, *, sign_in: bool = False, request_id: str = "", wrong_key: bool = False) -> None:
+    def say(
+        self, problem: ProblemText, *, sign_in: bool = False, request_id: str = "", wrong_key: bool = False
+    ) -> None:
         """Finish with a problem, as a page or as JSON."""
         self.set_status(problem.status)
         if self.wants_json:
@@ -267,7 +269,7 @@ class SignIn(PageHandler):
         foreign = origin not in {None, "null"} and urlsplit(origin).netloc != self.request.host
         if cross or foreign:
             raise PageProblem(
-                Problem(
+                ProblemText(
                     403,
                     "Forbidden",
                     "This form is not ours",
@@ -314,7 +316,7 @@ class SignOut(SignIn):
         self.check_origin()
         self.clear_cookie(access.COOKIE, path="")
         self.say(
-            Problem(
+            ProblemText(
                 200,
                 "",
                 "You are signed out",
@@ -336,7 +338,7 @@ class Static(Handler, web.StaticFileHandler):
         self.set_header("Cache-Control", "public, max-age=31536000, immutable" if versioned else "no-cache")
 
 
-WRONG_KEY_TYPED = Problem(
+WRONG_KEY_TYPED = ProblemText(
     401,
     "Unauthorized",
     "You are not signed in",

@@ -11,7 +11,7 @@ from tornado.web import url
 
 from songbird_widgets.client import models
 
-from .errors import BadRequest, Forbidden, NotFound, Unauthorized
+from .errors import Forbidden, InvalidArgument, ResourceNotFound, Unauthorized
 from .handler import Handler, JsonHandler
 from .metadata import NewProfile, SessionRow, day_start
 
@@ -38,16 +38,16 @@ def observatory_url(origin: str, dataset_id: str, profiles: Sequence[str], sessi
 
 def _check_text(text: str, parameter: str, *, empty: bool = False) -> None:
     if not text and not empty:
-        raise BadRequest(f"{parameter} is empty.", parameter)
+        raise InvalidArgument(f"{parameter} is empty.", parameter)
     if len(text) > _TEXT_LIMIT:
-        raise BadRequest(f"{parameter} is longer than {_TEXT_LIMIT} characters.", parameter)
+        raise InvalidArgument(f"{parameter} is longer than {_TEXT_LIMIT} characters.", parameter)
     if "\0" in text:
-        raise BadRequest(f"{parameter} contains a NUL character.", parameter)
+        raise InvalidArgument(f"{parameter} contains a NUL character.", parameter)
 
 
 def _check_timestamp(timestamp: int, parameter: str) -> None:
     if not 0 <= timestamp <= _LAST_TIMESTAMP:
-        raise BadRequest(
+        raise InvalidArgument(
             f"{parameter} is no time between the years 1970 and 9999 in milliseconds since 1970 (UTC).",
             parameter,
         )
@@ -60,7 +60,7 @@ def _now() -> int:
 
 def _check_count(items: Sequence[object], parameter: str) -> None:
     if len(items) > _LIST_LIMIT:
-        raise BadRequest(f"{parameter} has {len(items)} entries; send at most {_LIST_LIMIT}.", parameter)
+        raise InvalidArgument(f"{parameter} has {len(items)} entries; send at most {_LIST_LIMIT}.", parameter)
 
 
 class CreateSession(JsonHandler):
@@ -196,7 +196,7 @@ class BatchCreateReferenceProfileUpload(_SessionOperation):
     async def post(self, session_id: str) -> None:
         references = self.message(models.BatchLogReferenceRequest).references
         if not references:
-            raise BadRequest("references is empty: name at least one reference profile.", "references")
+            raise InvalidArgument("references is empty: name at least one reference profile.", "references")
         _check_count(references, "references")
         session, slots = await self.announce_references(session_id, references, "references[{}].")
         self.answer(
@@ -223,12 +223,16 @@ class GetSessionProfileObservatoryLink(_SessionOperation):
             _check_text(profile_id, f"referenceProfileIds[{index}]")
         session = await self.work(self.metadata.session, session_id)
         if not timestamps and not references:
-            raise BadRequest("Nothing is selected: name one to three in batchProfileTimestamps or referenceProfileIds.")
+            raise InvalidArgument(
+                "Nothing is selected: name one to three in batchProfileTimestamps or referenceProfileIds."
+            )
         unknown = await self.work(self.metadata.unknown_references, session, references)
         if unknown:
             named = ", ".join(profile_id[:40] for profile_id in unknown[:SIDE_BY_SIDE])
             more = f" and {len(unknown) - SIDE_BY_SIDE} more" if len(unknown) > SIDE_BY_SIDE else ""
-            raise NotFound(f"Resource reference profile with ID {named}{more} not found.", "referenceProfileIds")
+            raise ResourceNotFound(
+                f"Resource reference profile with ID {named}{more} not found.", "referenceProfileIds"
+            )
         profiles = [*references, *(str(day_start(timestamp)) for timestamp in timestamps)]
         different = list(dict.fromkeys(profiles))  # two times of one day are one batch, shown once
         self.answer(
@@ -250,7 +254,7 @@ class ClaimGuestSession(JsonHandler):
         await _organization(self)
         org_id = self.get_query_argument("org_id", "")
         if not org_id:
-            raise BadRequest("org_id is missing: name the organization that claims the session.", "org_id")
+            raise InvalidArgument("org_id is missing: name the organization that claims the session.", "org_id")
         key = self.request.headers["X-API-Key"]
         await self.work(self.metadata.claim, session_id, org_id, key)
         self.answer(models.ClaimGuestSessionResponse())
@@ -296,7 +300,7 @@ class ListSessionProfiles(Handler):
         if text is None:
             return None
         if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= _LIST_LIMIT:
-            raise BadRequest(f"limit is no number from 1 to {_LIST_LIMIT}.", "limit")
+            raise InvalidArgument(f"limit is no number from 1 to {_LIST_LIMIT}.", "limit")
         return int(text)
 
     def _after(self) -> tuple[int, str]:
@@ -305,7 +309,7 @@ class ListSessionProfiles(Handler):
             return (0, "")
         found = _AFTER.fullmatch(text)
         if not found:
-            raise BadRequest("after is not what an earlier listing gave as next.", "after")
+            raise InvalidArgument("after is not what an earlier listing gave as next.", "after")
         return int(found[1]), found[2]
 
 

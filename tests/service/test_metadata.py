@@ -9,7 +9,7 @@ from hashlib import sha256
 
 import pytest
 
-from songbird_widgets.service.errors import NotFound
+from songbird_widgets.service.errors import ResourceNotFound
 from songbird_widgets.service.group_commit import GroupCommit
 from songbird_widgets.service.metadata import DayRow, Metadata, NewProfile, Upload
 from songbird_widgets.service.tables import chained
@@ -117,7 +117,7 @@ def test_one_that_is_refused_costs_the_others_nothing(metadata):
     def confirm(profile_id):
         try:
             return metadata.confirm(Upload(profile_id, 1, "aa")).sha256
-        except NotFound:
+        except ResourceNotFound:
             return "refused"
 
     with ThreadPoolExecutor(16) as pool:
