@@ -2,8 +2,8 @@
 
 `profile` makes one of data, `profile_batches` one of each day; `read_profile` reads a file's headers and, lazily, its
 columns; `summarize` reads them all once; `column_statistics` and `histogram` say what a column holds; `compare` says
-how far up to three profiles are apart; `merge_profiles` shows several as one; `find_sources` turns paths, archives,
-bytes and whylogs' own objects into uploads.
+how far up to three profiles are apart, `compare_days` and `Trends` how far each day is from one; `merge_profiles` shows
+several as one; `find_sources` turns paths, archives, bytes and whylogs' own objects into uploads.
 """
 
 from .comparison import MAX_SIDES, ColumnComparison, Comparison, compare, compare_columns, compare_profiles
@@ -21,6 +21,7 @@ from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, co
 from .summary import ProfileSummary, summarize
 from .tabular.files import leads_to_data
 from .timestamps import to_milliseconds
+from .trends import DayComparison, Trends, compare_days
 
 __all__ = [
     "MAX_SIDES",
@@ -32,6 +33,7 @@ __all__ = [
     "Comparison",
     "ConfusionMatrix",
     "Counts",
+    "DayComparison",
     "DistinctEstimate",
     "Drift",
     "DriftSummary",
@@ -52,11 +54,13 @@ __all__ = [
     "RegressionMetrics",
     "SourceError",
     "SourceWarning",
+    "Trends",
     "Types",
     "addable",
     "column_statistics",
     "compare",
     "compare_columns",
+    "compare_days",
     "compare_profiles",
     "find_sources",
     "histogram",

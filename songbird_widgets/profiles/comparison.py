@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from .container import Column, Profile
     from .drift import Verdict
+    from .evidence import Evidence
     from .statistics import ColumnStatistics
 
 MAX_SIDES = 3
@@ -119,8 +120,8 @@ class Comparison:
         return max((versus.scores.get(name, 0.0) for versus in self._versus), default=0.0)
 
     @cached_property
-    def _versus(self) -> tuple[_Versus, ...]:
-        return tuple(_Versus(self.sides[0], other) for other in self.sides[1:])
+    def _versus(self) -> tuple[Versus, ...]:
+        return tuple(Versus(self.sides[0], other) for other in self.sides[1:])
 
     def verdicts(self, side: int) -> dict[str, Verdict]:
         """Return the verdict on every column that the first side or the given one (1 or 2) has."""
@@ -185,9 +186,19 @@ def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
     if baseline is None:
         return _NEW
     first, second = summarize_column(baseline), summarize_column(replace(other, name=baseline.name))
-    drift = _Versus(first, second).drift(baseline.name)
+    drift = Versus(first, second).drift(baseline.name)
     assert drift is not None  # noqa: S101 - both have it
     return drift
+
+
+def shared_names(baseline: ProfileSummary, other: ProfileSummary) -> list[str]:
+    """Return the columns that both have and that can be read in both."""
+    unreadable = baseline.problems.keys() | other.problems.keys()
+    return [name for name in baseline.names if name in other.places and name not in unreadable]
+
+
+def _of_part(part: str, reasons: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{part}: {text}" for text in reasons)
 
 
 _MISSING = Drift("missing", ABSENT, ("The column is in the baseline only.",))
@@ -195,14 +206,20 @@ _NEW = Drift("new", ABSENT, ("The column is not in the baseline.",))
 _RANKS: dict[str, int] = {"none": 0, "unknown": 1, "moderate": 2, "strong": 3}
 
 
-class _Versus:
-    """One side against the first."""
+class Versus:
+    """One profile against the baseline: what is said of every column that either has.
 
-    def __init__(self, baseline: ProfileSummary, other: ProfileSummary) -> None:
+    Parameters
+    ----------
+    baseline, other : ProfileSummary
+    evidence : Evidence, optional
+        What was found of the columns that `shared_names` names, if that is known already.
+    """
+
+    def __init__(self, baseline: ProfileSummary, other: ProfileSummary, evidence: Evidence | None = None) -> None:
         before, after = baseline.places, other.places
         self.problems = {**other.problems, **baseline.problems}
-        shared = [name for name in baseline.names if name in after and name not in self.problems]
-        self.drifts = Drifts(baseline, other, shared)
+        self.drifts = Drifts(baseline, other, shared_names(baseline, other), evidence)
         self.missing = frozenset(before) - frozenset(after)
         self.new = frozenset(after) - frozenset(before)
         # A column that holds nothing but a compound metric drifts as that metric's parts do.
@@ -235,15 +252,15 @@ class _Versus:
             return "new"
         if name in self.problems:
             return "unknown"
-        return self.drifts.verdict(self._leading(name))
+        return self.drifts.verdict(self.leading(name))
 
     def _score(self, name: str) -> float:
         if name in self.missing or name in self.new:
             return ABSENT
-        return 0.0 if name in self.problems else self.drifts.score(self._leading(name))
+        return 0.0 if name in self.problems else self.drifts.score(self.leading(name))
 
-    def _leading(self, name: str) -> str:
-        """The part that a column's verdict is of, or the column itself."""
+    def leading(self, name: str) -> str:
+        """Return the part that a column's verdict is of, or the column itself."""
         parts = self.parts.get(name)
         if not parts:
             return name
@@ -258,11 +275,15 @@ class _Versus:
             return Drift("unknown", 0.0, (str(ProfileError(self.problems[name], column=name)),))
         if name not in self.drifts.places:
             return None
-        leading = self._leading(name)
-        if leading == name:
-            return self._described(name)
+        leading = self.leading(name)
         drift = self._described(leading)
-        return Drift(drift.verdict, drift.score, tuple(f"{leading}: {text}" for text in drift.reasons))
+        return drift if leading == name else Drift(drift.verdict, drift.score, _of_part(leading, drift.reasons))
+
+    def reasons(self, name: str) -> tuple[str, ...]:
+        """Say why the verdict on a column that both have is what it is."""
+        leading = self.leading(name)
+        reasons = self.drifts.reasons(leading)
+        return reasons if leading == name else _of_part(leading, reasons)
 
     def _described(self, name: str) -> Drift:
         try:

@@ -66,7 +66,9 @@ LEVEL = 0.002
 """How often chance alone may make any column of a comparison seem to drift."""
 
 _NUMERIC = frozenset({"integral", "fractional", "boolean"})
-_STRONG = 2.0
+STRONG = 2.0
+"""The score from which a drift is strong; from 1 on it is moderate."""
+
 ABSENT = 100.0
 
 
@@ -202,6 +204,43 @@ def count_verdicts(verdicts: Sequence[str], type_changed: int) -> DriftSummary:
     )
 
 
+def judge(
+    effects: Floats, chances: Floats, doubtful: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]]:
+    """Judge columns by what was found of them.
+
+    Parameters
+    ----------
+    effects, chances : ndarray of float, shape (families, columns)
+        As in `Evidence`.
+    doubtful : ndarray of bool
+        Whether even a large change of a column might not show.
+
+    Returns
+    -------
+    significant : ndarray of bool, shape (families, columns)
+    scores : ndarray of float
+    unknown : ndarray of bool
+        Whether nothing can be said of a column.
+    """
+    significant = rejected_by_holm(chances, LEVEL)
+    sure = np.where(significant & (effects >= 1), effects, 0)
+    scores: Floats = sure.max(axis=0, initial=0.0)
+    unsure = ((effects >= 1) & ~significant).any(axis=0)
+    unknown: NDArray[np.bool_] = (scores < 1) & (unsure | doubtful)
+    quiet = np.where(np.isnan(effects), 0, effects).max(axis=0, initial=0.0)
+    return significant, np.where(scores >= 1, scores, np.where(unknown, 0.0, np.minimum(quiet, 1.0))), unknown
+
+
+def pairs_of(baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> Pairs:
+    """Return the columns of two profiles that are to be compared, with their inferred types."""
+    before: Ints = np.array([baseline.places[name] for name in names], np.int64)
+    after: Ints = np.array([other.places[name] for name in names], np.int64)
+    kinds = baseline.inferred_types, other.inferred_types
+    types = [(kinds[0][row], kinds[1][place]) for row, place in zip(before.tolist(), after.tolist(), strict=True)]
+    return Pairs(baseline, other, before, after, types)
+
+
 class Drifts:
     """The drift of all columns that two profiles share; verdicts of all at once, measures of one when asked for.
 
@@ -210,30 +249,27 @@ class Drifts:
     baseline, other : ProfileSummary
     names : sequence of str
         Columns that both have and that can be read.
+    evidence : Evidence, optional
+        What was found of them, if that is known already.
     """
 
-    def __init__(self, baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        baseline: ProfileSummary,
+        other: ProfileSummary,
+        names: Sequence[str],
+        evidence: Evidence | None = None,
+    ) -> None:
         self.baseline = baseline
         self.other = other
         self.places = {name: place for place, name in enumerate(names)}
-        self.before: Ints = np.array([baseline.places[name] for name in names], np.int64)
-        self.after: Ints = np.array([other.places[name] for name in names], np.int64)
-        kinds = baseline.inferred_types, other.inferred_types
-        self.types = [
-            (kinds[0][row], kinds[1][place])
-            for row, place in zip(self.before.tolist(), self.after.tolist(), strict=True)
-        ]
-        self.evidence: Evidence = weigh(Pairs(baseline, other, self.before, self.after, self.types))
-        effects, chances = self.evidence.effects, self.evidence.chances
-        self.significant = rejected_by_holm(chances, LEVEL)
-        sure = np.where(self.significant & (effects >= 1), effects, 0)
-        self.scores: Floats = sure.max(axis=0, initial=0.0)
-        unsure = ((effects >= 1) & ~self.significant).any(axis=0)
-        self.unknown: NDArray[np.bool_] = (self.scores < 1) & (
-            unsure | self.evidence.too_few | self.evidence.boundless | ~self.evidence.compared
-        )
-        quiet = np.where(np.isnan(effects), 0, effects).max(axis=0, initial=0.0)
-        self.scores = np.where(self.scores >= 1, self.scores, np.where(self.unknown, 0.0, np.minimum(quiet, 1.0)))
+        pairs = pairs_of(baseline, other, names)
+        self.before: Ints = pairs.before
+        self.after: Ints = pairs.after
+        self.types = pairs.types
+        self.evidence: Evidence = weigh(pairs) if evidence is None else evidence
+        self.doubtful: NDArray[np.bool_] = self.evidence.too_few | self.evidence.boundless | ~self.evidence.compared
+        self.significant, self.scores, self.unknown = judge(self.evidence.effects, self.evidence.chances, self.doubtful)
 
     def verdict(self, name: str) -> Verdict:
         """Return the verdict on one column."""
@@ -241,7 +277,7 @@ class Drifts:
         score = self.scores[place]
         if self.unknown[place]:
             return "unknown"
-        return "strong" if score >= _STRONG else "moderate" if score >= 1 else "none"
+        return "strong" if score >= STRONG else "moderate" if score >= 1 else "none"
 
     def score(self, name: str) -> float:
         """Return the score of one column."""
@@ -256,8 +292,7 @@ class Drifts:
         """Return all measures of one column, and why the verdict is what it is."""
         place = self.places[name]
         found = self.evidence
-        measures = {key: float(values[place]) for key, values in found.measures.items() if key in _SHOWN}
-        measures = {key: value for key, value in measures.items() if math.isfinite(value)}
+        measures = self._measures(place)
         notes: list[str] = []
         first, second = self.baseline.kll(int(self.before[place])), self.other.kll(int(self.after[place]))
         if "ks" in measures and first and second:
@@ -274,28 +309,19 @@ class Drifts:
         verdict = self.verdict(name)
         tests = self._tests(place)
         change = self.type_change(name)
-        reasons = [
-            text
-            for test in sorted(tests, key=lambda test: -test.effect)
-            if test.effect >= 1 and (test.significant or verdict == "unknown")
-            for text in self._reasons(place, test, verdict, measures)
-        ]
         if change is not None:
-            text = f"The type changed from {change[0]} to {change[1]}."
-            if _NUMERIC.issuperset(change):
-                notes.append(text)  # whole numbers become fractions as soon as a null is among them
-            else:
-                reasons.insert(0, text)
-                notes.append("Values of different types are not compared.")
-        if verdict == "unknown":
-            reasons = list(dict.fromkeys([*reasons, *self._why_unknown(place)]))
+            notes.append(
+                _type_changed(change)  # whole numbers become fractions as soon as a null is among them
+                if _NUMERIC.issuperset(change)
+                else "Values of different types are not compared."
+            )
         notes += self._small_changes(place, tests)
         new, vanished = found.items.get(place, (None, None))
         basis = found.basis[place]
         return Drift(
             verdict,
             self.score(name),
-            tuple(dict.fromkeys(reasons)),
+            self.reasons(name),
             tuple(notes),
             basis="items" if basis == "items" else "deciles" if basis else None,
             type_change=change,
@@ -304,6 +330,27 @@ class Drifts:
             tests=tuple(tests),
             **measures,
         )
+
+    def reasons(self, name: str) -> tuple[str, ...]:
+        """Say why the verdict on one column is what it is, the largest effect first."""
+        place = self.places[name]
+        verdict, measures = self.verdict(name), self._measures(place)
+        reasons = [
+            text
+            for test in sorted(self._tests(place), key=lambda test: -test.effect)
+            if test.effect >= 1 and (test.significant or verdict == "unknown")
+            for text in self._reasons(place, test, verdict, measures)
+        ]
+        change = self.type_change(name)
+        if change is not None and not _NUMERIC.issuperset(change):
+            reasons.insert(0, _type_changed(change))
+        if verdict == "unknown":
+            reasons += self._why_unknown(place)
+        return tuple(dict.fromkeys(reasons))
+
+    def _measures(self, place: int) -> dict[str, float]:
+        found = {key: float(values[place]) for key, values in self.evidence.measures.items() if key in _SHOWN}
+        return {key: value for key, value in found.items() if math.isfinite(value)}
 
     def _tests(self, place: int) -> list[DriftTest]:
         effects, chances = self.evidence.effects[:, place].tolist(), self.evidence.chances[:, place].tolist()
@@ -401,6 +448,10 @@ class Drifts:
             if test.significant and _SMALL <= test.effect < 1 and test.kind in {"nulls", "types", "conditions"}
             for text in self._reasons(place, test, "none", {})
         ]
+
+
+def _type_changed(change: tuple[str, str]) -> str:
+    return f"The type changed from {change[0]} to {change[1]}."
 
 
 def _figure(value: float) -> str:

@@ -1,0 +1,466 @@
+"""A dataset over time: every day against one baseline, column by column.
+
+`compare_days` says of each day what `compare` says of that day and the baseline: the same verdicts, scores and
+reasons, and the figures beside them, as one small `DayComparison` that can be kept. `Trends` puts days in a row.
+
+**Many days, many columns.** What is almost certain in one comparison happens by chance in one of many. A day's verdict
+is what `compare` says of it alone; a column *drifted* on a day if the same change is certain among all tests of all
+columns on all days shown, too: S. Holm's procedure (Scand. J. Stat. 6, 1979), over all of them, keeps the probability
+that chance makes any column drift on any day below `drift.LEVEL`, however the tests depend on each other (they do: all
+share the baseline). A verdict that holds alone and not among all is *uncertain*: it is shown, and not counted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from .comparison import Versus, shared_names
+from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, rejected_by_holm
+from .errors import ProfileError
+from .evidence import FAMILIES, Evidence, Pairs, weigh
+from .statistics import QUANTILE_RANKS
+from .summary import ProfileSummary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from .drift import Verdict
+    from .sketches import Floats, Ints
+
+FIGURES = ("count", "null_fraction", "mean", "stddev", "median", "unique_estimate")
+"""What is known of a column on a day, by the names of `ColumnStatistics`; NaN where the profile does not say."""
+
+VERDICTS: tuple[Verdict, ...] = ("none", "unknown", "moderate", "strong", "missing", "new")
+"""Verdicts in the order of their codes in `DayComparison.verdicts` and `Trends.verdicts`."""
+
+NONE, UNKNOWN, MODERATE, STRONGLY, MISSING, NEW = range(len(VERDICTS))
+
+MAX_REASON = 300
+"""Characters of a reason that are kept."""
+
+_COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
+_MEDIAN = QUANTILE_RANKS.index(0.5)
+_BATCH = 2_000  # columns that are weighed at once, of as many days as have them
+_MAGIC = b"SBW-DAY\x01"
+
+
+@dataclass(frozen=True, eq=False)
+class DayComparison:
+    """One day against the baseline; a column is an element of every array.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Every column that either has, sorted.
+    rows : int or None
+        Rows of the day; None where nothing was counted.
+    state : ndarray of uint8
+        Whether a column was compared, or only one of both has it, or it cannot be read.
+    leading : ndarray of int32
+        The column that the verdict is of: its own place, or that of a part; -1 where nothing was compared.
+    doubtful : ndarray of bool
+        Whether even a large change might not show.
+    effects, chances : ndarray of float, shape (families, columns)
+        As in `Evidence`; NaN where nothing was tested.
+    figures : ndarray of float, shape (figures, columns)
+        By `FIGURES`.
+    reasons : dict of int to str
+        Why, of the columns that drifted, by place.
+    """
+
+    names: tuple[str, ...]
+    rows: int | None
+    state: NDArray[np.uint8]
+    leading: NDArray[np.int32]
+    doubtful: NDArray[np.bool_]
+    effects: Floats
+    chances: Floats
+    figures: Floats
+    reasons: dict[int, str]
+
+    @cached_property
+    def _judged(self) -> tuple[NDArray[np.uint8], Floats]:
+        _, scores, unknown = judge(self.effects, self.chances, self.doubtful)
+        codes = np.where(
+            unknown, UNKNOWN, np.where(scores >= STRONG, STRONGLY, np.where(scores >= 1, MODERATE, NONE))
+        ).astype(np.uint8)
+        leading = np.maximum(self.leading, 0)
+        codes, scores = codes[leading], scores[leading]
+        for state, code, score in (
+            (_ABSENT, MISSING, ABSENT),
+            (_ADDED, NEW, ABSENT),
+            (_UNREADABLE, UNKNOWN, 0.0),
+        ):
+            codes[self.state == state], scores[self.state == state] = code, score
+        return codes, scores
+
+    @property
+    def verdicts(self) -> NDArray[np.uint8]:
+        """What `compare` says of each column, by its place in `VERDICTS`."""
+        return self._judged[0]
+
+    @property
+    def scores(self) -> Floats:
+        """The scores of these verdicts."""
+        return self._judged[1]
+
+    def to_bytes(self) -> bytes:
+        """Write it, for `from_bytes`."""
+        head = _Head(self.names, self.rows, self.reasons)
+        encoded = msgspec.msgpack.encode(head)
+        parts = [_MAGIC, len(encoded).to_bytes(8, "little"), encoded]
+        parts += [np.ascontiguousarray(getattr(self, name), kind).tobytes() for name, (kind, _) in _ARRAYS.items()]
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> DayComparison:
+        """Read what `to_bytes` wrote.
+
+        Raises
+        ------
+        ProfileError
+            It is none, was written by another version, or is damaged.
+        """
+        start = len(_MAGIC) + 8
+        try:
+            if content[: len(_MAGIC)] != _MAGIC:
+                raise _damaged()
+            end = start + int.from_bytes(content[start - 8 : start], "little")
+            head = msgspec.msgpack.decode(content[start:end], type=_Head)
+            arrays: dict[str, Any] = {}
+            many = len(head.names)
+            for name, (kind, rows) in _ARRAYS.items():
+                array: NDArray[Any] = np.frombuffer(content, kind, many * rows, end)
+                end += array.nbytes
+                arrays[name] = array.reshape(rows, many) if rows > 1 else array
+            if end != len(content) or (many and int(arrays["leading"].max()) >= many):
+                raise _damaged()
+        except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
+            raise _damaged() from error
+        return cls(head.names, head.rows, **arrays, reasons=head.reasons)
+
+
+class _Head(msgspec.Struct):
+    names: tuple[str, ...]
+    rows: int | None
+    reasons: dict[int, str]
+
+
+_ARRAYS = {
+    "state": ("u1", 1),
+    "leading": ("<i4", 1),
+    "doubtful": ("?", 1),
+    "effects": ("<f8", len(FAMILIES)),
+    "chances": ("<f8", len(FAMILIES)),
+    "figures": ("<f8", len(FIGURES)),
+}
+
+
+def _damaged() -> ProfileError:
+    return ProfileError("What was kept of a day is damaged.")
+
+
+def compare_days(baseline: ProfileSummary, days: Sequence[ProfileSummary]) -> list[DayComparison]:
+    """Compare each of several days with the baseline, all columns of several days at once."""
+    found = []
+    batch: list[tuple[ProfileSummary, list[str]]] = []
+    waiting = 0
+    for day in days:
+        names = shared_names(baseline, day)
+        if batch and waiting + len(names) > _BATCH:
+            found += _compare_batch(baseline, batch)
+            batch, waiting = [], 0
+        batch.append((day, names))
+        waiting += len(names)
+    return found + _compare_batch(baseline, batch)
+
+
+def _compare_batch(baseline: ProfileSummary, batch: Sequence[tuple[ProfileSummary, list[str]]]) -> list[DayComparison]:
+    if len(batch) < 2:
+        return [_of(day, Versus(baseline, day)) for day, _ in batch]
+    stacked, offsets = _stacked([day for day, _ in batch])
+    pairs = [pairs_of(baseline, day, names) for day, names in batch]
+    every = Pairs(
+        baseline,
+        stacked,
+        np.concatenate([one.before for one in pairs]),
+        np.concatenate([one.after + offset for one, offset in zip(pairs, offsets, strict=True)]),
+        [types for one in pairs for types in one.types],
+    )
+    evidence = weigh(every)
+    compared = []
+    start = 0
+    for (day, names), _ in zip(batch, pairs, strict=True):
+        stop = start + len(names)
+        compared.append(_of(day, Versus(baseline, day, _part(evidence, start, stop))))
+        start = stop
+    return compared
+
+
+def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]:
+    """Put the columns of several profiles under each other; returns where each profile's begin, too."""
+    conditions: dict[str, Any] = {}
+    names: list[str] = []
+    starts = []
+    for number, day in enumerate(days):
+        starts.append(len(names))
+        if any(one.conditions for one in days):  # they are known by the columns' names, which must differ
+            names += [f"{number}\n{name}" for name in day.names]
+            conditions |= {f"{number}\n{name}": met for name, met in day.conditions.items()}
+        else:
+            names += day.names
+    arrays: dict[str, Any] = {}
+    for field in fields(ProfileSummary):
+        parts = [getattr(day, field.name) for day in days]
+        if field.name.endswith("offsets"):
+            ends = np.cumsum([0, *(part[-1] for part in parts[:-1])])
+            arrays[field.name] = np.concatenate(
+                [np.zeros(1, np.int64), *(part[1:] + end for part, end in zip(parts, ends, strict=True))]
+            )
+        elif isinstance(parts[0], np.ndarray):
+            arrays[field.name] = np.concatenate(parts)
+    values = tuple(value for day in days for value in day.frequent_values)
+    parents = (None,) * len(names)
+    made = replace(
+        days[0], **arrays, names=tuple(names), parents=parents, frequent_values=values, conditions=conditions
+    )
+    return made, starts
+
+
+def _part(evidence: Evidence, start: int, stop: int) -> Evidence:
+    """Take some of the pairs."""
+    own = range(start, stop)
+    return Evidence(
+        measures={name: values[start:stop] for name, values in evidence.measures.items()},
+        effects=evidence.effects[:, start:stop],
+        chances=evidence.chances[:, start:stop],
+        too_few=evidence.too_few[start:stop],
+        compared=evidence.compared[start:stop],
+        boundless=evidence.boundless[start:stop],
+        basis=evidence.basis[start:stop],
+        sizes=evidence.sizes[start:stop],
+        texts={(place - start, kind): text for (place, kind), text in evidence.texts.items() if place in own},
+        items={place - start: found for place, found in evidence.items.items() if place in own},
+    )
+
+
+def _of(day: ProfileSummary, versus: Versus) -> DayComparison:
+    verdicts = versus.verdicts
+    names = tuple(verdicts)
+    places = {name: place for place, name in enumerate(names)}
+    many = len(names)
+    drifts = versus.drifts
+    own = np.fromiter((places[name] for name in drifts.places), np.int64, len(drifts.places))
+    state = np.full(many, _COMPARED, np.uint8)
+    for absent, code in ((versus.missing, _ABSENT), (versus.new, _ADDED), (versus.problems, _UNREADABLE)):
+        state[[places[name] for name in absent if state[places[name]] == _COMPARED]] = code
+    leading = np.full(many, -1, np.int32)
+    leading[own] = own
+    for name in versus.parts:
+        leading[places[name]] = places[versus.leading(name)]
+    effects, chances = np.full((2, len(FAMILIES), many), np.nan)
+    effects[:, own], chances[:, own] = drifts.evidence.effects, drifts.evidence.chances
+    doubtful = np.zeros(many, np.bool_)
+    doubtful[own] = drifts.doubtful
+    reasons = {
+        place: " ".join(versus.reasons(name))[:MAX_REASON]
+        for place, (name, verdict) in enumerate(verdicts.items())
+        if verdict in {"moderate", "strong"}
+    }
+    return DayComparison(names, day.rows, state, leading, doubtful, effects, chances, figures_of(day, names), reasons)
+
+
+def figures_of(summary: ProfileSummary, names: Sequence[str]) -> Floats:
+    """Return the figures of columns, shape (figures, columns); NaN for a column that the profile lacks.
+
+    Parameters
+    ----------
+    summary : ProfileSummary
+    names : sequence of str
+    """
+    rows = np.fromiter((summary.places.get(name, -1) for name in names), np.int64, len(names))
+    found = np.full((len(FIGURES), len(rows)), np.nan)
+    here = np.flatnonzero(rows >= 0)
+    at = rows[here]
+    with np.errstate(all="ignore"):
+        counts = summary.counts[at].astype(np.float64)
+        n = summary.kll_n[at]
+        moments = np.where((summary.has_moments[at] & (n > 0))[:, None], summary.moments[at], np.nan)
+        deviation = np.where(n > 1, np.sqrt(moments[:, 1] / np.maximum(n - 1, 1)), moments[:, 1] * 0)
+        every = (
+            np.where(summary.counted[at], counts[:, 0], np.nan),
+            counts[:, 1] / np.where(counts[:, 0] > 0, counts[:, 0], np.nan),
+            moments[:, 0],
+            deviation,
+            np.where(n > 0, summary.quantiles[at, _MEDIAN], np.nan),
+            summary.distinct[at, 0],
+        )
+    for place, values in enumerate(every):
+        found[place, here] = np.where(np.isfinite(values), values, np.nan)
+    unreadable = [place for place, name in enumerate(names) if name in summary.problems]
+    found[:, unreadable] = np.nan
+    return found
+
+
+class Episode(NamedTuple):
+    """When a column drifted, by places of days.
+
+    Attributes
+    ----------
+    first, last : int
+        The first and the last day on which it did.
+    since : int or None
+        From which day on it did on every day that can tell, up to the last one; None if it does no more.
+    days : int
+        On how many.
+    worst : int
+        The day of the highest score.
+    """
+
+    first: int
+    last: int
+    since: int | None
+    days: int
+    worst: int
+
+
+class Trends:
+    """Days in a row against one baseline.
+
+    Parameters
+    ----------
+    comparisons : sequence of (DayComparison or None)
+        By day, in order of time; None for a day of which nothing is known (yet), or that is the baseline itself.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Every column of the baseline or any day, sorted.
+    figures : ndarray of float, shape (figures, columns, days)
+        By `FIGURES`; NaN where a profile does not say.
+    verdicts : ndarray of uint8, shape (columns, days)
+        What `compare` says of each day alone, by place in `VERDICTS`; ``unknown`` for a day without comparison.
+    scores : ndarray of float, shape (columns, days)
+    drifted : ndarray of bool, shape (columns, days)
+        Where a moderate or strong drift is certain among all days and columns, too.
+    known : ndarray of bool
+        By day, whether it was compared.
+    tests : int
+        How many tests were made altogether.
+    """
+
+    def __init__(self, comparisons: Sequence[DayComparison | None]) -> None:
+        self.comparisons = tuple(comparisons)
+        self.names = _union(one.names for one in self.comparisons if one)
+        shape = (len(self.names), len(self.comparisons))
+        self.known: NDArray[np.bool_] = np.array([one is not None for one in self.comparisons], np.bool_)
+        self.figures: Floats = np.full((len(FIGURES), *shape), np.nan)
+        self.verdicts: NDArray[np.uint8] = np.full(shape, UNKNOWN, np.uint8)
+        self.scores: Floats = np.zeros(shape)
+        self.drifted: NDArray[np.bool_] = np.zeros(shape, np.bool_)
+        places = {name: place for place, name in enumerate(self.names)}
+        rows_of: dict[tuple[str, ...], Ints] = {}
+        compared = [(day, one) for day, one in enumerate(self.comparisons) if one]
+        certain = _certain([one for _, one in compared])
+        for (day, one), sure in zip(compared, certain, strict=True):
+            rows = rows_of.get(one.names)
+            if rows is None:
+                rows = rows_of[one.names] = np.fromiter((places[name] for name in one.names), np.int64, len(one.names))
+            self.figures[:, rows, day] = one.figures
+            self.verdicts[rows, day] = one.verdicts
+            self.scores[rows, day] = one.scores
+            # A column that no day's profile has was never there.
+            self.drifted[rows, day] = sure[np.maximum(one.leading, 0)] & (one.state == _COMPARED)
+        self.tests = sum(int(np.count_nonzero(~np.isnan(one.chances))) for _, one in compared)
+
+    @cached_property
+    def absent(self) -> NDArray[np.bool_]:
+        """Where only one of day and baseline has a column, shape (columns, days)."""
+        found: NDArray[np.bool_] = (self.verdicts == MISSING) | (self.verdicts == NEW)
+        return found
+
+    @cached_property
+    def uncertain(self) -> NDArray[np.bool_]:
+        """Where a day alone would be said to drift, and chance may have made that among so many."""
+        alone: NDArray[np.bool_] = (self.verdicts == MODERATE) | (self.verdicts == STRONGLY)
+        return alone & ~self.drifted
+
+    @cached_property
+    def changed(self) -> NDArray[np.bool_]:
+        """Columns that drifted, came or went on any day."""
+        changed: NDArray[np.bool_] = np.logical_or.reduce(self.drifted, axis=1) | self.came_or_went
+        return changed
+
+    @cached_property
+    def came_or_went(self) -> NDArray[np.bool_]:
+        """Columns that only some of the days, or only the baseline, have."""
+        found: NDArray[np.bool_] = np.logical_or.reduce(self.absent & self.known, axis=1)
+        return found
+
+    def episode(self, column: int) -> Episode | None:
+        """Say when a column (by its place in `names`) drifted; None if it never did."""
+        drifted = self.drifted[column]
+        days = np.flatnonzero(drifted)
+        if not len(days):
+            return None
+        quiet = np.flatnonzero(self.known & (self.verdicts[column] == NONE))
+        # It goes on while no later day that can tell says otherwise.
+        before = quiet[quiet < days[-1]]
+        later = quiet[quiet > days[-1]]
+        since = None
+        if not len(later):
+            begin = int(before[-1]) + 1 if len(before) else 0
+            since = int(days[days >= begin][0])
+        worst = days[self.scores[column, days].argmax()]
+        return Episode(int(days[0]), int(days[-1]), since, len(days), int(worst))
+
+    def began(self, column: int) -> int | None:
+        """Return the first day on which a column drifted, by its place."""
+        days = np.flatnonzero(self.drifted[column])
+        return int(days[0]) if len(days) else None
+
+    @cached_property
+    def order(self) -> Ints:
+        """Places of the columns: those that drifted first, the one that drifted earliest before all; then by score."""
+        first = np.where(self.drifted.any(axis=1), self.drifted.argmax(axis=1), self.drifted.shape[1])
+        scores = np.where(self.drifted, self.scores, 0).max(axis=1, initial=0)
+        quiet = np.where(self.absent | ~self.known, 0, self.scores).max(axis=1, initial=0)
+        order: Ints = np.lexsort((np.arange(len(self.names)), -quiet, -scores, ~self.came_or_went, first))
+        return order
+
+    def reason(self, column: int, day: int) -> str:
+        """Say why a column drifted on a day, in words; empty if it did not."""
+        one = self.comparisons[day]
+        if one is None:
+            return ""
+        place = _place(one.names, self.names[column])
+        return "" if place is None else one.reasons.get(place, "")
+
+
+def _place(names: tuple[str, ...], name: str) -> int | None:
+    place = bisect_left(names, name)
+    return place if place < len(names) and names[place] == name else None
+
+
+def _union(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted(set().union(*set(names))))
+
+
+def _certain(comparisons: Sequence[DayComparison]) -> list[NDArray[np.bool_]]:
+    """Which columns drifted on each day even among all tests of all days."""
+    if not comparisons:
+        return []
+    widths = np.cumsum([one.chances.shape[1] for one in comparisons])
+    chances = np.concatenate([one.chances for one in comparisons], axis=1)
+    effects = np.concatenate([one.effects for one in comparisons], axis=1)
+    with np.errstate(invalid="ignore"):
+        sure = (rejected_by_holm(chances, LEVEL) & (effects >= 1)).any(axis=0)
+    return np.split(sure, widths[:-1])
