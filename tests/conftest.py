@@ -7,10 +7,13 @@ import hashlib
 import importlib.metadata
 import os
 import re
+import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -33,6 +36,7 @@ EXPECT_MS = 30_000  # front ends on a busy machine take their time
 MARKS = {
     "browser": ["browser"],
     "panel_tools": ["slow"],
+    "postgresql": ["slow"],
     "exported": ["slow"],
     "home": ["slow"],  # of a local service that is started and killed
     "serve_jupyter": ["slow"],
@@ -182,6 +186,76 @@ def serve():
             assert not thread.is_alive()
 
     return running
+
+
+class PostgreSQL:
+    """A PostgreSQL server in a directory of its own; root starts it as another user, because it refuses root."""
+
+    def __init__(self, directory: Path, programs: Path, user: str) -> None:
+        self._programs = programs
+        self._as_user = ["runuser", "-u", user, "--"] if os.geteuid() == 0 else []
+        self._data = directory / "data"
+        self._log = directory / "log"
+        self._password = "canarypassword" + secrets.token_hex(16)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        (directory / "password").write_text(self._password)
+        if self._as_user:
+            for path in (directory, directory / "password"):
+                shutil.chown(path, user)
+        options = ["--auth=scram-sha-256", "--username=songbird", "--encoding=UTF8", "--locale=C.UTF-8"]
+        self._run("initdb", "-D", self._data, f"--pwfile={directory / 'password'}", *options)
+
+    def _run(self, program: str, *arguments: object) -> None:
+        command = [*self._as_user, str(self._programs / program), *map(str, arguments)]
+        done = subprocess.run(
+            command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert done.returncode == 0, done.stderr + (self._log.read_text() if self._log.exists() else "")
+
+    def start(self) -> None:
+        settings = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories="
+        command = [*self._as_user, str(self._programs / "pg_ctl"), "-D", str(self._data), "-l", str(self._log)]
+        command += ["-w", "-o", settings, "start"]
+        nothing = subprocess.DEVNULL  # the server would hold a pipe open
+        subprocess.run(command, cwd="/", stdin=nothing, stdout=nothing, stderr=nothing, timeout=120, check=True)
+
+    def stop(self, mode: str = "fast") -> None:
+        """End it: "fast" closes its connections, "immediate" is as if it were killed."""
+        self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def url(self, name: str = "postgres") -> str:
+        return f"postgresql://songbird:{self._password}@127.0.0.1:{self.port}/{name}"
+
+    def database(self) -> str:
+        """Make a database and return its URL."""
+        import psycopg
+
+        name = f"songbird_{secrets.token_hex(8)}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """Debian's PostgreSQL, running; ``sh tests/install-programs.sh`` installs it."""
+    homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    found = str(homes[-1]) if homes else shutil.which("initdb")
+    if found is None:
+        _give_up("No PostgreSQL is installed; `sh tests/install-programs.sh` installs it.")
+    # Not below pytest's own directories: those belong to this user alone.
+    directory = Path(tempfile.mkdtemp(prefix="songbird-postgresql-"))
+    try:
+        server = PostgreSQL(directory, Path(found).parent, "postgres")
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install what the tests use beside Python, where it is missing: Chromium, Java (for Spark), npm, and packages from npm.
+# Install what the tests use beside Python, where it is missing: Chromium, Java (for Spark), PostgreSQL, HAProxy, npm, and
+# packages from npm.
 # Each is installed by itself: NodeSource's nodejs brings its own npm and conflicts with Debian's package npm,
 # so what is there already must never be asked for again.
 set -eu
@@ -7,7 +8,7 @@ set -eu
 found() {
     for program in "$@"; do
         # Not every command on PATH is a program that runs: it may be a stub that says what to install.
-        if "$program" --version >/dev/null 2>&1; then return 0; fi
+        if "$program" --version >/dev/null 2>&1 || "$program" -v >/dev/null 2>&1; then return 0; fi
     done
     return 1
 }
@@ -37,6 +38,9 @@ install() {
 
 found chromium chromium-browser google-chrome || install chromium
 found java || install default-jre-headless
+found haproxy || install haproxy
+# Debian keeps the programs of the server off the PATH; this one comes with them.
+command -v initdb >/dev/null || command -v pg_createcluster >/dev/null || install postgresql
 
 # A nodejs from NodeSource holds npm; Debian's does not, and has it in a package that conflicts with NodeSource's.
 found npm || found node || install nodejs

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("install-programs.sh")
+SERVERS = ("haproxy", "initdb")
 PROGRAM = '#!/bin/sh\n[ "$1" != ci ] || mkdir node_modules\n'
 APT_GET = """#!/bin/sh
 echo "$*" >> {log}
@@ -19,6 +20,7 @@ echo "$*" >> {log}
 case "$3" in
     nodejs) brings="node {npm_of_nodejs}" ;;
     default-jre-headless) brings=java ;;
+    postgresql) brings=initdb ;;
     *) brings="$3" ;;
 esac
 for program in $brings; do cp {program} {bin}/$program; done
@@ -66,14 +68,14 @@ def ask(tmp_path):
 @pytest.mark.parametrize(
     ("programs", "npm_of_nodejs", "installed"),
     [
-        ((), "", ["chromium", "default-jre-headless", "nodejs", "npm"]),
-        ((), "npm", ["chromium", "default-jre-headless", "nodejs"]),
-        (("node", "npm"), "npm", ["chromium", "default-jre-headless"]),
-        (("node", "java"), "", ["chromium", "npm"]),
-        (("chromium", "java"), "", ["nodejs", "npm"]),
-        (("chromium", "java"), "npm", ["nodejs"]),
-        (("google-chrome", "node", "npm"), "npm", ["default-jre-headless"]),
-        (("google-chrome", "node", "npm", "java"), "npm", []),
+        ((), "", ["chromium", "default-jre-headless", "haproxy", "postgresql", "nodejs", "npm"]),
+        ((), "npm", ["chromium", "default-jre-headless", "haproxy", "postgresql", "nodejs"]),
+        (("node", "npm", *SERVERS), "npm", ["chromium", "default-jre-headless"]),
+        (("node", "java", *SERVERS), "", ["chromium", "npm"]),
+        (("chromium", "java", *SERVERS), "", ["nodejs", "npm"]),
+        (("chromium", "java", "haproxy", "pg_createcluster"), "npm", ["nodejs"]),
+        (("google-chrome", "node", "npm", *SERVERS), "npm", ["default-jre-headless"]),
+        (("google-chrome", "node", "npm", "java", *SERVERS), "npm", []),
     ],
     ids=[
         "nothing, Debian",
@@ -93,6 +95,6 @@ def test_only_what_is_missing_is_installed_each_by_itself(ask, programs, npm_of_
 
 
 def test_a_package_source_that_does_not_answer_is_no_reason_to_give_up(ask):
-    asked, done = ask("node", "npm", "java", update=100)
+    asked, done = ask("node", "npm", "java", *SERVERS, update=100)
     assert done.returncode == 0, done.stderr
     assert asked == ["update", "install -y chromium"]

@@ -44,6 +44,7 @@ from songbird_widgets.local.identity import (
 
 from . import sessions, uploads
 from .blobs import Blobs
+from .database import Database
 from .errors import Forbidden, Internal, InvalidArgument, ServiceError
 from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
@@ -225,7 +226,7 @@ def make_app(
         When the database there cannot be used.
     """
     signing_key = signing_key or secrets.token_hex(32)
-    metadata = Metadata(data_dir)
+    metadata = Metadata(Database.in_directory(data_dir))
     if organization is not None:
         metadata.add_organization(*organization)
     blobs = Blobs(data_dir / "blobs")

@@ -19,6 +19,9 @@ class ServiceError(Exception):
     status: ClassVar[int] = 500
     type: ClassVar[str] = "Internal"
 
+    #: Seconds after which to try again, where that is known (``Retry-After``).
+    retry_after: int | None = None
+
     def __init__(self, message: str, parameter: str | None = None) -> None:
         super().__init__(message)
         self.message = message
@@ -93,6 +96,22 @@ class TooLarge(ServiceError):
 
     status = 413
     type = "PayloadTooLarge"
+
+
+class TooManyRequests(ServiceError):
+    """429: more than the service takes just now."""
+
+    status = 429
+    type = "TooManyRequests"
+    retry_after = 1
+
+
+class Unavailable(ServiceError):
+    """503: what the service needs, its database or its store, does not answer."""
+
+    status = 503
+    type = "Unavailable"
+    retry_after = 2
 
 
 class Internal(ServiceError):

@@ -102,6 +102,8 @@ class Handler(web.RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = self.service_error(status_code, kwargs.get("exc_info"))
         self.set_status(error.status)
+        if error.retry_after is not None:
+            self.set_header("Retry-After", str(error.retry_after))
         self.answer(error.body(self.request_id))
 
     @staticmethod

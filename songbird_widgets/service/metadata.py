@@ -1,4 +1,4 @@
-"""Sessions, profiles, organizations and keys, in SQLite through SQLAlchemy Core.
+"""Sessions, profiles, organizations and keys, through SQLAlchemy Core.
 
 Every method here blocks on the disk: call it on the service's executor, never on its loop. Times are
 milliseconds since the epoch, UTC, as on the wire.
@@ -6,7 +6,6 @@ milliseconds since the epoch, UTC, as on the wire.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import time
@@ -16,22 +15,16 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import sqlalchemy as sa
 
 from songbird_widgets.basics import DAY_MS
-from songbird_widgets.local.identity import LocalServiceError, random_text
+from songbird_widgets.local.identity import random_text
 
 from . import tables
 from .errors import Forbidden, ResourceGone, ResourceNotFound, Unauthorized
-from .group_commit import GroupCommit
 from .tables import chained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
-DATABASE_FILE = "songbird.db"
-
-
-class SchemaError(LocalServiceError):
-    """The database was written by a newer version of the package, or is no database of this service."""
+    from .database import Database
 
 
 @dataclass(frozen=True)
@@ -143,70 +136,26 @@ def _shortened(secret: str) -> str:
 
 
 class Metadata:
-    """The service's database.
+    """What the service knows.
 
     Parameters
     ----------
-    data_dir : Path
-        An existing directory; the database and its schema are made on first use.
-
-    Raises
-    ------
-    SchemaError
-        When the database is damaged or newer than this version of the package.
+    database
+        Where it keeps that.
     """
 
-    def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / DATABASE_FILE
-        self._path.touch(mode=0o600)
-        self._engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(self._path)),
-            connect_args={"timeout": 30},
-            hide_parameters=True,  # else an error would carry session ids and aliases into the log
-        )
-        sa.event.listen(self._engine, "connect", _on_connect)
-        sa.event.listen(self._engine, "begin", _on_begin)
-        self._writer = GroupCommit(self._transaction)
-        self._last_upload = 0
-        try:
-            self._make_schema()
-        except sa.exc.DatabaseError as error:
-            self.close()
-            raise SchemaError(
-                f"{self._path} cannot be used: {error.orig}. Restore it, or move it away to start afresh."
-            ) from None
-        except SchemaError:
-            self.close()
-            raise
-
-    def _make_schema(self) -> None:
-        with self._transaction() as connection:
-            tables.version.create(connection, checkfirst=True)
-            found = connection.execute(sa.select(tables.version.c.version)).scalar()
-            if found is None:
-                tables.schema.create_all(connection)
-                connection.execute(tables.version.insert().values(version=tables.SCHEMA_VERSION))
-            elif found != tables.SCHEMA_VERSION and not tables.upgrade(connection, found):
-                raise SchemaError(
-                    f"{self._path} was written by a newer songbird-widgets (schema {found}; this one knows "
-                    f"{tables.SCHEMA_VERSION}). Upgrade it here, or set SONGBIRD_DATA_DIR to another directory."
-                )
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sa.Connection]:
-        with self._engine.connect().execution_options(songbird_write=True) as connection, connection.begin():
-            yield connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def close(self) -> None:
-        """Write what waits, and close every connection; SQLite folds its journal into the database."""
-        self._writer.close()
-        self._engine.dispose()
+        """Write what waits, and close the database."""
+        self._database.close()
 
     # Organizations and keys
 
     def add_organization(self, org_id: str, key: str) -> None:
         """Make an organization and its key known; doing so again changes nothing."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             known = connection.execute(
                 sa.select(tables.organizations.c.id).where(tables.organizations.c.id == org_id)
             ).first()
@@ -223,7 +172,7 @@ class Metadata:
     def organization_for_key(self, key: str) -> str | None:
         """The id of the organization that an API key belongs to, or None for a key unknown here."""
         query = sa.select(tables.keys.c.org_id).where(tables.keys.c.hash == _hash_key(key))
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return cast("str | None", connection.execute(query).scalar())
 
     def datasets(self, org_id: str) -> list[DatasetRow]:
@@ -242,7 +191,7 @@ class Metadata:
             .group_by(tables.datasets.c.id, tables.datasets.c.created)
             .order_by(tables.datasets.c.created, tables.datasets.c.id)
         )
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return [DatasetRow(*row) for row in connection.execute(query)]
 
     def has_dataset(self, org_id: str, dataset_id: str) -> bool:
@@ -250,13 +199,13 @@ class Metadata:
         query = sa.select(tables.datasets.c.id).where(
             tables.datasets.c.org_id == org_id, tables.datasets.c.id == dataset_id
         )
-        return self._first(query) is not None
+        return self._database.first(query) is not None
 
     # Sessions
 
     def create_session(self, user_id: str) -> str:
         """A new guest session in a guest organization and dataset of its own; returns its id."""
-        return self._writer.write(_create_sessions, user_id)
+        return self._database.write(_create_sessions, user_id)
 
     def session(self, session_id: str) -> SessionRow:
         """An open session.
@@ -268,7 +217,7 @@ class Metadata:
         ResourceGone
             When it was claimed; the message says by which organization.
         """
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return _open_session(connection, session_id)
 
     def claim(self, session_id: str, org_id: str, key: str) -> str:
@@ -304,7 +253,7 @@ class Metadata:
                 "Name the key's own organization, or send a key of the one named.",
                 "org_id",
             )
-        return self._writer.write(_claim, (session_id, org_id))
+        return self._database.write(_claim, (session_id, org_id))
 
     # Profiles
 
@@ -316,7 +265,7 @@ class Metadata:
         ResourceNotFound, ResourceGone
             As `session` raises them.
         """
-        return self._writer.write(_announce, (session_id, profiles))
+        return self._database.write(_announce, (session_id, profiles))
 
     def confirm(self, upload: Upload) -> Arrival:
         """Note that a profile's bytes are safe; from now on it is listed and shown.
@@ -326,45 +275,7 @@ class Metadata:
         ResourceNotFound, ResourceGone
             When the slot is unknown, or its session was claimed meanwhile.
         """
-        return self._writer.write(self._confirm, upload)
-
-    def _confirm(self, connection: sa.Connection, uploads: Sequence[Upload]) -> list[Arrival | Exception]:
-        """Note uploads of one transaction.
-
-        No transaction's time of upload is that of another, so that whoever lists what came after a certain one
-        (`profiles`) misses none.
-        """
-        self._last_upload = now = max(now_ms(), self._last_upload + 1)
-        slots = _slots(connection, {upload.profile_id for upload in uploads})
-        results: list[Arrival | Exception] = []
-        kept: dict[str, Upload] = {}
-        for upload in uploads:
-            slot = slots.get(upload.profile_id)
-            if slot is None:
-                results.append(_no_slot())
-            elif refusal := _refusal(slot):
-                results.append(refusal)
-            else:
-                results.append(Arrival(slot["org_id"], slot["dataset_id"], slot["day"], upload.sha256))
-                kept[upload.profile_id] = upload
-        if not kept:
-            return results
-        statement = (
-            tables.profiles.update()
-            .where(tables.profiles.c.id == sa.bindparam("profile_id"))
-            .values(
-                uploaded=now,
-                size=sa.bindparam("bytes"),
-                sha256=sa.bindparam("hash"),
-                blob=sa.bindparam("hash"),
-            )
-        )
-        connection.execute(
-            statement,
-            [{"profile_id": one.profile_id, "bytes": one.size, "hash": one.sha256} for one in kept.values()],
-        )
-        _note_days(connection, [(slots[one.profile_id], one) for one in sorted(kept.values(), key=_by_id)])
-        return results
+        return self._database.write(_confirm, upload)
 
     def profiles(
         self, org_id: str, dataset_id: str, *, after: tuple[int, str] = (0, ""), limit: int | None = None
@@ -394,7 +305,7 @@ class Metadata:
 
     def reference(self, org_id: str, dataset_id: str, profile_id: str) -> ProfileRow | None:
         """A reference profile of a dataset by its id, announced or uploaded, or None."""
-        row = self._first(sa.select(tables.profiles).where(tables.profiles.c.id == profile_id))
+        row = self._database.first(sa.select(tables.profiles).where(tables.profiles.c.id == profile_id))
         if row is None or (row["org_id"], row["dataset_id"], row["kind"]) != (org_id, dataset_id, "reference"):
             return None
         return _profile_row(row)
@@ -415,7 +326,7 @@ class Metadata:
     def count_references(self, org_id: str, dataset_id: str) -> int:
         """How many reference profiles were uploaded to a dataset."""
         query = _references(org_id, dataset_id).with_only_columns(sa.func.count())
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
     def day(self, org_id: str, dataset_id: str, day: int) -> DayRow | None:
@@ -426,19 +337,19 @@ class Metadata:
         day : int
             Its first millisecond (`day_start`).
         """
-        row = self._first(_days(org_id, dataset_id).where(tables.days.c.day == day))
+        row = self._database.first(_days(org_id, dataset_id).where(tables.days.c.day == day))
         return None if row is None else _day_row(row)
 
     def days(self, org_id: str, dataset_id: str, *, limit: int | None = None) -> list[DayRow]:
         """The days of a dataset that have batches, newest first, at most `limit`."""
         query = _days(org_id, dataset_id).order_by(tables.days.c.day.desc()).limit(limit)
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return [_day_row(row) for row in connection.execute(query).mappings()]
 
     def count_days(self, org_id: str, dataset_id: str) -> int:
         """How many days of a dataset have batches."""
         query = _days(org_id, dataset_id).with_only_columns(sa.func.count())
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return int(connection.execute(query).scalar() or 0)
 
     def day_uploads(
@@ -468,7 +379,7 @@ class Metadata:
             tables.profiles.c.dataset_id == dataset_id,
             tables.profiles.c.day == day,
         )
-        return self._first(query.limit(1)) is not None
+        return self._database.first(query.limit(1)) is not None
 
     def unknown_references(self, session: SessionRow, profile_ids: Sequence[str]) -> list[str]:
         """Those of `profile_ids` that name no reference of the session, each once, in the order given."""
@@ -476,7 +387,7 @@ class Metadata:
         # By id alone: each is one step, whatever else the session holds.
         columns = (tables.profiles.c.id, tables.profiles.c.session_id, tables.profiles.c.kind)
         query = sa.select(*columns).where(tables.profiles.c.id.in_(asked))
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             known = {
                 row.id
                 for row in connection.execute(query)
@@ -485,12 +396,8 @@ class Metadata:
         return [profile_id for profile_id in asked if profile_id not in known]
 
     def _rows(self, query: sa.Select[Any]) -> list[ProfileRow]:
-        with self._engine.connect() as connection:
+        with self._database.read() as connection:
             return [_profile_row(row) for row in connection.execute(query).mappings()]
-
-    def _first(self, query: sa.Select[Any]) -> Mapping[Any, Any] | None:
-        with self._engine.connect() as connection:
-            return connection.execute(query).mappings().first()
 
 
 def _uploads(org_id: str, dataset_id: str) -> sa.Select[Any]:
@@ -625,6 +532,52 @@ def _announce(
     return results
 
 
+def _confirm(connection: sa.Connection, uploads: Sequence[Upload]) -> list[Arrival | Exception]:
+    """Note uploads of one transaction.
+
+    No transaction's time of upload is that of another, so that whoever lists what came after a certain one
+    (`profiles`) misses none.
+    """
+    now = _next_upload(connection)
+    slots = _slots(connection, {upload.profile_id for upload in uploads})
+    results: list[Arrival | Exception] = []
+    kept: dict[str, Upload] = {}
+    for upload in uploads:
+        slot = slots.get(upload.profile_id)
+        if slot is None:
+            results.append(_no_slot())
+        elif refusal := _refusal(slot):
+            results.append(refusal)
+        else:
+            results.append(Arrival(slot["org_id"], slot["dataset_id"], slot["day"], upload.sha256))
+            kept[upload.profile_id] = upload
+    if not kept:
+        return results
+    statement = (
+        tables.profiles.update()
+        .where(tables.profiles.c.id == sa.bindparam("profile_id"))
+        .values(
+            uploaded=now,
+            size=sa.bindparam("bytes"),
+            sha256=sa.bindparam("hash"),
+            blob=sa.bindparam("hash"),
+        )
+    )
+    connection.execute(
+        statement,
+        [{"profile_id": one.profile_id, "bytes": one.size, "hash": one.sha256} for one in kept.values()],
+    )
+    _note_days(connection, [(slots[one.profile_id], one) for one in sorted(kept.values(), key=_by_id)])
+    return results
+
+
+def _next_upload(connection: sa.Connection) -> int:
+    last = connection.execute(sa.select(tables.clock.c.last_upload)).scalar() or 0
+    now = max(now_ms(), last + 1)
+    connection.execute(tables.clock.update().values(last_upload=now))
+    return now
+
+
 def _by_id(upload: Upload) -> str:
     return upload.profile_id
 
@@ -721,17 +674,3 @@ def _refusal(row: Mapping[Any, Any]) -> ResourceGone | None:
         f"This session was claimed by organization {row['claimed_by']} and is closed for good; its "
         f"profiles are in dataset {row['claimed_dataset']} there. Start a new session to upload more."
     )
-
-
-def _on_connect(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # sqlite3 would begin transactions late and on its own terms; _on_begin does
-    cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _on_begin(connection: sa.Connection) -> None:
-    # A transaction that reads and then writes must hold the write lock from its start, or it may fail.
-    write = connection.get_execution_options().get("songbird_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

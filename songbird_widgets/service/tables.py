@@ -13,9 +13,7 @@ from songbird_widgets.basics import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_VERSION = 2
-_FIRST_SCHEMA = 1
-"""Has no days: they are gathered from its profiles."""
+SCHEMA_VERSION = 3
 
 schema = sa.MetaData()
 
@@ -35,6 +33,8 @@ keys = sa.Table(
     sa.Column("public_id", sa.Text, nullable=False),
     sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), nullable=False),
     sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("name", sa.Text),  # what it is for, in its owner's words
+    sa.Column("revoked", sa.BigInteger),
 )
 
 datasets = sa.Table(
@@ -63,7 +63,8 @@ profiles = sa.Table(
     "profiles",
     schema,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), nullable=False, index=True),
+    # None for what an organization uploaded with its key.
+    sa.Column("session_id", sa.Text, sa.ForeignKey("sessions.id"), index=True),
     sa.Column("org_id", sa.Text, nullable=False),
     sa.Column("dataset_id", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
@@ -77,6 +78,7 @@ profiles = sa.Table(
     sa.Column("sha256", sa.Text),
     sa.Column("blob", sa.Text),
     sa.Column("day", sa.BigInteger),  # of a batch: the first millisecond of its UTC day
+    sa.Column("etag", sa.Text),  # of the object that was put straight to a store, as it was when it was taken
     sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
 )
 
@@ -121,6 +123,18 @@ days = sa.Table(
 """The uploaded batches of each day, so that lists of days need not look at each upload."""
 
 
+clock = sa.Table("clock", schema, sa.Column("last_upload", sa.BigInteger, nullable=False))
+"""The one row holds the time of the last transaction that noted uploads: no other has the same."""
+
+settings = sa.Table(
+    "settings",
+    schema,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""What all replicas of the service share, see `database.SETTINGS`."""
+
+
 def chained(digest: str, hashes: Iterable[str]) -> str:
     """Return the digest of a day after further uploads.
 
@@ -149,8 +163,16 @@ def upgrade(connection: sa.Connection, found: int) -> bool:
     bool
         Whether that schema is known.
     """
-    if found != _FIRST_SCHEMA:
+    if not 1 <= found < SCHEMA_VERSION:
         return False
+    for step in (_add_days, _add_organizations)[found - 1 :]:
+        step(connection)
+    connection.execute(version.update().values(version=SCHEMA_VERSION))
+    return True
+
+
+def _add_days(connection: sa.Connection) -> None:
+    """From schema 1, which has no days: they are gathered from its profiles."""
     connection.execute(sa.text("ALTER TABLE profiles ADD COLUMN day BIGINT"))
     stamp = profiles.c.dataset_timestamp
     connection.execute(profiles.update().where(profiles.c.kind == "batch").values(day=stamp - stamp % DAY_MS))
@@ -180,5 +202,28 @@ def upgrade(connection: sa.Connection, found: int) -> bool:
         )
     if gathered:
         connection.execute(days.insert(), gathered)
-    connection.execute(version.update().values(version=SCHEMA_VERSION))
-    return True
+
+
+def _add_organizations(connection: sa.Connection) -> None:
+    """From schema 2, in which every profile has a session, and no key has a name or an end."""
+    for column in ("keys ADD COLUMN name TEXT", "keys ADD COLUMN revoked BIGINT", "profiles ADD COLUMN etag TEXT"):
+        connection.execute(sa.text(f"ALTER TABLE {column}"))
+    if connection.dialect.name == "sqlite":
+        _make_profiles_anew(connection)
+    else:
+        connection.execute(sa.text("ALTER TABLE profiles ALTER COLUMN session_id DROP NOT NULL"))
+    for table in (clock, settings):
+        table.create(connection)
+    last = connection.execute(sa.select(sa.func.max(profiles.c.uploaded))).scalar()
+    connection.execute(clock.insert().values(last_upload=last or 0))
+
+
+def _make_profiles_anew(connection: sa.Connection) -> None:
+    """Copy the profiles into a table as it is made today: SQLite changes no column."""
+    connection.execute(sa.text("ALTER TABLE profiles RENAME TO profiles_before"))
+    for name in ("ix_profiles_session_id", *(str(index.name) for index in _indexes)):
+        connection.execute(sa.text(f"DROP INDEX IF EXISTS {name}"))
+    profiles.create(connection)
+    names = ", ".join(column.name for column in profiles.columns)
+    connection.execute(sa.text(f"INSERT INTO profiles ({names}) SELECT {names} FROM profiles_before"))  # noqa: S608
+    connection.execute(sa.text("DROP TABLE profiles_before"))

@@ -9,7 +9,9 @@ from hashlib import sha256
 
 import pytest
 
-from songbird_widgets.service.errors import ResourceNotFound
+from songbird_widgets.local.identity import LocalServiceError
+from songbird_widgets.service.database import Database
+from songbird_widgets.service.errors import ResourceGone, ResourceNotFound, Unavailable
 from songbird_widgets.service.group_commit import GroupCommit
 from songbird_widgets.service.metadata import DayRow, Metadata, NewProfile, Upload
 from songbird_widgets.service.tables import chained
@@ -42,9 +44,18 @@ INSERT INTO profiles VALUES
 """
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def open_database(request, tmp_path):
+    """Open one and the same new database, as often as one likes."""
+    if request.param == "sqlite":
+        return lambda: Database.in_directory(tmp_path)
+    url = request.getfixturevalue("postgresql").database()
+    return lambda: Database.at(url)
+
+
 @pytest.fixture
-def metadata(tmp_path):
-    made = Metadata(tmp_path)
+def metadata(open_database):
+    made = Metadata(open_database())
     yield made
     made.close()
 
@@ -60,11 +71,11 @@ def digest(*parts):
 
 
 def test_an_older_database_is_taken_over_with_its_days(tmp_path):
-    with sqlite3.connect(tmp_path / "songbird.db") as database:
-        database.executescript(FIRST_SCHEMA)
-    database.close()
+    with sqlite3.connect(tmp_path / "songbird.db") as old:
+        old.executescript(FIRST_SCHEMA)
+    old.close()
     for _ in range(2):  # the second time it is a present one
-        metadata = Metadata(tmp_path)
+        metadata = Metadata(Database.in_directory(tmp_path))
         assert metadata.days("org-1", "model-1") == [DayRow(JULY_8, 2, 11, digest("bb", "cc"))]
         assert [row.id for row in metadata.profiles("org-1", "model-1")] == ["ref-1", "log-1", "log-2"]
         assert [row.alias for row in metadata.references("org-1", "model-1", limit=9)] == ["july"]
@@ -126,8 +137,8 @@ def test_one_that_is_refused_costs_the_others_nothing(metadata):
     assert len(metadata.profiles(*key)) == 8
 
 
-def test_what_breaks_a_transaction_breaks_its_own_write_only(tmp_path):
-    metadata = Metadata(tmp_path)
+def test_what_breaks_a_transaction_breaks_its_own_write_only(open_database):
+    database = open_database()
     hold = threading.Event()
 
     def make(_connection, items):
@@ -136,11 +147,104 @@ def test_what_breaks_a_transaction_breaks_its_own_write_only(tmp_path):
             raise OSError("No room.")
         return items
 
-    writer = GroupCommit(metadata._transaction)
+    writer = GroupCommit(database.transaction)
     with ThreadPoolExecutor(5) as pool:
         writes = {item: pool.submit(writer.write, make, item) for item in ("a", "b", "broken", "c")}
         hold.set()
         assert isinstance(writes.pop("broken").exception(), OSError)
         assert {item: write.result() for item, write in writes.items()} == {item: item for item in writes}
     writer.close()
+    database.close()
+
+
+def test_replicas_that_start_at_once_make_one_schema_and_one_key(open_database):
+    barrier = threading.Barrier(4)
+
+    def start(_):
+        barrier.wait()
+        return open_database()
+
+    with ThreadPoolExecutor(4) as pool:
+        replicas = list(pool.map(start, range(4)))
+    assert len({replica.setting("signing_key") for replica in replicas}) == 1
+    first, second = Metadata(replicas[0]), Metadata(replicas[1])
+    key, ids = announced(first, NewProfile("reference", alias="july"))
+    second.confirm(Upload(ids[0], 1, "aa"))
+    assert [row.alias for row in first.references(*key, limit=9)] == ["july"]
+    for replica in replicas:
+        replica.close()
+
+
+def test_replicas_that_confirm_at_once_lose_no_upload_of_a_day_and_give_each_a_time_of_its_own(open_database):
+    replicas = [Metadata(open_database()) for _ in range(3)]
+    batch = NewProfile("batch", dataset_timestamp=JULY_8)
+    key, ids = announced(replicas[0], *[batch] * 60)
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda n: replicas[n % 3].confirm(Upload(ids[n], 10, f"{n:02}")), range(60)))
+    rows = replicas[1].profiles(*key)
+    assert sorted(row.id for row in rows) == sorted(ids)
+    assert replicas[2].day(*key, JULY_8) == DayRow(JULY_8, 60, 600, chained("", [row.sha256 for row in rows]))
+    for replica in replicas:
+        replica.close()
+
+
+def test_a_claim_is_made_by_one_of_two_replicas(open_database):
+    replicas = [Metadata(open_database()) for _ in range(2)]
+    replicas[0].add_organization("org-1", "key")
+    session_id = replicas[0].create_session("someone")
+    barrier = threading.Barrier(2)
+
+    def claim(replica):
+        barrier.wait()
+        try:
+            return replica.claim(session_id, "org-1", "key")
+        except ResourceGone:
+            return "gone"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(claim, replicas)) == ["gone", "model-1"]
+    for replica in replicas:
+        replica.close()
+
+
+def test_a_postgresql_of_an_older_schema_is_taken_over(postgresql):
+    import psycopg
+
+    url = postgresql.database()
+    with psycopg.connect(url) as old:
+        old.execute(FIRST_SCHEMA)
+    for _ in range(2):
+        metadata = Metadata(Database.at(url))
+        assert metadata.days("org-1", "model-1") == [DayRow(JULY_8, 2, 11, digest("bb", "cc"))]
+        assert metadata.announce("session-1", [NewProfile("reference")])[1]
+        metadata.close()
+
+
+def test_a_database_that_goes_away_and_comes_back_is_used_again(postgresql):
+    metadata = Metadata(Database.at(postgresql.database()))
+    key, ids = announced(metadata, NewProfile("reference", alias="july"))
+    postgresql.stop("immediate")
+    try:
+        for use in (lambda: metadata.profiles(*key), lambda: metadata.confirm(Upload(ids[0], 1, "aa"))):
+            with pytest.raises(Unavailable, match="does not answer"):
+                use()
+    finally:
+        postgresql.start()
+    metadata.confirm(Upload(ids[0], 1, "aa"))
+    assert [row.id for row in metadata.profiles(*key)] == ids
     metadata.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("postgresql://me:canarypassword@127.0.0.1:1/songbird", "127.0.0.1:1/songbird cannot be reached"),
+        ("postgresql+psycopg://me:canarypassword@/", "is none that the service can use"),
+        ("mysql://me:canarypassword@host/name", "is none that the service can use"),
+        ("canarypassword", "is none that the service can use"),
+    ],
+)
+def test_what_is_wrong_with_a_database_url_is_said_without_its_password(address, said):
+    with pytest.raises(LocalServiceError, match=said) as caught:
+        Database.at(address)
+    assert "canary" not in str(caught.value)

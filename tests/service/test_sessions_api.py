@@ -406,8 +406,8 @@ def test_of_two_claims_at_once_one_succeeds(service):
 
 def test_what_fails_inside_is_an_internal_error_and_no_more(own_service, caplog):
     session = own_service.session()
-    own_service.app.settings["metadata"]._engine.dispose()
-    own_service.app.settings["metadata"]._path.rename(own_service.directory / "away.db")
+    own_service.app.settings["metadata"]._database._engine.dispose()
+    (own_service.directory / "songbird.db").rename(own_service.directory / "away.db")
     for name in ("songbird.db-wal", "songbird.db-shm"):
         (own_service.directory / name).unlink(missing_ok=True)
     (own_service.directory / "songbird.db").mkdir()

@@ -12,6 +12,7 @@ import pytest
 
 from songbird_widgets.profiles import ProfileError, compare, merge_profiles, read_profile, summarize
 from songbird_widgets.service.blobs import Blobs
+from songbird_widgets.service.database import Database
 from songbird_widgets.service.metadata import Metadata, NewProfile, Upload
 from songbird_widgets.service.summaries import Summaries
 
@@ -24,7 +25,7 @@ class Store:
     """Metadata, blobs and summaries of one session, whose uploads are of one day."""
 
     def __init__(self, folder: Path) -> None:
-        self.metadata = Metadata(folder)
+        self.metadata = Metadata(Database.in_directory(folder))
         self.blobs = Blobs(folder / "blobs")
         self.directory = folder / "summaries"
         self.summaries = Summaries(self.directory, self.metadata, self.blobs)
