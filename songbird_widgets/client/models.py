@@ -236,6 +236,36 @@ class GetSessionProfileObservatoryLinkRequest(Request[GetProfileObservatoryLinkR
 
 
 class ListSessionProfilesRequest(Request[ListSessionProfilesResponse], frozen=True):
-    """Ask what a session holds: an addition of songbird-widgets' own service."""
+    """Ask what a session holds: an addition of songbird-widgets' own service.
 
+    Attributes
+    ----------
+    session_id : str
+    after : str or None
+        Where to go on: `ListSessionProfilesResponse.next` of an earlier answer.
+    limit : int or None
+        How many at most, from 1 to 1,000; None for all.
+    """
+
+    session_id: str
+    after: str | None = None
+    limit: int | None = None
+
+
+class GetProfileFilesRequest(Request[bytes], frozen=True):
+    """Ask for the bytes of a profile: an addition of songbird-widgets' own service.
+
+    The answer is the file, or a zip of them where a day was uploaded in several.
+
+    Attributes
+    ----------
+    dataset_id : str
+        As listings name it.
+    profile : str
+        The id of a reference, or a batch's UTC day in milliseconds since 1970.
+    session_id : str
+    """
+
+    dataset_id: str
+    profile: str
     session_id: str

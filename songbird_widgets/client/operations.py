@@ -6,7 +6,7 @@ import operator
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import msgspec
 
@@ -27,7 +27,8 @@ _FIELD = re.compile(r"{(\w+)}")
 class Operation(Redacted, frozen=True):
     """One operation: its name and what it does in words, method, path with the message's fields in braces, answer.
 
-    `body` names the field that is sent as JSON, "" the whole message; `keyed` says that it needs an API key.
+    `body` names the field that is sent as JSON, "" the whole message; `query` the fields that go into the address
+    where they are given; `keyed` says that it needs an API key.
     """
 
     _shown = ("name",)
@@ -37,6 +38,7 @@ class Operation(Redacted, frozen=True):
     path: str
     answer: Any = None
     body: str | None = None
+    query: tuple[str, ...] = ()
     keyed: bool = False
     repeat: Repeat = Repeat.HARMLESS
 
@@ -47,7 +49,9 @@ class Operation(Redacted, frozen=True):
 
     def target(self, message: m.Request[Any]) -> str:
         """Return path and query for a message, every value escaped."""
-        return _FIELD.sub(lambda field: quote(getattr(message, field[1]), safe=""), self.path)
+        path = _FIELD.sub(lambda field: quote(getattr(message, field[1]), safe=""), self.path)
+        given = {name: value for name in self.query if (value := getattr(message, name)) is not None}
+        return f"{path}?{urlencode(given)}" if given else path
 
     def content(self, message: m.Request[Any]) -> bytes | None:
         """Return the JSON body for a message, or None if the operation has none."""
@@ -112,6 +116,14 @@ OPERATIONS: dict[type[m.Request[Any]], Operation] = {
         "GET",
         _SESSION + "/profiles",
         m.ListSessionProfilesResponse,
+        query=("after", "limit"),
+    ),
+    m.GetProfileFilesRequest: Operation(
+        "get_profile_files",
+        "asking for a profile's bytes",
+        "GET",
+        "/resources/{dataset_id}/profiles.bin?profile={profile}&sessionToken={session_id}",
+        bytes,
     ),
 }
 UPLOAD = Operation("upload", "sending a profile", "PUT", "", repeat=Repeat.STORAGE)
@@ -209,13 +221,21 @@ def timestamp(value: SupportsIndex, what: str = "dataset timestamp") -> int:
     return number
 
 
+def _limit(value: object, what: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValidationError(f"The {what} must be a whole number from 1 on.")
+
+
 _CHECKS: dict[str, Callable[..., object]] = {
     "session_id": identifier,
     "org_id": identifier,
+    "dataset_id": identifier,
+    "after": identifier,
+    "limit": _limit,
     "dataset_timestamp": timestamp,
     "value": partial(text, may_be_empty=True),
 }
-_OPTIONAL = frozenset({"alias", "region"})
+_OPTIONAL = frozenset({"alias", "region", "after", "limit"})
 _LISTS: dict[str, tuple[type, Callable[..., object]]] = {
     "segment_tags": (m.SegmentTag, _check),
     "references": (m.LogReferenceRequest, _check),

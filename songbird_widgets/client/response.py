@@ -137,6 +137,8 @@ def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
     """Return the message that answers an operation, or raise the error that the answer stands for."""
     if not response.success:
         raise _refusal(request, response)
+    if request.operation.answer is bytes:
+        return response.body
     reason = "it is not JSON" if response.body else "it is empty"
     try:
         return msgspec.json.decode(response.body, type=request.operation.answer)

@@ -263,9 +263,12 @@ class Songbird(_Client):
         del session_id
         return self.send(message)
 
-    def list_session_profiles(self, session_id: str | m.ListSessionProfilesRequest) -> m.ListSessionProfilesResponse:
+    def list_session_profiles(
+        self, session_id: str | m.ListSessionProfilesRequest, after: str | None = None, limit: int | None = None
+    ) -> m.ListSessionProfilesResponse:
         """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
-        message = _message(m.ListSessionProfilesRequest, session_id)
+        kind = m.ListSessionProfilesRequest
+        message = session_id if isinstance(session_id, kind) else kind(session_id, after, limit)
         del session_id
         return self.send(message)
 
@@ -389,9 +392,10 @@ class AsyncSongbird(_Client):
         return await self.send(message)
 
     async def list_session_profiles(
-        self, session_id: str | m.ListSessionProfilesRequest
+        self, session_id: str | m.ListSessionProfilesRequest, after: str | None = None, limit: int | None = None
     ) -> m.ListSessionProfilesResponse:
         """Return what was uploaded to a session, as `Songbird.list_session_profiles` does."""
-        message = _message(m.ListSessionProfilesRequest, session_id)
+        kind = m.ListSessionProfilesRequest
+        message = session_id if isinstance(session_id, kind) else kind(session_id, after, limit)
         del session_id
         return await self.send(message)

@@ -10,7 +10,7 @@ import traitlets
 
 from ..local import discovery
 from ..session.executor import SerialExecutor
-from .bundle import SCRIPT, STYLE
+from .bundle import SCRIPT
 from .parts.add import AddPart
 from .parts.claim import ClaimPart
 from .parts.link import LinkPart
@@ -63,7 +63,6 @@ class SessionPanel(anywidget.AnyWidget):
     """
 
     _esm = SCRIPT
-    _css = STYLE
 
     #: The parts that are shown.
     parts = traitlets.List(traitlets.Unicode(), read_only=True).tag(sync=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .models import SessionProfile, UploadProgress
-    from .session import Session
+    from .traits import SessionTraits
 
 _MAX_ROWS = 100
 _LINK_SECONDS = 0.7
@@ -26,10 +26,10 @@ _DOCUMENT_SECONDS = 10.0
 class Panels(Protocol):
     """What can show a session as widgets."""
 
-    def panel(self, session: Session) -> Any:
+    def panel(self, session: SessionTraits) -> Any:
         """Return a widget."""
 
-    def display_bundle(self, session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+    def display_bundle(self, session: SessionTraits) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what Jupyter displays as a widget, and metadata."""
 
 
@@ -57,7 +57,7 @@ def _panels() -> Panels:
     return panels
 
 
-def bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+def bundle(session: SessionTraits) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what Jupyter displays: the panel where widgets can be shown, HTML and text beside it; and metadata."""
     kernel = discovery.in_kernel()
     document = kernel and _for_a_document()
@@ -73,12 +73,12 @@ def bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
     return {**static, **view}, metadata
 
 
-def panel(session: Session) -> Any:
+def panel(session: SessionTraits) -> Any:
     """Return a widget that shows a session, to be put into a layout of one's own."""
     return _panels().panel(session)
 
 
-def as_text(session: Session) -> str:
+def as_text(session: SessionTraits) -> str:
     """Return a session as a few lines of text."""
     lines = [repr(session)]
     selected = {profile.slot for profile in session.selection}
@@ -93,7 +93,7 @@ def as_text(session: Session) -> str:
     return "\n".join(lines)
 
 
-def as_html(session: Session) -> str:
+def as_html(session: SessionTraits) -> str:
     """Return a session as a static table; every foreign text is escaped."""
     selected = {profile.slot for profile in session.selection}
     rows = "".join(
@@ -119,7 +119,7 @@ def as_html(session: Session) -> str:
     return f'<div class="songbird-static">{"".join(parts)}</div>'
 
 
-def _ask_for_link(session: Session, patience: float) -> None:
+def _ask_for_link(session: SessionTraits, patience: float) -> None:
     """Ask beside the cell for the link of the selection, so that the HTML holds it if it comes in time."""
     chosen = session.selection
     if not chosen or session.current_link is not None or session.state != "open":
@@ -141,7 +141,7 @@ def _for_a_document() -> bool:
     return request.get("allow_stdin") is False and discovery.front_end() != "voila"
 
 
-def _line(session: Session) -> str:
+def _line(session: SessionTraits) -> str:
     return f"Songbird session {session.short_id or '(new)'}, {session.state}, at {session.endpoint_label}"
 
 

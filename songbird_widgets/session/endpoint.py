@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 from ..client.errors import ConfigurationError, EndpointUnreachable
-from ..client.redaction import origin_of
+from ..client.redaction import Secret, origin_of
 from ..client.retry import Retry
-from ..local import discovery, local_service
+from ..local import discovery, identity, local_service
 from .errors import SessionError
 from .links import ObservatoryLink, followable, under
 
@@ -32,13 +32,13 @@ class Endpoint:
     ----------
     url : str or None
         As given; None for the environment's, else the local service.
-    api_key : str or None
+    api_key : Secret or None
         As given.
     client : Songbird or None
         One to use instead; it stays its owner's.
     """
 
-    def __init__(self, url: str | None = None, api_key: str | None = None, client: Songbird | None = None) -> None:
+    def __init__(self, url: str | None = None, api_key: Secret | None = None, client: Songbird | None = None) -> None:
         self.url = None if client is not None else _named(url)
         # What a variable names is left to the client, whose errors name the variable.
         self._argument = url
@@ -76,7 +76,9 @@ class Endpoint:
                 try:
                     # The local service is here or gone: patience would not bring it back, a restart does.
                     self._made = Songbird(
-                        self._argument, self._api_key, retries=_LOCAL_RETRY if self.local else Retry()
+                        self._argument,
+                        None if self._api_key is None else self._api_key.reveal(),
+                        retries=_LOCAL_RETRY if self.local else Retry(),
                     )
                     # A notebook that is run again drops its session without a word.
                     weakref.finalize(self, self._made.close)
@@ -109,6 +111,22 @@ class Endpoint:
             raise SessionError(str(error)) from None
         self.close()
 
+    def moved(self) -> bool:
+        """Tell whether the local service has ended since it was asked last, or answers elsewhere now.
+
+        It costs a look at a file. What was asked before may lead to where nobody answers; the next request finds the
+        service, or starts it.
+        """
+        with self._lock:
+            made = self._made
+        if not self.local or made is None:
+            return False
+        record = identity.Record.read(identity.default_data_dir())
+        if record is not None and urlsplit(made.settings.origin).port == record.port:
+            return False
+        self.close()
+        return True
+
     def close(self) -> None:
         """Let go of connections; the next request makes new ones."""
         with self._lock:
@@ -116,7 +134,7 @@ class Endpoint:
         if made is not None:
             made.close()
 
-    def organization(self, org_id: str | None, api_key: str | None) -> tuple[str, str | None]:
+    def organization(self, org_id: str | None, api_key: Secret | None) -> tuple[str, Secret | None]:
         """Return the organization to claim for and its key; the local service knows both."""
         if org_id is None:
             if not self.local:
@@ -127,10 +145,10 @@ class Endpoint:
                 raise SessionError(str(error)) from None
         return org_id, self.key(api_key)
 
-    def key(self, api_key: str | None = None) -> str | None:
+    def key(self, api_key: Secret | None = None) -> Secret | None:
         """Return the key to ask with; None leaves it to the client, which knows the environment's."""
         given = api_key or self._api_key
-        return local_service.organization_key() if given is None and self.local else given
+        return Secret(local_service.organization_key()) if given is None and self.local else given
 
     def links(self, urls: Iterable[tuple[str, str]]) -> list[ObservatoryLink]:
         """Return addresses of the observatory, each with its text, as the browser reaches them.

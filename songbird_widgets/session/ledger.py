@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from filelock import FileLock, Timeout
 
 from ..basics import DAY_MS
+from ..client.redaction import Secret
 from ..local import local_service
 from .content import Content, key_of
 from .models import LedgerSession, SessionProfile
@@ -62,6 +63,8 @@ _PROFILES = {
     "sender": "text",
 }
 _NEW_IN_2 = ("segment_tags", "sender")
+# What is read of a profile: its session is known, and its id is in no variable.
+_READ = tuple(name for name in _PROFILES if name != "session_id")
 _OF_PROFILE = tuple(field.name for field in fields(SessionProfile) if field.name in _PROFILES)
 _KEY = "primary key (session_id, key)"
 _SCHEMA = (
@@ -80,6 +83,9 @@ _CONFIRM = _PUT + (
     "profile_id = coalesce(excluded.profile_id, profile_id), "
     "upload_timestamp = coalesce(excluded.upload_timestamp, upload_timestamp)"
 )
+# A session id opens its session, so it becomes text on its way into the file only.
+sqlite3.register_adapter(Secret, Secret.reveal)
+
 _BUSY_SECONDS = 5.0
 _FRESH_SECONDS = 600
 _MAX_UNUSED_DAYS = 30
@@ -156,12 +162,12 @@ class Ledger:
 
     # -- sessions -------------------------------------------------------------------------------------------
 
-    def begin(self, session_id: str, endpoint: str | None, label: str) -> None:
+    def begin(self, session_id: Secret, endpoint: str | None, label: str) -> None:
         """Write a session down, or that it was used again; drop kept bytes that nobody needs any more.
 
         Parameters
         ----------
-        session_id : str
+        session_id : Secret
             The session.
         endpoint : str or None
             Where it lives; None for the local service, whose address may change.
@@ -182,14 +188,14 @@ class Ledger:
 
         self._write(write, None)
 
-    def mark(self, session_id: str, state: str) -> None:
+    def mark(self, session_id: Secret, state: str) -> None:
         """Write down what became of a session."""
         self._write(
             lambda ledger: ledger.execute("update sessions set state = ? where session_id = ?", (state, session_id)),
             None,
         )
 
-    def session(self, session_id: str) -> LedgerSession | None:
+    def session(self, session_id: Secret) -> LedgerSession | None:
         """Return what is known of one session."""
         return next(iter(self._sessions("where s.session_id = ?", session_id)), None)
 
@@ -211,14 +217,14 @@ class Ledger:
 
     # -- profiles -------------------------------------------------------------------------------------------
 
-    def entries(self, session_id: str) -> list[LedgerEntry]:
+    def entries(self, session_id: Secret) -> list[LedgerEntry]:
         """Return the profiles of a session in the order in which they were written down."""
-        query = f"select {', '.join(_PROFILES)} from profiles where session_id = ? order by rowid"  # noqa: S608
+        query = f"select {', '.join(_READ)} from profiles where session_id = ? order by rowid"  # noqa: S608
         nothing: list[tuple[Any, ...]] = []
         rows = self._read(lambda ledger: ledger.execute(query, (session_id,)).fetchall(), nothing)
-        return [_entry(dict(zip(_PROFILES, row, strict=True))) for row in rows]
+        return [_entry(dict(zip(_READ, row, strict=True))) for row in rows]
 
-    def lease(self, session_id: str, entries: Iterable[LedgerEntry]) -> Lease:
+    def lease(self, session_id: Secret, entries: Iterable[LedgerEntry]) -> Lease:
         """Write down what this kernel is about to send, and keep bytes that are in no file until they are confirmed.
 
         What was confirmed stays confirmed, and what another living kernel is sending stays that kernel's. A lease
@@ -232,7 +238,7 @@ class Ledger:
             for entry in given:
                 key = entry.profile.key
                 found = ledger.execute(one, (session_id, key)).fetchone()
-                known = None if found is None else dict(zip(_PROFILES, found, strict=True))
+                known = None if found is None else dict(zip(_READ, found, strict=True))
                 if known is not None and known["state"] == "uploaded":
                     uploaded.append(_entry(known).profile)
                     continue
@@ -245,14 +251,14 @@ class Ledger:
                 granted.add(key)
             return Lease(frozenset(granted), tuple(uploaded), frozenset(elsewhere))
 
-        one = f"select {', '.join(_PROFILES)} from profiles where session_id = ? and key = ?"  # noqa: S608 - literals
+        one = f"select {', '.join(_READ)} from profiles where session_id = ? and key = ?"  # noqa: S608 - literals
         nothing: dict[str, Path | None] = {}
         self._attempt(self._hold, None)
         # Before the transaction, which keeps other kernels waiting.
         kept = self._attempt(lambda: {entry.profile.key: self._kept(entry) for entry in given}, nothing)
         return self._write(write, Lease(frozenset(entry.profile.key for entry in given)))
 
-    def release(self, session_id: str) -> None:
+    def release(self, session_id: Secret) -> None:
         """Let others send what this kernel has not."""
         self._write(
             lambda ledger: ledger.execute(
@@ -265,13 +271,13 @@ class Ledger:
             Path(self._sending.lock_file).unlink(missing_ok=True)
             self._sending = None
 
-    def confirm(self, session_id: str, profiles: Iterable[SessionProfile]) -> None:
+    def confirm(self, session_id: Secret, profiles: Iterable[SessionProfile]) -> None:
         """Write down profiles whose bytes have arrived, also those that others uploaded."""
         rows = [_row(session_id, replace(profile, state="uploaded", problem=None)) for profile in profiles]
         if rows:
             self._write(lambda ledger: ledger.executemany(_CONFIRM, rows), None)
 
-    def fail(self, session_id: str, key: str, problem: str) -> None:
+    def fail(self, session_id: Secret, key: str, problem: str) -> None:
         """Write down why a profile has not arrived."""
         self._write(
             lambda ledger: ledger.execute(
@@ -282,7 +288,7 @@ class Ledger:
             None,
         )
 
-    def forget(self, session_id: str, keys: Iterable[str]) -> None:
+    def forget(self, session_id: Secret, keys: Iterable[str]) -> None:
         """Strike out profiles that are not to be sent after all; what was confirmed stays."""
         rows = [(session_id, key) for key in keys]
         self._write(
@@ -519,7 +525,7 @@ def _unusable(file: Path, error: Exception) -> str:
 
 
 def _row(
-    session_id: str,
+    session_id: Secret,
     profile: SessionProfile,
     content: Content | None = None,
     path: Path | None = None,

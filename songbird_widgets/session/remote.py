@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ..basics import DAY_MS
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
+from ..client.redaction import Secret
 from . import content
 from .errors import SelectionError, SessionError
 from .links import LinkCache, ObservatoryLink, in_order
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_PAGE = 1_000
+_MAX_PAGES = 1_000
+
 SessionState = Literal["new", "open", "claimed", "expired", "unreachable"]
 
 
@@ -34,7 +38,7 @@ class RemoteSession:
     ----------
     endpoint, ledger, store
         Where it lives, where it is written down, and what is known of its profiles.
-    session_id : str or None
+    session_id : Secret or None
         None makes it with the first call of `begin`.
     user_id : str
         Name under which it is made.
@@ -48,7 +52,7 @@ class RemoteSession:
         ledger: Ledger,
         store: ProfileStore,
         *,
-        session_id: str | None,
+        session_id: Secret | None,
         user_id: str,
         warn: Callable[[str], None],
     ) -> None:
@@ -63,6 +67,10 @@ class RemoteSession:
         # One at a time makes the session, or asks what it holds.
         self._opening = threading.RLock()
         self._resumed = session_id is None
+        # The dataset's name and how far the session was listed: one at a time lists it.
+        self.dataset_id: str | None = None
+        self._listed: str | None = None
+        self._listing = threading.Lock()
 
     @property
     def over(self) -> bool:
@@ -112,11 +120,11 @@ class RemoteSession:
             self._links.clear()
             self.ledger.mark(self.session_id, state)
 
-    def begin(self) -> str:
+    def begin(self) -> Secret:
         """Return the session's id, made now if there is none."""
         with self._opening:
             if self.session_id is None:
-                session_id = self.request(lambda client: client.create_session(self._user_id)).id
+                session_id = Secret(self.request(lambda client: client.create_session(self._user_id)).id)
                 self.ledger.begin(session_id, self.endpoint.url, self.endpoint.label)
                 self.session_id = session_id
                 self.become("open")
@@ -141,13 +149,23 @@ class RemoteSession:
         session_id = self.session_id
         if session_id is None:
             return
-        try:
-            listing = self.request(lambda client: client.list_session_profiles(session_id))
-        except NotFound:
-            if self.endpoint.local:
-                raise
-            return  # another service than ours: it has no listing
-        self.ledger.confirm(session_id, self.store.merge(content.listed(entry) for entry in listing.profiles))
+        with self._listing:
+            for _ in range(_MAX_PAGES):
+                after = self._listed
+                try:
+                    page = self.request(
+                        lambda client: client.list_session_profiles(session_id.reveal(), self._listed, _PAGE)
+                    )
+                except NotFound:
+                    if self.endpoint.local:
+                        raise
+                    return  # another service than ours: it has no listing
+                self.dataset_id = page.dataset_id
+                self.ledger.confirm(session_id, self.store.merge(content.listed(entry) for entry in page.profiles))
+                # What is uploaded later is listed later: next time it is enough to go on from here.
+                self._listed = page.next or after
+                if page.next is None or page.next == after:
+                    return
 
     def known_link(self) -> ObservatoryLink | None:
         """Return the link of what is selected, if it was asked for already."""
@@ -176,6 +194,8 @@ class RemoteSession:
         if now.missing:
             verb = "is" if len(now.missing) == 1 else "are"
             raise SelectionError(f"{names(now.missing)} {verb} not uploaded yet: session.upload() sends what is left.")
+        if self.endpoint.moved():
+            self._links.clear()
         return self._links.get(now.link_subject, lambda: self._ask_link(now.selected))
 
     def _ask_link(self, selected: tuple[SessionProfile, ...]) -> ObservatoryLink:
@@ -184,7 +204,7 @@ class RemoteSession:
         references = [item for item in selected if item.kind == "reference"]
         answer = self.request(
             lambda client: client.get_session_profile_observatory_link(
-                session_id,
+                session_id.reveal(),
                 [item.dataset_timestamp for item in batches if item.dataset_timestamp is not None],
                 [item.profile_id for item in references if item.profile_id is not None],
             )
@@ -198,7 +218,7 @@ class RemoteSession:
         )
         return ObservatoryLink(together, href=together.href, individual=individual, text=text)
 
-    def claim(self, org_id: str | None, api_key: str | None) -> str:
+    def claim(self, org_id: str | None, api_key: Secret | None) -> str:
         """Hand the session's profiles to an organization, and return which.
 
         Raises
@@ -214,17 +234,17 @@ class RemoteSession:
             raise SessionError("Nothing was uploaded to this session, so there is nothing to claim.")
         org_id, key = self.endpoint.organization(org_id, api_key)
         try:
-            self.request(lambda client: client.claim_guest_session(session_id, org_id, key))
+            self.request(lambda client: client.claim_guest_session(session_id.reveal(), org_id, revealed(key)))
         except SongbirdError as error:
             if not (error.ambiguous and self._was_claimed(session_id, org_id, key)):
                 raise
         self.become("claimed")
         return org_id
 
-    def _was_claimed(self, session_id: str, org_id: str, key: str | None) -> bool:
+    def _was_claimed(self, session_id: Secret, org_id: str, key: Secret | None) -> bool:
         """Ask what became of a claim that was not answered: it must not be made twice."""
         try:
-            session = self.endpoint.client().get_session(session_id, api_key=key).session
+            session = self.endpoint.client().get_session(session_id.reveal(), api_key=revealed(key)).session
         except SessionExpired:
             return True
         except SongbirdError:
@@ -234,7 +254,12 @@ class RemoteSession:
     def info(self) -> SessionMetadata:
         """Ask for the session's metadata; needs an API key."""
         session_id, key = self.begin(), self.endpoint.key()
-        return self.request(lambda client: client.get_session(session_id, api_key=key)).session
+        return self.request(lambda client: client.get_session(session_id.reveal(), api_key=revealed(key))).session
+
+
+def revealed(key: Secret | None) -> str | None:
+    """Return the text of a key for the call that takes it."""
+    return None if key is None else key.reveal()
 
 
 def _in_address(profile: SessionProfile) -> str:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar, cast
-
-import traitlets
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..basics import one_line
-from ..client.errors import EndpointUnreachable, SongbirdError
-from ..client.redaction import short_id
+from ..client.redaction import Secret
 from . import adding, content, display
 from .endpoint import Endpoint
-from .errors import AddError, SelectionError
-from .executor import SerialExecutor, Throttle, follow
+from .errors import AddError
+from .executor import SerialExecutor
 from .ledger import Ledger
-from .links import ObservatoryLink
-from .models import Notice, ProfileList, UploadProgress
+from .models import ProfileList, UploadProgress
 from .remote import RemoteSession
 from .selection import timestamp_of
-from .store import ProfileStore
-from .upload import Upload
+from .uploading import UploadingSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from concurrent.futures import Future
     from types import TracebackType
 
@@ -33,19 +27,12 @@ if TYPE_CHECKING:
 
     from ..client import Songbird
     from ..client.models import SessionMetadata
-    from .models import Kind, LedgerSession, Level, SessionProfile
+    from .models import Kind, LedgerSession, SessionProfile
 
 T = TypeVar("T")
 
 
-class _Selection(traitlets.Tuple):
-    """Who assigns it selects in the model; the trait itself is set by what is published alone."""
-
-    def __set__(self, obj: traitlets.HasTraits, value: Iterable[object]) -> None:
-        cast("Session", obj)._replace_selection(value)  # noqa: SLF001 - its own class
-
-
-class Session(traitlets.HasTraits):
+class Session(UploadingSession):
     """A guest session: add profiles, upload them, select up to three, and see them side by side.
 
     Nothing is asked of the endpoint until something is needed of it; the session itself is made with the
@@ -73,30 +60,6 @@ class Session(traitlets.HasTraits):
         On first use, if the endpoint or the key cannot be one.
     """
 
-    #: "new" until something was uploaded; "open"; "claimed"; "expired"; "unreachable" after the endpoint was
-    #: not.
-    state = traitlets.Enum(("new", "open", "claimed", "expired", "unreachable"), "new", read_only=True)
-    #: The endpoint as people may see it: no path, no secret.
-    endpoint_label = traitlets.Unicode(read_only=True)
-    #: The session id, shortened to what opens nothing; empty while there is none.
-    short_id = traitlets.Unicode(read_only=True)
-    #: Whether an upload is going on.
-    busy = traitlets.Bool(default_value=False, read_only=True)
-    #: Every profile of the session, in the order in which they came: a tuple of `SessionProfile`.
-    profiles = traitlets.Tuple(read_only=True)
-    #: What is selected: at most three `SessionProfile`, the first of which is the baseline. Assign anything that
-    #: `select` takes, in the order that is wanted.
-    selection = _Selection()
-    #: How far the upload is: an `UploadProgress`.
-    progress = traitlets.Instance(UploadProgress, (), read_only=True)
-    #: The last message for people: a `Notice`, or None.
-    notice = traitlets.Instance(Notice, allow_none=True, read_only=True)
-    #: The observatory link of what is selected, asked for as soon as all of it is uploaded; None until it is there.
-    #: It carries the session's id.
-    current_link = traitlets.Instance(ObservatoryLink, allow_none=True, read_only=True)
-    #: Why there is no link of what is selected, in words; empty if nothing went wrong.
-    link_problem = traitlets.Unicode(read_only=True)
-
     def __init__(
         self,
         endpoint: str | None = None,
@@ -107,25 +70,16 @@ class Session(traitlets.HasTraits):
         client: Songbird | None = None,
     ) -> None:
         super().__init__()
+        identifier = Secret.of(session_id)
+        key = Secret.of(api_key)
+        del session_id, api_key
         self._user_id = user_id or str(uuid.uuid4())
-        # What is true. The traits follow it, and are set without any lock, so that observers may take their own.
-        self._store = ProfileStore()
-        # What the ledger and a session that is continued had to say; how much of it is in `notice`, and in what an
-        # upload said at its end.
-        self._warnings: list[str] = []
-        self._warned = self._told = 0
-        self._ledger = Ledger(on_problem=self._warnings.append)
-        self._uploads = SerialExecutor("songbird-upload")
         self._requests = SerialExecutor("songbird-request")
-        self._link_requests = SerialExecutor("songbird-link")
-        self._wanted: object = None
-        self._upload: Upload | None = None
-        self._cancel = threading.Event()
-        self._remote = self._open(endpoint, session_id, api_key, client)
+        self._remote = self._open(endpoint, identifier, key, client)
         self._publish_state()
 
     def _open(
-        self, endpoint: str | None, session_id: str | None, api_key: str | None, client: Songbird | None = None
+        self, endpoint: str | None, session_id: Secret | None, api_key: Secret | None, client: Songbird | None = None
     ) -> RemoteSession:
         known = None if session_id is None or client is not None else self._ledger.session(session_id)
         where = Endpoint(known.endpoint if endpoint is None and known else endpoint, api_key, client)
@@ -260,75 +214,12 @@ class Session(traitlets.HasTraits):
             If nothing could be sent at all.
         """
         self._remote.check_open()
-        self._cancel = cancel = threading.Event()
-        job = self._uploads.submit(lambda: self._send(cancel))
-        if not wait:
-            return ProfileList()
-        screen = display.progress()
-        try:
-            follow(job, lambda: screen.update(self.progress) if self.busy else None)
-        except KeyboardInterrupt:
-            self.cancel()
-            follow(job, lambda: None)
-            screen.end(self.progress, ())
-            raise
-        if job.cancelled():
-            return ProfileList()
-        sent, remarks = job.result()
-        if sent or remarks:
-            screen.end(self.progress, remarks)
-        return ProfileList(item for item in sent if item.state == "uploaded")
+        job = self._begin_upload()
+        return self._follow_upload(job) if wait else ProfileList()
 
     def cancel(self) -> None:
         """Stop the upload: what has arrived stays, and the next `upload` sends the rest."""
-        self._uploads.clear()
-        self._cancel.set()
-
-    def _send(self, cancel: threading.Event) -> tuple[list[SessionProfile], list[str]]:
-        """Upload, on the upload thread; return what was sent and what there is to say of it."""
-        publish = Throttle(self._publish, "songbird-upload")
-        try:
-            self._resume()
-            self._find_arrived()
-            upload = Upload(self._remote, cancel, publish)
-            if not upload:
-                return [], []
-            self._upload = upload
-            self._publish()
-            self.set_trait("busy", True)
-            sent = upload.run()
-        except SongbirdError as error:
-            self._tell("error", str(error))
-            raise
-        except Exception as error:
-            # In the background nobody would hear of it. What it says is not shown: it may hold an address with a token.
-            self._tell("error", f"The upload broke off ({type(error).__name__}). Upload again to send the rest.")
-            raise
-        finally:
-            publish.stop()
-            self._publish()
-            self._upload = None
-            self.set_trait("busy", False)
-        failed = [f"{item.label}: {item.problem}" for item in sent if item.state == "failed"]
-        warnings, self._told = self._warnings[self._told :], len(self._warnings)
-        if failed:
-            rest = "Upload again to send the rest."
-            lines = [f"{len(failed)} of {len(sent)} could not be uploaded. {rest}", *failed, *warnings]
-            self._tell("error", "\n".join(lines))
-        else:
-            self._tell("warning" if warnings else "info", "\n".join([self.progress.text, *warnings]))
-        return sent, [*failed, *warnings]
-
-    def _find_arrived(self) -> None:
-        """Ask what has arrived after all of an upload that broke off: sent again, it would count twice."""
-        if not self._store.uncertain:
-            return
-        try:
-            self._remote.refresh()
-        except EndpointUnreachable:
-            raise
-        except SongbirdError:
-            pass  # another service may have no listing, and whatever else it is, the upload will say
+        self._cancel_uploads()
 
     # -- selecting ------------------------------------------------------------------------------------------
 
@@ -372,53 +263,7 @@ class Session(traitlets.HasTraits):
             self._store.replace_selection(())
         self._publish()
 
-    def _replace_selection(self, what: Iterable[object]) -> None:
-        self._resume()
-        self._store.replace_selection(what)
-        self._publish()
-
-    # -- linking --------------------------------------------------------------------------------------------
-
-    @property
-    def link(self) -> ObservatoryLink:
-        """The observatory page of the selection, side by side; ``.individual`` one by one.
-
-        Raises
-        ------
-        SelectionError
-            If nothing is selected, or something that is not uploaded yet.
-        SongbirdError
-            If the endpoint gives no link.
-        """
-        self._resume()
-        try:
-            link = self._remote.link()
-        except SelectionError:
-            raise
-        except SongbirdError as error:
-            self.set_trait("link_problem", str(error))
-            raise
-        finally:
-            self._publish()
-        self.set_trait("link_problem", "")
-        return link
-
-    def _follow_selection(self) -> None:
-        """Ask for the link as soon as there can be one, beside whatever goes on; once for each selection."""
-        wanted = self._remote.linkable()
-        if wanted == self._wanted:
-            return
-        self._wanted = wanted
-        self.set_trait("link_problem", "")
-        if wanted and self.current_link is None:
-            self._link_requests.submit(lambda: self.link if self._wanted == wanted else None)
-
     # -- the session itself ---------------------------------------------------------------------------------
-
-    @property
-    def local(self) -> bool:
-        """Whether the session lives in this user's local service because nobody named an endpoint."""
-        return self._remote.endpoint.local
 
     @property
     def session_id(self) -> str:
@@ -429,7 +274,7 @@ class Session(traitlets.HasTraits):
         SongbirdError
             If the endpoint does not make one.
         """
-        return self._ask(self._remote.begin)
+        return self._ask(self._remote.begin).reveal()
 
     def claim(self, org_id: str | None = None, api_key: str | None = None) -> None:
         """Hand the session's profiles to an organization for good. The session is over then.
@@ -450,8 +295,10 @@ class Session(traitlets.HasTraits):
             If the endpoint refuses, or did not answer: then the error says whether the claim may have been
             made.
         """
+        key = Secret.of(api_key)
+        del api_key
         self._resume()
-        claimed = self._ask(lambda: self._remote.claim(org_id, api_key))
+        claimed = self._ask(lambda: self._remote.claim(org_id, key))
         self._tell("info", f"The session's profiles belong to {one_line(claimed)} now. Its links open no more.")
 
     def info(self) -> SessionMetadata:
@@ -488,12 +335,14 @@ class Session(traitlets.HasTraits):
         endpoint, session_id, api_key : str, optional
             As for a new `Session`.
         """
+        identifier, key = Secret.of(session_id), Secret.of(api_key)
+        del session_id, api_key
         self.cancel()
         # After this job, nothing is sent to the old session any more.
         self._uploads.submit(lambda: None).result()
         self._remote.endpoint.close()
         self._store.leave()
-        self._remote = self._open(endpoint, session_id, api_key)
+        self._remote = self._open(endpoint, identifier, key)
         self.set_trait("progress", UploadProgress())
         self.set_trait("notice", None)
         self._resume()
@@ -564,61 +413,8 @@ class Session(traitlets.HasTraits):
 
         return self._requests.submit(attempt)
 
-    def __repr__(self) -> str:
-        now = self._store.snapshot()
-        count = f"{len(now.profiles)} profile{'' if len(now.profiles) == 1 else 's'}"
-        selected = f"{len(now.selected)} selected"
-        parts = [*filter(None, [self.short_id]), self.state, count, selected, self.endpoint_label]
-        return f"Session({', '.join(parts)})"
-
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         del include, exclude  # Jupyter picks from the whole
         return display.bundle(self)
-
-    # -- traits follow what is true -------------------------------------------------------------------------
-
-    @traitlets.default("profiles")
-    def _first_profiles(self) -> tuple[SessionProfile, ...]:
-        self._resume()
-        return self._store.snapshot().profiles
-
-    def _resume(self) -> bool:
-        """Find out once what a continued session holds; tell whether that was now."""
-        resumed = self._remote.resume()
-        if resumed:
-            self._publish()
-        return resumed
-
-    def _ask(self, call: Callable[[], T]) -> T:
-        try:
-            return call()
-        finally:
-            self._publish()
-
-    def _tell(self, level: Level, text: str) -> None:
-        self.set_trait("notice", Notice(level, text))
-
-    def _publish(self) -> None:
-        """Bring the traits in step with what is true, also when several threads do so at once."""
-        self._publish_state()
-        if self._upload is not None:
-            self.set_trait("progress", self._upload.progress())
-        while True:
-            now, link = self._store.snapshot(), self._remote.known_link()
-            if self.profiles is now.profiles and self.selection is now.selected and self.current_link is link:
-                break
-            self.set_trait("current_link", link)
-            self.set_trait("profiles", now.profiles)
-            self.set_trait("selection", now.selected)
-        self._follow_selection()
-
-    def _publish_state(self) -> None:
-        remote = self._remote
-        self.set_trait("endpoint_label", remote.endpoint.label)
-        self.set_trait("short_id", "" if remote.session_id is None else short_id(remote.session_id))
-        self.set_trait("state", remote.state)
-        if len(self._warnings) > self._warned:
-            self._warned = len(self._warnings)
-            self._tell("warning", self._warnings[-1])

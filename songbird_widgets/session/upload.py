@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..client import ProfileUpload, UploadEvent
+    from ..client.redaction import Secret
     from .content import Content
     from .models import SessionProfile
     from .remote import RemoteSession
@@ -142,7 +143,7 @@ class Upload:
             self._ledger.release(session_id)
         return self._store.get(self._mine)
 
-    def _round(self, session_id: str, profiles: list[SessionProfile]) -> list[SessionProfile]:
+    def _round(self, session_id: Secret, profiles: list[SessionProfile]) -> list[SessionProfile]:
         """Send what nobody else is sending, and return the rest."""
         ready = [pair for pair in map(self._checked, profiles) if pair is not None]
         lease = self._ledger.lease(session_id, (LedgerEntry(item, content) for item, content in ready))
@@ -172,7 +173,7 @@ class Upload:
         return None
 
     def _send(
-        self, session_id: str, ready: Iterable[tuple[SessionProfile, Content]], *, again: bool = False
+        self, session_id: Secret, ready: Iterable[tuple[SessionProfile, Content]], *, again: bool = False
     ) -> list[str]:
         """Send and follow; return the keys of what a local service that has gone did not take."""
         from ..client import iter_uploads
@@ -183,7 +184,7 @@ class Upload:
         items = {upload.key: item for upload, (item, _) in zip(uploads, ready, strict=True)}
         may_restart = self._remote.endpoint.local and not again
         lost = []
-        for event in iter_uploads(self._remote.endpoint.client(), session_id, uploads, cancel=self._cancel):
+        for event in iter_uploads(self._remote.endpoint.client(), session_id.reveal(), uploads, cancel=self._cancel):
             item = items[event.key]
             gone = event.state == "failed" and isinstance(event.error, EndpointUnreachable)
             if gone and may_restart and not self._cancel.is_set():

@@ -50,6 +50,12 @@ BODIES = {
         {"batchProfileTimestamps": [1], "referenceProfileIds": []},
     ),
     c.ListSessionProfilesRequest("s"): ("GET", "/v0/sessions/s/profiles", None),
+    c.ListSessionProfilesRequest("s", "5.log&1", 10): ("GET", "/v0/sessions/s/profiles?after=5.log%261&limit=10", None),
+    c.GetProfileFilesRequest("m/1", "5", "s&t"): (
+        "GET",
+        "/resources/m%2F1/profiles.bin?profile=5&sessionToken=s%26t",
+        None,
+    ),
 }
 
 
@@ -74,6 +80,7 @@ def test_operations_are_the_contracts():
         "claim_guest_session",
         "get_session_profile_observatory_link",
         "list_session_profiles",
+        "get_profile_files",
     }
     assert {name for name, operation in named.items() if operation.keyed} == {
         "get_session",

@@ -25,17 +25,21 @@ export class Days {
     const days = [];
     /** @type {number[]} */
     const sizes = [];
+    let [last, at] = [NaN, 0]; // rows mostly come in the order of time
     for (let i = 0; i < count; i += 1) {
       const day = reference[i] ? NaN : Math.floor(when[i] / DAY_MS);
-      let entry = known.get(day);
-      if (entry === undefined || Number.isNaN(day)) {
-        entry = days.length;
-        if (!Number.isNaN(day)) known.set(day, entry);
-        days.push(day);
-        sizes.push(0);
+      if (day !== last) {
+        const entry = Number.isNaN(day) ? undefined : known.get(day);
+        at = entry ?? days.length;
+        if (entry === undefined) {
+          if (!Number.isNaN(day)) known.set(day, at);
+          days.push(day);
+          sizes.push(0);
+        }
+        last = day;
       }
-      this.entryOf[i] = entry;
-      sizes[entry] += 1;
+      this.entryOf[i] = at;
+      sizes[at] += 1;
     }
     this.count = days.length;
     /** Days since 1970 of each entry; NaN of a reference. */
@@ -48,7 +52,8 @@ export class Days {
     const next = this.start.slice(0, this.count);
     for (let i = 0; i < count; i += 1) this.rows[next[this.entryOf[i]]++] = i;
     for (let e = 0; e < this.count; e += 1) {
-      if (sizes[e] > 1) this.rows.subarray(this.start[e], this.start[e + 1]).sort((a, b) => when[a] - when[b] || a - b);
+      const members = this.members(e);
+      if (members.some((row, place) => place > 0 && when[row] < when[members[place - 1]])) members.sort((a, b) => when[a] - when[b] || a - b);
     }
     this.references = 0;
     for (let e = 0; e < this.count; e += 1) this.references += reference[this.first(e)];
@@ -126,25 +131,29 @@ export class Days {
    * @param {Uint8Array} states
    */
   sorted(column, down, states) {
-    const { day } = this;
-    const references = Uint8Array.from({ length: this.count }, (_, e) => Number(this.isReference(e)));
-    /** @type {(a: number, b: number) => number} */
-    const byProfile = (a, b) => {
-      if (references[a] !== references[b]) return references[b] - references[a];
-      if (references[a]) return order.compare(this.label(a), this.label(b));
-      return (day[b] || 0) - (day[a] || 0) || a - b;
-    };
-    let compare = byProfile;
+    const references = [];
+    const batches = new Float64Array(this.count - this.references);
+    // Days downwards, then in the order of entries, as one number: sorting numbers needs no comparing function.
+    const most = Math.floor(2 ** 52 / (this.count + 1)); // what is beyond all calendars comes first or last
+    let at = 0;
+    for (let e = 0; e < this.count; e += 1) {
+      if (this.isReference(e)) references.push(e);
+      else batches[at++] = -Math.max(-most, Math.min(most, this.day[e] || 0)) * this.count + e;
+    }
+    batches.sort();
+    references.sort((a, b) => order.compare(this.label(a), this.label(b)));
+    const entries = new Uint32Array(this.count);
+    entries.set(references);
+    batches.forEach((key, place) => (entries[references.length + place] = ((key % this.count) + this.count) % this.count));
     if (column !== "profile") {
       const keys = Float64Array.from({ length: this.count }, (_, e) => {
         if (column === "state") return -STATES.indexOf(this.state(e, states).state);
         const value = this.figure(e, column);
         return value === UNKNOWN ? -1 : value;
       });
-      compare = (a, b) => keys[b] - keys[a] || byProfile(a, b);
+      entries.sort((a, b) => keys[b] - keys[a]);
     }
-    const entries = Uint32Array.from({ length: this.count }, (_, e) => e);
-    return entries.sort(down ? compare : (a, b) => compare(b, a));
+    return down ? entries : entries.reverse();
   }
 
   /**

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,8 +60,9 @@ class PickerPart(Part):
         same_rows = keys == self._keys
         now = time.monotonic()
         if not same_rows:
-            new = [key for key in keys if key not in self._numbers]
-            self._numbers.update(zip(new, count(len(self._numbers)), strict=False))
+            known = self._numbers
+            new = [key for key in keys if key not in known] if known else keys
+            known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
             numbers = [self._numbers[key] for key in keys]
             self._rows = pack(profiles, numbers)
             self._keys = keys

@@ -1,0 +1,165 @@
+"""What a session shows: traits that follow what is true of its profiles and of the session at its endpoint."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import traitlets
+
+from ..client.errors import SongbirdError
+from ..client.redaction import short_id
+from .errors import SelectionError
+from .executor import SerialExecutor
+from .ledger import Ledger
+from .links import ObservatoryLink
+from .models import Notice, UploadProgress
+from .store import ProfileStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .models import Level, SessionProfile
+    from .remote import RemoteSession
+
+T = TypeVar("T")
+
+
+class _Selection(traitlets.Tuple):
+    """Who assigns it selects in the store; the trait itself is set by what is published alone."""
+
+    def __set__(self, obj: traitlets.HasTraits, value: Iterable[object]) -> None:
+        cast("SessionTraits", obj)._replace_selection(value)  # noqa: SLF001 - its own class
+
+
+class SessionTraits(traitlets.HasTraits):
+    """The traits of a `Session`, each set by `_publish` alone, which may be called from any thread."""
+
+    #: "new" until something was uploaded; "open"; "claimed"; "expired"; "unreachable" after the endpoint was
+    #: not.
+    state = traitlets.Enum(("new", "open", "claimed", "expired", "unreachable"), "new", read_only=True)
+    #: The endpoint as people may see it: no path, no secret.
+    endpoint_label = traitlets.Unicode(read_only=True)
+    #: The session id, shortened to what opens nothing; empty while there is none.
+    short_id = traitlets.Unicode(read_only=True)
+    #: Whether an upload is going on.
+    busy = traitlets.Bool(default_value=False, read_only=True)
+    #: Every profile of the session, in the order in which they came: a tuple of `SessionProfile`.
+    profiles = traitlets.Tuple(read_only=True)
+    #: What is selected: at most three `SessionProfile`, the first of which is the baseline. Assign anything that
+    #: `select` takes, in the order that is wanted.
+    selection = _Selection()
+    #: How far the upload is: an `UploadProgress`.
+    progress = traitlets.Instance(UploadProgress, (), read_only=True)
+    #: The last message for people: a `Notice`, or None.
+    notice = traitlets.Instance(Notice, allow_none=True, read_only=True)
+    #: The observatory link of what is selected, asked for as soon as all of it is uploaded; None until it is there.
+    #: It carries the session's id.
+    current_link = traitlets.Instance(ObservatoryLink, allow_none=True, read_only=True)
+    #: Why there is no link of what is selected, in words; empty if nothing went wrong.
+    link_problem = traitlets.Unicode(read_only=True)
+
+    _remote: RemoteSession
+
+    def __init__(self) -> None:
+        super().__init__()
+        # What is true. The traits follow it, and are set without any lock, so that observers may take their own.
+        self._store = ProfileStore()
+        # What the ledger and a session that is continued had to say, and how much of it is in `notice`.
+        self._warnings: list[str] = []
+        self._warned = 0
+        self._ledger = Ledger(on_problem=self._warnings.append)
+        self._link_requests = SerialExecutor("songbird-link")
+        self._wanted: object = None
+
+    @property
+    def local(self) -> bool:
+        """Whether the session lives in this user's local service because nobody named an endpoint."""
+        return self._remote.endpoint.local
+
+    @property
+    def link(self) -> ObservatoryLink:
+        """The observatory page of the selection, side by side; ``.individual`` one by one.
+
+        Raises
+        ------
+        SelectionError
+            If nothing is selected, or something that is not uploaded yet.
+        SongbirdError
+            If the endpoint gives no link.
+        """
+        self._resume()
+        try:
+            link = self._remote.link()
+        except SelectionError:
+            raise
+        except SongbirdError as error:
+            self.set_trait("link_problem", str(error))
+            raise
+        finally:
+            self._publish()
+        self.set_trait("link_problem", "")
+        return link
+
+    def __repr__(self) -> str:
+        now = self._store.snapshot()
+        count = f"{len(now.profiles):,} profile{'' if len(now.profiles) == 1 else 's'}"
+        parts = [*filter(None, [self.short_id]), self.state, count, f"{len(now.selected)} selected"]
+        return f"Session({', '.join([*parts, self.endpoint_label])})"
+
+    @traitlets.default("profiles")
+    def _first_profiles(self) -> tuple[SessionProfile, ...]:
+        self._resume()
+        return self._store.snapshot().profiles
+
+    def _replace_selection(self, what: Iterable[object]) -> None:
+        self._resume()
+        self._store.replace_selection(what)
+        self._publish()
+
+    def _resume(self) -> bool:
+        """Find out once what a continued session holds; tell whether that was now."""
+        resumed = self._remote.resume()
+        if resumed:
+            self._publish()
+        return resumed
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        finally:
+            self._publish()
+
+    def _tell(self, level: Level, text: str) -> None:
+        self.set_trait("notice", Notice(level, text))
+
+    def _publish(self) -> None:
+        """Bring the traits in step with what is true, also when several threads do so at once."""
+        self._publish_state()
+        while True:
+            now, link = self._store.snapshot(), self._remote.known_link()
+            if self.profiles is now.profiles and self.selection is now.selected and self.current_link is link:
+                break
+            self.set_trait("current_link", link)
+            self.set_trait("profiles", now.profiles)
+            self.set_trait("selection", now.selected)
+        self._follow_selection()
+
+    def _publish_state(self) -> None:
+        """Bring those in step that say what becomes of the session; unlike `profiles`, they wait for nobody."""
+        remote = self._remote
+        self.set_trait("endpoint_label", remote.endpoint.label)
+        self.set_trait("short_id", "" if remote.session_id is None else short_id(remote.session_id.reveal()))
+        self.set_trait("state", remote.state)
+        if len(self._warnings) > self._warned:
+            self._warned = len(self._warnings)
+            self._tell("warning", self._warnings[-1])
+
+    def _follow_selection(self) -> None:
+        """Ask for the link as soon as there can be one, beside whatever goes on; once for each selection."""
+        wanted = self._remote.linkable()
+        if wanted == self._wanted:
+            return
+        self._wanted = wanted
+        self.set_trait("link_problem", "")
+        if wanted and self.current_link is None:
+            self._link_requests.submit(lambda: self.link if self._wanted == wanted else None)

@@ -1,0 +1,111 @@
+"""Uploads of a session, one after the other on a thread of their own; its traits tell how far they are."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from ..client.errors import EndpointUnreachable, SongbirdError
+from . import display
+from .executor import SerialExecutor, Throttle, follow
+from .models import ProfileList
+from .traits import SessionTraits
+from .upload import Upload
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from .models import SessionProfile
+
+    Sent = tuple[list[SessionProfile], list[str]]
+
+
+class UploadingSession(SessionTraits):
+    """The traits of a `Session`, and how it uploads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._uploads = SerialExecutor("songbird-upload")
+        self._cancel = threading.Event()
+        self._upload: Upload | None = None
+        self._told = 0  # how many of the warnings an upload has said at its end
+
+    def _begin_upload(self) -> Future[Sent]:
+        self._cancel = cancel = threading.Event()
+        return self._uploads.submit(lambda: self._send(cancel))
+
+    def _cancel_uploads(self) -> None:
+        self._uploads.clear()
+        self._cancel.set()
+
+    def _follow_upload(self, job: Future[Sent]) -> ProfileList:
+        """Show the progress of an upload until it is done, and return what arrived."""
+        screen = display.progress()
+        try:
+            follow(job, lambda: screen.update(self.progress) if self.busy else None)
+        except KeyboardInterrupt:
+            self._cancel_uploads()
+            follow(job, lambda: None)
+            screen.end(self.progress, ())
+            raise
+        if job.cancelled():
+            return ProfileList()
+        sent, remarks = job.result()
+        if sent or remarks:
+            screen.end(self.progress, remarks)
+        return ProfileList(item for item in sent if item.state == "uploaded")
+
+    def _send(self, cancel: threading.Event) -> Sent:
+        """Upload, on the upload thread; return what was sent and what there is to say of it."""
+        publish = Throttle(self._publish, "songbird-upload")
+        try:
+            self._resume()
+            self._find_arrived()
+            upload = Upload(self._remote, cancel, publish)
+            if not upload:
+                return [], []
+            self._upload = upload
+            self._publish()
+            self.set_trait("busy", True)
+            sent = upload.run()
+        except SongbirdError as error:
+            self._tell("error", str(error))
+            raise
+        except Exception as error:
+            # In the background nobody would hear of it. What it says is not shown: it may hold an address with a token.
+            self._tell("error", f"The upload broke off ({type(error).__name__}). Upload again to send the rest.")
+            raise
+        finally:
+            publish.stop()
+            self._publish()
+            self._upload = None
+            self.set_trait("busy", False)
+        return sent, self._tell_of(sent)
+
+    def _find_arrived(self) -> None:
+        """Ask what has arrived after all of an upload that broke off: sent again, it would count twice."""
+        if not self._store.uncertain:
+            return
+        try:
+            self._remote.refresh()
+        except EndpointUnreachable:
+            raise
+        except SongbirdError:
+            pass  # another service may have no listing, and whatever else it is, the upload will say
+
+    def _tell_of(self, sent: list[SessionProfile]) -> list[str]:
+        """Say how an upload ended, and return what failed and what else went wrong."""
+        failed = [f"{item.label}: {item.problem}" for item in sent if item.state == "failed"]
+        warnings, self._told = self._warnings[self._told :], len(self._warnings)
+        if failed:
+            rest = "Upload again to send the rest."
+            lines = [f"{len(failed):,} of {len(sent):,} could not be uploaded. {rest}", *failed, *warnings]
+            self._tell("error", "\n".join(lines))
+        else:
+            self._tell("warning" if warnings else "info", "\n".join([self.progress.text, *warnings]))
+        return [*failed, *warnings]
+
+    def _publish(self) -> None:
+        if self._upload is not None:
+            self.set_trait("progress", self._upload.progress())
+        super()._publish()
