@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import urllib.request
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from songbird_widgets.local import local_service
 from songbird_widgets.session import ObservatoryLink, anchor, followable
 from songbird_widgets.session.links import in_order
 
@@ -135,6 +137,22 @@ def test_a_link_shows_what_is_selected_in_its_order(full):
     with urllib.request.urlopen(link, timeout=20) as answer:
         headline = re.search(r"<h1>(.*?)</h1>", answer.read().decode(), re.DOTALL)[1]
     assert headline.index("2013-07-10") < headline.index("july") < headline.index("2013-07-08")
+
+
+def test_a_link_follows_the_local_service_to_another_port(full):
+    full.select("july")
+    first = full.link
+    assert full.link is first
+    local_service.stop()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", urlsplit(first).port))
+        taken.listen()
+        second = full.link
+        assert urlsplit(second).port != urlsplit(first).port
+        assert full.current_link is second
+        with urllib.request.urlopen(second, timeout=20) as answer:
+            assert answer.status == 200
 
 
 def test_the_order_of_an_address_that_shows_other_profiles_is_left_alone():

@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from songbird_widgets.client import SessionExpired
+from songbird_widgets.client import SessionExpired, Songbird
 from songbird_widgets.local import local_service
 from songbird_widgets.session import AddError, SelectionError, Session, SessionError
 
@@ -397,3 +397,24 @@ def test_what_a_front_end_without_widgets_shows(full):
     assert bundle["text/html"].count("<tr>") == 10
     assert 'rel="noopener noreferrer"' in bundle["text/html"]
     assert full.session_id not in bundle["text/plain"]
+
+
+def test_a_long_session_is_listed_page_by_page_and_later_from_where_it_ended(full, profiles, monkeypatch):
+    monkeypatch.setattr("songbird_widgets.session.remote._PAGE", 4)
+    asked = []
+    listing = Songbird.list_session_profiles
+
+    def listed(client, session_id, after=None, limit=None):
+        asked.append(after)
+        return listing(client, session_id, after, limit)
+
+    monkeypatch.setattr(Songbird, "list_session_profiles", listed)
+    with Session(session_id=full.session_id) as again:
+        assert len(again.profiles) == 9
+        assert len(asked) == 3
+        assert asked[0] is None
+        full.add(profiles / "batch-2013-07-10.bin", timestamp="2013-08-01")
+        full.upload()
+        again.refresh()
+        assert len(again.profiles) == 10
+        assert asked[3:] == [asked[2]]

@@ -12,7 +12,7 @@ import pytest
 
 from songbird_widgets.client import SongbirdError
 from songbird_widgets.local import local_service
-from songbird_widgets.session import Session
+from songbird_widgets.session import Session, SessionProfile
 
 KEY = "canarykey0.CANARYsecretCANARYsecretCANARY"
 LINKS = {"current_link"}
@@ -80,3 +80,23 @@ def test_errors_survive_being_copied_and_sent(session, profiles):
     for error in (copy.copy(caught.value), pickle.loads(pickle.dumps(caught.value))):  # noqa: S301 - our own
         assert str(error) == str(caught.value)
         assert error.problems == caught.value.problems
+
+
+def test_frames_of_what_failed_hold_no_session_id_and_no_key(endpoint_that, tmp_path, monkeypatch):
+    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path))
+    with endpoint_that(status=500, body=b"no") as endpoint:
+        session = Session(f"{endpoint}/p", session_id="session-CANARYcanaryCANARY", api_key=KEY)
+        arrived = SessionProfile("k", "batch", "2013-07-08", "uploaded", dataset_timestamp=1373241600000)
+        session._store.restore([(arrived, None)])
+        session.select("2013-07-08")
+        calls = (session.refresh, session.info, lambda: session.link, lambda: session.claim("org-1", KEY))
+        frames = 0
+        for call in calls:
+            with pytest.raises(SongbirdError) as caught:
+                call()
+            for frame, _ in traceback.walk_tb(caught.value.__traceback__):
+                if "/songbird_widgets/session/" in frame.f_code.co_filename:
+                    frames += 1
+                    shown = repr({name: value for name, value in frame.f_locals.items() if name != "self"})
+                    assert "CANARY" not in shown.replace("session-CANA…", ""), (frame.f_code.co_name, shown)
+        assert frames > 10

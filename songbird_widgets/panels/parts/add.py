@@ -14,13 +14,12 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from ...basics import shorten
 from ...session import AddError
 from ..words import MAX_NAME, choice_label, failure
-from .base import Part
+from .base import Part, PartHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ...session import SessionProfile
-    from ..panel import SessionPanel
 
 Tone = Literal["good", "bad", "info"]
 
@@ -68,7 +67,7 @@ class AddPart(Part):
     automatic = frozenset({"ping", "complete", "piece", "abandon"})
     owner_only = frozenset({"add", "complete"})
 
-    def __init__(self, panel: SessionPanel) -> None:
+    def __init__(self, panel: PartHost) -> None:
         super().__init__(panel)
         self._arrivals: dict[str, _Arrival] = {}
         self._jobs = 0

@@ -2,12 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import threading
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
-    from ..panel import SessionPanel
+    from ...session import Session
+
+
+class PartHost(Protocol):
+    """What a part needs of the panel that it belongs to."""
+
+    session: Session
+    #: Held while the widget's traits are set.
+    lock: threading.RLock
+    #: What parts say of the session's last notice themselves.
+    told: tuple[str, ...]
+    #: Whether a dashboard's visitors see the panel, and not the kernel's owner.
+    visited: bool
+
+    def later(self, part: Part, work: Callable[[], object]) -> None:
+        """Do what may take time beside the cells, one after the other, and show what goes wrong."""
+
+    def fail(self, part: Part, words: str) -> None:
+        """Show what went wrong in a part, or that nothing does any more."""
+
+    def tell(self, text: str) -> None:
+        """Note what a part says itself of the session's last notice."""
+
+    def send(self, content: dict[str, Any]) -> None:
+        """Send the browser a message."""
+
+    def hold_sync(self) -> AbstractContextManager[None]:
+        """Send the traits that are set within in one message."""
 
 
 class Part:
@@ -18,7 +47,7 @@ class Part:
 
     Parameters
     ----------
-    panel : SessionPanel
+    panel : PartHost
         The widget that the part belongs to.
     """
 
@@ -32,7 +61,7 @@ class Part:
     #: other sessions or keys.
     owner_only: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, panel: SessionPanel) -> None:
+    def __init__(self, panel: PartHost) -> None:
         self.panel = panel
         self.session = panel.session
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..words import failure, secret
-from .base import Part
+from .base import Part, PartHost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..panel import SessionPanel
 
 _MAX_ORGANIZATION = 200
 
@@ -25,7 +24,7 @@ class ClaimPart(Part):
     name = "claim"
     watched = frozenset({"state", "profiles"})
 
-    def __init__(self, panel: SessionPanel) -> None:
+    def __init__(self, panel: PartHost) -> None:
         super().__init__(panel)
         self._claiming = False
         self._result = ""

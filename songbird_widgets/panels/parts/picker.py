@@ -12,13 +12,12 @@ from ...basics import DAY_MS, shorten
 from ...session import SelectionError
 from ..rows import pack, pack_states
 from ..words import choice_label
-from .base import Part
+from .base import Part, PartHost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...session import SessionProfile
-    from ..panel import SessionPanel
 
 # While an upload runs, states change many times a second; the eye needs no more than this.
 _PAUSE_SECONDS = 0.1
@@ -36,7 +35,7 @@ class PickerPart(Part):
     name = "picker"
     watched = frozenset({"profiles", "selection", "busy"})
 
-    def __init__(self, panel: SessionPanel) -> None:
+    def __init__(self, panel: PartHost) -> None:
         super().__init__(panel)
         self._numbers: dict[str, int] = {}
         self._profiles: tuple[SessionProfile, ...] | None = None

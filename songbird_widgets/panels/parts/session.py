@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 from ...basics import shorten
 from ...client import SongbirdError
 from ..words import MAX_NAME, MAX_TEXT, secret
-from .base import Part
+from .base import Part, PartHost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...session import LedgerSession, Notice
-    from ..panel import SessionPanel
 
 _PAUSE_SECONDS = 5.0
 _MAX_EARLIER = 12
@@ -39,7 +38,7 @@ class SessionPart(Part):
     automatic = frozenset({"ping", "look"})
     owner_only = frozenset({"recall", "continue", "open"})
 
-    def __init__(self, panel: SessionPanel) -> None:
+    def __init__(self, panel: PartHost) -> None:
         super().__init__(panel)
         self._looked_at = float("-inf")
         self._earlier: list[LedgerSession] = []
