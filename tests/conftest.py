@@ -152,27 +152,28 @@ def surroundings():
 def serve():
     """Serve a Tornado application from a thread: ``with serve(make, close) as (base, application)``.
 
-    `make` is called on the thread's loop; other arguments are those of Tornado's HTTPServer.
+    `make` is called on the thread's loop; `server` is the class to serve with, by default Tornado's HTTPServer; other
+    arguments are those of that class.
     """
     from tornado.httpserver import HTTPServer
     from tornado.netutil import bind_sockets
 
     @contextmanager
-    def running(make, close, **options):
+    def running(make, close, server=HTTPServer, **options):
         ready, started = {}, threading.Event()
 
         async def main() -> None:
             application = make()
             (sock,) = bind_sockets(0, "127.0.0.1")
-            server = HTTPServer(application, **options)
-            server.add_sockets([sock])
+            serving = server(application, **options)
+            serving.add_sockets([sock])
             stop = asyncio.Event()
             base = f"http://127.0.0.1:{sock.getsockname()[1]}"
             ready.update(base=base, application=application, stop=stop, loop=asyncio.get_running_loop())
             started.set()
             await stop.wait()
-            server.stop()
-            await server.close_all_connections()
+            serving.stop()
+            await serving.close_all_connections()
             close(application)
 
         thread = threading.Thread(target=lambda: asyncio.run(main()))

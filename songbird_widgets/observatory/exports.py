@@ -7,12 +7,15 @@ import io
 import math
 import unicodedata
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from songbird_widgets.profiles import MEASURES, histogram
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from songbird_widgets.profiles import Column, ColumnStatistics, Drift
 
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
 MAX_ITEMS = 50
 """Frequent items a column in an export."""
+
+_COLUMNS_A_PART = 50
 
 ERRORS = ("js_noise", "wasserstein_noise", "ks_error", "ks_beyond_error", "ks_p", "chi2_p")
 """How sure the measures of drift are, by the names of `Drift`."""
@@ -47,6 +52,24 @@ def as_json(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequen
         does not say.
     """
     page, total = exported(view, query)
+    return {**_head(dataset, view, query, uploads, total), "columns": [_column(view, name) for name in page]}
+
+
+def json_parts(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[Upload]]) -> Iterator[bytes]:
+    """Yield what `as_json` returns as JSON, some columns at a time."""
+    page, total = exported(view, query)
+    yield msgspec.json.encode(_head(dataset, view, query, uploads, total))[:-1] + b',"columns":['
+    names = iter(page)
+    separator = b""
+    while some := list(islice(names, _COLUMNS_A_PART)):
+        yield separator + b",".join(msgspec.json.encode(_column(view, name)) for name in some)
+        separator = b","
+    yield b"]}"
+
+
+def _head(
+    dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[Upload]], total: int
+) -> dict[str, Any]:
     sort, descending = view.order(query)
     return {
         "dataset": dataset,
@@ -59,7 +82,6 @@ def as_json(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequen
         "limit": query.limit,
         "sort": sort,
         "order": "desc" if descending else "asc",
-        "columns": [_column(view, name) for name in page],
     }
 
 
@@ -249,8 +271,8 @@ def rows_of(view: View, names: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def as_csv(view: View, query: PageQuery) -> str:
-    """Return the page's table as CSV (RFC 4180), a line per column and profile.
+def csv_parts(view: View, query: PageQuery) -> Iterator[bytes]:
+    """Yield the page's table as CSV (RFC 4180, UTF-8), a line per column and profile, some columns at a time.
 
     Cells of text that a spreadsheet would take for a formula begin with an apostrophe instead.
     """
@@ -261,7 +283,9 @@ def as_csv(view: View, query: PageQuery) -> str:
     writer.writerow(
         ("column", "place", "kind", "label", "drift", "driftScore", *_FIGURE_KEYS, "reasons", "basis", *measures)
     )
-    for name in names:
+    for number, name in enumerate(names):
+        if number % _COLUMNS_A_PART == 0:
+            yield _taken(text)
         columns = view.columns(name)
         for place, side, statistics, drift in zip(
             view.places, view.shown, columns.statistics, columns.drifts, strict=True
@@ -279,7 +303,15 @@ def as_csv(view: View, query: PageQuery) -> str:
                 *(plain(getattr(drift, measure)) if drift else None for measure in measures),
             )
             writer.writerow((as_text(name), *("" if cell is None else cell for cell in cells)))
-    return text.getvalue()
+    yield _taken(text)
+
+
+def _taken(text: io.StringIO) -> bytes:
+    """Take what was written so far."""
+    content = text.getvalue().encode("utf-8", "replace")
+    text.seek(0)
+    text.truncate()
+    return content
 
 
 def as_text(text: str) -> str:

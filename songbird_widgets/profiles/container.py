@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
+from ..budget import checkpoint
 from . import protobuf
 from .errors import ProfileError
 from .protobuf import DELIMITED, FIXED64, VARINT
@@ -453,6 +454,7 @@ class _ColumnReader:
                 raise ProfileError("The file is corrupt: two columns begin at one place.", offset=chunks + place)
 
     def read(self, name: str) -> Column:
+        checkpoint()
         components: dict[str, _Component] = {}
         try:
             for place in self.offsets[name]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from ..budget import checkpoint
 from .container import Column, Counts, Types
 from .errors import ProfileError
 from .sketches import DistinctEstimate, FrequentItemsSketch, KllSketch
@@ -184,6 +185,7 @@ class ProfileSummary:
         ProfileError
             It cannot be read.
         """
+        checkpoint()
         if name in self.problems:
             raise ProfileError(self.problems[name], column=name)
         return self._column(self.places[name])

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..budget import checkpoint
 from . import protobuf
 from .container import MAX_ENTRIES, SEGMENT_TAG, Column, Counts, Profile, Properties, Types
 from .errors import ProfileError
@@ -151,6 +152,7 @@ def _column_place(data: bytes, first: int, last: int) -> tuple[str, tuple[int, i
 
 def _reader(data: bytes, places: dict[str, tuple[int, int]]) -> Callable[[str], Column]:
     def read(name: str) -> Column:
+        checkpoint()
         first, last = places[name]
         try:
             return _column(name, data, first, last)

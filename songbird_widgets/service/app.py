@@ -19,6 +19,7 @@ import secrets
 import signal
 import socket
 import sys
+import threading
 import time
 import weakref
 from collections import deque
@@ -28,7 +29,6 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from tornado import web
-from tornado.httpserver import HTTPServer
 from tornado.web import url
 
 from songbird_widgets import __version__
@@ -48,6 +48,7 @@ from .database import Database
 from .errors import Forbidden, Internal, InvalidArgument, ServiceError
 from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
+from .server import Server
 from .uploads import UploadSigner
 
 if TYPE_CHECKING:
@@ -60,14 +61,15 @@ HOST = "127.0.0.1"
 _OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
 _API_PATHS = ("/v0/", "/uploads/", "/health", "/stop")
 _NONCE = re.compile(r"[0-9a-f]{32}")
-_GRACE_SECONDS = 10.0
+#: How long what was begun may go on when the service ends, each part of the rest, and all together.
+_GRACE_SECONDS = 2.5
+_LAST_SECONDS = 0.5
+_END_SECONDS = 4.0
 _PRELOAD_SECONDS = 1.0
 #: Uploads remembered until what makes summaries is loaded.
 _MAX_ARRIVALS = 10_000
 #: How often it looks whether it should end.
 _LOOK_SECONDS = 5.0
-#: Requests with a body larger than this are refused, unless their handler reads the body piece by piece.
-_BODY_LIMIT = 1 << 20
 
 
 class Application(web.Application):
@@ -247,14 +249,31 @@ def make_app(
     )
 
 
-def close_app(app: Application) -> None:
-    """Finish the work that was begun and close the database."""
-    app.settings["executor"].shutdown(wait=True)
-    if observatory := app.settings.get("observatory"):
-        observatory.close()
-    if summaries := app.settings.get("summaries"):
-        summaries.close()
-    app.settings["metadata"].close()
+def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
+    """Stop what is only looked at, finish what is written, and close the database.
+
+    Parameters
+    ----------
+    seconds : float, optional
+        How long each of these may take.
+
+    Returns
+    -------
+    bool
+        Whether all of it has ended.
+    """
+    observatory, summaries = app.settings.get("observatory"), app.settings.get("summaries")
+    parts = [
+        *([observatory.makers.close] if observatory else []),
+        *([summaries.close] if summaries else []),
+        app.settings["executor"].shutdown,
+        app.settings["metadata"].close,
+    ]
+    threads = [threading.Thread(target=close, name="closing", daemon=True) for close in parts]
+    for thread in threads:
+        thread.start()
+        thread.join(seconds)
+    return not any(thread.is_alive() for thread in threads)
 
 
 def run(data_dir: Path | None = None, port: int | None = None) -> int:
@@ -335,7 +354,7 @@ def _listen(port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((HOST, port))
-        listener.listen(128)
+        listener.listen(1024)
         listener.setblocking(False)
     except BaseException:
         listener.close()
@@ -374,7 +393,7 @@ async def _serve(
         stop = asyncio.Event()
         app.settings.update(identity=identity, port=record.port, stop=stop.set)
         app.add_handlers(".*", [url("/health", Health), url("/stop", Stop)])
-        server = HTTPServer(app, max_body_size=_BODY_LIMIT)
+        server = Server(app)
         try:
             server.add_socket(listener)
             _stop_on_signals(stop)
@@ -386,12 +405,18 @@ async def _serve(
             await _wait(app, stop, data_dir, idle_seconds)
             preload.cancel()
         finally:
+            # Whatever hangs: all that was confirmed is on disk, and a kill loses none of it.
+            last = threading.Timer(_END_SECONDS, os._exit, [0])
+            last.daemon = True
+            last.start()
             # First the record goes, so that nobody is sent here any more; then what was begun is finished.
             record.remove(data_dir)
             server.stop()
             await _finish(app)
-            await server.close_all_connections()
-            close_app(app)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(server.close_all_connections(), _LAST_SECONDS)
+            if close_app(app):
+                last.cancel()
             logger.info("ended")
 
 

@@ -14,9 +14,12 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from typing_extensions import Self
+
+PART_BYTES = 1 << 18
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -61,6 +64,26 @@ class Blobs:
             When it was never written, or someone removed it.
         """
         return self.path(key).read_bytes()
+
+    def size(self, key: str) -> int:
+        """The size of a blob in bytes; raises like `read`."""
+        return self.path(key).stat().st_size
+
+    def parts(self, key: str) -> Iterator[bytes]:
+        """The bytes of a blob, some at a time; raises like `read`.
+
+        No file stays open between them: a reader may take long.
+        """
+        path = self.path(key)
+        place = 0
+        while True:
+            with path.open("rb") as file:
+                file.seek(place)
+                part = file.read(PART_BYTES)
+            if not part:
+                return
+            place += len(part)
+            yield part
 
     def write(self, data: bytes) -> str:
         """Keep `data` for good.

@@ -107,7 +107,7 @@ class TooManyRequests(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """503: what the service needs, its database or its store, does not answer."""
+    """503: not now. What the service needs does not answer, or it has too much to do, or it ends."""
 
     status = 503
     type = "Unavailable"
@@ -116,3 +116,10 @@ class Unavailable(ServiceError):
 
 class Internal(ServiceError):
     """500: a mistake of the service itself."""
+
+
+class TookTooLong(ServiceError):
+    """504: the answer was not made in the time that one may take."""
+
+    status = 504
+    type = "Timeout"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import functools
 import logging
 import re
@@ -23,6 +22,7 @@ from .errors import (
     ServiceError,
     TooLarge,
 )
+from .failures import explained, log_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,14 +115,14 @@ class Handler(web.RequestHandler):
         raised = exc_info[1] if exc_info else None
         if isinstance(raised, ServiceError):
             return raised
+        if foreseen := explained(raised):
+            return foreseen
         if status_code == 404:
             return ResourceNotFound("There is nothing at this address.")
         if status_code == 405:
             return MethodNotAllowed("This address does not answer this method.")
         if 400 <= status_code < 500:
             return InvalidArgument("The request is malformed.")
-        if isinstance(raised, OSError) and raised.errno == errno.ENOSPC:
-            return Internal("The service's disk is full. Free some space and try again.")
         return Internal("The service failed at this; its log has the details under this request id.")
 
     def log_exception(
@@ -133,6 +133,9 @@ class Handler(web.RequestHandler):
     ) -> None:
         # Tornado's own would log the request with its path and query, and those carry secrets.
         if typ is None or value is None or isinstance(value, (ServiceError, web.HTTPError)):
+            return
+        if foreseen := explained(value):
+            log_once(foreseen, value)
             return
         logger.error("%s failed, request %s", self.operation, self.request_id, exc_info=(typ, value, tb))
 

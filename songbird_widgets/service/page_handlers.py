@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import re
+import time
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -14,6 +16,7 @@ import msgspec
 from tornado import web
 from tornado.web import url
 
+from songbird_widgets.budget import Budget
 from songbird_widgets.observatory import exports, query
 from songbird_widgets.observatory.detail import check_column
 from songbird_widgets.observatory.problems import PageProblem, ProblemText, bad_request
@@ -44,6 +47,12 @@ _NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
 _MIN_COMPRESSED = 4096
 _MAX_KEY = 512
 
+PAGE_SECONDS = 30.0
+"""How long a page may take from the moment it was asked for."""
+
+STREAM_SECONDS = 120.0
+"""How long the making of an answer that is sent in parts may take; its reader's time does not count."""
+
 T = TypeVar("T")
 
 HTML = "text/html; charset=utf-8"
@@ -54,12 +63,16 @@ SVG = "image/svg+xml"
 
 @dataclass(frozen=True)
 class Answer:
-    """What to answer with; `file_name` if a browser should keep it as a file."""
+    """What to answer with: a whole, or parts of `size` bytes in all, if that is known, which are made as they are sent.
 
-    body: str | bytes
+    `file_name` if a browser should keep it as a file.
+    """
+
+    body: str | bytes | Iterator[bytes]
     content_type: str
     status: int = 200
     file_name: str = ""
+    size: int | None = None
 
 
 class PageHandler(Handler):
@@ -82,8 +95,26 @@ class PageHandler(Handler):
         return made
 
     async def made(self, function: Callable[..., T], *args: Any) -> T:
-        """Run what makes an answer on the observatory's own threads."""
-        return await asyncio.get_running_loop().run_in_executor(self.observatory.makers, function, *args)
+        """Run what makes an answer on the observatory's own threads, within the budget of this request."""
+        return await self.observatory.makers.run(self.owner, self.budget, function, *args)
+
+    @property
+    def budget(self) -> Budget:
+        """The time that this answer may take."""
+        known = getattr(self, "_budget", None)
+        if known is None:
+            known = self._budget = Budget(PAGE_SECONDS)
+        return known
+
+    @property
+    def owner(self) -> str:
+        """Among whom the threads that make pages are shared."""
+        return self.get_query_argument("sessionToken", "")
+
+    def on_connection_close(self) -> None:
+        """Make no more for a reader who has left."""
+        super().on_connection_close()
+        self.budget.cancel()
 
     def viewer(self, token: str) -> Viewer:
         """Return who is asking; blocks on the database.
@@ -108,15 +139,49 @@ class PageHandler(Handler):
         """Whether problems should be answered as JSON."""
         return self.request.path.endswith((".json", ".csv", ".svg", ".bin"))
 
-    async def send(self, body: str | bytes, content_type: str) -> None:
+    async def send(self, answer: Answer) -> None:
         """Answer, compressed where that is worth it and understood."""
-        data = body.encode("utf-8", "replace") if isinstance(body, str) else body
-        self.set_header("Content-Type", content_type)
+        self.set_status(answer.status)
+        if answer.file_name:
+            self.set_header("Content-Disposition", f'attachment; filename="{answer.file_name}"')
+        self.set_header("Content-Type", answer.content_type)
         self.set_header("Vary", "Accept-Encoding, Cookie, X-API-Key")
-        if len(data) >= _MIN_COMPRESSED and "gzip" in self.request.headers.get("Accept-Encoding", ""):
+        compressed = "gzip" in self.request.headers.get("Accept-Encoding", "")
+        if isinstance(answer.body, Iterator):
+            if answer.size is not None:
+                self.set_header("Content-Length", str(answer.size))
+                compressed = False
+            await self._stream(answer.body, compressed=compressed)
+            return
+        data = answer.body.encode("utf-8", "replace") if isinstance(answer.body, str) else answer.body
+        if len(data) >= _MIN_COMPRESSED and compressed:
             data = await self.made(gzip.compress, data, 5)
             self.set_header("Content-Encoding", "gzip")
         await self.finish(data)
+
+    async def _stream(self, parts: Iterator[bytes], *, compressed: bool) -> None:
+        """Send parts as they are made, none before the one before was taken."""
+        self._budget = Budget(STREAM_SECONDS)
+        if compressed:
+            self.set_header("Content-Encoding", "gzip")
+            parts = _gzipped(parts)
+        if self.request.method == "HEAD":
+            await self.finish()
+            return
+        try:
+            while (part := await self.made(next, parts, None)) is not None:
+                began = time.monotonic()
+                self.write(part)
+                await self.flush()
+                self._budget.extend(time.monotonic() - began)
+        except Exception as error:
+            if not self._headers_written:
+                raise
+            # Too late for another answer: a reader tells by the missing end that this one is not whole.
+            self.log_exception(type(error), error, error.__traceback__)
+            self.detach().close()
+            return
+        await self.finish()
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         exc_info = kwargs.get("exc_info")
@@ -181,10 +246,7 @@ class Profiles(PageHandler):
         """Answer with the page, or its data as ``.json`` or ``.csv``."""
         asked = query.parse(_decoded(self.request.query_arguments))
         answer = await self.made(self._make, unquote(dataset), form or "", asked)
-        self.set_status(answer.status)
-        if answer.file_name:
-            self.set_header("Content-Disposition", f'attachment; filename="{answer.file_name}"')
-        await self.send(answer.body, answer.content_type)
+        await self.send(answer)
 
     head = get
 
@@ -202,8 +264,8 @@ class Profiles(PageHandler):
                 )
             return Answer(self.observatory.session_page(viewer, dataset, asked), HTML)
         if form == ".bin":
-            name, content = self.observatory.files(viewer, dataset, asked)
-            return Answer(content, "application/octet-stream", file_name=name)
+            name, size, parts = self.observatory.files(viewer, dataset, asked)
+            return Answer(parts, "application/octet-stream", file_name=name, size=size)
         if form == ".svg":
             chart = self.get_query_argument("chart", "")
             name = f"{file_name(asked.column or '')}-{file_name(chart)}.svg"
@@ -226,8 +288,8 @@ class Profiles(PageHandler):
             check_column(view, asked.column)
         if form == ".json":
             uploads = self.observatory.uploads(viewer, dataset, asked)
-            return Answer(msgspec.json.encode(exports.as_json(dataset, view, asked, uploads)), JSON)
-        return Answer(exports.as_csv(view, asked), CSV, file_name="profiles.csv")
+            return Answer(_whole_if_small(exports.json_parts(dataset, view, asked, uploads), asked), JSON)
+        return Answer(_whole_if_small(exports.csv_parts(view, asked), asked), CSV, file_name="profiles.csv")
 
 
 class Organization(PageHandler):
@@ -238,7 +300,7 @@ class Organization(PageHandler):
 
     async def get(self, org: str) -> None:
         """Answer with the organization's datasets and profiles."""
-        await self.send(await self.made(self._make, unquote(org)), HTML)
+        await self.send(Answer(await self.made(self._make, unquote(org)), HTML))
 
     head = get
 
@@ -345,6 +407,19 @@ WRONG_KEY_TYPED = ProblemText(
     "No organization was opened.",
     "Try again with the organization's API key.",
 )
+
+
+def _whole_if_small(parts: Iterator[bytes], asked: PageQuery) -> bytes | Iterator[bytes]:
+    """Make a page's data at once, as its page is; an export of everything is sent in parts."""
+    return b"".join(parts) if asked.limit <= query.MAX_ROWS else parts
+
+
+def _gzipped(parts: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(5, wbits=31)
+    for part in parts:
+        if packed := packer.compress(part):
+            yield packed
+    yield packer.flush()
 
 
 def _decoded(arguments: dict[str, list[bytes]]) -> dict[str, list[str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -23,11 +22,12 @@ from songbird_widgets.observatory.table import make_table, row_of, summary_of
 from songbird_widgets.profiles import ProfileError
 
 from .loading import Loader
+from .makers import Makers
 from .metadata import day_start
 from .view_cache import ViewCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from markupsafe import Markup
 
@@ -66,11 +66,7 @@ class Observatory:
         self._loader = Loader(metadata, summaries)
         self._views = ViewCache()
         #: Threads of their own, so that other requests do not wait behind pages.
-        self.makers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="observatory")
-
-    def close(self) -> None:
-        """Finish the pages that were begun."""
-        self.makers.shutdown()
+        self.makers = Makers()
 
     def view(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> View:
         """Put the profiles that a URL names side by side.
@@ -142,8 +138,10 @@ class Observatory:
         """
         return self.show(viewer, dataset_id, query, lambda view: _chart(view, query, chart))
 
-    def files(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[str, bytes]:
-        """Return the name and bytes of an uploaded profile; a zip of them when a day has several.
+    def files(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[str, int | None, Iterator[bytes]]:
+        """Return the name, size in bytes and parts of an uploaded profile; a zip of them when a day has several.
+
+        The size of a zip is known at its end only.
 
         Raises
         ------
@@ -159,20 +157,30 @@ class Observatory:
         if not uploads:
             (side,) = self._loader.find(viewer.org_id, dataset_id, query.profiles)
             raise PageProblem(side.problem or not_found("There is no file", "Nothing was uploaded.", "Choose another."))
+        keys = [row.sha256 for row in uploads if row.sha256]
         try:
-            contents = [self._blobs.read(row.sha256) for row in uploads if row.sha256]
+            sizes = [self._blobs.size(key) for key in keys]
         except FileNotFoundError:
             raise PageProblem(LOST) from None
         first = uploads[0]
         label = first.alias or first.id if first.kind == "reference" else formatting.day(first.dataset_timestamp)
         name = file_name(label)
-        if len(contents) == 1:
-            return f"{name}.bin", contents[0]
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for index, content in enumerate(contents, start=1):
-                archive.writestr(f"{name}-{index}.bin", content)
-        return f"{name}.zip", packed.getvalue()
+        if len(keys) == 1:
+            return f"{name}.bin", sizes[0], self._blobs.parts(keys[0])
+        return f"{name}.zip", None, self._zipped(name, keys)
+
+    def _zipped(self, name: str, keys: list[str]) -> Iterator[bytes]:
+        """Pack uploads, without ever holding one of them whole."""
+        packed = _Packed()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for index, key in enumerate(keys, start=1):
+                member = zipfile.ZipInfo(f"{name}-{index}.bin")
+                member.compress_type = zipfile.ZIP_DEFLATED
+                with archive.open(member, "w", force_zip64=True) as file:
+                    for part in self._blobs.parts(key):
+                        file.write(part)
+                        yield packed.taken()
+        yield packed.taken()
 
     def session_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> str:
         """Return the HTML of a dataset's own page, with nothing chosen."""
@@ -248,6 +256,26 @@ class Observatory:
             )
         more = f"{row.profiles:,}" if row.profiles > MAX_NEWEST else ""
         return {"name": formatting.clipped(row.id), "url": f"{base}profiles", "profiles": profiles, "all": more}
+
+
+class _Packed(io.RawIOBase):
+    """A file that is read while it is written."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._content += data
+        return len(data)
+
+    def taken(self) -> bytes:
+        """Take what was written so far."""
+        content = bytes(self._content)
+        self._content.clear()
+        return content
 
 
 def _frame(viewer: Viewer, dataset_id: str, query: PageQuery) -> dict[str, Any]:

@@ -16,10 +16,12 @@ import queue
 import threading
 import time
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
 from songbird_widgets.observatory.formatting import timestamp
 from songbird_widgets.profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
 
@@ -46,6 +48,10 @@ MAX_WAITING = 10_000
 QUIET_SECONDS = 0.03
 """How long no upload has arrived before summaries are made: uploads go first."""
 
+ARRIVAL_SECONDS = 120.0
+"""How long the summary of an arrival may take; beyond, it is left to whoever asks for it."""
+
+_POLL_SECONDS = 0.1
 _TIDY_EVERY = 200
 _MAGIC = b"SBW-KEPT\x02"
 _PROBLEM_CHARACTERS = 2_000
@@ -100,6 +106,7 @@ class Summaries:
         self._last_arrival = 0.0
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
+        self._budget = Budget(0)  # of the summary that is made beside the pages
 
     # What arrives
 
@@ -124,9 +131,11 @@ class Summaries:
         while (arrival := self._waiting.get()) is not None:
             while (left := self._last_arrival + QUIET_SECONDS - time.monotonic()) > 0:
                 time.sleep(left)
+            self._budget = Budget(ARRIVAL_SECONDS)
             try:
-                self._make(arrival)
-            except (ProfileError, FileNotFoundError):
+                with self._budget.spent():
+                    self._make(arrival)
+            except (ProfileError, FileNotFoundError, WorkStoppedError):
                 pass  # a page that shows it says so
             except Exception:  # noqa: BLE001 - the next one may well be made
                 logger.exception("a summary could not be made; it is tried again when a page asks for it")
@@ -137,6 +146,7 @@ class Summaries:
             with contextlib.suppress(queue.Empty):
                 self._waiting.get_nowait()
         self._waiting.put(None)
+        self._budget.cancel()
         if self._thread is not None:
             self._thread.join()
 
@@ -182,14 +192,16 @@ class Summaries:
         return self._directory / "days" / name
 
     def _once(self, key: Hashable, make: Callable[[], Kept]) -> Kept:
-        """Return what `make` makes; who asks for what is being made waits for it."""
-        with self._lock:
-            future = self._under_way.get(key)
-            mine = future is None
-            if future is None:
-                future = self._under_way[key] = Future()
-        if not mine:
-            return future.result()
+        """Return what `make` makes; who asks for what is being made waits for it, as long as his own time lasts."""
+        while True:
+            with self._lock:
+                future = self._under_way.get(key)
+                if future is None:
+                    future = self._under_way[key] = Future()
+                    break
+            with contextlib.suppress(FutureTimeout, WorkStoppedError):  # whoever made it was stopped: try again
+                return future.result(_POLL_SECONDS)
+            checkpoint()
         try:
             made = make()
         except BaseException as error:

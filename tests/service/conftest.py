@@ -13,6 +13,7 @@ import pytest
 
 from songbird_widgets.local import local_service
 from songbird_widgets.service.app import Application, close_app, make_app
+from songbird_widgets.service.server import Server
 
 JULY_8 = 1_373_241_600_000
 
@@ -91,12 +92,12 @@ def serve_directory(serve):
     """Serve what lies in a directory: ``with serve_directory(path) as service``."""
 
     @contextmanager
-    def running(directory):
+    def running(directory, **options):
         def make():
             return make_app(directory, secret=SECRET, signing_key=SIGNING_KEY, organization=(ORGANIZATION, KEY))
 
         with (
-            serve(make, close_app, max_body_size=1 << 20) as (base, app),
+            serve(make, close_app, server=Server, **options) as (base, app),
             httpx.Client(timeout=30, trust_env=False) as http,
         ):
             yield Service(base, app, directory, http)
@@ -129,3 +130,35 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(directory))
     yield directory
     local_service.stop()
+
+
+def varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def field(number: int, content: bytes | int) -> bytes:
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+@pytest.fixture(scope="session")
+def wide_profile():
+    """Make a profile that is small to send and much to look at: its columns have a counter of rows and nothing else."""
+    return lambda columns: profile_of([f"column{index}" for index in range(columns)])
+
+
+def profile_of(names: list[str], count: int = 7) -> bytes:
+    body = field(1, field(1, 0) + field(2, field(2, count)))
+    head = field(1, 2) + field(3, len(body))
+    chunk = varint(len(head)) + head + body
+    parts = [field(1, field(5, 1_373_241_600_000))]
+    parts += [
+        field(2, field(1, name.encode()) + field(2, field(1, index * len(chunk)))) for index, name in enumerate(names)
+    ]
+    header = b"".join([*parts, field(5, field(1, 0) + field(2, b"counts/n"))])
+    return b"WHY1" + varint(0) + varint(len(header)) + header + chunk * len(names)
