@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..basics import DAY_MS, size_text
+from ..basics import DAY_MS, size_text, time_text
 from ..client.redaction import short_id
 
 Kind = Literal["batch", "reference"]
@@ -71,6 +71,13 @@ class SessionProfile:
         if self.kind == "batch" and self.dataset_timestamp is not None:
             return f"batch:{self.dataset_timestamp // DAY_MS}"
         return f"reference:{self.key}"
+
+    @property
+    def choice(self) -> str:
+        """What is chosen with it, as people are shown it: the UTC day of a batch, the alias of a reference."""
+        if self.kind == "batch" and self.dataset_timestamp is not None:
+            return time_text(self.dataset_timestamp // DAY_MS * DAY_MS)
+        return self.label
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.label!r}, {self.state}, {size_text(self.size)}>"

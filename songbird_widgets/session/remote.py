@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from ..basics import DAY_MS
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
+from ..client.models import GetProfileFilesRequest
 from ..client.redaction import Secret
 from . import content
 from .errors import SelectionError, SessionError
@@ -214,9 +215,33 @@ class RemoteSession:
         urls = {item.key: url for item, url in zip([*references, *batches], answer.individual_observatory_urls)}  # noqa: B905
         url = in_order(answer.observatory_url, [_in_address(item) for item in selected])
         together, *individual = self.endpoint.links(
-            [(url, text), *((urls[item.key], item.label) for item in selected if item.key in urls)]
+            [(url, text), *((urls[item.key], item.choice) for item in selected if item.key in urls)]
         )
         return ObservatoryLink(together, href=together.href, individual=individual, text=text)
+
+    def files(self, profile: SessionProfile) -> bytes:
+        """Return the bytes of a reference, or of all uploads of a batch's day: one file, or a zip of several.
+
+        Raises
+        ------
+        SessionError
+            If the endpoint gives none back, or the session is over.
+        SongbirdError
+            If it does not answer, or refuses.
+        """
+        self.check_open()
+        session_id = self.session_id
+        if session_id is not None and self.dataset_id is None:
+            self.refresh()
+        dataset_id = self.dataset_id
+        if session_id is None or dataset_id is None:
+            raise SessionError(
+                f"The bytes of {names([profile])} are no longer here, and {self.endpoint.label} gives none back. "
+                "Compare the data itself with songbird_widgets.compare(...), or add its file again."
+            )
+        return self.request(
+            lambda client: client.send(GetProfileFilesRequest(dataset_id, _in_address(profile), session_id.reveal()))
+        )
 
     def claim(self, org_id: str | None, api_key: Secret | None) -> str:
         """Hand the session's profiles to an organization, and return which.

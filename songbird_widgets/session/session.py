@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..client import Songbird
     from ..client.models import SessionMetadata
+    from ..observatory import ComparisonResult
     from .models import Kind, LedgerSession, SessionProfile
 
 T = TypeVar("T")
@@ -262,6 +263,42 @@ class Session(UploadingSession):
         else:
             self._store.replace_selection(())
         self._publish()
+
+    # -- comparing ------------------------------------------------------------------------------------------
+
+    def compare(self) -> ComparisonResult:
+        """Compare what is selected; the first is the baseline. Nothing need be uploaded for it.
+
+        Of a batch, all uploads of its UTC day are compared as one, as the observatory shows them.
+
+        Returns
+        -------
+        ComparisonResult
+            Displays itself in a cell; ``.to_pandas()``, ``.to_dict()``, ``.save("report.html")``, ``.drifted``.
+
+        Raises
+        ------
+        SelectionError
+            If nothing is selected.
+        SessionError
+            If bytes are no longer here and the endpoint gives none back: the local service does, others may not.
+        ProfileError
+            If nothing of one side can be read.
+        SongbirdError
+            If the endpoint was asked and refused, or did not answer.
+
+        Examples
+        --------
+        >>> import songbird_widgets as sw
+        >>> session = sw.Session()
+        >>> added = session.add([{"price": price} for price in range(100)], alias="january")
+        >>> added = session.add([{"price": 2 * price} for price in range(100)], alias="july")
+        >>> session.select("january", "july")
+        >>> session.compare().drifted
+        ('price',)
+        """
+        self._resume()
+        return self._ask(lambda: self._comparisons.make(self._remote))
 
     # -- the session itself ---------------------------------------------------------------------------------
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from .content import Content
 
+MAX_KEPT_BYTES = 64_000_000
+"""Bytes of uploaded profiles that stay in memory: for comparisons, where an endpoint gives none back."""
+
 Profiles = tuple[SessionProfile, ...]
 
 
@@ -44,7 +47,9 @@ class Snapshot:
 
 
 class ProfileStore:
-    """Profiles in the order in which they came, the bytes of those not uploaded, and the selection.
+    """Profiles in the order in which they came, where their bytes are, and the selection.
+
+    Of uploaded profiles the bytes that are in memory are kept up to `MAX_KEPT_BYTES`, for comparisons.
 
     Every method is atomic, may be called from any thread, and calls nobody back.
     """
@@ -54,6 +59,8 @@ class ProfileStore:
         self._profiles: dict[str, SessionProfile] = {}
         self._selected: tuple[str, ...] = ()
         self._contents: dict[str, Content] = {}
+        self._kept: set[str] = set()  # what is uploaded, and in memory all the same
+        self._kept_bytes = 0
         self._uncertain: set[str] = set()
         self._snapshot: Snapshot | None = Snapshot()
 
@@ -78,6 +85,16 @@ class ProfileStore:
         """Return where the bytes of a profile are."""
         with self._lock:
             return self._contents.get(key)
+
+    def bytes_of(self, profile: SessionProfile) -> bytes | None:
+        """Return the bytes of a profile, or None if they are not here any more, or are others now."""
+        content = self.content(profile.key)
+        if content is None or content.problem(profile.sha256) is not None:
+            return None
+        try:
+            return content.data if isinstance(content.data, bytes) else content.data.read_bytes()
+        except OSError:
+            return None  # it has gone since
 
     @property
     def uncertain(self) -> bool:
@@ -178,8 +195,11 @@ class ProfileStore:
     def leave(self) -> None:
         """Drop what belongs to a session that is left; what was not sent can go to the next one."""
         with self._lock:
-            kept = [profile for profile in self._profiles.values() if profile.key in self._contents]
+            kept = [profile for profile in self._profiles.values() if profile.state != "uploaded"]
             self._profiles = {item.key: replace(item, state="added", problem=None, sent=0) for item in kept}
+            self._contents = {key: content for key, content in self._contents.items() if key in self._profiles}
+            self._kept.clear()
+            self._kept_bytes = 0
             self._uncertain.clear()
             self._selected = tuple(key for key in self._selected if key in self._profiles)
             self._snapshot = None
@@ -220,8 +240,14 @@ class ProfileStore:
     def _put(self, profile: SessionProfile) -> None:
         self._profiles[profile.key] = profile
         self._snapshot = None
-        if profile.state == "uploaded":
-            self._contents.pop(profile.key, None)
+        content = self._contents.get(profile.key)
+        if profile.state != "uploaded" or content is None or not isinstance(content.data, bytes):
+            return
+        if profile.key not in self._kept and self._kept_bytes + len(content.data) > MAX_KEPT_BYTES:
+            del self._contents[profile.key]
+        elif profile.key not in self._kept:
+            self._kept.add(profile.key)
+            self._kept_bytes += len(content.data)
 
     def _unsent(self, what: object) -> SessionProfile:
         profile = resolve(what, self.snapshot().profiles)

@@ -8,6 +8,7 @@ import traitlets
 
 from ..client.errors import SongbirdError
 from ..client.redaction import short_id
+from .comparing import Comparisons
 from .errors import SelectionError
 from .executor import SerialExecutor
 from .ledger import Ledger
@@ -18,6 +19,7 @@ from .store import ProfileStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from ..observatory import ComparisonResult
     from .models import Level, SessionProfile
     from .remote import RemoteSession
 
@@ -68,6 +70,7 @@ class SessionTraits(traitlets.HasTraits):
         self._warnings: list[str] = []
         self._warned = 0
         self._ledger = Ledger(on_problem=self._warnings.append)
+        self._comparisons = Comparisons(self._store)
         self._link_requests = SerialExecutor("songbird-link")
         self._wanted: object = None
 
@@ -99,6 +102,11 @@ class SessionTraits(traitlets.HasTraits):
             self._publish()
         self.set_trait("link_problem", "")
         return link
+
+    @property
+    def current_comparison(self) -> ComparisonResult | None:
+        """The comparison of what is selected, if `Session.compare` or a panel has made it; else None."""
+        return self._comparisons.known()
 
     def __repr__(self) -> str:
         now = self._store.snapshot()

@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from ...basics import shorten
 from ...session import AddError
-from ..words import MAX_NAME, choice_label, failure
+from ..words import MAX_NAME, failure
 from .base import Part, PartHost
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class AddPart(Part):
         merged = [day for day in days.values() if len(day) > 1 and any(p.key in self._added for p in day)]
         if not merged:
             return
-        first = choice_label(merged[0][0])
+        first = merged[0][0].choice
         what = (
             f"{first} has {len(merged[0]):,} uploads"
             if len(merged) == 1

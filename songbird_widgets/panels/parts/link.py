@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...basics import shorten
 from ...client import SongbirdError
 from ...session import followable
-from ..words import MAX_TEXT, choice_label
+from ..words import MAX_TEXT
 from .base import Part
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LinkPart(Part):
         if link is not None and not ended:
             main = {"href": link.href, "text": link.text if len(selection) == 1 else "Open side by side"}
             each = [
-                {"href": single.href, "text": shorten(choice_label(profile), 60)}
+                {"href": single.href, "text": shorten(profile.choice, 60)}
                 for single, profile in zip(link.individual, selection, strict=False)
             ]
         return {
@@ -45,7 +45,7 @@ class LinkPart(Part):
 
     def _missing(self) -> list[str]:
         """Name what is selected and of which nothing has arrived: it has no page yet."""
-        waiting = {p.slot: choice_label(p) for p in self.session.selection if p.state != "uploaded"}
+        waiting = {p.slot: p.choice for p in self.session.selection if p.state != "uploaded"}
         if waiting:
             for profile in self.session.profiles:
                 if profile.state == "uploaded":

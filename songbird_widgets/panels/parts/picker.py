@@ -11,7 +11,6 @@ import numpy as np
 from ...basics import DAY_MS, shorten
 from ...session import SelectionError
 from ..rows import pack, pack_states
-from ..words import choice_label
 from .base import Part, PartHost
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class PickerPart(Part):
             rows = None if np.isnan(total) else int(total)
         return {
             "number": self._numbers[profile.key],
-            "label": choice_label(profile),
+            "label": profile.choice,
             "kind": profile.kind,
             "uploads": uploads,
             "rows": rows,

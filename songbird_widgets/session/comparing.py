@@ -1,0 +1,138 @@
+"""The comparison of what is selected: made of bytes that are here, else of what the endpoint gives back."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from .errors import SelectionError, SessionError
+from .selection import there_is
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..observatory import ComparisonResult
+    from ..profiles import ProfileSummary
+    from .models import SessionProfile
+    from .remote import RemoteSession
+    from .store import ProfileStore, Snapshot
+
+MAX_SUMMARIES = 8
+"""Summaries of what was compared last that are kept: another choice of the same days need not be read again."""
+
+# What a side's comparison depends on: its label, and the contents of its uploads.
+Identity = tuple[str, ...]
+
+
+class Comparisons:
+    """Compares what is selected in a store, one comparison at a time, and keeps the last one.
+
+    Parameters
+    ----------
+    store : ProfileStore
+        What is selected, and the bytes that are at hand.
+    """
+
+    def __init__(self, store: ProfileStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._summaries: OrderedDict[Identity, tuple[ProfileSummary, str]] = OrderedDict()
+        self._last: tuple[tuple[Identity, ...], ComparisonResult] | None = None
+
+    def known(self) -> ComparisonResult | None:
+        """Return the comparison of what is selected if it was made already."""
+        last = self._last
+        return last[1] if last is not None and last[0] == _subject(self._store.snapshot()) else None
+
+    def make(self, remote: RemoteSession) -> ComparisonResult:
+        """Return the comparison of what is selected.
+
+        Raises
+        ------
+        SelectionError
+            If nothing is selected.
+        SessionError
+            If bytes are not here and the endpoint does not give them back.
+        ProfileError
+            If a side has nothing that can be read.
+        SongbirdError
+            If the endpoint was asked and refused, or did not answer.
+        """
+        with self._lock:
+            now = self._store.snapshot()
+            if not now.selected:
+                raise SelectionError(
+                    f"Nothing is selected: choose up to three with session.select(...). {there_is(now.profiles)}"
+                )
+            subject = _subject(now)
+            if self._last is not None and self._last[0] == subject:
+                return self._last[1]
+            from ..observatory import display
+            from ..profiles import compare
+
+            sides = [self._side(remote, item, now, key) for item, key in zip(now.selected, subject, strict=True)]
+            result = display(compare([summary for summary, _ in sides], [label for _, label in sides]))
+            self._last = subject, result
+            return result
+
+    def _side(
+        self, remote: RemoteSession, item: SessionProfile, now: Snapshot, identity: Identity
+    ) -> tuple[ProfileSummary, str]:
+        """Return what one of the selection holds, and what to call it."""
+        known = self._summaries.get(identity)
+        if known is None:
+            known = _summed_up(item.choice, self._contents(remote, item, _uploads(item, now)))
+            self._summaries[identity] = known
+        self._summaries.move_to_end(identity)
+        while len(self._summaries) > MAX_SUMMARIES:
+            self._summaries.popitem(last=False)
+        return known
+
+    def _contents(self, remote: RemoteSession, item: SessionProfile, uploads: Iterable[SessionProfile]) -> list[bytes]:
+        here: dict[SessionProfile, bytes | None] = {upload: self._store.bytes_of(upload) for upload in uploads}
+        if None not in here.values():
+            return [data for data in here.values() if data is not None]
+        unsent = [data for upload, data in here.items() if upload.state != "uploaded" and data is not None]
+        return [*_files(remote.files(item)), *unsent]
+
+
+def _uploads(item: SessionProfile, now: Snapshot) -> list[SessionProfile]:
+    """Return all that is one with a profile: the uploads of its day, or itself."""
+    return (
+        [item] if item.kind == "reference" else [p for p in now.profiles if p.kind == "batch" and p.slot == item.slot]
+    )
+
+
+def _subject(now: Snapshot) -> tuple[Identity, ...]:
+    return tuple(
+        (item.choice, *sorted(p.sha256 or p.profile_id or p.key for p in _uploads(item, now))) for item in now.selected
+    )
+
+
+def _files(content: bytes) -> Iterator[bytes]:
+    """Return the profiles in what an endpoint gave back: one, or an archive of them."""
+    from ..profiles import ProfileSource, find_sources
+
+    for source in find_sources(content):
+        if isinstance(source, ProfileSource):
+            yield source.content if isinstance(source.content, bytes) else source.content.read_bytes()
+
+
+def _summed_up(label: str, contents: list[bytes]) -> tuple[ProfileSummary, str]:
+    """Merge the uploads of one side; what cannot be added to the others is left out, and the label says so."""
+    from ..profiles import ProfileError, addable, merge_profiles, read_profile, summarize
+
+    profiles, problem = [], None
+    for content in contents:
+        try:
+            profiles.append(read_profile(content))
+        except ProfileError as error:
+            problem = error
+    if not profiles:
+        raise problem or SessionError(f"There is nothing to read of {label}.")
+    whole = [profiles[place] for place in addable([profile.segments for profile in profiles])]
+    missing = len(contents) - len(whole)
+    if missing:
+        label = f"{label} (without {missing} of {len(contents)} uploads)"
+    return summarize(whole[0] if len(whole) == 1 else merge_profiles(whole)), label
