@@ -276,13 +276,15 @@ def items(names: Sequence[str], series: Sequence[Series], *, width: int = WIDE) 
     return _markup(width, height, "".join(drawn), charts.items_summary(names, series))
 
 
-def timeline(days: Sequence[tuple[int, str, str]], *, width: int = WIDE) -> Markup:
+def timeline(days: Sequence[tuple[int, str, str]], *, kinds: Sequence[str] = (), width: int = WIDE) -> Markup:
     """Draw batches over time, each a link.
 
     Parameters
     ----------
     days
         Start in ms, what to call it, and its URL.
+    kinds
+        What each day is, by `trend_charts.KINDS`; its colour and height say so.
     width
         Pixels.
     """
@@ -291,10 +293,13 @@ def timeline(days: Sequence[tuple[int, str, str]], *, width: int = WIDE) -> Mark
     mark = min(max((width - 8) * DAY_MS / (last + DAY_MS - first) - 2, 3), 48)
     x = Scale(first, last, 4, width - 4 - mark) if first < last else Scale(first, last, 4, 4)
     drawn = [f'<path class="axis" d="M4 {height - _BOTTOM}H{width - 4}"/>']
-    for day, label, url in days:
+    for (day, label, url), kind in zip(days, kinds or [""] * len(days), strict=True):
+        # What drifted stands out by its height, too: never by colour alone.
+        top = _DAY_TOPS.get(kind, 10)
+        tall = height - _BOTTOM - top - 2
         drawn.append(
             f'<a href="{escape(url)}" aria-label="{escape(label)}"><title>{escape(label)}</title>'
-            f'<rect class="day" x="{x(day):.1f}" y="10" width="{mark:.1f}" height="{height - _BOTTOM - 12}"/>'
+            f'<rect class="day {kind}" x="{x(day):.1f}" y="{top}" width="{mark:.1f}" height="{tall}"/>'
             "</a>"
         )
     ends = ((first, "start", 4), (last, "end", width - 4))
@@ -306,6 +311,9 @@ def timeline(days: Sequence[tuple[int, str, str]], *, width: int = WIDE) -> Mark
         f'<svg class="figure" viewBox="0 0 {width} {height}" role="group" aria-label="Batches over time">'
         f"{''.join(drawn)}</svg>"
     )
+
+
+_DAY_TOPS = {"strong": 2, "moderate": 8, "uncertain": 18, "absent": 12, "none": 20, "unknown": 28, "waiting": 28}
 
 
 def _axis(frame: _Frame) -> dict[str, float]:

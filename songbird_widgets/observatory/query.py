@@ -209,7 +209,7 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
 
     sort = first("sort")
     columns = arguments.get("column", ())
-    bins = _number(first("bins"), BINS[0])
+    bins = number_in(first("bins"), BINS[0])
     return PageQuery(
         profiles=tuple(dict.fromkeys(value for value in arguments.get("profile", ()) if value)),
         token=first("sessionToken"),
@@ -217,8 +217,8 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
         highlights=tuple(dict.fromkeys(arguments.get("feature-highlight", ())))[:_MAX_HIGHLIGHTS],
         sort=sort if sort in SORTS else "",
         descending=first("order") == "desc",
-        limit=min(max(_number(first("limit"), PAGE_SIZE), 1), MAX_EXPORTED),
-        offset=max(_number(first("offset"), 0), 0),
+        limit=min(max(number_in(first("limit"), PAGE_SIZE), 1), MAX_EXPORTED),
+        offset=max(number_in(first("offset"), 0), 0),
         show=known("show", FILTERS),
         types=known("type", TYPES),
         # A column's name may be empty or long: it is looked up, not interpreted.
@@ -231,6 +231,7 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
     )
 
 
-def _number(text: str, default: int) -> int:
+def number_in(text: str, default: int) -> int:
+    """Read a parameter's digits; `default` for anything else."""
     # int() would take other scripts' digits, "1_000" and numbers of any length.
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 9 else default

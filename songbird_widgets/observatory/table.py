@@ -13,7 +13,7 @@ from .query import MAX_ROWS, TYPES
 from .sparklines import sparkline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from songbird_widgets.profiles import ColumnStatistics, Drift
 
@@ -315,7 +315,7 @@ def make_table(view: View, query: PageQuery) -> Table:
         total=len(names),
         previous_url=query.url(offset=max(offset - query.limit, 0)) if offset else "",
         next_url=query.url(offset=offset + query.limit) if offset + query.limit < len(names) else "",
-        pages=_pages(query, offset, len(names)),
+        pages=pages_of(query.limit, offset, len(names), lambda start: query.url(offset=start)),
         cell_count=len(heads),
         broad=_width(rows) > MAX_CHARACTERS,
     )
@@ -431,14 +431,22 @@ def _overall(drift: DriftCounts, total: int) -> str:
     return "unknown" if drift.unknown > total / 2 else "none"
 
 
-def _pages(query: PageQuery, offset: int, total: int) -> tuple[tuple[int, str], ...]:
-    """Page numbers with their URLs; the current page has none, and (0, "") stands for those left out."""
-    count = -(-total // query.limit)
-    current = offset // query.limit + 1
+def pages_of(limit: int, offset: int, total: int, url: Callable[[int], str]) -> tuple[tuple[int, str], ...]:
+    """Page numbers with their URLs; the current page has none, and (0, "") stands for those left out.
+
+    Parameters
+    ----------
+    limit, offset, total
+        Of rows.
+    url
+        Returns the URL of the page that begins at a row.
+    """
+    count = -(-total // limit)
+    current = offset // limit + 1
     near = sorted({1, count, *range(max(current - 2, 1), min(current + 2, count) + 1)})
     pages: list[tuple[int, str]] = []
     for number in near:
         if pages and number - pages[-1][0] > 1:
             pages.append((0, ""))
-        pages.append((number, "" if number == current else query.url(offset=(number - 1) * query.limit)))
+        pages.append((number, "" if number == current else url((number - 1) * limit)))
     return tuple(pages)

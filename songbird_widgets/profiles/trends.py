@@ -15,6 +15,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -210,9 +211,10 @@ def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]
     conditions: dict[str, Any] = {}
     names: list[str] = []
     starts = []
+    conditional = any(day.conditions for day in days)
     for number, day in enumerate(days):
         starts.append(len(names))
-        if any(one.conditions for one in days):  # they are known by the columns' names, which must differ
+        if conditional:  # they are known by the columns' names, which must differ
             names += [f"{number}\n{name}" for name in day.names]
             conditions |= {f"{number}\n{name}": met for name, met in day.conditions.items()}
         else:
@@ -220,19 +222,24 @@ def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]
     arrays: dict[str, Any] = {}
     for field in fields(ProfileSummary):
         parts = [getattr(day, field.name) for day in days]
-        if field.name.endswith("offsets"):
+        if field.name in _WHOLE_SKETCHES:  # large, and the comparison takes the grids
+            arrays[field.name] = parts[0][:0] if field.name != "item_offsets" else np.zeros(len(names) + 1, np.int64)
+        elif field.name.endswith("offsets"):
             ends = np.cumsum([0, *(part[-1] for part in parts[:-1])])
             arrays[field.name] = np.concatenate(
                 [np.zeros(1, np.int64), *(part[1:] + end for part, end in zip(parts, ends, strict=True))]
             )
         elif isinstance(parts[0], np.ndarray):
             arrays[field.name] = np.concatenate(parts)
-    values = tuple(value for day in days for value in day.frequent_values)
+    values = tuple(chain.from_iterable(day.frequent_values for day in days))
     parents = (None,) * len(names)
     made = replace(
         days[0], **arrays, names=tuple(names), parents=parents, frequent_values=values, conditions=conditions
     )
     return made, starts
+
+
+_WHOLE_SKETCHES = frozenset({"items", "heights", "item_offsets"})
 
 
 def _part(evidence: Evidence, start: int, stop: int) -> Evidence:

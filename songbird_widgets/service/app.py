@@ -105,6 +105,7 @@ class Application(web.Application):
         if not self._has_observatory:
             try:
                 from . import page_handlers
+                from .day_comparisons import DayComparisons
                 from .summaries import Summaries
             except ImportError:  # a broken installation; uploads go on
                 logger.exception("the observatory cannot be loaded")
@@ -113,6 +114,9 @@ class Application(web.Application):
             self._has_observatory = True
             settings = self.settings
             summaries = Summaries(settings["summaries_dir"], settings["metadata"], settings["blobs"])
+            compared = DayComparisons(settings["summaries_dir"] / "compared", settings["metadata"], summaries)
+            summaries.then = compared.arrived
+            settings["day_comparisons"] = compared
             waiting, settings["arrivals"] = settings["arrivals"], None
             for arrival in waiting:
                 summaries.arrived(arrival)
@@ -263,8 +267,10 @@ def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
         Whether all of it has ended.
     """
     observatory, summaries = app.settings.get("observatory"), app.settings.get("summaries")
+    compared = app.settings.get("day_comparisons")
     parts = [
         *([observatory.makers.close] if observatory else []),
+        *([compared.close] if compared else []),
         *([summaries.close] if summaries else []),
         app.settings["executor"].shutdown,
         app.settings["metadata"].close,

@@ -340,11 +340,35 @@ class Metadata:
         row = self._database.first(_days(org_id, dataset_id).where(tables.days.c.day == day))
         return None if row is None else _day_row(row)
 
-    def days(self, org_id: str, dataset_id: str, *, limit: int | None = None) -> list[DayRow]:
-        """The days of a dataset that have batches, newest first, at most `limit`."""
-        query = _days(org_id, dataset_id).order_by(tables.days.c.day.desc()).limit(limit)
+    def days(
+        self,
+        org_id: str,
+        dataset_id: str,
+        *,
+        limit: int | None = None,
+        start: int | None = None,
+        end: int | None = None,
+    ) -> list[DayRow]:
+        """The days of a dataset that have batches, newest first, at most `limit`.
+
+        Parameters
+        ----------
+        start, end : int, optional
+            The first and the last day, by their first milliseconds.
+        """
+        query = _days(org_id, dataset_id)
+        if start is not None:
+            query = query.where(tables.days.c.day >= start)
+        if end is not None:
+            query = query.where(tables.days.c.day <= end)
+        query = query.order_by(tables.days.c.day.desc()).limit(limit)
         with self._database.read() as connection:
             return [_day_row(row) for row in connection.execute(query).mappings()]
+
+    def first_day(self, org_id: str, dataset_id: str) -> DayRow | None:
+        """The earliest day of a dataset that has batches, or None."""
+        row = self._database.first(_days(org_id, dataset_id).order_by(tables.days.c.day).limit(1))
+        return None if row is None else _day_row(row)
 
     def count_days(self, org_id: str, dataset_id: str) -> int:
         """How many days of a dataset have batches."""

@@ -21,6 +21,8 @@ from songbird_widgets.observatory import exports, query
 from songbird_widgets.observatory.detail import check_column
 from songbird_widgets.observatory.problems import PageProblem, ProblemText, bad_request
 from songbird_widgets.observatory.rendering import STATIC, render
+from songbird_widgets.observatory.trend_query import parse_trends
+from songbird_widgets.observatory.trends import trends_as_csv, trends_as_json
 
 from . import access
 from .handler import Handler
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
     from songbird_widgets.observatory.query import PageQuery
+    from songbird_widgets.observatory.trend_query import TrendQuery
     from songbird_widgets.observatory.view import View
 
     from .access import Viewer
@@ -90,7 +93,7 @@ class PageHandler(Handler):
         """The one maker of pages of this application."""
         made = cast("Observatory | None", self.settings.get("observatory"))
         if made is None:
-            made = Observatory(self.metadata, self.blobs, self.settings["summaries"])
+            made = Observatory(self.metadata, self.blobs, self.settings["summaries"], self.settings["day_comparisons"])
             self.settings["observatory"] = made
         return made
 
@@ -292,6 +295,31 @@ class Profiles(PageHandler):
         return Answer(_whole_if_small(exports.csv_parts(view, asked), asked), CSV, file_name="profiles.csv")
 
 
+class Trends(PageHandler):
+    """``/resources/{dataset}/trends``: a dataset over time, each day beside one baseline."""
+
+    operation = "trends"
+
+    async def get(self, dataset: str, form: str | None) -> None:
+        """Answer with the page, or its data as ``.json`` or ``.csv``."""
+        asked = parse_trends(_decoded(self.request.query_arguments))
+        answer = await self.made(self._make, unquote(dataset), form or "", asked)
+        await self.send(answer)
+
+    head = get
+
+    def _make(self, dataset: str, form: str, asked: TrendQuery) -> Answer:
+        viewer = self.viewer(asked.token)
+        access.check_dataset(self.metadata, viewer, dataset)
+        pages = self.observatory.trends
+        if not form:
+            return Answer(pages.page(viewer, dataset, asked), HTML)
+        view = pages.view(viewer, dataset, asked)
+        if form == ".json":
+            return Answer(msgspec.json.encode(trends_as_json(dataset, view, asked)), JSON)
+        return Answer(trends_as_csv(view, asked), CSV, file_name="trends.csv")
+
+
 class Organization(PageHandler):
     """``/organizations/{org}``: what was claimed for an organization."""
 
@@ -430,6 +458,7 @@ def routes() -> list[URLSpec]:
     """Return the observatory's routes; pages link relatively, so they can be mounted under any prefix."""
     return [
         url(r"/resources/([^/]+)/profiles(\.json|\.csv|\.svg|\.bin)?", Profiles),
+        url(r"/resources/([^/]+)/trends(\.json|\.csv)?", Trends),
         url(r"/organizations/([^/]+)", Organization),
         url(r"/sign-in", SignIn),
         url(r"/sign-out", SignOut),

@@ -11,38 +11,36 @@ from urllib.parse import quote
 from songbird_widgets.basics import MAX_COMPARED
 from songbird_widgets.observatory import formatting
 from songbird_widgets.observatory.cards import card_of, nothing_logged
-from songbird_widgets.observatory.choices import MAX_CHOICES, MAX_LISTED, choices_of, day_choice
+from songbird_widgets.observatory.choices import MAX_LISTED, choices_of
 from songbird_widgets.observatory.detail import check_column, drawn, make_detail
-from songbird_widgets.observatory.figures import NARROW, WIDE, standalone, timeline
+from songbird_widgets.observatory.figures import WIDE, standalone
 from songbird_widgets.observatory.performance import performance_tables
 from songbird_widgets.observatory.problems import LOST, PageProblem, bad_request, not_found
 from songbird_widgets.observatory.query import PageQuery
 from songbird_widgets.observatory.rendering import render
 from songbird_widgets.observatory.table import make_table, row_of, summary_of
+from songbird_widgets.observatory.trend_query import TrendQuery
 from songbird_widgets.profiles import ProfileError
 
 from .loading import Loader
 from .makers import Makers
 from .metadata import day_start
+from .trend_pages import TrendPages, first_choices, frame_of
 from .view_cache import ViewCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from markupsafe import Markup
 
     from songbird_widgets.observatory.choices import Choices
     from songbird_widgets.observatory.view import View
 
     from .access import Viewer
     from .blobs import Blobs
-    from .metadata import DatasetRow, DayRow, Metadata, ProfileRow
+    from .day_comparisons import DayComparisons
+    from .metadata import DatasetRow, Metadata, ProfileRow
     from .summaries import Summaries
 
 T = TypeVar("T")
-
-MAX_DAYS = 400
-"""Batches that the timeline draws, the newest ones."""
 
 MAX_DATASETS = 200
 """Datasets on an organization's page, the newest ones."""
@@ -56,14 +54,15 @@ class Observatory:
 
     Parameters
     ----------
-    metadata, blobs, summaries
+    metadata, blobs, summaries, compared
         What the service keeps.
     """
 
-    def __init__(self, metadata: Metadata, blobs: Blobs, summaries: Summaries) -> None:
+    def __init__(self, metadata: Metadata, blobs: Blobs, summaries: Summaries, compared: DayComparisons) -> None:
         self._metadata = metadata
         self._blobs = blobs
         self._loader = Loader(metadata, summaries)
+        self.trends = TrendPages(metadata, self._loader, compared)
         self._views = ViewCache()
         #: Threads of their own, so that other requests do not wait behind pages.
         self.makers = Makers()
@@ -102,12 +101,17 @@ class Observatory:
         return self.show(viewer, dataset_id, query, lambda view: self._profiles_page(view, viewer, dataset_id, query))
 
     def _profiles_page(self, view: View, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:
-        choices = self._first_choices(viewer.org_id, dataset_id)
+        choices = first_choices(self._metadata, viewer.org_id, dataset_id)
         cards = [card_of(place, side, query) for place, side in enumerate(view.sides, start=1)]
         labels = [card.label_shown for card in cards]
         notices = [nothing_logged(place, side) for place, side in enumerate(view.sides, start=1)]
         page = {
-            **_frame(viewer, dataset_id, query),
+            **frame_of(viewer, dataset_id),
+            "query": query,
+            "used": frozenset(query.profiles),
+            "trends_url": TrendQuery(
+                baseline=query.profiles[0], token=query.token, theme=query.theme, columns=_columns(query)
+            ).url(),
             "title": " · ".join(labels),
             "labels": labels,
             "sides": cards,
@@ -186,24 +190,22 @@ class Observatory:
         """Return the HTML of a dataset's own page, with nothing chosen."""
         choices = self._choices(viewer.org_id, dataset_id, MAX_LISTED, query.search, query.profiles)
         found = bool(choices.groups)
+        timeline, timeline_said = self.trends.timelines(viewer, dataset_id, query)
         page = {
-            **_frame(viewer, dataset_id, query),
+            **frame_of(viewer, dataset_id),
+            "query": query,
+            "used": frozenset(query.profiles),
+            "trends_url": TrendQuery(token=query.token, theme=query.theme).url(),
             "groups": choices.groups,
             "any": found or bool(query.search and self._choices(viewer.org_id, dataset_id, 1).groups),
-            "timeline": _timelines(self._metadata.days(viewer.org_id, dataset_id, limit=MAX_DAYS), query),
+            "timeline": timeline,
+            "timeline_said": timeline_said,
         }
         return render("session.html", "../../", page=page, theme=query.theme, home=query.url())
 
     def uploads(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> list[list[ProfileRow]]:
         """Return the files of which each profile of a page is made."""
         return [self._loader.uploads(viewer.org_id, dataset_id, value) for value in query.profiles]
-
-    def _first_choices(self, org_id: str, dataset_id: str) -> Choices:
-        """Return as many profiles of a dataset as a chooser offers, without counting the others."""
-        references = self._metadata.references(org_id, dataset_id, limit=MAX_CHOICES + 1)
-        days = self._metadata.days(org_id, dataset_id, limit=MAX_CHOICES + 1)
-        counts = [None if len(found) > MAX_CHOICES else len(found) for found in (references, days)]
-        return choices_of(references[:MAX_CHOICES], counts[0], days[:MAX_CHOICES], counts[1])
 
     def _choices(
         self, org_id: str, dataset_id: str, limit: int, search: str = "", used: tuple[str, ...] = ()
@@ -278,25 +280,8 @@ class _Packed(io.RawIOBase):
         return content
 
 
-def _frame(viewer: Viewer, dataset_id: str, query: PageQuery) -> dict[str, Any]:
-    return {
-        "query": query,
-        "dataset": dataset_id,
-        "dataset_shown": formatting.clipped(dataset_id),
-        "whose": viewer.shown,
-        "organization_url": "" if viewer.guest else f"../../organizations/{quote(viewer.org_id, safe='')}",
-        "used": frozenset(query.profiles),
-    }
-
-
-def _timelines(days: list[DayRow], query: PageQuery) -> tuple[Markup, ...]:
-    """Draw a dataset's batches over time, for wide and for narrow screens."""
-    choices = [day_choice(day) for day in days]
-    drawn_days = [
-        (choice.timestamp, f"{choice.label}, {choice.detail}", query.url(profiles=(choice.value,)))
-        for choice in choices
-    ]
-    return tuple(timeline(drawn_days, width=width) for width in (WIDE, NARROW)) if len(days) > 1 else ()
+def _columns(query: PageQuery) -> tuple[str, ...]:
+    return () if query.column is None else (query.column,)
 
 
 def file_name(label: str) -> str:

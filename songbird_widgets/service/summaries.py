@@ -107,6 +107,8 @@ class Summaries:
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
         self._budget = Budget(0)  # of the summary that is made beside the pages
+        #: Told of each upload whose summary was made.
+        self.then: Callable[[Arrival], None] | None = None
 
     # What arrives
 
@@ -126,6 +128,8 @@ class Summaries:
             self.of_upload(arrival.sha256)
         elif day := self._metadata.day(arrival.org_id, arrival.dataset_id, arrival.day):
             self.of_day(arrival.org_id, arrival.dataset_id, day)
+        if self.then is not None:
+            self.then(arrival)
 
     def _work(self) -> None:
         while (arrival := self._waiting.get()) is not None:

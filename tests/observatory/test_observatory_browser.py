@@ -110,6 +110,41 @@ def test_the_timeline_leads_to_a_batch(open_page, flights):
     assert page.locator("article.p1 h2").inner_text().startswith("2013-07-")
 
 
+def test_a_click_on_a_chart_opens_that_day_beside_the_baseline(open_page, flights):
+    reference = flights.profiles["july"]
+    page = open_page(flights.url(reference).replace("/profiles?", "/trends?"))
+    chart = page.locator("tr[data-column=dep_delay] svg.course.drift")
+    box = chart.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.999, box["y"] + 20)
+    assert page.locator(".tip").inner_text().startswith("2013-07-14\nscore ")
+    page.mouse.move(
+        *[page.locator("tr[data-column=dep_delay] svg.course.mean").bounding_box()[key] + 9 for key in "xy"]
+    )
+    assert page.locator(".tip").inner_text().startswith("2013-07-08\nabout ")
+    chart.click(position={"x": box["width"] - 1, "y": 20})
+    page.wait_for_url("**column=dep_delay**")
+    assert chosen_in(page) == [reference, str(JULY_8 + 6 * DAY_MS)]
+    page.get_by_role("link", name="Over time").click()
+    page.wait_for_selector(".trend-figures")
+    assert page.locator("h1").inner_text() == "dep_delay over time"
+    page.locator("svg.trend.drift:visible a").nth(1).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/profiles?**")
+    assert chosen_in(page) == [reference, str(JULY_8 + DAY_MS)]
+
+
+def test_days_are_reached_and_chosen_without_scripts(open_page, flights):
+    page = open_page(flights.url().replace("/profiles?", "/trends?"), java_script_enabled=False)
+    page.fill("input[name=from]", "2013-07-10")
+    page.select_option("select[name=profile]", str(JULY_8))
+    page.get_by_role("button", name="Show").click()
+    assert page.locator("h1").inner_text() == "Over time, beside 2013-07-08"
+    assert page.locator(".wide svg a").count() == 5
+    page.locator("table.trends").get_by_role("link", name="dep_delay").click()
+    page.locator("table.days").get_by_role("link", name="2013-07-12").click()
+    assert chosen_in(page) == [str(JULY_8), str(JULY_8 + 4 * DAY_MS)]
+
+
 def test_the_keyboard_reaches_search_and_rows(open_page, flights, chosen):
     page = open_page(flights.url(*chosen))
     page.keyboard.press("/")
@@ -140,8 +175,9 @@ def test_the_theme_follows_the_browser_the_switch_and_the_url(open_page, flights
 @pytest.mark.parametrize("width", [360, 768, 1280, 2560])
 def test_nothing_sticks_out(open_page, flights, chosen, width):
     for parameters in ({}, {"column": "arr_delay"}, {"column": "carrier"}):
-        page = open_page(flights.url(*chosen, **parameters), viewport={"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for url in (flights.url(*chosen, **parameters), flights.url(**parameters).replace("/profiles?", "/trends?")):
+            page = open_page(url, viewport={"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_chart_is_saved_as_svg_and_png(open_page, flights, chosen):
@@ -230,11 +266,13 @@ def test_axe_finds_nothing_serious(open_page, flights, chosen, axe, guest, schem
         (flights.url(*chosen, column="arr_delay"), 1280),
         (flights.url(chosen[0], column="carrier"), 360),
         (flights.url(), 1280),
+        (flights.url().replace("/profiles?", "/trends?"), 1280),
+        (flights.url(column="dep_delay").replace("/profiles?", "/trends?"), 360),
         (guest.url(*odd), 1280),
         (guest.url(odd[2], column=conditions), 1280),
         (flights.url(*chosen, q="nothing like it"), 1280),
     ]
-    for url, width in urls if scheme == "light" else urls[:4]:
+    for url, width in urls if scheme == "light" else urls[:7]:
         page = open_page(url, color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
         page.evaluate(axe)
         result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")

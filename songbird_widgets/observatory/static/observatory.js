@@ -30,7 +30,7 @@ function themeSwitch(button) {
 function goOnChange(select) {
   const form = select.form;
   const button = form.querySelector("button:not([type=button])");
-  button.hidden = true;
+  button.hidden = !("keep" in button.dataset);
   let byKey = false;
   select.addEventListener("keydown", (event) => {
     byKey = true;
@@ -166,12 +166,78 @@ function explainFigure(svg, event) {
   showTip(lines, event.clientX, event.clientY);
 }
 
+// A chart of many days: which is under the pointer, what its value is there, and where it leads.
+function dayAt(svg, event) {
+  const days = svg.closest("[data-days]");
+  const values = days.dataset.days.split(" ").map(Number);
+  const box = svg.getBoundingClientRect();
+  const { width } = svg.viewBox.baseVal;
+  const grid = svg.querySelector(".axis")?.getAttribute("d").match(/^M([\d.]+) [\d.]+H([\d.]+)/);
+  const [left, right] = grid ? [Number(grid[1]), Number(grid[2])] : [0, width];
+  const [first, last] = [values[0], values[values.length - 1]];
+  const mark = Math.min((right - left) / (Math.floor((last - first) / 86_400_000) + 1), 24);
+  const x = ((event.clientX - box.left) / box.width) * width;
+  const at = ((x - left - mark / 2) / Math.max(right - left - mark, 1)) * (last - first) + first;
+  let nearest = 0;
+  values.forEach((day, index) => { if (Math.abs(day - at) < Math.abs(values[nearest] - at)) nearest = index; });
+  return nearest;
+}
+
+// A small chart's value, read from where its line runs.
+function courseAt(svg, holder, day) {
+  const days = holder.dataset.days.split(" ").map(Number);
+  const { width, height } = svg.viewBox.baseVal;
+  const [first, last] = [days[0], days[days.length - 1]];
+  const mark = Math.min(width / (Math.floor((last - first) / 86_400_000) + 1), 24);
+  const x = last > first ? mark / 2 + ((width - mark) * (days[day] - first)) / (last - first) : width / 2;
+  const line = svg.querySelector("path.course").getAttribute("d");
+  for (const [, to, y] of line.matchAll(/[ML]([\d.]+) ([\d.]+)/g)) {
+    if (Math.abs(Number(to) - x) > 0.06) continue;
+    const part = (height - Number(y)) / (height - 6);
+    const value = Number(svg.dataset.low) + part * (svg.dataset.high - svg.dataset.low);
+    return svg.dataset.trend === "nulls" ? share(value) : `about ${short.format(value)}`;
+  }
+  return "no value";
+}
+
+function explainTrend(svg, event) {
+  const holder = svg.closest("[data-days]");
+  const day = dayAt(svg, event);
+  const label = holder.dataset.labels.split("|")[day];
+  const values = svg.dataset.values?.split(svg.dataset.trend === "drift" ? " " : "\t");
+  const lines = [{ text: label }];
+  if (svg.dataset.trend === "drift") lines.push({ text: `score ${values[day]}` });
+  else if (values) lines.push({ text: values[day] });
+  else lines.push({ text: courseAt(svg, holder, day) });
+  showTip(lines, event.clientX, event.clientY);
+}
+
+function openDay(event) {
+  const svg = event.target.closest?.("svg[data-trend]");
+  const holder = svg?.closest("[data-open]");
+  if (!holder || event.target.closest("a") || event.button) return;
+  const url = new URL(holder.dataset.open, location.href);
+  const day = holder.dataset.days.split(" ")[dayAt(svg, event)];
+  if (!url.searchParams.getAll("profile").includes(day)) {
+    // The baseline comes first, then the day.
+    const token = [...url.searchParams].filter(([name]) => name !== "profile");
+    const profiles = url.searchParams.getAll("profile");
+    url.search = new URLSearchParams([...[...profiles, day].map((one) => ["profile", one]), ...token]);
+  }
+  url.searchParams.append("column", svg.closest("[data-column]").dataset.column);
+  if (event.ctrlKey || event.metaKey) window.open(url, "_blank", "noopener");
+  else location.assign(url);
+}
+
 function explain() {
+  document.addEventListener("click", openDay);
   document.body.append(tip);
   document.addEventListener("pointermove", (event) => {
     const svg = event.target.closest?.("svg.spark");
     const figure = svg ? null : event.target.closest?.("svg[data-chart]");
+    const trend = event.target.closest?.("svg[data-trend]");
     if (svg) explainSpark(svg, event);
+    else if (trend) explainTrend(trend, event);
     else if (figure) explainFigure(figure, event);
     else if (!document.activeElement?.matches("[title]:focus-visible")) tip.hidden = true;
   });

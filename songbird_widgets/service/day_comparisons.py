@@ -1,0 +1,300 @@
+"""What is known of each day beside a baseline: compared once, kept, and read by whoever shows many days.
+
+A day's comparison is kept in a small file named by the hashes of both contents. When uploads to a dataset have come to
+rest, its days are compared with the dataset's own baseline, beside the loop; whoever asks for others compares them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
+from songbird_widgets.profiles import DayComparison, ProfileError, compare_days
+
+from .handler import logger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from songbird_widgets.profiles import ProfileSummary
+
+    from .metadata import Arrival, DayRow, Metadata
+    from .summaries import Summaries
+
+MAX_DAYS = 400
+"""Days that are shown in a row, the newest ones."""
+
+MAX_CELLS = 200_000
+"""Columns times days that are shown in a row; with more columns fewer days are."""
+
+REST_SECONDS = 1.0
+"""How long nothing has arrived for a dataset before its days are compared."""
+
+WORK_SECONDS = 120.0
+"""How long the days of one dataset are compared before others have their turn."""
+
+_MAX_WAITING = 1_000
+_GROUP = 16  # days that are compared before anything else is looked at
+
+
+class Baseline(NamedTuple):
+    """What days are compared with: its value in URLs, what its content depends on, and what it holds."""
+
+    value: str
+    fingerprint: str
+    summary: ProfileSummary
+
+
+class Compared(NamedTuple):
+    """Days beside a baseline.
+
+    Attributes
+    ----------
+    days : list of DayRow
+        In order of time.
+    comparisons : list of (DayComparison or None)
+        None for a day that could not be compared, or was not yet.
+    problems : dict of int to str
+        Why a day cannot be compared, by place.
+    waiting : int
+        Days that are not compared yet.
+    """
+
+    days: list[DayRow]
+    comparisons: list[DayComparison | None]
+    problems: dict[int, str]
+    waiting: int
+
+
+class DayComparisons:
+    """The comparisons of a service's days.
+
+    Parameters
+    ----------
+    directory : Path
+        Made if it is missing; everything in it can be made again.
+    metadata, summaries
+        Where profiles are known, and what is known of them.
+    """
+
+    def __init__(self, directory: Path, metadata: Metadata, summaries: Summaries) -> None:
+        self._directory = directory
+        self._metadata = metadata
+        self._summaries = summaries
+        self._condition = threading.Condition()
+        self._waiting: dict[tuple[str, str], float] = {}
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._numbers = itertools.count()
+        self._budget = Budget(0)
+        #: Held while some days are compared, so that nobody compares them twice.
+        self._comparing = threading.Lock()
+
+    # What arrives
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Have the days of a dataset compared with its own baseline, as soon as nothing more arrives for it."""
+        self.expect(arrival.org_id, arrival.dataset_id)
+
+    def expect(self, org_id: str, dataset_id: str) -> None:
+        """Have the days of a dataset compared with its own baseline soon."""
+        with self._condition:
+            if len(self._waiting) >= _MAX_WAITING or self._closed:
+                return
+            self._waiting[org_id, dataset_id] = time.monotonic() + REST_SECONDS
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="days", daemon=True)
+                self._thread.start()
+            self._condition.notify()
+
+    def close(self) -> None:
+        """Compare no more days."""
+        with self._condition:
+            self._closed = True
+            self._budget.cancel()
+            self._condition.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _next(self) -> tuple[str, str] | None:
+        """Wait for a dataset that has come to rest; None when there is nothing more to do."""
+        with self._condition:
+            while not self._closed:
+                key = min(self._waiting, key=self._waiting.__getitem__, default=None)
+                if key is None:
+                    self._condition.wait()
+                elif (left := self._waiting[key] - time.monotonic()) > 0:
+                    self._condition.wait(left)
+                else:
+                    del self._waiting[key]
+                    return key
+        return None
+
+    def _work(self) -> None:
+        while (key := self._next()) is not None:
+            self._budget = Budget(WORK_SECONDS)
+            try:
+                with self._budget.spent():
+                    self._compare_own(*key)
+            except (ProfileError, FileNotFoundError, WorkStoppedError):
+                pass  # a page that shows it says so, or compares the rest
+            except Exception:  # noqa: BLE001 - the next one may well be compared
+                logger.exception("days could not be compared; it is tried again when a page asks for them")
+
+    def _compare_own(self, org_id: str, dataset_id: str) -> None:
+        baseline = self.own_baseline(org_id, dataset_id)
+        if baseline is not None:
+            days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
+            self.compared(org_id, dataset_id, baseline, days, alone=False)
+
+    # What pages ask for
+
+    def own_baseline(self, org_id: str, dataset_id: str) -> Baseline | None:
+        """Return what a dataset's days are compared with unless someone chose: its first reference, else its first day.
+
+        Raises
+        ------
+        ProfileError, FileNotFoundError
+            It cannot be read, or is gone.
+        """
+        found = self._metadata.references(org_id, dataset_id, limit=1)
+        if found:
+            sha256 = found[0].sha256 or ""
+            return Baseline(found[0].id, sha256, self._summaries.of_upload(sha256).summary)
+        day = self._metadata.first_day(org_id, dataset_id)
+        if day is None:
+            return None
+        return Baseline(str(day.day), day.digest, self._summaries.of_day(org_id, dataset_id, day).summary)
+
+    def days(
+        self, org_id: str, dataset_id: str, *, columns: int, start: int | None = None, end: int | None = None
+    ) -> list[DayRow]:
+        """Return the days that are shown in a row, in order of time, and one more before them if there are more.
+
+        Parameters
+        ----------
+        columns : int
+            Of the baseline.
+        start, end : int, optional
+            The first and the last day, in ms.
+        """
+        limit = most_days(columns)
+        return self._metadata.days(org_id, dataset_id, limit=limit + 1, start=start, end=end)[::-1]
+
+    def compared(
+        self,
+        org_id: str,
+        dataset_id: str,
+        baseline: Baseline,
+        days: Sequence[DayRow],
+        until: float | None = None,
+        *,
+        alone: bool = True,
+    ) -> Compared:
+        """Return days beside a baseline, and compare those that were not yet.
+
+        Parameters
+        ----------
+        baseline : Baseline
+        days : sequence of DayRow
+        until : float, optional
+            `time.monotonic` when to stop comparing; what is left is for the next time. None for all that it takes.
+        alone : bool, optional
+            Whether to go on though something arrives for the dataset.
+
+        Raises
+        ------
+        WorkStoppedError
+            When the work's budget is spent.
+        """
+        found = [self._kept(baseline, day) for day in days]
+        problems: dict[int, str] = {}
+        missing = [place for place, one in enumerate(found) if one is None and str(days[place].day) != baseline.value]
+        left = len(missing)
+        for begin in range(0, len(missing), _GROUP):
+            checkpoint()
+            if (until is not None and time.monotonic() > until) or (not alone and self._is_called(org_id, dataset_id)):
+                break
+            group = missing[begin : begin + _GROUP]
+            left -= len(group)
+            with self._comparing:
+                self._compare_group(
+                    org_id, dataset_id, baseline, [(place, days[place]) for place in group], found, problems
+                )
+        return Compared(list(days), found, problems, left)
+
+    def _compare_group(  # noqa: PLR0917
+        self,
+        org_id: str,
+        dataset_id: str,
+        baseline: Baseline,
+        group: Sequence[tuple[int, DayRow]],
+        found: list[DayComparison | None],
+        problems: dict[int, str],
+    ) -> None:
+        """Compare some days, unless someone else did meanwhile."""
+        summaries = []
+        for place, day in group:
+            found[place] = self._kept(baseline, day)
+            if found[place] is not None:
+                continue
+            try:
+                summaries.append((place, day, self._summaries.of_day(org_id, dataset_id, day).summary))
+            except ProfileError as error:
+                problems[place] = str(error)
+            except FileNotFoundError:
+                problems[place] = "Its file is missing from the store."
+        compared = compare_days(baseline.summary, [summary for _, _, summary in summaries])
+        for (place, day, _), one in zip(summaries, compared, strict=True):
+            found[place] = one
+            self._keep(baseline, day, one)
+
+    def kept(self, baseline: Baseline, days: Sequence[DayRow]) -> list[DayComparison | None]:
+        """Return what is known of days already."""
+        return [self._kept(baseline, day) for day in days]
+
+    def _is_called(self, *key: str) -> bool:
+        with self._condition:
+            return key in self._waiting
+
+    # Files
+
+    def _path(self, baseline: Baseline, day: DayRow) -> Path:
+        name = hashlib.sha256(f"{baseline.fingerprint}\n{day.digest}".encode()).hexdigest()
+        return self._directory / name[:2] / name
+
+    def _kept(self, baseline: Baseline, day: DayRow) -> DayComparison | None:
+        try:
+            return DayComparison.from_bytes(self._path(baseline, day).read_bytes())
+        except (OSError, ProfileError):
+            return None
+
+    def _keep(self, baseline: Baseline, day: DayRow, one: DayComparison) -> None:
+        """Keep a comparison; without room for it pages still come."""
+        path = self._path(baseline, day)
+        temporary = self._directory / f"{os.getpid()}-{next(self._numbers)}.part"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(temporary, "wb", opener=_open_private) as file:
+                file.write(one.to_bytes())
+            temporary.replace(path)
+        except OSError as error:
+            logger.warning("the comparison of a day could not be kept: %s", error.strerror)
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def most_days(columns: int) -> int:
+    """Return how many days of so many columns are shown in a row."""
+    return max(2, min(MAX_DAYS, MAX_CELLS // max(columns, 1)))
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
