@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 NODE_MODULES = Path(__file__).parent / "node_modules"
+MAX_WORKERS = 6  # each may start a browser and front ends of its own
 START_SECONDS = 60.0
 EXPECT_MS = 30_000  # front ends on a busy machine take their time
 
@@ -54,6 +55,10 @@ FOREIGN = re.compile(
 # With it, for what has to reach a package registry.
 SURROUNDINGS = dict(os.environ)
 
+# These tests and the hundreds of processes that they start compile each module once, not once each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # whylogs 1.6.4 fails on newer numpy and pandas, and has no wheels for newer Pythons. Then second oracles for
 # sketches and distances, and the kernel that runs the notebook of whylogs.
 WHYLOGS_REQUIREMENTS = ("whylogs==1.6.4", "numpy<2", "pandas<3", "datasketches", "scipy", "ipykernel")
@@ -70,13 +75,25 @@ CHROMIUM_ARGUMENTS = [
 ]
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Return the number of processes that share the tests: one for each processor and one more, for tests mostly wait.
+
+    Single files run in this process: they take less time than it takes to start others.
+    """
+    if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
+        return 0
+    return min((os.cpu_count() or 1) + 1, MAX_WORKERS)
+
+
 def pytest_collection_modifyitems(items):
-    """Mark tests by what they use, and put those with a browser last: they leave an event loop in this thread."""
+    """Mark tests by what they use, and begin with the files that take long, lest the last worker be alone with one."""
     for item in items:
         for fixture in set(MARKS).intersection(item.fixturenames):
             for mark in MARKS[fixture]:
                 item.add_marker(mark)
-    items.sort(key=lambda item: "browser" in item.fixturenames)
+    with_browser = {item.path for item in items if item.get_closest_marker("browser")}
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in with_browser, item.path not in slow))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -101,7 +118,6 @@ def home_environment(home: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
         "SONGBIRD_DATA_DIR": str(home / "songbird"),
         "XDG_CACHE_HOME": str(home / "cache"),
-        "PYTHONDONTWRITEBYTECODE": "1",
         # For the Python with whylogs, in which the package is not installed.
         "PYTHONPATH": str(ROOT),
     }
@@ -260,8 +276,12 @@ def postgresql():
 
 
 @pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium. Without one a test is skipped, on a continuous integration server it fails."""
+    """Headless Chromium. Without one a test is skipped, on a continuous integration server it fails.
+
+    It ends with the file: until then the thread has a running event loop, and tests that run their own would fail.
+    """
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=EXPECT_MS)

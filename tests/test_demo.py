@@ -19,6 +19,7 @@ from songbird_widgets.local import local_service
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
+    (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
     for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
@@ -29,9 +30,13 @@ def home(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "title"), [([], "JupyterLab"), (["--voila"], "Flight profiles")])
-def test_the_demo_prints_a_url_that_answers(arguments, title):
+def test_the_demo_prints_a_url_that_answers_and_warns_of_nothing(arguments, title, tmp_path):
     command = [sys.executable, "-m", "songbird_widgets", "demo", "--no-browser", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as demo:
+    messages = tmp_path / "messages"
+    with (
+        messages.open("wb") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as demo,
+    ):
         try:
             said = [demo.stdout.readline() for _ in range(2)]
             url = re.search(r"http://\S+", said[1])[0]
@@ -40,6 +45,7 @@ def test_the_demo_prints_a_url_that_answers(arguments, title):
         finally:
             os.kill(demo.pid, signal.SIGTERM)
         demo.wait(timeout=20)
+    assert "Warning" not in messages.read_text("utf-8")
 
 
 def test_the_examples_are_copied_once_and_changes_are_kept(tmp_path):

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import songbird_widgets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(songbird_widgets.__file__).parent
 
@@ -80,12 +77,16 @@ def absolute(module: str, package: list[str]) -> str:
     return ".".join([*base, *([name] if name else [])])
 
 
-def imports_of_all() -> Iterator[tuple[str, str]]:
+@functools.cache
+def imports_of_all() -> list[tuple[str, str]]:
     """(path, imported module) for every module of the package."""
-    for path in sorted(ROOT.rglob("*.py")):
-        place = path.relative_to(ROOT)
-        for module in imports(ast.parse(path.read_text("utf-8")), ["songbird_widgets", *place.parent.parts]):
-            yield place.as_posix(), module
+    return [
+        (path.relative_to(ROOT).as_posix(), module)
+        for path in sorted(ROOT.rglob("*.py"))
+        for module in imports(
+            ast.parse(path.read_text("utf-8")), ["songbird_widgets", *path.relative_to(ROOT).parent.parts]
+        )
+    ]
 
 
 def is_allowed(room: str, module: str) -> bool:

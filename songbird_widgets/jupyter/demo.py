@@ -136,6 +136,8 @@ def _lab_command(examples: Path, port: int) -> list[str]:
     command = [sys.executable, "-m", "jupyterlab", str(examples / "quickstart.ipynb")]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
     command += [f"--ServerApp.root_dir={examples}", "--log-level=ERROR"]
+    # It passes on the settings of Notebook 6, and warns of an old one of them that it reads itself.
+    command += ["--ServerApp.jpserver_extensions={'notebook_shim': False}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         # Containers and bare machines know only root; the server listens on loopback and asks for its token.
         command.append("--allow-root")

@@ -1,4 +1,4 @@
-"""Real Chromium and front ends: one browser a run, one server a front end, one JupyterLab page for most tests."""
+"""Real Chromium and front ends: one browser a file, one server a front end, one JupyterLab page for most tests."""
 
 from __future__ import annotations
 
@@ -272,7 +272,7 @@ class Desk:
         (self.front_end.root / name).write_text(json.dumps(document), "utf-8")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _kept():
     """The one JupyterLab page that stays loaded from test to test; its context goes with the browser."""
     return []

@@ -105,8 +105,8 @@ def test_bad_key_names_its_variable(monkeypatch):
         {"headers": {"Content-Length": "1"}},
         {"proxy": "PROXYCANARY"},
         {"proxy": "ftp://user:PROXYCANARY@host"},
-        {"http_client": object()},
-        {"transport": object()},
+        {"http_client": "no client"},
+        {"transport": "no transport"},
     ],
     ids=repr,
 )

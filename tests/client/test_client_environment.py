@@ -335,22 +335,26 @@ def write_empty(path):
     return path
 
 
+def name_folder(path):
+    return path.parent
+
+
 BAD_TRUST = [
     ("SSL_CERT_FILE", write_nothing, "no such file"),
     ("SSL_CERT_FILE", write_text, "no PEM certificates"),
     ("SSL_CERT_FILE", write_half, "no PEM certificates"),
     ("SSL_CERT_FILE", write_empty, "no PEM certificates"),
-    ("SSL_CERT_FILE", lambda path: path.parent, "openssl rehash"),
+    ("SSL_CERT_FILE", name_folder, "openssl rehash"),
     ("SSL_CERT_DIR", write_nothing, "no such directory"),
     ("SSL_CERT_DIR", write_text, "no such directory"),
-    ("SSL_CERT_DIR", lambda path: path.parent, "openssl rehash"),
+    ("SSL_CERT_DIR", name_folder, "openssl rehash"),
     ("verify", write_nothing, "no such file"),
     ("verify", write_text, "no PEM certificates"),
-    ("verify", lambda path: path.parent, "openssl rehash"),
+    ("verify", name_folder, "openssl rehash"),
 ]
 
 
-@pytest.mark.parametrize(("setting", "write", "words"), BAD_TRUST, ids=str)
+@pytest.mark.parametrize(("setting", "write", "words"), BAD_TRUST)
 def test_certificates_that_cannot_be_read_name_their_setting(tmp_path, monkeypatch, setting, write, words):
     path = write(tmp_path / "authorities.pem")
     if setting != "verify":

@@ -43,7 +43,6 @@ c.Spawner.start_timeout = 150
 c.Spawner.http_timeout = 150
 c.Spawner.notebook_dir = {home!r} + "/examples"
 c.Spawner.default_url = "/lab"
-c.Spawner.environment = {{"PYTHONDONTWRITEBYTECODE": "1"}}
 """
 
 

@@ -8,7 +8,6 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import nbformat
 import pytest
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
@@ -16,6 +15,8 @@ PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
 
 @pytest.fixture(scope="module")
 def voila(serve_voila, tmp_path_factory):
+    import nbformat  # here, for it takes seconds to load
+
     notebook = tmp_path_factory.mktemp("notebook") / "shown.ipynb"
     cells = [
         nbformat.v4.new_code_cell(
