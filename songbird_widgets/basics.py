@@ -115,3 +115,9 @@ def one_line(text: str, length: int = _LINE) -> str:
     if not (cut.isascii() and cut.isprintable()):
         cut = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char)[0] == "C" else char for char in cut)
     return shorten(cut, length)
+
+
+def one_line_path(path: str, length: int = _LINE) -> str:
+    """Do the same with a path, but keep the end of a long one: that tells files apart."""
+    end = one_line(path[-length:], length)
+    return end if len(path) <= length else f"…{end[1:]}"

@@ -275,7 +275,6 @@ def postgresql():
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
 @pytest.fixture(scope="module")
 def browser():
     """Headless Chromium. Without one a test is skipped, on a continuous integration server it fails.

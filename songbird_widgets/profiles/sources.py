@@ -56,9 +56,9 @@ class SourceError(ValueError):
 
 
 def _shown(name: str) -> str:
-    """Fit a name into one line of a message, whatever is in it."""
+    """Fit a name into one line of a message, whatever is in it; the end of a path tells files apart."""
     plain = name if name.isprintable() else repr(name)
-    return plain if len(plain) <= _LONGEST_NAME else f"{plain[:_LONGEST_NAME]}…"
+    return plain if len(plain) <= _LONGEST_NAME else f"…{plain[-_LONGEST_NAME:]}"
 
 
 _LONGEST_NAME = 200

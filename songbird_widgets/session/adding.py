@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..basics import DAY_MS, one_line, time_text
+from ..basics import DAY_MS, one_line_path, time_text
 from ..client.errors import SongbirdError
 from . import content
 from .models import Problem, ProfileList, SessionProfile
@@ -36,18 +36,18 @@ def add(
             if isinstance(item, ProfileSource):
                 found.append(item)
             else:
-                problems.append(Problem(one_line(item.name), item.reason))
+                problems.append(Problem(one_line_path(item.name), item.reason))
     # Segments are named apart behind the alias.
     if alias is not None and len({item.alias for item in found}) < len(found):
         reason = f"One alias cannot name {len(found)} profiles: add them one by one."
-        return ProfileList(), problems + [Problem(one_line(item.name), reason) for item in found]
+        return ProfileList(), problems + [Problem(one_line_path(item.name), reason) for item in found]
     added: dict[str, SessionProfile] = {}
     whole: set[str] = set()
     for item in found:
         try:
             profile = store.add(content.added(item), content.Content.of(item))
         except SongbirdError as error:
-            problems.append(Problem(one_line(item.name), str(error)))
+            problems.append(Problem(one_line_path(item.name), str(error)))
         else:
             added[profile.key] = profile
             if not item.segment_tags:  # segments are parts of one data set

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from songbird_widgets.basics import duration_text, one_line, size_text, time_text
+from songbird_widgets.basics import duration_text, one_line, one_line_path, size_text, time_text
 from songbird_widgets.session.executor import TICK, SerialExecutor, Throttle, follow
 from songbird_widgets.session.upload import ProgressTracker
 
@@ -139,3 +139,5 @@ def test_times(timestamp, words):
 def test_shown_text_is_one_short_line():
     assert one_line("a\x00b\u202ec\nd") == "a\ufffdb\ufffdc\ufffdd"
     assert len(one_line("x" * 10_000_000)) == 80
+    assert one_line_path("a/\x00") == "a/\ufffd"
+    assert one_line_path("d" * 10_000_000 + "/a.bin") == "…" + "d" * 73 + "/a.bin"

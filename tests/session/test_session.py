@@ -141,14 +141,16 @@ def test_the_same_bytes_under_another_name_are_another_profile(session, profiles
 
 
 def test_bad_files_are_named_and_the_rest_goes_on(session, profiles, tmp_path):
-    text = tmp_path / "notes.bin"
+    folder = tmp_path / ("d" * 100)
+    folder.mkdir()
+    text = folder / "notes.bin"
     text.write_text("hello")
-    truncated = tmp_path / "half.bin"
+    truncated = folder / "half.bin"
     truncated.write_bytes((profiles / "batch-2013-07-08.bin").read_bytes()[:5000])
     with pytest.raises(AddError) as caught:
         session.add(
             profiles / "batch-2013-07-09.bin",
-            tmp_path / "missing.bin",
+            folder / "missing.bin",
             tmp_path,
             text,
             truncated,
