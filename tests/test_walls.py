@@ -155,3 +155,16 @@ def test_every_public_name_is_there():
         assert getattr(songbird_widgets, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = songbird_widgets.nonsense
+
+
+@pytest.mark.parametrize("room", ["client", "local"])
+def test_modules_of_a_room_import_each_other_in_no_circle(room):
+    uses = {}
+    for path in (ROOT / room).glob("[!_]*.py"):  # for types too: who reads one module reads those as well
+        found = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+        uses[path.stem] = {
+            (node.module or name.name).split(".")[0] for node in found if node.level == 1 for name in node.names
+        }
+    while free := {module for module, used in uses.items() if not used & set(uses)}:
+        uses = {module: used for module, used in uses.items() if module not in free}
+    assert not uses

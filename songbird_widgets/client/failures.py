@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import httpx
 
 from .errors import SongbirdError
+from .outcome import Failure, FailureKind
 from .redaction import plain
-from .response import Failure, FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,20 +1,21 @@
-"""What comes of a request: an answer, or the reason why there is none; and its meaning as a message or an error."""
+"""What an answer means, or that there is none: a message, or an error in words."""
 
 from __future__ import annotations
 
 import re
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
 from . import errors
 from .models import ErrorResponse
+from .outcome import Failure, FailureKind, HTTPResponse
 from .redaction import Redacted, excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .outcome import Outcome
     from .request import HTTPRequest
 
 T = TypeVar("T")
@@ -32,48 +33,6 @@ _REFUSALS: dict[int, tuple[type[errors.SongbirdError], str | None]] = {
     429: (errors.RateLimited, "Wait a while, then try again."),
     500: (errors.ServerError, "Try again later; whoever runs the endpoint can look up the request id."),
 }
-
-
-class HTTPResponse(Redacted, frozen=True):
-    """An answer, whatever it says; names of headers in lower case."""
-
-    _shown = ("status",)
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def success(self) -> bool:
-        """Whether the status is one of HTTP's successes."""
-        return 200 <= self.status < 300
-
-    @property
-    def location(self) -> str:
-        """Where it redirects to, or ""."""
-        return self.headers.get("location", "") if 300 <= self.status < 400 else ""
-
-
-class FailureKind(Enum):
-    """Why no answer came."""
-
-    CONNECT = "no connection"
-    UNUSABLE = "no connection, and trying again will not make one (TLS, proxy, name)"
-    BROKEN = "the connection broke"
-    TIMEOUT = "time ran out"
-    LOCAL = "the request could not be made here"
-
-
-class Failure(Redacted, frozen=True):
-    """Why there is no answer, in words without secrets; `error` if these are an error already."""
-
-    _shown = ("kind", "detail")
-    kind: FailureKind
-    detail: str = ""
-    advice: str | None = None
-    error: errors.SongbirdError | None = None
-
-
-Outcome: TypeAlias = HTTPResponse | Failure
 
 
 class RawResponse(Redacted, Generic[T], frozen=True):
@@ -110,6 +69,26 @@ def answered_id(request: HTTPRequest, response: HTTPResponse) -> str:
     return said if usable else request.request_id or ""
 
 
+def request_error(
+    request: HTTPRequest,
+    kind: type[errors.SongbirdError],
+    said: str,
+    response: HTTPResponse | None = None,
+    *,
+    advice: str | None = None,
+    ambiguous: bool = False,
+) -> errors.SongbirdError:
+    """Make an error about a request, or about the answer to it."""
+    return kind(
+        said,
+        operation=request.operation.name,
+        status=None if response is None else response.status,
+        request_id=request.request_id if response is None else answered_id(request, response),
+        advice=advice,
+        ambiguous=ambiguous,
+    )
+
+
 def unanswered(request: HTTPRequest, failure: Failure) -> errors.SongbirdError:
     """Put into words why there is no answer."""
     detail, doing = f": {failure.detail}" if failure.detail else "", request.operation.doing
@@ -129,8 +108,7 @@ def unanswered(request: HTTPRequest, failure: Failure) -> errors.SongbirdError:
         said, advice = f"No connection to {origin}{detail}.", advice or _CHECK_ADDRESS
     ambiguous = failure.kind in {FailureKind.TIMEOUT, FailureKind.BROKEN}
     advice = _ASK if ambiguous and not request.operation.repeatable else advice
-    error: errors.SongbirdError = request.error(kind, said, advice=advice, ambiguous=ambiguous)
-    return error
+    return request_error(request, kind, said, advice=advice, ambiguous=ambiguous)
 
 
 def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
@@ -150,7 +128,7 @@ def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
     said = f"{request.origin} answered {request.operation.doing} ({response.status}), "
     said += f"but not as Songbird does: {reason}."
     said += f" It begins: “{shown}”." if shown else ""
-    raise request.error(errors.ResponseError, said, response, advice="Check the address of the endpoint.")
+    raise request_error(request, errors.ResponseError, said, response, advice="Check the address of the endpoint.")
 
 
 def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
@@ -170,8 +148,7 @@ def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdErr
         advice = "Check that the address is that of a Songbird endpoint."
     said = f"{request.origin} refused {request.operation.doing} ({response.status})"
     said += f": {shown}" if shown else "."
-    error: errors.SongbirdError = request.error(kind, said, response, advice=advice, ambiguous=ambiguous)
-    return error
+    return request_error(request, kind, said, response, advice=advice, ambiguous=ambiguous)
 
 
 def refused_upload(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:

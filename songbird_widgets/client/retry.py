@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .response import Failure, FailureKind, HTTPResponse
+from .outcome import Failure, FailureKind, HTTPResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast
 from . import models as m
 from .configuration import checked_key, configure
 from .redaction import Secret
-from .request import HTTPRequest, Steps, answered, build_request
+from .request import HTTPRequest, build_request
+from .sending import Steps, answered
 
 if TYPE_CHECKING:
     import ssl

@@ -10,7 +10,6 @@ import os
 import threading
 import time
 from contextvars import ContextVar
-from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -18,7 +17,7 @@ import httpx
 from .environment import Proxy, Trust, proxy_for
 from .errors import ConfigurationError, SongbirdError
 from .failures import failure_of, refused_by_proxy
-from .response import Failure, HTTPResponse
+from .outcome import Failure, HTTPResponse
 
 if TYPE_CHECKING:
     import ssl
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from .outcome import Outcome
     from .redaction import Secret
     from .request import HTTPRequest
-    from .response import Outcome
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_CONNECT_SECONDS = 10.0
@@ -104,19 +103,17 @@ class _Router(httpx.BaseTransport, httpx.AsyncBaseTransport):
             await transport.aclose()
 
 
-class _NoCookies(CookieJar):
-    """Keeps no cookies: none is wanted, and their number has no bound."""
-
-    def extract_cookies(self, response: object, request: object) -> None:
-        pass
-
-
 class _Transport:
-    """An httpx client, given or made, and made again in a forked child."""
+    """An httpx client or transport that was given, or transports of our own, made again in a forked child.
+
+    Ours are used without a client around them, whose cookies, redirects and authentication are not wanted and would
+    cost as much time as the rest of a request.
+    """
 
     _client_kind: Any
     _given_kind: Any  # of transport
     _made_kind: Any
+    _handle: str  # the method of a transport
 
     def __init__(
         self,
@@ -142,9 +139,10 @@ class _Transport:
         self._closed, self._under_way = False, 0
         http_client, transport, *_ = self._route
         self._router = _Router(self._made_kind, self._connections, self._proxy, self._trust)
-        self._client = http_client or self._client_kind(
-            transport=transport or self._router, trust_env=False, cookies=_NoCookies()
-        )
+        if http_client is None:
+            self._send = getattr(transport or self._router, self._handle)
+        else:
+            self._send = functools.partial(http_client.send, stream=True, auth=None, follow_redirects=False)
 
     def proxy_for(self, url: str) -> Proxy | None:
         """Return the proxy on the way to a URL; that of a client that was given is not known."""
@@ -153,21 +151,22 @@ class _Transport:
         return None
 
     def begin(self) -> Any:
-        """Return the httpx client for one more request."""
+        """Return what sends one more request."""
         self._stay_in_process()
+        http_client = self._route[0]
         with self._lock:
-            if self._closed or self._client.is_closed:
+            if self._closed or (http_client is not None and http_client.is_closed):
                 raise ConfigurationError("This client is closed.", advice="Make a new one.")
             self._under_way += 1
-            return self._client
+            return self._send
 
     def _stay_in_process(self) -> None:
         if self._pid != os.getpid():
-            self._inherited = self._client  # the parent's sockets stay its own: neither used nor closed here
+            self._inherited = self._router  # the parent's sockets stay its own: neither used nor closed here
             self._start()
 
-    def _end(self, requests: int) -> Any:
-        """Return the httpx client to close, now that a request has ended or, with 0, the client is closed; or None.
+    def _end(self, requests: int) -> _Router | None:
+        """Return what to close, now that a request has ended or, with 0, the client is closed; or None.
 
         One that is closed while it makes a connection would leak that, so the last request closes it.
         """
@@ -175,7 +174,7 @@ class _Transport:
         with self._lock:
             self._under_way -= requests
             self._closed |= not requests
-            return None if self._given or self._under_way or not self._closed else self._client
+            return None if self._given or self._under_way or not self._closed else self._router
 
     def failure(self, error: Exception, url: str) -> Failure | None:
         """Return why there is no answer, or None if the error is nothing that a network does."""
@@ -189,15 +188,16 @@ class Transport(_Transport):
     """Sends requests and waits for their answers; usable from many threads."""
 
     _client_kind, _given_kind, _made_kind = httpx.Client, httpx.BaseTransport, httpx.HTTPTransport
+    _handle = "handle_request"
 
     def send(self, request: HTTPRequest) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         with _Attempt(self, request) as attempt:
-            client = self.begin()
+            send = self.begin()
             try:
-                made = attempt.made(attempt.pieces())
-                with contextlib.closing(client.send(made, stream=True, auth=None, follow_redirects=False)) as response:
-                    for chunk in response.stream:
+                response = send(attempt.made(attempt.pieces()))
+                with contextlib.closing(response.stream) as chunks:
+                    for chunk in chunks:
                         attempt.receive(chunk)
                 attempt.answered(response)
             finally:
@@ -215,6 +215,7 @@ class AsyncTransport(_Transport):
     """Sends requests on one event loop."""
 
     _client_kind, _given_kind, _made_kind = httpx.AsyncClient, httpx.AsyncBaseTransport, httpx.AsyncHTTPTransport
+    _handle = "handle_async_request"
     _loop: asyncio.AbstractEventLoop | None = None
 
     async def send(self, request: HTTPRequest) -> Outcome:
@@ -225,12 +226,11 @@ class AsyncTransport(_Transport):
             said = "This AsyncSongbird was used on another event loop before: its connections belong there."
             raise ConfigurationError(said, advice="Make one for each event loop, within `async with`.")
         with _Attempt(self, request) as attempt:
-            client = self.begin()
+            send = self.begin()
             try:
-                made = attempt.made(attempt.apieces())
-                sending = client.send(made, stream=True, auth=None, follow_redirects=False)
-                async with contextlib.aclosing(await sending) as response:
-                    async for chunk in response.stream:
+                response = await send(attempt.made(attempt.apieces()))
+                async with contextlib.aclosing(response.stream) as chunks:
+                    async for chunk in chunks:
                         attempt.receive(chunk)
                 attempt.answered(response)
             finally:

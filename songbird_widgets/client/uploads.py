@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
@@ -18,9 +18,11 @@ from . import errors
 from . import models as m
 from .errors import Cancelled, SongbirdError
 from .operations import UPLOAD, check
+from .outcome import Failure
 from .redaction import Redacted, Secret, origin_of, plain, secrets_of
-from .request import HTTPRequest, Steps, answered, build_request, sent
-from .response import Failure, refused_upload, unanswered
+from .request import HTTPRequest, build_request
+from .response import refused_upload, unanswered
+from .sending import Steps, answered, sent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -39,6 +41,7 @@ MAX_GROUP_BYTES = 4 * 1024 * 1024
 MAX_FAILURES = 3  # to connect in a row, each after its own repetitions, before the rest is given up
 GRACE_SECONDS = 0.5  # for what is under way when the caller says stop
 _POLL_SECONDS = 0.05
+_LOOK_SECONDS = 0.02  # between two looks at whether the workers compute or wait
 _UNANSWERED = (errors.EndpointUnreachable, errors.EndpointTimeout)
 # What refuses one slot refuses all others too; but for NotFound, which may also mean that groups are not known.
 _FATAL_FOR_GROUPS = (errors.SessionExpired, errors.AuthenticationError, errors.ConfigurationError)
@@ -429,37 +432,79 @@ def iter_uploads(
     return _events(client, _Upload(client.settings, session, profiles, concurrency, cancel))
 
 
+class _Threads:
+    """The workers of an upload: one at first, and more as long as those that are there wait rather than compute.
+
+    Only one thread of Python computes at a time. Where answers come at once, many get into each other's way.
+    """
+
+    def __init__(self, client: Songbird, upload: _Upload) -> None:
+        self._client, self._upload = client, upload
+        self._pool = ThreadPoolExecutor(upload.workers, thread_name_prefix="songbird-upload")
+        self._futures: list[Future[None]] = []
+        self._ended = 0
+        self._since, self._computed = time.monotonic(), 0.0  # seconds of work since then, by all
+        self._events: SimpleQueue[UploadEvent | None] = SimpleQueue()
+        upload.tell = self._events.put
+        self._start(1)
+
+    def _start(self, count: int) -> None:
+        missing = range(min(count, self._upload.workers - len(self._futures)))
+        self._futures += [self._pool.submit(contextvars.copy_context().run, self._work) for _ in missing]
+
+    def _work(self) -> None:
+        with self._upload.worker():
+            while items := self._upload.take():
+                began = time.thread_time()
+                self._client.run(self._upload.steps(items), self._upload.wait)
+                self._computed += time.thread_time() - began  # near enough, should two threads add at once
+
+    def running(self) -> bool:
+        """Whether a worker has not ended; where they wait, more are started."""
+        elapsed = time.monotonic() - self._since
+        if elapsed >= _LOOK_SECONDS and not self._ended and len(self._futures) < self._upload.workers:
+            if 4 * self._computed < elapsed:  # four times as many find time to compute
+                self._start(3 * len(self._futures))
+            self._since, self._computed = time.monotonic(), 0.0
+        return self._ended < len(self._futures)
+
+    def events(self) -> Iterator[UploadEvent]:
+        """Yield the next event, or none if a worker ended or nothing happened for a while."""
+        try:
+            event = self._events.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            return
+        self._ended += event is None
+        if event is not None:
+            yield event
+
+    def rest(self) -> Iterator[UploadEvent]:
+        """Yield the events that are left, and raise what a worker raised."""
+        while not self._events.empty():
+            if (event := self._events.get()) is not None:
+                yield event
+        for future in self._futures:
+            if self._ended == len(self._futures) or future.done():
+                future.result()
+
+    def shut_down(self) -> None:
+        """Let workers end by themselves, and start none any more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
 def _events(client: Songbird, upload: _Upload) -> Iterator[UploadEvent]:
-    events: SimpleQueue[UploadEvent | None] = SimpleQueue()
-    upload.tell = events.put
-    pool = ThreadPoolExecutor(upload.workers, thread_name_prefix="songbird-upload")
-
-    def work() -> None:
-        with upload.worker():
-            while items := upload.take():
-                client.run(upload.steps(items), upload.wait)
-
+    threads = _Threads(client, upload)
     try:
-        futures = [pool.submit(contextvars.copy_context().run, work) for _ in range(upload.workers)]
-        working, until = len(futures), float("inf")
-        while working and time.monotonic() < until:
+        until = float("inf")
+        while threads.running() and time.monotonic() < until:
             if upload.stopped():
                 until = min(until, time.monotonic() + GRACE_SECONDS)
-            with contextlib.suppress(Empty):
-                event = events.get(timeout=_POLL_SECONDS)
-                working -= event is None
-                if event is not None:
-                    yield event
+            yield from threads.events()
         upload.end()
-        while not events.empty():
-            if (event := events.get()) is not None:
-                yield event
-        for future in futures:
-            if not working or future.done():
-                future.result()
+        yield from threads.rest()
     finally:
         upload.halted = True
-        pool.shutdown(wait=False, cancel_futures=True)
+        threads.shut_down()
 
 
 def upload_profiles(

@@ -1,0 +1,52 @@
+"""What comes of a request: an answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from enum import Enum
+from typing import TypeAlias
+
+from .errors import SongbirdError  # noqa: TC001
+from .redaction import Redacted
+
+
+class HTTPResponse(Redacted, frozen=True):
+    """An answer, whatever it says; names of headers in lower case."""
+
+    _shown = ("status",)
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def success(self) -> bool:
+        """Whether the status is one of HTTP's successes."""
+        return 200 <= self.status < 300
+
+    @property
+    def location(self) -> str:
+        """Where it redirects to, or ""."""
+        return self.headers.get("location", "") if 300 <= self.status < 400 else ""
+
+
+class FailureKind(Enum):
+    """Why no answer came."""
+
+    CONNECT = "no connection"
+    UNUSABLE = "no connection, and trying again will not make one (TLS, proxy, name)"
+    BROKEN = "the connection broke"
+    TIMEOUT = "time ran out"
+    LOCAL = "the request could not be made here"
+
+
+class Failure(Redacted, frozen=True):
+    """Why there is no answer, in words without secrets; `error` if these are an error already."""
+
+    _shown = ("kind", "detail")
+    kind: FailureKind
+    detail: str = ""
+    advice: str | None = None
+    error: SongbirdError | None = None
+
+
+Outcome: TypeAlias = HTTPResponse | Failure
