@@ -67,7 +67,7 @@ def run(*, voila: bool = False, port: int | None = None, browser: bool = True) -
     # A terminated demo takes its server with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"Songbird service  {service.origin}  (data in {service.data_dir})", flush=True)
-    with subprocess.Popen(command, cwd=examples) as process:  # noqa: S603 - this interpreter, our own arguments
+    with subprocess.Popen(command, cwd=examples) as process:
         try:
             url = _wait(process, lambda: _voila_url(chosen) if voila else _lab_url(process.pid))
             print(f"{'Dashboard' if voila else 'JupyterLab':<16}  {url}")

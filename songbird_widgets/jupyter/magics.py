@@ -39,10 +39,10 @@ class SongbirdMagics(Magics):
             options = _parser().parse_args(shlex.split(line, posix=os.name == "posix"))
             return options.run(self._session(), options)
         except _Said as said:
-            print(said)  # noqa: T201 - a cell's output
+            print(said)
         except (SongbirdError, ValueError) as error:
             # Written for people: a traceback would bury it. Anything else is a mistake of ours and shows one.
-            print(f"%songbird: {error}")  # noqa: T201
+            print(f"%songbird: {error}")
         return None
 
     def _session(self) -> Session:
@@ -114,7 +114,7 @@ def _upload(session: Session, options: argparse.Namespace) -> None:
         except AddError as error:
             problem = error
     if not session.upload() and problem is None:
-        print("There was nothing left to send.")  # noqa: T201
+        print("There was nothing left to send.")
     if problem is not None:
         raise problem
 
@@ -122,10 +122,10 @@ def _upload(session: Session, options: argparse.Namespace) -> None:
 def _select(session: Session, options: argparse.Namespace) -> None:
     session.selection = options.profiles
     selected = ", ".join(profile.label for profile in session.selection)
-    print(f"Selected: {selected}" if selected else "Nothing is selected.")  # noqa: T201
+    print(f"Selected: {selected}" if selected else "Nothing is selected.")
 
 
 def _status(session: Session, _: argparse.Namespace) -> None:
     from ..session import as_text
 
-    print(as_text(session))  # noqa: T201
+    print(as_text(session))

@@ -312,7 +312,7 @@ def _start(directory: Path) -> _Answer:
         raise _unusable(directory, error) from error
     try:
         begin = os.fstat(log).st_size
-        process = subprocess.Popen(  # noqa: S603 (our own interpreter and module)
+        process = subprocess.Popen(
             [*command, "--idle-seconds", str(IDLE_SECONDS)],
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .results import ComparisonResult, compare, display
-    from .trend_results import TrendResult, follow
 
-__all__ = ["ComparisonResult", "TrendResult", "compare", "display", "follow"]
+__all__ = ["ComparisonResult", "compare", "display"]
 
 
 def __getattr__(name: str) -> Any:
     """Load what is asked for: whoever only writes a date needs neither numpy nor Jinja2."""
     if name in __all__:
-        from . import results, trend_results
+        from . import results
 
-        return getattr(trend_results if name in {"TrendResult", "follow"} else results, name)
+        return getattr(results, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -126,7 +126,7 @@ class _Box:
         else:
             scaled = np.clip((values - low) / span, 0, 1)
         placed = np.round(self.bottom - room * scaled, 1)
-        return [None if y != y else y for y in placed.tolist()]  # noqa: PLR0124 - NaN
+        return [None if y != y else y for y in placed.tolist()]
 
 
 def small_charts(course: Course) -> tuple[TrendChart, ...]:
@@ -328,11 +328,11 @@ def _told(values: Floats, width: int, written: object) -> dict[str, str]:
     """What the script says of the day under the pointer; small charts are read from their paths."""
     if not width or not callable(written):
         return {}
-    return {"values": "\t".join(written([None if value != value else value])[0] for value in values.tolist())}  # noqa: PLR0124
+    return {"values": "\t".join(written([None if value != value else value])[0] for value in values.tolist())}
 
 
 def _summary(course: Course, key: str, values: Floats, base: float, written: object) -> str:
-    assert callable(written)  # noqa: S101 - one of two functions
+    assert callable(written)
     least, most = int(np.nanargmin(values)), int(np.nanargmax(values))
     low, high = written([float(values[least]), float(values[most])])
     said = f"{TITLES[key]} from {low} ({course.labels[least]}) to {high} ({course.labels[most]})"

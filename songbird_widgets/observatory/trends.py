@@ -96,7 +96,7 @@ class TrendView:
     @cached_property
     def baseline_figures(self) -> Floats:
         """The baseline's figures, by column of `names`, shape (figures, columns)."""
-        assert self.baseline.summary is not None  # noqa: S101 - a view is of a baseline that can be shown
+        assert self.baseline.summary is not None
         return figures_of(self.baseline.summary, self.names)
 
     def selected(self, query: TrendQuery) -> list[int]:
@@ -202,8 +202,7 @@ def make_trend_table(view: TrendView, query: TrendQuery) -> TrendTable:
     )
 
 
-def course_of(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
-    """Return what is drawn of a column, by its place."""
+def _course(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
     trends = view.trends
     return Course(
         [day.timestamp for day in view.days],
@@ -231,19 +230,12 @@ def _row(view: TrendView, query: TrendQuery, place: int) -> TrendRow:
         sign,
         word,
         said,
-        small_charts(course_of(view, place)),
+        small_charts(_course(view, place)),
     )
 
 
-def said_of(view: TrendView, query: TrendQuery | None, place: int) -> tuple[str, Markup]:
-    """Say in words what became of a column.
-
-    Parameters
-    ----------
-    view, place
-        Which column.
-    query
-        What a page was asked for, whose days are links; None where there is no page.
+def said_of(view: TrendView, query: TrendQuery, place: int) -> tuple[str, Markup]:
+    """Say in words what became of a column, with links to the days that are named.
 
     Returns
     -------
@@ -279,15 +271,15 @@ def said_of(view: TrendView, query: TrendQuery | None, place: int) -> tuple[str,
     return kind, Markup(" ").join(parts or ["No drift on any day."])
 
 
-def _link(view: TrendView, query: TrendQuery | None, place: int, day: int) -> Markup:
+def _link(view: TrendView, query: TrendQuery, place: int, day: int) -> Markup:
     """Name a day, with a link to the column on it, beside the baseline."""
     name, one = view.names[place], view.days[day]
-    if query is None or len(name) > MAX_LINKED_NAME:
+    if len(name) > MAX_LINKED_NAME:
         return Markup("{}").format(one.label)
     return Markup('<a href="{}">{}</a>').format(query.day_url(view.baseline.value, one.value, name), one.label)
 
 
-def _said_of_drift(view: TrendView, query: TrendQuery | None, place: int, found: Episode) -> list[Markup]:
+def _said_of_drift(view: TrendView, query: TrendQuery, place: int, found: Episode) -> list[Markup]:
     """Say when a column drifted, and why it began."""
     first, last = (_link(view, query, place, day) for day in (found.first, found.last))
     begin = found.first if found.since is None else found.since
@@ -388,11 +380,11 @@ def make_trend_detail(view: TrendView, query: TrendQuery, place: int) -> TrendDe
     name = view.names[place]
     trends = view.trends
     links = [query.day_url(view.baseline.value, day.value, name) for day in view.days]
-    course = course_of(view, place, links)
+    course = _course(view, place, links)
     figures = np.concatenate([view.baseline_figures[:, [place]], trends.figures[:, place]], axis=1)
     columns = []
     for key, values in zip(FIGURES, figures, strict=True):
-        known = [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 - NaN
+        known = [None if value != value else value for value in values.tolist()]
         if key == "null_fraction":
             columns.append([formatting.percent(value) for value in known])
         elif key in {"count", "unique_estimate"}:
@@ -517,10 +509,7 @@ def trend_rows(view: TrendView, places: Sequence[int]) -> list[dict[str, Any]]:
         for index, day in enumerate(view.days):
             if not trends.known[index]:
                 continue
-            known = {
-                key: None if value != value else value  # noqa: PLR0124 - NaN
-                for key, value in zip(FIGURES, figures[index], strict=True)
-            }
+            known = {key: None if value != value else value for key, value in zip(FIGURES, figures[index], strict=True)}
             rows.append(
                 {
                     "column": name,

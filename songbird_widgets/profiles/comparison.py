@@ -187,7 +187,7 @@ def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
         return _NEW
     first, second = summarize_column(baseline), summarize_column(replace(other, name=baseline.name))
     drift = Versus(first, second).drift(baseline.name)
-    assert drift is not None  # noqa: S101 - both have it
+    assert drift is not None
     return drift
 
 

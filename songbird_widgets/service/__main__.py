@@ -30,7 +30,7 @@ def main() -> int:
     try:
         serve(arguments.data_dir, idle_seconds=arguments.idle_seconds)
     except LocalServiceError as error:
-        print(error, file=sys.stderr)  # noqa: T201 (whoever started this reads it there)
+        print(error, file=sys.stderr)
         return 1
     return 0
 

@@ -23,9 +23,8 @@ from songbird_widgets.observatory.trends import (
     rule,
 )
 from songbird_widgets.profiles import ProfileError, Trends
-from songbird_widgets.profiles.trends import MAX_DAYS, left_out, most_days
 
-from .day_comparisons import Baseline
+from .day_comparisons import MAX_DAYS, Baseline, most_days
 from .metadata import day_start
 
 if TYPE_CHECKING:
@@ -69,12 +68,12 @@ class TrendPages:
         """
         key = (viewer.org_id, dataset_id)
         side = self._baseline(*key, query.baseline)
-        assert side.summary is not None  # noqa: S101 - _baseline raises when there is none
+        assert side.summary is not None
         baseline = Baseline(side.value, side.fingerprint, side.summary)
         columns = len(side.summary.names)
         rows = self._compared.days(*key, columns=columns, start=query.start, end=query.end)
         most = most_days(columns)
-        more = left_out(len(rows), columns)
+        more = _more(most, columns) if len(rows) > most else ""
         found = self._compared.compared(*key, baseline, rows[-most:], until=time.monotonic() + COMPARE_SECONDS)
         if found.waiting:
             self._compared.expect(*key)
@@ -196,6 +195,11 @@ class TrendPages:
         if side.problem:
             raise PageProblem(side.problem)
         return side
+
+
+def _more(most: int, columns: int) -> str:
+    why = f", because the baseline has {columns:,} columns" if most < MAX_DAYS else ""
+    return f"The latest {most:,} days of this range are shown{why}. Choose another range to see earlier ones."
 
 
 def _day(row: DayRow, problem: str, baseline: str) -> Day:

@@ -199,13 +199,13 @@ class _LineProgress:
 
     def update(self, status: UploadProgress) -> None:
         if self._live:
-            print(f"\r{status.text:<{self._width}}", end="", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"\r{status.text:<{self._width}}", end="", file=sys.stderr, flush=True)
             self._width = len(status.text)
 
     def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
         if sys.stderr is None:
             return
         self.update(status)
-        print(file=sys.stderr) if self._live else print(status.text, file=sys.stderr)  # noqa: T201
+        print(file=sys.stderr) if self._live else print(status.text, file=sys.stderr)
         for remark in remarks:
-            print(f"  {remark}", file=sys.stderr)  # noqa: T201
+            print(f"  {remark}", file=sys.stderr)

@@ -73,7 +73,7 @@ _SCHEMA = (
     # Days on which the ledger was used: ages are counted in these, which a clock that jumps adds only one to.
     "create table if not exists days (day integer primary key)",
 )
-_PUT = f"insert into profiles ({', '.join(_PROFILES)}) values ({', '.join(f':{name}' for name in _PROFILES)}) "  # noqa: S608 - all literals
+_PUT = f"insert into profiles ({', '.join(_PROFILES)}) values ({', '.join(f':{name}' for name in _PROFILES)}) "
 _ANNOUNCE = _PUT + (
     "on conflict (session_id, key) do update set path = excluded.path, state = 'added', problem = null, "
     "segment_tags = excluded.segment_tags, sender = excluded.sender"
@@ -179,7 +179,7 @@ class Ledger:
         def write(ledger: sqlite3.Connection) -> None:
             ledger.execute("insert or ignore into days values (?)", (now // DAY_MS,))
             ledger.execute(
-                f"insert into sessions ({', '.join(_SESSIONS)}) values (?, ?, ?, 'open', ?, ?) "  # noqa: S608 - literals
+                f"insert into sessions ({', '.join(_SESSIONS)}) values (?, ?, ?, 'open', ?, ?) "
                 "on conflict (session_id) do update set endpoint = excluded.endpoint, "
                 "label = excluded.label, used = excluded.used",
                 (session_id, endpoint, label, now, now),
@@ -205,7 +205,7 @@ class Ledger:
 
     def _sessions(self, which: str, value: object) -> list[LedgerSession]:
         query = (
-            f"select {', '.join(f's.{name}' for name in _SESSIONS)}, "  # noqa: S608 - all literals
+            f"select {', '.join(f's.{name}' for name in _SESSIONS)}, "
             "(select count(*) from profiles p where p.session_id = s.session_id), "
             "(select count(*) from profiles p where p.session_id = s.session_id and p.state <> 'uploaded') "
             f"from sessions s {which}"
@@ -219,7 +219,7 @@ class Ledger:
 
     def entries(self, session_id: Secret) -> list[LedgerEntry]:
         """Return the profiles of a session in the order in which they were written down."""
-        query = f"select {', '.join(_READ)} from profiles where session_id = ? order by rowid"  # noqa: S608
+        query = f"select {', '.join(_READ)} from profiles where session_id = ? order by rowid"
         nothing: list[tuple[Any, ...]] = []
         rows = self._read(lambda ledger: ledger.execute(query, (session_id,)).fetchall(), nothing)
         return [_entry(dict(zip(_READ, row, strict=True))) for row in rows]
@@ -251,7 +251,7 @@ class Ledger:
                 granted.add(key)
             return Lease(frozenset(granted), tuple(uploaded), frozenset(elsewhere))
 
-        one = f"select {', '.join(_READ)} from profiles where session_id = ? and key = ?"  # noqa: S608 - literals
+        one = f"select {', '.join(_READ)} from profiles where session_id = ? and key = ?"
         nothing: dict[str, Path | None] = {}
         self._attempt(self._hold, None)
         # Before the transaction, which keeps other kernels waiting.

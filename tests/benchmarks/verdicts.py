@@ -270,9 +270,9 @@ def main() -> int:
     parser.add_argument("--whylogs", help="the Python of an environment with whylogs[viz]")
     parser.add_argument("--tiny", action="store_true", help="few runs: that everything works")
     options = parser.parse_args()
-    runs = 10 if options.tiny else options.runs
+    runs = 2 if options.tiny else options.runs
     met = equal_table(runs)
-    met &= drifted_table(min(runs, 10 if options.tiny else 100))
+    met &= drifted_table(min(runs, 100))
     programs = {
         name: (python, script)
         for name, python, script in (

@@ -63,7 +63,7 @@ class Passing(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_GET = do_POST = do_PUT = pass_on  # noqa: N815 - the names that http.server looks for
+    do_GET = do_POST = do_PUT = pass_on
 
     def log_message(self, *_):
         pass

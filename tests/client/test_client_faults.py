@@ -277,7 +277,7 @@ def well_behaved(ran, server, operation):
 
 
 def nothing_shown(error):
-    copied = pickle.loads(pickle.dumps(error))  # noqa: S301 - just made here
+    copied = pickle.loads(pickle.dumps(error))
     assert type(copied) is type(error)
     assert str(copied) == str(error)
     assert vars(copied) == vars(error)

@@ -231,7 +231,7 @@ class Stranger(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps({**record, "port": port, "proof": "0" * 64}).encode())
 
-    do_POST = do_GET  # noqa: N815 (http.server's name)
+    do_POST = do_GET
 
     def log_message(self, *_):
         pass

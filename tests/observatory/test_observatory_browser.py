@@ -1,5 +1,4 @@
 """Pages in real Chromium: with scripts and without, by keyboard, narrow and wide, light and dark."""
-# ruff: noqa: RUF001 - the minus signs and dashes are what the pages write
 
 import html
 import http.server
@@ -219,7 +218,7 @@ def elsewhere():
 
 
 @pytest.mark.parametrize(("host", "allowed"), [("127.0.0.1", True), ("localhost", True), ("evil.localhost", False)])
-def test_only_pages_of_this_machine_may_frame_the_page(browser, flights, chosen, elsewhere, host, allowed):  # noqa: PLR0917
+def test_only_pages_of_this_machine_may_frame_the_page(browser, flights, chosen, elsewhere, host, allowed):
     port, frame = elsewhere
     frame(flights.url(*chosen))
     context = browser.new_context()
@@ -253,7 +252,7 @@ def test_print_shows_the_table_and_no_controls(open_page, flights, chosen):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(open_page, flights, chosen, axe, guest, scheme):  # noqa: PLR0917 - fixtures
+def test_axe_finds_nothing_serious(open_page, flights, chosen, axe, guest, scheme):
     odd = [
         guest.reference("kinds", (ODDITIES / "edge-kinds.bin").read_bytes()),
         guest.reference("<b>never</b>", None),

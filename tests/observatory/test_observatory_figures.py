@@ -1,5 +1,4 @@
 """What a page and its data say, against what whylogs itself reports for the same files."""
-# ruff: noqa: RUF001 - the minus signs and dashes are what the pages write
 
 import csv
 import io

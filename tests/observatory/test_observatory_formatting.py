@@ -1,5 +1,3 @@
-# ruff: noqa: RUF001 - the minus signs and dashes are what the pages write
-
 import math
 
 import pytest

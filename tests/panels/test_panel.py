@@ -166,7 +166,7 @@ def test_the_id_is_given_only_when_asked_for(uploaded, say, eventually, replies)
     assert uploaded.session_id not in str(line.get_state())
 
 
-def test_an_earlier_session_can_be_continued(uploaded, session, say, eventually, flights, replies):  # noqa: PLR0917 - fixtures
+def test_an_earlier_session_can_be_continued(uploaded, session, say, eventually, flights, replies):
     line, picker = panels.SessionPanel(session, ["session"]), panels.ProfilePicker(session)
     session.add(flights / "batch-2013-07-08.bin", alias="not sent")
     say(line, {"do": "recall"})

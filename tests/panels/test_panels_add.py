@@ -62,7 +62,7 @@ def test_a_bad_path_is_named_with_its_reason(add, session, say, settled, source)
     assert session.profiles == ()
 
 
-def test_a_bad_file_keeps_nothing_else_from_going_on(add, session, say, settled, flights, tmp_path):  # noqa: PLR0917 - fixtures
+def test_a_bad_file_keeps_nothing_else_from_going_on(add, session, say, settled, flights, tmp_path):
     (tmp_path / "a.bin").write_bytes((flights / "batch-2013-07-08.bin").read_bytes())
     (tmp_path / "b.bin").write_text("these are no bytes of a profile")
     (tmp_path / "c.bin").write_bytes((flights / "batch-2013-07-09.bin").read_bytes()[:5000])
@@ -78,7 +78,7 @@ def test_an_empty_path_is_asked_for(add, say, failure):
     assert "path or a glob" in failure(add)
 
 
-def test_a_file_from_the_browser_comes_in_pieces(add, session, say, settled, flights, replies):  # noqa: PLR0917 - fixtures
+def test_a_file_from_the_browser_comes_in_pieces(add, session, say, settled, flights, replies):
     data = (flights / "batch-2013-07-08.bin").read_bytes()
     send_file(add, say, "from-browser.bin", data)
     settled()
@@ -93,7 +93,7 @@ def test_a_file_from_the_browser_comes_in_pieces(add, session, say, settled, fli
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "a/b\\c.bin", "\x00\n.bin", "", "x" * 5000, "..", "<b>.bin", "\u202egpj.bin"]
 )
-def test_a_name_from_the_browser_leads_nowhere(add, session, say, settled, flights, name, failure):  # noqa: PLR0917 - fixtures
+def test_a_name_from_the_browser_leads_nowhere(add, session, say, settled, flights, name, failure):
     send_file(add, say, name, (flights / "batch-2013-07-08.bin").read_bytes())
     settled()
     assert failure(add) == ""
@@ -240,9 +240,7 @@ def test_what_waits_can_be_taken_out_again(add, session, say, flights, failure):
         ("no/such/", []),
     ],
 )
-def test_paths_are_completed_on_the_kernels_side(  # noqa: PLR0917 - fixtures
-    add, say, eventually, tmp_path, monkeypatch, typed, offered, replies
-):
+def test_paths_are_completed_on_the_kernels_side(add, say, eventually, tmp_path, monkeypatch, typed, offered, replies):
     (tmp_path / "profiles").mkdir()
     for name in ("reference.bin", "readme.txt", "batch.bin"):
         (tmp_path / "profiles" / name).write_bytes(b"")
@@ -252,7 +250,7 @@ def test_paths_are_completed_on_the_kernels_side(  # noqa: PLR0917 - fixtures
 
 
 @pytest.mark.parametrize("typed", ["\x00", "/" * 5000, "~nobody-of-this-name/x", "a\nb"])
-def test_completing_nonsense_offers_nothing(add, say, eventually, typed, failure, replies):  # noqa: PLR0917 - fixtures
+def test_completing_nonsense_offers_nothing(add, say, eventually, typed, failure, replies):
     say(add, {"do": "complete", "text": typed})
     eventually(lambda: replies(add))
     assert failure(add) == ""

@@ -28,7 +28,7 @@ def test_a_wrong_key_is_said_and_can_be_tried_again(panel, uploaded, say, eventu
     assert uploaded.state == "open"
 
 
-def test_the_key_is_in_nothing_that_goes_to_the_browser(panel, uploaded, say, eventually, wire, caplog, failure):  # noqa: PLR0917 - fixtures
+def test_the_key_is_in_nothing_that_goes_to_the_browser(panel, uploaded, say, eventually, wire, caplog, failure):
     caplog.set_level(0)
     say(panel, {"do": "claim", "organization": "org-other"}, [CANARY.encode()])
     eventually(lambda: failure(panel))

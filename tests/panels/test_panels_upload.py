@@ -23,7 +23,7 @@ def test_upload_from_the_panel(upload, session, say, flights, eventually):
     assert len([p for p in session.profiles if p.state == "uploaded"]) == 7
 
 
-def test_what_failed_says_why_and_is_sent_again_alone(upload, session, say, flights, tmp_path, eventually):  # noqa: PLR0917 - fixtures
+def test_what_failed_says_why_and_is_sent_again_alone(upload, session, say, flights, tmp_path, eventually):
     for name in ("batch-2013-07-08.bin", "batch-2013-07-09.bin"):
         shutil.copyfile(flights / name, tmp_path / name)
     session.add(str(tmp_path / "*.bin"))

