@@ -151,7 +151,7 @@ class Uploaders:
         self.confirmed: set[str] = set()
         self._ended = threading.Event()
         self._threads = [
-            threading.Thread(target=self._put, args=(service, session, random.Random(chance.random())))  # noqa: S311 - not for secrets
+            threading.Thread(target=self._put, args=(service, session, random.Random(chance.random())))
             for _ in range(UPLOADERS)
         ]
         for thread in self._threads:
@@ -299,7 +299,7 @@ KINDS = {"service": service_round, "power": power_round, "kernels": kernels_roun
 
 def run(rounds: int, seed: int, kinds: list[str]) -> Found:
     """Do so many rounds and return what was found."""
-    chance, found = random.Random(seed), Found()  # noqa: S311 - not for secrets
+    chance, found = random.Random(seed), Found()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds):
             directory = Path(folder) / f"data-{number // FRESH_EVERY}"
