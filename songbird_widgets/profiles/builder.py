@@ -194,7 +194,6 @@ class TableBuilder:
         self.problems: dict[str, str] = {}
         self._only = None if only is None else frozenset(only)
         self._columns: dict[str, ColumnBuilder] = {}
-        self._rows = 0
 
     def add(self, part: Part, run: Callable[..., Iterable[None]] = map) -> None:
         """Count a part of the table.
@@ -205,13 +204,17 @@ class TableBuilder:
         run : callable, optional
             What calls a function for each column: ``map``, or that of an executor.
         """
-        names = [name for name in part.names if self._only is None or name in self._only]
+        for name in filter(self._counts, part.problems):
+            self._fail(name, ": ".join(filter(None, [part.where(None), part.problems[name]])))
+        names = list(filter(self._counts, part.names))
         room = min(max(_ROOM_OF_ALL // max(len(names), 1), _MIN_ROOM), _MAX_ROOM)
         for name in names:
             if name not in self._columns and name not in self.problems:
                 self._columns[name] = ColumnBuilder(room)
         deque(run(self._add_column, repeat(part), names), maxlen=0)
-        self._rows += part.rows
+
+    def _counts(self, name: str) -> bool:
+        return self._only is None or name in self._only
 
     def _add_column(self, part: Part, name: str) -> None:
         column = self._columns.get(name)
@@ -220,13 +223,13 @@ class TableBuilder:
         try:
             column.add(part.values(name))
         except ValueNotProfiledError as error:
-            self._fail(name, error.reason if error.row is None else f"row {self._rows + error.row}: {error.reason}")
+            self._fail(name, ": ".join(filter(None, [part.where(error.row), error.reason])))
         except Exception as error:  # noqa: BLE001 - one column of any library must not cost the others, whatever it is
-            self._fail(name, f"{type(error).__name__}: {error}")
+            self._fail(name, ": ".join(filter(None, [part.where(None), type(error).__name__, str(error)])))
 
     def _fail(self, name: str, reason: str) -> None:
-        del self._columns[name]
-        self.problems[name] = reason
+        self._columns.pop(name, None)
+        self.problems.setdefault(name, reason)
 
     def to_bytes(self, timestamp: int | None = None) -> bytes:
         """Write the profile of what was counted.

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
+from ..basics import size_text, time_text
 from ..budget import checkpoint
 from . import protobuf
 from .errors import ProfileError
@@ -181,7 +182,9 @@ class Profile:
     _content: bytes | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
-        return f"<Profile: {len(self.column_names)} columns, {self.size} bytes, dataset {self.dataset_timestamp}>"
+        count = len(self.column_names)
+        columns = f"{count:,} column{'' if count == 1 else 's'}"
+        return f"<Profile: {columns}, {size_text(self.size)}, data of {time_text(self.dataset_timestamp)}>"
 
     def column(self, name: str) -> Column:
         """Read one column.

@@ -6,7 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .partitions import FAN_IN, PartialResult, count_partition, join_results
-from .tabular.tables import parts_of, place_of
+from .tabular.names import Names
+from .tabular.tables import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +29,7 @@ def profile_partitions(data: Any, wanted: Sequence[str] | None, timestamp: int |
     delayed = import_module("dask").delayed
     frame = data if hasattr(data, "columns") else data.to_frame()
     if wanted is not None:
-        names = [str(name) for name in frame.columns]
-        frame = frame[[frame.columns[place_of(name, names)] for name in wanted]]
+        frame = frame[[frame.columns[place] for place in Names(frame.columns).select(wanted)]]
     count, join = delayed(_count), delayed(join_results)
     results = [count(part, number) for number, part in enumerate(frame.to_delayed())]
     while len(results) > 1:

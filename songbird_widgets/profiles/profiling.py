@@ -14,8 +14,9 @@ from . import dask_frames, spark_frames
 from .builder import TableBuilder
 from .container import read_version_1
 from .errors import ProfileError
-from .tabular.files import TypesVaryError, parts_of_files
+from .tabular.files import Manner, ReadAgainError, parts_of_files
 from .tabular.tables import parts_of
+from .tabular.values import ValueNotProfiledError
 from .timestamps import to_milliseconds
 
 if TYPE_CHECKING:
@@ -137,10 +138,8 @@ class _Batches:
         self._column, self._by, self._only = column, by, only
 
     def add(self, part: Part, run: Callable[..., Iterable[None]]) -> None:
-        if self._column not in part.names:
-            raise ProfileError("The data have no column of this name.", column=self._column)
         length, origin = _PERIODS[self._by]
-        times = part.times(self._column).astype("datetime64[ms]")
+        times = self._times(part).astype("datetime64[ms]")
         missing = np.isnat(times)
         self.timeless += int(np.count_nonzero(missing))
         starts = (times.astype(np.int64) - origin) // length * length + origin
@@ -151,6 +150,16 @@ class _Batches:
                 )
             builder = self.builders.setdefault(start, TableBuilder(self._only))
             builder.add(part if len(rows) == part.rows else part.take(rows), run)
+
+    def _times(self, part: Part) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+        if self._column not in part.names:
+            reason = part.problems.get(self._column, "the data have no column of this name")
+            raise ProfileError(f"No batches can be made: {reason}.", column=self._column)
+        try:
+            return part.times(self._column)
+        except ValueNotProfiledError as error:
+            said = ": ".join(filter(None, [part.where(error.row), error.reason]))
+            raise ProfileError(f"No batches can be made: {said}.", column=self._column) from None
 
 
 class _Counter(Protocol):
@@ -173,11 +182,14 @@ def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C]) 
     if not isinstance(data, (str, Path)):
         return count(parts_of(data, columns))
     notes: list[str] = []
-    try:
-        counter = count(parts_of_files(data, columns, notes))
-    except TypesVaryError:
-        notes.clear()
-        counter = count(parts_of_files(data, columns, notes, careful=True))
+    manner = Manner()
+    while True:
+        try:
+            counter = count(parts_of_files(data, columns, notes, manner))
+            break
+        except ReadAgainError as error:
+            manner = error.manner
+            notes.clear()
     for note in notes:
         warnings.warn(note, ProfilingWarning, stacklevel=3)
     return counter

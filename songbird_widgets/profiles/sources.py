@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..basics import size_text, time_text
 from .archives import is_archive, unpack
 from .container import Profile, fullest
 from .errors import ProfileError
@@ -105,8 +106,8 @@ class ProfileSource:
     problem: str | None = None
 
     def __repr__(self) -> str:
-        what = f"reference {self.alias!r}" if self.kind == "reference" else f"batch {self.dataset_timestamp}"
-        return f"<ProfileSource {self.name!r}: {what}, {self.columns} columns, {self.size} bytes>"
+        what = f"reference {self.alias!r}" if self.kind == "reference" else f"batch {time_text(self.dataset_timestamp)}"
+        return f"<ProfileSource {self.name!r}: {what}, {self.columns} columns, {size_text(self.size)}>"
 
 
 def find_sources(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from .partitions import FAN_IN, PartialResult, count_partition, join_results
 from .tabular.arrow_columns import arrow
-from .tabular.tables import parts_of, parts_of_batches, place_of
+from .tabular.names import Names
+from .tabular.tables import numbered, parts_of, parts_of_batches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ def profile_partitions(data: Any, wanted: Sequence[str] | None, timestamp: int |
         The frame has no column of a name that is wanted.
     """
     if wanted is not None:
-        data = data.select([data.columns[place_of(name, data.columns)] for name in wanted])
+        data = data.select([data.columns[place] for place in Names(data.columns).select(wanted)])
     counted = data.mapInArrow(_count, _RESULT).repartition(FAN_IN).mapInArrow(_join, _RESULT)
     results = [PartialResult(bytes(row.content), json.loads(row.problems)) for row in counted.collect()]
     if not results:  # no partition has a row: only the columns are known
@@ -45,7 +46,7 @@ def _count(batches: Iterator[Any]) -> Iterator[Any]:
         return
     context = import_module("pyspark").TaskContext.get()
     number = 0 if context is None else context.partitionId()
-    yield _as_batch(count_partition(parts_of_batches(first.schema, _chained(first, batches), None), number))
+    yield _as_batch(count_partition(numbered(parts_of_batches(first.schema, _chained(first, batches), None)), number))
 
 
 def _chained(first: Any, rest: Iterator[Any]) -> Iterator[Any]:

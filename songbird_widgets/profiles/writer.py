@@ -37,7 +37,7 @@ def integer(path: str, value: int, how: int = _BY_TYPE) -> Component:
 
 def fraction(path: str, value: float) -> Component:
     """Make the component of a double."""
-    return path, _key(3, FIXED64) + _DOUBLE.pack(value)
+    return path, _SMALL[3 << 3 | FIXED64] + _DOUBLE.pack(value)
 
 
 def frequent_items(sketch: bytes, prefix: str = "") -> Component:
@@ -209,7 +209,12 @@ def _items(sketch: FrequentItemsSketch) -> bytes:
     return builder.to_bytes()
 
 
+_SMALL = [bytes([value]) for value in range(0x80)]
+
+
 def _varint(value: int) -> bytes:
+    if 0 <= value < 0x80:  # by far the most
+        return _SMALL[value]
     value &= _UINT64
     groups = bytearray()
     while value > 0x7F:
@@ -219,16 +224,12 @@ def _varint(value: int) -> bytes:
     return bytes(groups)
 
 
-def _key(number: int, wire: int) -> bytes:
-    return _varint(number << 3 | wire)
-
-
 def _number(number: int, value: int) -> bytes:
-    return _key(number, VARINT) + _varint(value)
+    return _SMALL[number << 3 | VARINT] + _varint(value)
 
 
 def _delimited(number: int, content: bytes) -> bytes:
-    return _key(number, DELIMITED) + _varint(len(content)) + content
+    return _SMALL[number << 3 | DELIMITED] + _varint(len(content)) + content
 
 
 def _text(number: int, text: str) -> bytes:

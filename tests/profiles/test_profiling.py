@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -172,6 +173,49 @@ def test_masked_values_are_missing_ones():
     assert (counts.n, counts.null) == (2, 1)
 
 
+def test_columns_that_cannot_be_told_apart_cost_no_other():
+    frame = pd.DataFrame([[1, 2, 3, 4]], columns=[1, "1", "\ud800", "ok"])
+    with pytest.warns(ProfilingWarning) as seen:
+        assert sw.profile(frame).column_names == ("ok",)
+    assert [str(one.message) for one in seen] == [
+        "Not in the profile: column '\\ud800' (its name holds half of a character (a lone surrogate)).",
+        "Not in the profile: column '1' (columns 0 and 1 have this one name, counted from 0: rename them).",
+    ]
+    assert sw.profile(frame, columns=["ok"]).column_names == ("ok",)
+    with pytest.raises(ProfileError, match=r"cannot be profiled: columns 0 and 1 have this one name.*column '1'"):
+        sw.profile(frame, columns=["1"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        iter(pa.Table.from_pylist(ROWS).to_batches(max_chunksize=2)),
+        [pd.DataFrame(ROWS[:2]), pl.DataFrame(ROWS[2:])],
+        {name: pd.Series([row[name] for row in ROWS]) for name in ("price", "paid")},
+        {name: pl.Series([row[name] for row in ROWS]) for name in ("count", "city")},
+    ],
+    ids=["batches", "frames", "series of pandas", "series of polars"],
+)
+def test_batches_frames_and_series_together_are_one_table(data):
+    profile = sw.profile(data)
+    whole = sw.profile(ROWS)
+    for name in profile.column_names:
+        assert (profile.column(name).counts.n, profile.column(name).counts.true) == (4, whole.column(name).counts.true)
+        assert profile.column(name).counts.null == whole.column(name).counts.null
+
+
+def test_strings_of_any_length_are_hashed_alike():
+    texts = [letter * length for length in (1, 15, 16, 17, 40, 5_000) for letter in "ab"]
+    alone = sw.merge_profiles([sw.profile({"text": [text] * 3}) for text in texts])
+    together = sw.profile({"text": texts * 3})
+    assert together.column("text").cardinality.registers.tolist() == alone.column("text").cardinality.registers.tolist()
+
+
+def test_a_profile_shows_what_it_is_and_its_day():
+    shown = repr(sw.profile({"n": [1]}, timestamp=1_767_225_600_000))
+    assert re.fullmatch(r"<Profile: 1 column, \d+ bytes, data of 2026-01-01>", shown)
+
+
 class Nameless:
     def __str__(self):
         raise RuntimeError
@@ -182,11 +226,11 @@ class Nameless:
     [
         pl.LazyFrame({"a": [1]}).select("b"),
         pd.DataFrame([[1]], columns=pd.Index([Nameless()], dtype=object)),
-        pa.array([1, 2]),
+        [[1, 2]],
         np.zeros((), [("a", "i4")]),
         pd.DataFrame,
     ],
-    ids=["failing query", "nameless", "array", "scalar record", "class"],
+    ids=["failing query", "nameless", "lists", "scalar record", "class"],
 )
 def test_what_cannot_be_read_is_refused_in_words(data):
     with pytest.raises(ProfileError):

@@ -113,6 +113,30 @@ def test_a_csv_file_of_another_habit_is_understood(tmp_path, content):
     assert (profile.column("n").ints_max, profile.column("city").frequent_items.estimates) == (1, {"Žilina": 1})
 
 
+def test_columns_of_one_name_cost_no_other_and_are_named_with_their_file(tmp_path):
+    path = tmp_path / "twice.csv"
+    path.write_text("a,a,b\n1,2,3\n", encoding="utf-8")
+    with pytest.warns(ProfilingWarning, match=r"column 'a' \(twice.csv: columns 0 and 1 have this one name"):
+        assert sw.profile(path).column_names == ("b",)
+
+
+def test_a_value_that_cannot_be_profiled_is_named_with_its_file_and_its_row_there(tmp_path):
+    for name, ids in {"a": [1, 2], "b": [3, 2**63]}.items():
+        table = pa.table({"id": pa.array(ids, pa.uint64()), "n": ids[:1] * 2})
+        pyarrow.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    with pytest.warns(ProfilingWarning, match=r"column 'id' \(b.parquet, row 1: the integer 9223372036854775808"):
+        assert sw.profile(tmp_path / "*.parquet").column("n").counts.n == 4
+    (tmp_path / "times.csv").write_text("when,n\n2026-01-01,1\nyesterday,2\n", encoding="utf-8")
+    with pytest.raises(ProfileError, match=r"times.csv, row 1: this is no point in time: 'yesterday'.*column 'when'"):
+        sw.profile_batches(tmp_path / "times.csv", "when")
+
+
+def test_a_row_larger_than_what_is_read_at_once_is_read(tmp_path):
+    path = tmp_path / "large.csv"
+    path.write_text("n,text\n1," + "x" * 5_000_000 + "\n", encoding="utf-8")
+    assert sw.profile(path).column("text").frequent_items.estimates == {"x" * 128: 1}
+
+
 def test_a_csv_file_of_a_header_alone_has_columns_without_rows(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("n,city\n", encoding="utf-8")
@@ -123,8 +147,10 @@ PARQUET = pa.BufferOutputStream()
 pyarrow.parquet.write_table(TABLE, PARQUET)
 UNREADABLE = {
     "empty.csv": (b"", "is empty"),
-    "ragged.csv": (b"a,b\n1,2\n1,2,3\n", "Expected 2 columns, got 3: 1,2,3"),
-    "twice.csv": (b"a,a\n1,2\n", r"Two columns have one name.*column 'a'"),
+    "ragged.csv": (b"a,b\n1,2\n1,2,3\n", "row 1 has 3 values, but the header 2: 1,2,3"),
+    "short.csv": (b"a,b\n" + b"1,2\n" * FAR + b"1\n", rf"row {FAR} has 1 value, but the header 2"),
+    "quote.csv": (b'a,b\n1,"x\n2,y\n3,z\n', r"row 0 opens a quotation mark \(\"\) that is never closed"),
+    "deep.jsonl": (b'{"a": 1}\n{"a": ' + b'["]", ' * 100_000, "Line 2 is nested too deeply"),
     "latin.csv": ("a,b\n1,café\n".encode("latin-1"), "not encoded as UTF-8"),
     "late-latin.csv": (b"a,b\n" + b"1,cafe\n" * FAR + "1,café\n".encode("latin-1"), "not encoded as UTF-8"),
     "latin-header.csv": ("café,b\n1,2\n".encode("latin-1"), "not encoded as UTF-8"),

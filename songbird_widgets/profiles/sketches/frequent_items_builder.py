@@ -85,15 +85,21 @@ class FrequentItemsBuilder:
         """Write the heaviest strings; the first that has no room makes the offset."""
         if not self._total:
             return pack("<8B", 1, 1, _FAMILY, LG_SIZE, _MIN_LG_SIZE, 1, 0, 0)
-        kept, offset = list(self._weights.items()), self._offset
+        kept, offset = list(self._weights), self._offset
+        weights: Ints = np.fromiter(self._weights.values(), np.int64, len(kept))
         if len(kept) > MAX_ITEMS:
-            kept.sort(key=lambda item: -item[1])
-            offset += kept[MAX_ITEMS][1]
-            del kept[MAX_ITEMS:]
+            left_out = len(kept) - MAX_ITEMS
+            order = weights.argpartition(left_out - 1)
+            offset += int(weights[order[left_out - 1]])
+            heaviest = order[left_out:]
+            kept, weights = [kept[place] for place in heaviest.tolist()], weights[heaviest]
         lg_size = _MIN_LG_SIZE
         while 4 * len(kept) > 3 << lg_size:
             lg_size += 1
         head = pack("<8BIIQQ", *(4, 1, _FAMILY, LG_SIZE, lg_size, 0, 0, 0), len(kept), 0, self._total, offset)
-        weights: Ints = np.fromiter((weight for _, weight in kept), "<i8", len(kept))
-        encoded = [value.encode() for value, _ in kept]
-        return head + weights.tobytes() + b"".join(len(value).to_bytes(4, "little") + value for value in encoded)
+        encoded = [value.encode() for value in kept]
+        lengths = np.fromiter(map(len, encoded), "<u4", len(encoded)).tobytes()
+        pieces = [b""] * (2 * len(encoded))
+        pieces[::2] = [lengths[place : place + 4] for place in range(0, len(lengths), 4)]
+        pieces[1::2] = encoded
+        return b"".join([head, weights.astype("<i8", copy=False).tobytes(), *pieces])

@@ -25,6 +25,8 @@ _ADD1, _ADD2 = np.uint64(0x52DCE729), np.uint64(0x38495AB5)
 _FIVE, _33 = np.uint64(5), np.uint64(33)
 _BLOCK = 16  # bytes that one round takes in
 _HALF = 8
+_FEW = 32  # strings, for which numpy's calls cost more than Python's arithmetic
+_ALL_BITS = (1 << 64) - 1
 # As many values as keep all intermediate arrays in a core's second cache.
 HASHED_AT_ONCE = 1 << 14
 
@@ -77,6 +79,13 @@ def _hash_parts(words: Hashes, starts: Ints, lengths: Ints) -> tuple[Hashes, Has
     blocks = lengths // _BLOCK
     for block in range(int(blocks.max(initial=0))):
         longer = np.flatnonzero(blocks > block)
+        if len(longer) < _FEW:
+            for part in longer.tolist():
+                first, last = int(starts[part]) + block * _BLOCK, int(starts[part] + blocks[part] * _BLOCK)
+                h1[part], h2[part] = _taken_in(
+                    int(h1[part]), int(h2[part]), words[first:last:_BLOCK], words[first + _HALF : last : _BLOCK]
+                )
+            break
         places = starts[longer] + block * _BLOCK
         a = h1[longer] ^ _mixed1(words[places])
         b = h2[longer]
@@ -90,6 +99,18 @@ def _hash_parts(words: Hashes, starts: Ints, lengths: Ints) -> tuple[Hashes, Has
     h2 ^= _mixed2(words[places + _HALF] & _masks(np.maximum(rest - _HALF, 0)))
     size = lengths.astype(np.uint64)
     return _finished(h1 ^ size, h2 ^ size)
+
+
+def _taken_in(h1: int, h2: int, low: Hashes, high: Hashes) -> tuple[int, int]:
+    """Take in blocks one after the other: of one long string this is faster than arrays of one element."""
+    for first in range(0, len(low), HASHED_AT_ONCE):
+        part = slice(first, first + HASHED_AT_ONCE)
+        for k1, k2 in zip(_mixed1(low[part]).tolist(), _mixed2(high[part]).tolist(), strict=True):
+            h1 ^= k1
+            h1 = (((h1 << 27 | h1 >> 37) & _ALL_BITS) + h2) * 5 + 0x52DCE729 & _ALL_BITS
+            h2 ^= k2
+            h2 = (((h2 << 31 | h2 >> 33) & _ALL_BITS) + h1) * 5 + 0x38495AB5 & _ALL_BITS
+    return h1, h2
 
 
 def _masks(count: Ints) -> Hashes:

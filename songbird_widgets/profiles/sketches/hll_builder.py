@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LG_K = 12  # whylogs' choice: 4,096 registers, 1.3 % error
 _MAX_LIST = 7  # coupons of a list; more make a set
 _MIN_LG_K_OF_SET = 8
-_ADDRESS_BITS, _MAX_ZEROS = 26, 62
+_ADDRESS_BITS, _VALUE_BITS, _MAX_ZEROS = 26, 6, 62
 _ADDRESS = np.uint64((1 << _ADDRESS_BITS) - 1)
 _ONE = np.uint64(1)
 _STEP = 1 << 10
@@ -27,6 +27,7 @@ _ESCAPE = 15  # what four bits cannot hold
 _LARGE = 32  # values from here on are summed apart, as the format wants it
 _COMPACT, _OUT_OF_ORDER, _EMPTY = 8, 16, 4
 _FAMILY = 7
+_HALVES = np.ldexp(1.0, -np.arange(_MAX_ZEROS + 2))  # 2**-value of every value of a register
 
 
 class HllBuilder:
@@ -106,32 +107,33 @@ class HllBuilder:
 
     def _raise_registers(self, registers: Registers, coupons: Coupons) -> None:
         slots = coupons & np.uint32(len(registers) - 1)
-        values = (coupons >> np.uint32(_ADDRESS_BITS)).astype(np.uint8)
+        values = coupons >> np.uint32(_ADDRESS_BITS)
         larger = np.flatnonzero(values > registers[slots])
         if not len(larger):
             return
-        slots, values = slots[larger].astype(np.int64), values[larger].astype(np.int64)
+        slots, values = slots[larger], values[larger]
         if self._hip is None:
             np.maximum.at(registers, slots, values.astype(np.uint8))
             return
         # The running estimate needs each step of each register, in the order of the values: per register those values
         # that are larger than all before. With the register's number in the high bits, one running maximum does it.
         order = slots.astype(np.uint32 if self.lg_k > _SHORT else np.uint16).argsort(kind="stable")
-        keys = (slots << 6 | values)[order]
-        highest = np.maximum.accumulate(keys)
+        keys = (slots << np.uint32(_VALUE_BITS) | values)[order]
         step = np.ones(len(keys), bool)
-        step[1:] = keys[1:] > highest[:-1]
-        order = order[step]
-        at, after = slots[order], values[order]
-        before = registers[at].astype(np.int64)
-        same = np.flatnonzero(at[1:] == at[:-1]) + 1
-        before[same] = after[same - 1]
-        gained = np.ldexp(1.0, -after) - np.ldexp(1.0, -before)
+        step[1:] = keys[1:] > np.maximum.accumulate(keys)[:-1]
+        order, keys = order[step], keys[step]
+        at, after = keys >> np.uint32(_VALUE_BITS), (keys & np.uint32((1 << _VALUE_BITS) - 1)).astype(np.uint8)
+        before = registers[at]
+        same = at[1:] == at[:-1]
+        before[1:][same] = after[:-1][same]
+        gained = _HALVES[after] - _HALVES[before]
         in_time = gained[order.astype(np.uint16 if len(slots) <= 1 << _SHORT else np.int64).argsort(kind="stable")]
         spreads = self._spread + np.cumsum(in_time)
         self._hip += len(registers) / self._spread + float((len(registers) / spreads[:-1]).sum())
         self._spread = float(spreads[-1])
-        np.maximum.at(registers, at, after.astype(np.uint8))
+        last = np.ones(len(at), bool)
+        last[:-1] = ~same
+        registers[at[last]] = after[last]
 
     def sketch(self) -> HllSketch:
         """Return what was counted, as a sketch to ask."""

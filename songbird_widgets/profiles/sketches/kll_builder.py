@@ -28,13 +28,13 @@ class KllBuilder:
 
     __slots__ = ("_levels", "_random", "k", "max", "min", "n")
 
-    def __init__(self, k: int = K, *, seed: int = 0) -> None:
+    def __init__(self, k: int = K) -> None:
         self.k = k
         self.n = 0
         self.min = np.inf
         self.max = -np.inf
         self._levels: list[Floats] = []  # by height; each sorted
-        self._random = np.random.default_rng(seed)
+        self._random: np.random.Generator | None = None  # made when it is needed: of most columns it never is
 
     def add_sorted(self, values: Floats, counts: Ints | None = None) -> None:
         """Take in numbers, ascending and none of them NaN.
@@ -92,6 +92,8 @@ class KllBuilder:
                 if len(level) > max(_M, level_capacity(self.k, len(levels) - height - 1))
             )
             level = levels[height]
+            if self._random is None:
+                self._random = np.random.default_rng(0)
             # Of an odd number one stays; its weight must not be lost.
             odd = len(level) % 2
             levels[height] = level[:odd]

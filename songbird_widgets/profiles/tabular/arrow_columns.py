@@ -94,16 +94,18 @@ def _from_strings(column: Any) -> Values:
     if len(column) > found.null:
         # The counting of strings is known for these types only.
         counted = column.cast(pa.large_string()).drop_null().value_counts()
-        found.strings = Strings(_ArrowTexts(counted.field(0)), counted.field(1).to_numpy(zero_copy_only=False))
+        texts = _ArrowTexts(counted.field(0), column)
+        found.strings = Strings(texts, counted.field(1).to_numpy(zero_copy_only=False))
     return found
 
 
 class _ArrowTexts:
-    """Distinct strings of Arrow."""
+    """Distinct strings of Arrow, and the column that they are from."""
 
-    __slots__ = ("_data", "_lengths", "_starts", "_values")
+    __slots__ = ("_column", "_data", "_lengths", "_starts", "_values")
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: Any, column: Any) -> None:
+        self._column = column
         _, offsets, data = values.buffers()
         bounds = np.frombuffer(offsets, np.int64, len(values) + 1, 8 * values.offset)
         self._values = values
@@ -123,8 +125,21 @@ class _ArrowTexts:
 
     def to_list(self, places: Ints | None = None) -> list[str]:
         chosen = self._values if places is None else self._values.take(arrow().array(places))
-        texts: list[str] = chosen.to_pylist()
+        try:
+            texts: list[str] = chosen.to_pylist()
+        except UnicodeDecodeError:
+            raise ValueNotProfiledError("the string is not encoded as UTF-8", _first_broken(self._column)) from None
         return texts
+
+
+def _first_broken(column: Any) -> int | None:
+    """Find the first string that is not UTF-8."""
+    for row, value in enumerate(column):
+        try:
+            value.as_py()
+        except UnicodeDecodeError:
+            return row
+    return None
 
 
 def _from_dictionary(column: Any) -> Values:
@@ -163,6 +178,6 @@ _BY_TYPE: tuple[tuple[tuple[str, ...], Callable[[Any], Values]], ...] = (
         ("is_temporal",),
         lambda column: Values(OTHER, len(column), null=column.null_count, objects=len(column) - column.null_count),
     ),
-    (("is_list", "is_large_list", "is_fixed_size_list"), _from_lists),
+    (("is_list", "is_large_list", "is_fixed_size_list", "is_list_view", "is_large_list_view"), _from_lists),
     (("is_null",), lambda column: Values(TEXT, len(column), null=len(column))),
 )

@@ -4,82 +4,187 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProfileError
 from .arrow_columns import arrow
-from .values import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-_BLOCK = 1 << 22  # bytes read at once
 _MAX_HEADER = 1 << 20  # bytes of the first line that are looked at for the delimiter
 _DELIMITERS = ",;\t|"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _NO_UTF_8 = "it is not encoded as UTF-8: save it as UTF-8 and try again."
-_SHOWN_VALUE = 60
+_SHOWN_VALUE, _SHOWN_ROW = 60, 120
 _KINDS = {"int64": "integers", "double": "numbers", "bool": "booleans", "date32[day]": "dates"}
+_RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)")
 
 
-@contextmanager
-def reader(source: Any, path: Path, kinds: Mapping[str, Any] | None = None) -> Iterator[Any]:
-    """Open a CSV file as a stream of record batches.
+class CsvFile:
+    """A CSV file that can be read several times.
 
     Parameters
     ----------
-    source : pyarrow.NativeFile
-        At the beginning of the file.
     path : pathlib.Path
-        What the file is called.
-    kinds : mapping of str to pyarrow.DataType, optional
-        The columns' types; by default those that their first values seem to have.
-
-    Raises
-    ------
-    ProfileError
-        It is not encoded as UTF-8 or UTF-16.
-    pyarrow.ArrowInvalid
-        It is no CSV file, or a value is not of its column's type.
+    opened : callable
+        Opens the file, unpacked; also gives what tells how far it was read.
+    block : int
+        Bytes read at once.
     """
-    csv = import_module("pyarrow.csv")
-    head = source.read(_MAX_HEADER)
-    encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8"
-    try:
-        with csv.open_csv(
-            arrow().PythonFile(_Rejoined(head, source), "r"),
-            read_options=csv.ReadOptions(block_size=_BLOCK, encoding=encoding),
-            parse_options=csv.ParseOptions(delimiter=_delimiter(head, encoding, path), newlines_in_values=True),
-            convert_options=csv.ConvertOptions(strings_can_be_null=True, column_types=kinds),
-        ) as batches:
-            if arrow().binary() in batches.schema.types:
-                raise ProfileError(_NO_UTF_8)
-            yield batches
-    except arrow().ArrowInvalid as error:
-        if "invalid UTF8" in str(error):
-            raise ProfileError(_NO_UTF_8) from error
-        raise
-    except UnicodeDecodeError as error:
-        raise ProfileError(_NO_UTF_8) from error
+
+    def __init__(
+        self, path: Path, opened: Callable[[Path], AbstractContextManager[tuple[Any, Callable[[], int]]]], block: int
+    ) -> None:
+        self._path, self._opened, self._block = path, opened, block
+        self._quotes = 0  # of the last reading
+
+    @contextmanager
+    def batches(
+        self, kinds: Mapping[str, Any] | None = None, *, by_row: bool = False
+    ) -> Iterator[tuple[Any, Callable[[], int]]]:
+        """Open the file as a stream of record batches, and what tells how far it was read, in bytes.
+
+        Parameters
+        ----------
+        kinds : mapping of str to pyarrow.DataType, optional
+            The columns' types; by default those that their first values seem to have.
+        by_row : bool, optional
+            Read on one core, so that an error names its row.
+
+        Raises
+        ------
+        ProfileError
+            It is not encoded as UTF-8 or UTF-16.
+        pyarrow.ArrowInvalid
+            It is no CSV file, or a value is not of its column's type.
+        """
+        pa, csv = arrow(), import_module("pyarrow.csv")
+        with self._opened(self._path) as (source, position):
+            head = source.read(_MAX_HEADER)
+            encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8"
+            stream = _Rejoined(head, source)
+            try:
+                with csv.open_csv(
+                    pa.PythonFile(stream, "r"),
+                    read_options=csv.ReadOptions(block_size=self._block, encoding=encoding, use_threads=not by_row),
+                    parse_options=csv.ParseOptions(
+                        delimiter=_delimiter(head, encoding, self._path), newlines_in_values=True
+                    ),
+                    convert_options=csv.ConvertOptions(strings_can_be_null=True, column_types=kinds),
+                ) as batches:
+                    if pa.binary() in batches.schema.types:
+                        raise ProfileError(_NO_UTF_8)
+                    yield batches, position
+            except pa.ArrowInvalid as error:
+                if "invalid UTF8" in str(error):
+                    raise ProfileError(_NO_UTF_8) from error
+                raise
+            except UnicodeDecodeError as error:
+                raise ProfileError(_NO_UTF_8) from error
+            finally:
+                self._quotes = stream.quotes
+
+    def check_quotes(self, kinds: Mapping[str, Any] | None) -> None:
+        """Look whether a quotation mark is opened and never closed, which pyarrow takes for one long last value.
+
+        To be called after the file was read.
+
+        Raises
+        ------
+        ProfileError
+            There is one.
+        """
+        if self._quotes % 2 == 0:
+            return
+        rows, last = 0, None
+        with self.batches(kinds) as (batches, _):
+            for batch in batches:
+                if batch.num_rows:
+                    rows += batch.num_rows
+                    last = batch.slice(batch.num_rows - 1)
+        values = [] if last is None else [column[0].as_py() for column in last.columns]
+        if any(isinstance(value, str) and "\n" in value for value in values):
+            raise ProfileError(f'row {rows - 1} opens a quotation mark (") that is never closed.')
+
+    def naming_row(self, error: Exception) -> Exception:
+        """Read the file again for the row of too many or too few values; on several cores no row is named."""
+        if not _RAGGED.search(str(error)):
+            return error
+        try:
+            with self.batches(by_row=True) as (batches, _):
+                for _ in batches:
+                    pass
+        except arrow().ArrowInvalid as again:
+            if found := _RAGGED.search(str(again)):
+                row, expected, got, text = found.groups()
+                where = f"row {int(row) - 2}" if row else "a row"  # arrow counts from 1, and the header with them
+                counted = f"{got} value{'' if got == '1' else 's'}, but the header {expected}"
+                return ProfileError(f"{where} has {counted}: {text[:_SHOWN_ROW]}")
+        return error
+
+    def whole_types(self, wanted: Sequence[str] | None, notes: list[str]) -> dict[str, Any]:
+        """Find types that all values of each column have; a column without such a type is text.
+
+        Parameters
+        ----------
+        wanted : sequence of str or None
+            The columns that matter; None for all. The others are called text.
+        notes : list of str
+            Takes a sentence for each column that is text only because some of its values are.
+
+        Returns
+        -------
+        dict of str to pyarrow.DataType
+        """
+        pa = arrow()
+        with self.batches() as (batches, _):
+            names = batches.schema.names
+            kinds = dict(zip(names, batches.schema.types, strict=True))
+        text = pa.string()
+        kinds.update(dict.fromkeys(() if wanted is None else set(names).difference(wanted), text))
+        row = 0
+        with self.batches(dict.fromkeys(names, text)) as (batches, _):
+            for batch in batches:
+                for name, column in zip(names, batch.columns, strict=True):
+                    known = kinds[name]
+                    if known == text:
+                        continue
+                    values = pa.compute.utf8_trim_whitespace(column)
+                    kinds[name] = next((kind for kind in (known, *_wider(known)) if _fit(values, kind)), text)
+                    if kinds[name] == text and known != pa.null():
+                        place = _first_misfit(values, [known, *_wider(known)])
+                        value = column[place].as_py()
+                        shown = value if len(value) <= _SHOWN_VALUE else value[:_SHOWN_VALUE] + "…"
+                        notes.append(
+                            f"{self._path.name}: column {name[:_SHOWN_VALUE]!r} is profiled as text: row {row + place} "
+                            f"holds {shown!r}, and the rows before hold {_KINDS.get(str(known), 'times')}."
+                        )
+                row += batch.num_rows
+        return kinds
 
 
 class _Rejoined(io.RawIOBase):
-    """A stream of which the beginning was read already."""
+    """A stream of which the beginning was read already; it counts quotation marks."""
 
     def __init__(self, head: bytes, rest: Any) -> None:
         self._head, self._rest = head, rest
+        self.quotes = 0
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        if not self._head:
-            return bytes(self._rest.read(None if size < 0 else size))
-        taken, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
+        if self._head:
+            taken, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
+        else:
+            taken = bytes(self._rest.read(None if size < 0 else size))
+        self.quotes += taken.count(b'"')
         return taken
 
 
@@ -90,55 +195,6 @@ def _delimiter(head: bytes, encoding: str, path: Path) -> str:
     line = head.decode(encoding, "replace").partition("\n")[0]
     bare = "".join(line.split('"')[::2])
     return max(_DELIMITERS, key=bare.count)
-
-
-def whole_types(
-    path: Path,
-    wanted: Sequence[str] | None,
-    opened: Callable[[Path], AbstractContextManager[tuple[Any, Any]]],
-    notes: list[str],
-) -> dict[str, Any]:
-    """Find types that all values of each column have; a column without such a type is text.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-    wanted : sequence of str or None
-        The columns that matter; None for all. The others are called text.
-    opened : callable
-        Opens the file, unpacked.
-    notes : list of str
-        Takes a sentence for each column that is text only because some of its values are.
-
-    Returns
-    -------
-    dict of str to pyarrow.DataType
-    """
-    pa = arrow()
-    with opened(path) as (source, _), reader(source, path) as batches:
-        names = names_of(batches.schema.names)
-        kinds = dict(zip(names, batches.schema.types, strict=True))
-    text = pa.string()
-    kinds.update(dict.fromkeys(() if wanted is None else set(names).difference(wanted), text))
-    row = 0
-    with opened(path) as (source, _), reader(source, path, dict.fromkeys(names, text)) as batches:
-        for batch in batches:
-            for name, column in zip(names, batch.columns, strict=True):
-                known = kinds[name]
-                if known == text:
-                    continue
-                values = pa.compute.utf8_trim_whitespace(column)
-                kinds[name] = next((kind for kind in (known, *_wider(known)) if _fit(values, kind)), text)
-                if kinds[name] == text and known != pa.null():
-                    place = _first_misfit(values, [known, *_wider(known)])
-                    value = column[place].as_py()
-                    shown = value if len(value) <= _SHOWN_VALUE else value[:_SHOWN_VALUE] + "…"
-                    notes.append(
-                        f"{path.name}: column {name[:_SHOWN_VALUE]!r} is profiled as text: row {row + place} holds "
-                        f"{shown!r}, and the rows before hold {_KINDS.get(str(known), 'times')}."
-                    )
-            row += batch.num_rows
-    return kinds
 
 
 def _wider(kind: Any) -> tuple[Any, ...]:

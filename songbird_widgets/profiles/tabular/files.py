@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ProfileError
 from . import csv_columns, json_lines
 from .arrow_columns import arrow
-from .tables import MAX_PART_BYTES, parts_of_batches, place_of
+from .names import Names
+from .tables import MAX_PART_BYTES, parts_of_batches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -33,14 +34,34 @@ _FORMATS = {
     ".ipc": "arrow",
 }
 _PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-_JSON_BLOCK = 1 << 22  # bytes read at once
+_BLOCK, _LARGE_BLOCK = 1 << 22, 1 << 26  # bytes of text read at once; no row may be longer
 _MIN_BATCH, _MAX_BATCH = 1 << 10, 1 << 17  # rows of a batch of Parquet
 _BATCH_BYTES = MAX_PART_BYTES // 2
 _BAR_AFTER = 1.0  # seconds after which a progress bar appears
 
 
-class TypesVaryError(Exception):
-    """A column of a file holds other types than its beginning: read everything again, with ``careful=True``."""
+@dataclass(frozen=True)
+class Manner:
+    """How text files are read.
+
+    Attributes
+    ----------
+    careful : bool
+        Look at whole columns before deciding on their types, instead of at the beginning of each.
+    block : int
+        Bytes read at once.
+    """
+
+    careful: bool = False
+    block: int = _BLOCK
+
+
+class ReadAgainError(Exception):
+    """A file is not as its beginning seemed: read everything again, in another manner."""
+
+    def __init__(self, manner: Manner) -> None:
+        super().__init__(manner)
+        self.manner = manner
 
 
 def file_format(start: bytes, name: str) -> str | None:
@@ -70,7 +91,7 @@ def _start(path: Path) -> bytes:
 
 
 def parts_of_files(
-    pattern: str | Path, wanted: Sequence[str] | None, notes: list[str], *, careful: bool = False
+    pattern: str | Path, wanted: Sequence[str] | None, notes: list[str], manner: Manner
 ) -> Iterator[Part]:
     """Read one file, or all that a glob names, with a progress bar when it takes long.
 
@@ -81,15 +102,14 @@ def parts_of_files(
         The columns to read; None for all.
     notes : list of str
         Takes what a person should know of how the files were read.
-    careful : bool, optional
-        Look at whole columns of text files before deciding on their types, instead of at the beginning of each.
+    manner : Manner
 
     Raises
     ------
     ProfileError
         There is no such file, its format is none of those known, or it is damaged.
-    TypesVaryError
-        A beginning was not enough; never raised where `careful`.
+    ReadAgainError
+        The manner does not fit.
     """
     paths = _paths(pattern)
     # pandas reads by pyarrow, too, so a file is read the same way with and without it.
@@ -110,9 +130,12 @@ def parts_of_files(
                 )
             bar.set_description(path.name, refresh=False)
             size = path.stat().st_size
-            reading = _Reading(path, wanted, notes, careful)
+            reading = _Reading(path, wanted, notes, manner)
+            rows = 0
             with _explained(path, pa):
                 for part, position in _READERS[kind](reading):
+                    part.source, part.first_row = path.name, rows
+                    rows += part.rows
                     yield part
                     bar.update(min(position, size) + done - bar.n)
             done += size
@@ -138,7 +161,7 @@ class _Reading:
     path: Path
     wanted: Sequence[str] | None
     notes: list[str]
-    careful: bool
+    manner: Manner
 
 
 @contextmanager
@@ -158,7 +181,7 @@ def _read_parquet(reading: _Reading) -> Iterator[tuple[Part, int]]:
     # Without pre_buffer and with a small buffer a row group is read piece by piece, however large it is.
     with parquet.ParquetFile(path, memory_map=False, buffer_size=1 << 16, pre_buffer=False) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-        names = None if wanted is None else [schema.names[place_of(name, schema.names)] for name in wanted]
+        names = None if wanted is None else [schema.names[place] for place in Names(schema.names).select(wanted)]
         groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
         row_bytes = sum(group.total_byte_size for group in groups) / max(rows, 1)
         batch_rows = int(min(max(_BATCH_BYTES / max(row_bytes, 1), _MIN_BATCH), _MAX_BATCH))
@@ -187,21 +210,33 @@ def _read_arrow(reading: _Reading) -> Iterator[tuple[Part, int]]:
 
 
 def _read_csv(reading: _Reading) -> Iterator[tuple[Part, int]]:
+    file = csv_columns.CsvFile(reading.path, _opened, reading.manner.block)
     try:
-        kinds = None
-        if reading.careful:
-            kinds = csv_columns.whole_types(reading.path, reading.wanted, _opened, reading.notes)
-        with _opened(reading.path) as (source, position), csv_columns.reader(source, reading.path, kinds) as batches:
+        kinds = file.whole_types(reading.wanted, reading.notes) if reading.manner.careful else None
+        with file.batches(kinds) as (batches, position):
             for part in parts_of_batches(batches.schema, batches, reading.wanted):
                 yield part, position()
+        file.check_quotes(kinds)
     except arrow().ArrowInvalid as error:
-        if "conversion error" in str(error) and not reading.careful:
-            raise TypesVaryError from error
-        raise
+        if "conversion error" in str(error) and not reading.manner.careful:
+            raise ReadAgainError(replace(reading.manner, careful=True)) from error
+        _read_larger(reading.manner, error)
+        raise file.naming_row(error) from error
+
+
+def _read_larger(manner: Manner, error: Exception) -> None:
+    """Raise what is to be done where a row is longer than what is read at once; else do nothing."""
+    if "straddl" not in str(error):
+        return
+    if manner.block < _LARGE_BLOCK:
+        raise ReadAgainError(replace(manner, block=_LARGE_BLOCK)) from error
+    raise ProfileError(
+        f'A row is longer than {_LARGE_BLOCK >> 20} MiB: perhaps a quotation mark (") is opened and never closed.'
+    ) from error
 
 
 def _read_json(reading: _Reading) -> Iterator[tuple[Part, int]]:
-    if reading.careful:
+    if reading.manner.careful:
         with _opened(reading.path) as (source, position):
             names = json_lines.column_names(source)
         with _opened(reading.path) as (source, position):
@@ -211,12 +246,13 @@ def _read_json(reading: _Reading) -> Iterator[tuple[Part, int]]:
     json = import_module("pyarrow.json")
     try:
         with _opened(reading.path) as (source, position):
-            batches = json.open_json(source, read_options=json.ReadOptions(block_size=_JSON_BLOCK))
+            stream = arrow().PythonFile(json_lines.Shallow(source), "r")
+            batches = json.open_json(stream, read_options=json.ReadOptions(block_size=_BLOCK))
             for part in parts_of_batches(batches.schema, batches, reading.wanted):
                 yield part, position()
-    except arrow().ArrowInvalid as error:
+    except (arrow().ArrowInvalid, json_lines.DeepError) as error:
         # pyarrow's reader takes one type for each column, and names no line; reading line by line does neither.
-        raise TypesVaryError from error
+        raise ReadAgainError(replace(reading.manner, careful=True)) from error
 
 
 @contextmanager

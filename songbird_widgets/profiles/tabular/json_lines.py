@@ -6,6 +6,8 @@ import io
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..errors import ProfileError
 from .tables import parts_of
 
@@ -14,8 +16,51 @@ if TYPE_CHECKING:
 
     from .tables import Part
 
+_MAX_DEPTH = 500
 _MAX_LINE = 64 << 20  # bytes
 _PART_BYTES = 1 << 22
+
+
+class DeepError(Exception):
+    """Objects or lists are nested so deeply that pyarrow's parser, which calls itself for each, may end the process."""
+
+
+class Shallow(io.RawIOBase):
+    """A stream of JSON that ends with `DeepError` where it is nested deeply."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._depth = 0
+        self._quotes = 0  # so far; within a string their number is odd
+        self._cut = b""  # a backslash, of which the rest is still to come
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        content = bytes(self._source.read(None if size < 0 else size))
+        self._look(content)
+        return content
+
+    def _look(self, content: bytes) -> None:
+        if self._cut or b"\\" in content:
+            content = (self._cut + content).replace(b"\\\\", b"").replace(b'\\"', b"")
+            self._cut = b"\\" if content.endswith(b"\\") else b""
+        signs = np.frombuffer(content, np.uint8)
+        steps = _STEPS[signs]
+        brackets, quotes = np.flatnonzero(steps), np.flatnonzero(signs == ord('"'))
+        outside = (quotes.searchsorted(brackets) + self._quotes) % 2 == 0
+        depths = self._depth + steps[brackets[outside]].cumsum(dtype=np.int64)
+        self._quotes += len(quotes)
+        if len(depths):
+            if depths.max() > _MAX_DEPTH:
+                raise DeepError
+            self._depth = int(depths[-1])
+
+
+_STEPS = np.zeros(256, np.int8)
+_STEPS[[ord(sign) for sign in "[{"]] = 1
+_STEPS[[ord(sign) for sign in "]}"]] = -1
 
 
 def column_names(source: Any) -> list[str]:
@@ -64,9 +109,10 @@ def _row(line: bytes, number: int) -> dict[str, Any]:
         row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
     except UnicodeDecodeError:
         raise ProfileError(f"Line {number} is not encoded as UTF-8: save the file as UTF-8.") from None
-    except (ValueError, RecursionError) as error:
-        reason = getattr(error, "msg", None) or type(error).__name__
-        raise ProfileError(f"Line {number} is no JSON ({reason}).") from None
+    except RecursionError:
+        raise ProfileError(f"Line {number} is nested too deeply.") from None
+    except ValueError as error:
+        raise ProfileError(f"Line {number} is no JSON ({getattr(error, 'msg', error)}).") from None
     if not isinstance(row, dict):
         raise ProfileError(f'Line {number} is no JSON object: give one object a line, such as {{"name": 1}}.')
     return row

@@ -23,7 +23,7 @@ def from_numpy(array: NDArray[Any]) -> Values:
         return Values(TEXT, n, tensors=tensors, objects=n - tensors)
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         return from_list(array.tolist())
-    if kind in "OU":
+    if kind in "OUT":
         return from_objects(array.tolist())
     if kind in "mM":
         null = int(np.count_nonzero(np.isnat(array)))

@@ -6,44 +6,92 @@ pandas and numpy are read as they are, everything else by way of the Arrow C str
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING, Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ProfileError
-from .arrow_columns import arrow, from_arrow
-from .numpy_columns import from_numpy
-from .object_columns import from_list
-from .pandas_columns import from_series
-from .values import names_of
+from .arrow_columns import arrow
+from .columns import column_of, rows_of, times_of, values_of
+from .names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
+    from ..sketches.kll import Ints
     from .values import Values
 
 MAX_PART_BYTES = 1 << 26  # of Arrow data that are looked at together
 _MAX_PART_ROWS = 1 << 20
 
 
-class Part(Protocol):
-    """Some rows of a table."""
+class Part(ABC):
+    """Some rows of a table.
 
-    names: list[str]
-    rows: int
+    Attributes
+    ----------
+    names : list of str
+        The columns that can be told apart.
+    problems : dict of str to str
+        By name: why the other columns cannot be profiled.
+    rows : int
+    source : str
+        The file that it was read from; empty for a table in memory.
+    first_row : int
+        Its first row, counted from 0 in the file or the table.
+    """
+
+    def __init__(self, names: Iterable[Any], rows: int) -> None:
+        known = Names(names)
+        self.names = list(known.places)
+        self.problems = known.problems
+        self.rows = rows
+        self.source = ""
+        self.first_row = 0
+        self._places = known.places
+        self._taken: Ints | None = None
+
+    @abstractmethod
+    def _column(self, place: int) -> Any:
+        """Return a column in the form of its library."""
+
+    @abstractmethod
+    def _chosen(self, rows: Ints) -> Part: ...
 
     def values(self, name: str) -> Values:
         """Take a column apart; raises `values.ValueNotProfiledError`."""
+        return values_of(self._column(self._places[name]))
 
     def times(self, name: str) -> NDArray[np.datetime64]:
-        """Return a column as points in time, UTC; raises `ProfileError`."""
+        """Return a column as points in time, UTC; raises `values.ValueNotProfiledError`."""
+        return times_of(self._column(self._places[name]))
 
-    def take(self, rows: NDArray[np.int64]) -> Part:
+    def take(self, rows: Ints) -> Part:
         """Return only these rows."""
+        part = self._chosen(rows)
+        part.source, part.first_row = self.source, self.first_row
+        part._taken = rows if self._taken is None else self._taken[rows]  # noqa: SLF001 - of the same class
+        return part
+
+    def where(self, row: int | None) -> str:
+        """Say where a row is, counted from 0 within the part: ``orders.csv, row 7``."""
+        if row is not None:
+            row = self.first_row + (row if self._taken is None else int(self._taken[row]))
+        return ", ".join(filter(None, [self.source, "" if row is None else f"row {row}"]))
+
+
+def numbered(parts: Iterable[Part], source: str = "") -> Iterator[Part]:
+    """Say of each part where in a table or a file it is."""
+    rows = 0
+    for part in parts:
+        part.source, part.first_row = source, rows
+        rows += part.rows
+        yield part
 
 
 def is_table(data: Any) -> bool:
@@ -52,7 +100,7 @@ def is_table(data: Any) -> bool:
         return data.dtype.names is not None
     if isinstance(data, (list, tuple)):
         return bool(data) and isinstance(data[0], Mapping)
-    return _is_pandas(data) or _is_lazy(data) or _is_dataset(data) or _is_arrow(data)
+    return _is_frame(data)
 
 
 def parts_of(data: Any, wanted: Sequence[str] | None = None) -> Iterator[Part]:
@@ -68,18 +116,59 @@ def parts_of(data: Any, wanted: Sequence[str] | None = None) -> Iterator[Part]:
     Raises
     ------
     ProfileError
-        It is no table, has no column of a name that is wanted, or two of one name.
+        It is no table, or has no column of a name that is wanted.
     """
+    return numbered(_parts_of(data, wanted))
+
+
+def _parts_of(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
+    if _is_column(data):
+        data = data.to_frame()
     if _is_pandas(data):
-        yield _PandasPart(_chosen_of_pandas(data if hasattr(data, "columns") else data.to_frame(), wanted))
+        yield _PandasPart(data if wanted is None else data.iloc[:, Names(data.columns).select(wanted)])
     elif isinstance(data, np.ndarray) and data.ndim and data.dtype.names is not None:
-        yield _chosen(_ListPart({name: data[name] for name in data.dtype.names}), wanted)
-    elif isinstance(data, (list, tuple)) and all(isinstance(row, Mapping) for row in data):
-        yield _chosen(_ListPart(_turned(data)), wanted)
+        yield _of_columns({name: data[name] for name in data.dtype.names}, wanted)
     elif isinstance(data, Mapping):
-        yield _chosen(_ListPart({name: _sequence(name, column) for name, column in data.items()}), wanted)
-    else:
+        yield _of_columns({name: column_of(name, column) for name, column in data.items()}, wanted)
+    elif _is_frame(data):
         yield from _parts_of_arrow(data, wanted)
+    elif isinstance(data, (list, tuple, Iterator)):
+        yield from _parts_of_each(iter(data), wanted, type(data).__name__)
+    else:
+        raise _no_table(type(data).__name__)
+
+
+def _no_table(kind: str) -> ProfileError:
+    return ProfileError(
+        f"This is no table that can be profiled ({kind}): give a data frame, an Arrow table or stream, a record array, "
+        "a list of dicts, or the path of a Parquet, CSV, JSON-lines or Arrow file."
+    )
+
+
+def _parts_of_each(items: Iterator[Any], wanted: Sequence[str] | None, kind: str) -> Iterator[Part]:
+    """Read rows, or frames and batches that are one table together."""
+    first = next(items, None)
+    if first is None:
+        yield _of_columns({}, wanted)
+    elif isinstance(first, Mapping):
+        rows = [first, *items]
+        if not all(isinstance(row, Mapping) for row in rows):
+            raise _no_table(kind)
+        yield _of_columns(_turned(rows), wanted)
+    else:
+        for item in chain([first], items):
+            if not _is_frame(item):
+                raise _no_table(f"{kind} of {type(item).__name__}")
+            yield from _parts_of(item, wanted)
+
+
+def _is_frame(data: Any) -> bool:
+    return _is_pandas(data) or _is_lazy(data) or _is_dataset(data) or _is_arrow(data)
+
+
+def _is_column(data: Any) -> bool:
+    """Whether this is a series of pandas or polars, or an index."""
+    return hasattr(data, "to_frame") and not hasattr(data, "columns") and not isinstance(data, type)
 
 
 # --- pandas
@@ -89,67 +178,16 @@ def _is_pandas(data: Any) -> bool:
     return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "iloc")
 
 
-def _chosen_of_pandas(frame: Any, wanted: Sequence[str] | None) -> Any:
-    names = names_of(frame.columns)
-    if wanted is None:
-        return frame
-    return frame.iloc[:, [place_of(name, names) for name in wanted]]
-
-
-def place_of(name: str, names: Sequence[str]) -> int:
-    """Return the place of a column; raises `ProfileError`."""
-    try:
-        return names.index(name)
-    except ValueError:
-        raise ProfileError("The data have no column of this name.", column=name) from None
-
-
-class _PandasPart:
+class _PandasPart(Part):
     def __init__(self, frame: Any) -> None:
-        self.names = names_of(frame.columns)
-        self.rows = len(frame)
+        super().__init__(frame.columns, len(frame))
         self._frame = frame
-        self._places = {name: place for place, name in enumerate(self.names)}
 
-    def values(self, name: str) -> Values:
-        return from_series(self._frame.iloc[:, self._places[name]])
+    def _column(self, place: int) -> Any:
+        return self._frame.iloc[:, place]
 
-    def times(self, name: str) -> NDArray[np.datetime64]:
-        series = self._frame.iloc[:, self._places[name]]
-        if getattr(series.dtype, "tz", None) is not None:
-            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        return _as_times(series.to_numpy(), name)
-
-    def take(self, rows: NDArray[np.int64]) -> Part:
+    def _chosen(self, rows: Ints) -> Part:
         return _PandasPart(self._frame.iloc[rows])
-
-
-def _as_times(array: NDArray[Any], name: str) -> NDArray[np.datetime64]:
-    """Read datetimes, dates and ISO strings; what has no zone is UTC."""
-    if array.dtype.kind == "M":
-        return array
-    if array.dtype.kind in "OU":
-        times = np.empty(len(array), "datetime64[ms]")
-        for row, value in enumerate(array.tolist()):
-            times[row] = _as_time(value, name, row)
-        return times
-    raise ProfileError("This column holds no points in time: give datetimes, dates or ISO 8601 strings.", column=name)
-
-
-def _as_time(value: Any, name: str, row: int) -> np.datetime64:
-    if value is None or value != value:
-        return np.datetime64("NaT", "ms")
-    try:
-        if isinstance(value, str):
-            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
-        if isinstance(value, (date, np.datetime64)):
-            if isinstance(value, datetime) and value.tzinfo is not None:
-                value = value.astimezone(timezone.utc).replace(tzinfo=None)
-            moment: np.datetime64 = np.datetime64(value, "ms")
-            return moment
-    except (ValueError, OverflowError):
-        pass
-    raise ProfileError(f"Row {row} holds no point in time: {str(value)[:60]!r}.", column=name)
 
 
 # --- lists and arrays
@@ -161,53 +199,31 @@ def _turned(rows: Sequence[Mapping[Any, Any]]) -> dict[Any, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-def _sequence(name: Any, column: Any) -> list[Any] | NDArray[Any]:
-    if isinstance(column, np.ndarray) and column.ndim:
-        return column
-    if isinstance(column, Sequence) and not isinstance(column, (str, bytes)):
-        return list(column)
-    raise ProfileError("Of a mapping each value must be a column: a list or an array.", column=str(name))
-
-
-class _ListPart:
-    def __init__(self, table: Mapping[Any, list[Any] | NDArray[Any]]) -> None:
-        self.names = names_of(table)
-        self._columns = dict(zip(self.names, table.values(), strict=True))
-        self.rows = len(next(iter(self._columns.values()), ()))
-        for name, column in self._columns.items():
+class _ColumnsPart(Part):
+    def __init__(self, names: Sequence[Any], columns: Sequence[Any]) -> None:
+        super().__init__(names, len(columns[0]) if columns else 0)
+        self._columns = columns
+        self._labels = names
+        for name, column in zip(names, columns, strict=True):
             if len(column) != self.rows:
                 raise ProfileError(
-                    f"The columns are not equally long: {len(column)} rows here, {self.rows} in the first.", column=name
+                    f"The columns are not equally long: {len(column)} rows here, {self.rows} in the first.",
+                    column=str(name),
                 )
 
-    def values(self, name: str) -> Values:
-        column = self._columns[name]
-        return from_list(column) if isinstance(column, list) else from_numpy(column)
+    def _column(self, place: int) -> Any:
+        return self._columns[place]
 
-    def times(self, name: str) -> NDArray[np.datetime64]:
-        column = self._columns[name]
-        if isinstance(column, list):
-            array = np.empty(len(column), object)
-            array[:] = column
-            column = array
-        return _as_times(column, name)
-
-    def take(self, rows: NDArray[np.int64]) -> _ListPart:
-        return _ListPart(
-            {
-                name: [column[row] for row in rows.tolist()] if isinstance(column, list) else column[rows]
-                for name, column in self._columns.items()
-            }
-        )
-
-    def select(self, names: Sequence[str]) -> _ListPart:
-        return _ListPart({name: self._columns[name] for name in names})
+    def _chosen(self, rows: Ints) -> Part:
+        return _ColumnsPart(self._labels, [rows_of(column, rows) for column in self._columns])
 
 
-def _chosen(part: _ListPart, wanted: Sequence[str] | None) -> _ListPart:
-    if wanted is None:
-        return part
-    return part.select([part.names[place_of(name, part.names)] for name in wanted])
+def _of_columns(table: Mapping[Any, Any], wanted: Sequence[str] | None) -> Part:
+    names, columns = list(table), list(table.values())
+    if wanted is not None:
+        columns = [columns[place] for place in Names(names).select(wanted)]
+        names = list(wanted)
+    return _ColumnsPart(names, columns)
 
 
 # --- Arrow
@@ -226,7 +242,7 @@ def _is_dataset(data: Any) -> bool:
 
 def _is_lazy(data: Any) -> bool:
     """Whether this is a frame of polars or narwhals that is still to be computed."""
-    return hasattr(data, "collect") and hasattr(data, "collect_schema")
+    return hasattr(data, "collect") and hasattr(data, "collect_schema") and not isinstance(data, type)
 
 
 def _parts_of_arrow(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
@@ -242,7 +258,7 @@ def _collected(data: Any, wanted: Sequence[str] | None) -> Any:
     try:
         if wanted is not None:
             names = data.collect_schema().names()
-            data = data.select([names[place_of(name, names)] for name in wanted])
+            data = data.select([names[place] for place in Names(names).select(wanted)])
         return data.collect()
     except ProfileError:
         raise
@@ -251,26 +267,17 @@ def _collected(data: Any, wanted: Sequence[str] | None) -> Any:
         raise ProfileError(f"The query of this lazy frame fails: {reason}") from error
 
 
-class _FramePart:
+class _FramePart(Part):
     """A frame that as a whole is no Arrow stream, because of the types of some columns; each is taken by itself."""
 
     def __init__(self, frame: Any) -> None:
-        self.names = names_of(frame.columns)
-        self.rows = len(frame)
+        super().__init__(frame.columns, len(frame))
         self._frame = frame
 
-    def values(self, name: str) -> Values:
-        pa = arrow()
-        series = self._frame.get_column(name)
-        try:
-            return from_arrow(pa.chunked_array(series))
-        except pa.ArrowException:
-            return from_list(series.to_list())
+    def _column(self, place: int) -> Any:
+        return self._frame.get_column(self._frame.columns[place])
 
-    def times(self, name: str) -> NDArray[np.datetime64]:
-        return _as_times(np.asarray(self._frame.get_column(name)), name)
-
-    def take(self, rows: NDArray[np.int64]) -> Part:
+    def _chosen(self, rows: Ints) -> Part:
         return _FramePart(self._frame[rows.tolist()])
 
 
@@ -279,42 +286,34 @@ def _read_arrow(data: Any, wanted: Sequence[str] | None, pa: Any) -> Iterator[Pa
         data = _collected(data, wanted)
     if _is_dataset(data):
         data = _reader_of_dataset(data, wanted)
-    if _is_arrow(data) and hasattr(data, "__arrow_c_stream__"):
+    if hasattr(data, "__arrow_c_stream__"):
         try:
             reader = pa.RecordBatchReader.from_stream(data)
         except pa.ArrowInvalid:
             if hasattr(data, "get_column") and hasattr(data, "columns"):
-                yield _FramePart(
-                    data
-                    if wanted is None
-                    else data.select([data.columns[place_of(name, data.columns)] for name in wanted])
-                )
+                places = range(len(data.columns)) if wanted is None else Names(data.columns).select(wanted)
+                yield _FramePart(data.select([data.columns[place] for place in places]))
                 return
             raise ProfileError(f"This is no table but a column ({type(data).__name__}): make a frame of it.") from None
         yield from parts_of_batches(reader.schema, reader, wanted)
-    elif _is_arrow(data):
+    else:
         batch = pa.record_batch(data)
         yield from parts_of_batches(batch.schema, iter([batch]), wanted)
-    else:
-        raise ProfileError(
-            f"This is no table that can be profiled ({type(data).__name__}): give a data frame, an Arrow table or "
-            "stream, a record array, a list of dicts, or the path of a Parquet, CSV, JSON-lines or Arrow file."
-        )
 
 
 def _reader_of_dataset(data: Any, wanted: Sequence[str] | None) -> Any:
     if hasattr(data, "scanner"):
-        names = None if wanted is None else [data.schema.names[place_of(name, data.schema.names)] for name in wanted]
+        names = data.schema.names
+        chosen = None if wanted is None else [names[place] for place in Names(names).select(wanted)]
         # Reading ahead as far as pyarrow does by default takes hundreds of megabytes.
-        data = data.scanner(columns=names, batch_readahead=2, fragment_readahead=1, batch_size=1 << 16)
+        data = data.scanner(columns=chosen, batch_readahead=2, fragment_readahead=1, batch_size=1 << 16)
     return data.to_reader()
 
 
-def parts_of_batches(schema: Any, batches: Iterator[Any], wanted: Sequence[str] | None) -> Iterator[Part]:
+def parts_of_batches(schema: Any, batches: Iterable[Any], wanted: Sequence[str] | None) -> Iterator[Part]:
     """Put Arrow's record batches together until it is worth to look at them."""
     pa = arrow()
-    names = names_of(schema.names)
-    places = None if wanted is None else [place_of(name, names) for name in wanted]
+    places = None if wanted is None else Names(schema.names).select(wanted)
     waiting: list[Any] = []
     rows = size = 0
     found = False
@@ -334,30 +333,13 @@ def parts_of_batches(schema: Any, batches: Iterator[Any], wanted: Sequence[str] 
         yield _ArrowPart(table if places is None else table.select(places))
 
 
-class _ArrowPart:
+class _ArrowPart(Part):
     def __init__(self, table: Any) -> None:
-        self.names = names_of(table.column_names)
-        self.rows = table.num_rows
+        super().__init__(table.column_names, table.num_rows)
         self._table = table
-        self._places = {name: place for place, name in enumerate(self.names)}
 
-    def values(self, name: str) -> Values:
-        return from_arrow(self._table.column(self._places[name]))
+    def _column(self, place: int) -> Any:
+        return self._table.column(place)
 
-    def times(self, name: str) -> NDArray[np.datetime64]:
-        pa = arrow()
-        column = self._table.column(self._places[name])
-        kind = column.type
-        if pa.types.is_timestamp(kind):
-            # The numbers of a timestamp with a zone count from 1970, UTC; only its display is elsewhere.
-            return np.asarray(column.cast(pa.timestamp(kind.unit)).to_numpy())
-        if pa.types.is_date(kind):
-            return np.asarray(column.cast(pa.timestamp("ms")).to_numpy())
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or kind == pa.string_view():
-            array = np.empty(len(column), object)
-            array[:] = column.to_pylist()
-            return _as_times(array, name)
-        return _as_times(np.empty(0), name)
-
-    def take(self, rows: NDArray[np.int64]) -> Part:
+    def _chosen(self, rows: Ints) -> Part:
         return _ArrowPart(self._table.take(arrow().array(rows)))

@@ -7,18 +7,15 @@ no distribution. A missing number counts as NaN, too, as it does in whylogs.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..errors import ProfileError
 from ..sketches import hashing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator, Mapping
 
     from ..sketches.hashing import Hashes
     from ..sketches.kll import Floats, Ints
@@ -208,25 +205,3 @@ def texts_of_floats(floats: Floats) -> Strings:
         text = f"{value:f}"
         counted[text] = counted.get(text, 0) + count
     return Strings.counted(counted)
-
-
-def _text_of(name: Any) -> str:
-    try:
-        return str(name)
-    except Exception as error:
-        raise ProfileError(f"A column's name is an object that has no text ({type(name).__name__}).") from error
-
-
-def names_of(names: Iterable[Any]) -> list[str]:
-    """Return columns' names as text.
-
-    Raises
-    ------
-    ProfileError
-        Two columns have one name, or one cannot be written.
-    """
-    texts = [name if isinstance(name, str) else _text_of(name) for name in names]
-    twice = [name for name, count in Counter(texts).items() if count > 1]
-    if twice:
-        raise ProfileError("Two columns have one name: rename one of them.", column=twice[0])
-    return texts
