@@ -20,6 +20,7 @@ from .sources import ProfileSource, SourceError, SourceWarning, find_sources
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 from .summary import ProfileSummary, summarize
 from .tabular.files import leads_to_data
+from .thresholds import Thresholds, ThresholdsError, read_thresholds
 from .timestamps import to_milliseconds
 from .trends import DayComparison, Trends, compare_days
 
@@ -54,6 +55,8 @@ __all__ = [
     "RegressionMetrics",
     "SourceError",
     "SourceWarning",
+    "Thresholds",
+    "ThresholdsError",
     "Trends",
     "Types",
     "addable",
@@ -69,6 +72,7 @@ __all__ = [
     "profile",
     "profile_batches",
     "read_profile",
+    "read_thresholds",
     "split_profiles",
     "summarize",
     "summarize_drift",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .drift import Verdict
     from .evidence import Evidence
     from .statistics import ColumnStatistics
+    from .thresholds import Thresholds
 
 MAX_SIDES = 3
 """Profiles in a comparison."""
@@ -57,10 +58,13 @@ class Comparison:
     sides : tuple of ProfileSummary
     labels : tuple of str
         What to call each side.
+    thresholds : Thresholds or None
+        From which scores on a change is moderate, and strong; None for the default.
     """
 
     sides: tuple[ProfileSummary, ...]
     labels: tuple[str, ...]
+    thresholds: Thresholds | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -121,7 +125,7 @@ class Comparison:
 
     @cached_property
     def _versus(self) -> tuple[Versus, ...]:
-        return tuple(Versus(self.sides[0], other) for other in self.sides[1:])
+        return tuple(Versus(self.sides[0], other, thresholds=self.thresholds) for other in self.sides[1:])
 
     def verdicts(self, side: int) -> dict[str, Verdict]:
         """Return the verdict on every column that the first side or the given one (1 or 2) has."""
@@ -144,7 +148,11 @@ class Comparison:
         )
 
 
-def compare(sides: Sequence[Profile | ProfileSummary], labels: Sequence[str] | None = None) -> Comparison:
+def compare(
+    sides: Sequence[Profile | ProfileSummary],
+    labels: Sequence[str] | None = None,
+    thresholds: Thresholds | None = None,
+) -> Comparison:
     """Compare up to three profiles.
 
     Parameters
@@ -153,18 +161,24 @@ def compare(sides: Sequence[Profile | ProfileSummary], labels: Sequence[str] | N
         The first is the baseline.
     labels : sequence of str, optional
         What to call each; ``P1``, ``P2``, ``P3`` by default.
+    thresholds : Thresholds, optional
+        From which scores on a change is moderate, and strong.
 
     Raises
     ------
     ValueError
-        There is no side, there are too many, or not as many labels as sides.
+        There is no side, there are too many, not as many labels as sides, or thresholds of a column that is in none.
     """
     if not 1 <= len(sides) <= MAX_SIDES:
         raise ValueError(f"One to {MAX_SIDES} profiles can be compared, not {len(sides)}.")
     named = tuple(labels) if labels is not None else tuple(f"P{place}" for place in range(1, len(sides) + 1))
     if len(named) != len(sides):
         raise ValueError(f"There are {len(sides)} profiles and {len(named)} labels.")
-    return Comparison(tuple(side if isinstance(side, ProfileSummary) else summarize(side) for side in sides), named)
+    summaries = tuple(side if isinstance(side, ProfileSummary) else summarize(side) for side in sides)
+    comparison = Comparison(summaries, named, thresholds)
+    if thresholds is not None:
+        thresholds.check_names(comparison.names)
+    return comparison
 
 
 def compare_profiles(baseline: Profile | ProfileSummary, other: Profile | ProfileSummary) -> dict[str, Drift]:
@@ -214,12 +228,20 @@ class Versus:
     baseline, other : ProfileSummary
     evidence : Evidence, optional
         What was found of the columns that `shared_names` names, if that is known already.
+    thresholds : Thresholds, optional
+        From which scores on a change is moderate, and strong.
     """
 
-    def __init__(self, baseline: ProfileSummary, other: ProfileSummary, evidence: Evidence | None = None) -> None:
+    def __init__(
+        self,
+        baseline: ProfileSummary,
+        other: ProfileSummary,
+        evidence: Evidence | None = None,
+        thresholds: Thresholds | None = None,
+    ) -> None:
         before, after = baseline.places, other.places
         self.problems = {**other.problems, **baseline.problems}
-        self.drifts = Drifts(baseline, other, shared_names(baseline, other), evidence)
+        self.drifts = Drifts(baseline, other, shared_names(baseline, other), evidence, thresholds)
         self.missing = frozenset(before) - frozenset(after)
         self.new = frozenset(after) - frozenset(before)
         # A column that holds nothing but a compound metric drifts as that metric's parts do.

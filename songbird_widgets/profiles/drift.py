@@ -43,7 +43,7 @@ certain: of too few values, of mostly values that were seen so seldom that any t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from .evidence import Evidence
     from .sketches import Floats, Ints, KllSketch
     from .summary import ProfileSummary
+    from .thresholds import Thresholds
 
 Verdict = Literal["none", "moderate", "strong", "unknown", "missing", "new"]
 
@@ -251,6 +252,8 @@ class Drifts:
         Columns that both have and that can be read.
     evidence : Evidence, optional
         What was found of them, if that is known already.
+    thresholds : Thresholds, optional
+        From which scores on a change is moderate, and strong.
     """
 
     def __init__(
@@ -259,6 +262,7 @@ class Drifts:
         other: ProfileSummary,
         names: Sequence[str],
         evidence: Evidence | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         self.baseline = baseline
         self.other = other
@@ -268,6 +272,8 @@ class Drifts:
         self.after: Ints = pairs.after
         self.types = pairs.types
         self.evidence: Evidence = weigh(pairs) if evidence is None else evidence
+        if thresholds is not None:
+            self.evidence = replace(self.evidence, effects=thresholds.rescaled(self.evidence.effects, names))
         self.doubtful: NDArray[np.bool_] = self.evidence.too_few | self.evidence.boundless | ~self.evidence.compared
         self.significant, self.scores, self.unknown = judge(self.evidence.effects, self.evidence.chances, self.doubtful)
 

@@ -139,7 +139,7 @@ def _from_objects(values: list[Any]) -> NDArray[np.datetime64]:
 
 def _as_time(value: Any, row: int) -> np.datetime64:
     try:
-        if value is None or value != value:  # noqa: PLR0124 - NaN and NaT
+        if value is None or value != value:
             return np.datetime64("NaT", "ms")
         if isinstance(value, str):
             value = datetime.fromisoformat(value.replace("Z", "+00:00"))
