@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .client import AsyncSongbird, Songbird, SongbirdError
     from .observatory import ComparisonResult, compare
+    from .panels import dashboard
     from .profiles import Profile, ProfileError, merge_profiles, profile, profile_batches, read_profile
     from .session import ObservatoryLink, Session, SessionProfile
 
@@ -30,6 +31,7 @@ __all__ = [
     "SongbirdError",
     "__version__",
     "compare",
+    "dashboard",
     "merge_profiles",
     "profile",
     "profile_batches",
@@ -47,6 +49,7 @@ _ROOMS = {
     "Songbird": "client",
     "SongbirdError": "client",
     "compare": "observatory",
+    "dashboard": "panels",
     "merge_profiles": "profiles",
     "profile": "profiles",
     "profile_batches": "profiles",

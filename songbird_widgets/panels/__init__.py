@@ -3,8 +3,8 @@
 import sys
 
 from ..session import use_panels
-from .display import display_bundle, panel
-from .panel import PARTS, AddPanel, ClaimPanel, LinkPanel, ProfilePicker, SessionPanel, UploadPanel
+from .display import dashboard, display_bundle, panel
+from .panel import PARTS, AddPanel, ClaimPanel, LinkPanel, ProfilePicker, ResultPanel, SessionPanel, UploadPanel
 
 __all__ = [
     "PARTS",
@@ -12,8 +12,10 @@ __all__ = [
     "ClaimPanel",
     "LinkPanel",
     "ProfilePicker",
+    "ResultPanel",
     "SessionPanel",
     "UploadPanel",
+    "dashboard",
     "display_bundle",
     "panel",
 ]

@@ -37,6 +37,25 @@ def panel(session: Session) -> SessionPanel | ipywidgets.VBox:
     return ipywidgets.VBox([ipywidgets.Label(discovery.advice(local=session.local)), shown])
 
 
+def dashboard(session: Session) -> SessionPanel:
+    """Return a widget for readers: they choose up to three profiles of a session, and see how they compare.
+
+    Nothing can be added, uploaded or claimed with it.
+
+    Parameters
+    ----------
+    session : Session
+        The session to show.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> sw.dashboard(sw.Session()).parts
+    ['picker', 'result']
+    """
+    return SessionPanel(session, ("picker", "result"))
+
+
 def display_bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the widget view of a session's panel, to be put beside its HTML and text.
 

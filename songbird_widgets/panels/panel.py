@@ -15,6 +15,7 @@ from .parts.add import AddPart
 from .parts.claim import ClaimPart
 from .parts.link import LinkPart
 from .parts.picker import PickerPart
+from .parts.result import ResultPart
 from .parts.session import SessionPart
 from .parts.upload import UploadPart
 from .words import failure
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from .parts.base import Part
 
 _PARTS: dict[str, type[Part]] = {
-    part.name: part for part in (SessionPart, AddPart, PickerPart, UploadPart, LinkPart, ClaimPart)
+    part.name: part for part in (SessionPart, AddPart, PickerPart, UploadPart, LinkPart, ResultPart, ClaimPart)
 }
 PARTS = tuple(_PARTS)
 """Names of all parts, in the order in which they are shown."""
@@ -45,7 +46,7 @@ class SessionPanel(anywidget.AnyWidget):
         The session to show. It outlives the panel; close a panel with `close`.
     parts : sequence of str
         What to show of ``"session"`` (endpoint, state, other sessions), ``"add"``, ``"picker"``, ``"upload"``,
-        ``"link"`` and ``"claim"``; by default all.
+        ``"link"``, ``"result"`` (the comparison of what is selected) and ``"claim"``; by default all.
     **layout : object
         Traits of any widget, such as `layout`.
 
@@ -74,7 +75,10 @@ class SessionPanel(anywidget.AnyWidget):
     picker_facts = traitlets.Dict().tag(sync=True)
     upload_facts = traitlets.Dict().tag(sync=True)
     link_facts = traitlets.Dict().tag(sync=True)
+    result_facts = traitlets.Dict().tag(sync=True)
     claim_facts = traitlets.Dict().tag(sync=True)
+    #: The comparison's card: HTML, deflated.
+    card = traitlets.Bytes().tag(sync=True)
     #: The rows of the list; see `panels.rows`. Then one byte a row: its state.
     rows = traitlets.Bytes().tag(sync=True)
     states = traitlets.Bytes().tag(sync=True)
@@ -204,6 +208,13 @@ class LinkPanel(SessionPanel):
 
     def __init__(self, session: Session, **layout: Any) -> None:
         super().__init__(session, ("link",), **layout)
+
+
+class ResultPanel(SessionPanel):
+    """The comparison of what is selected of a Session: a `SessionPanel` with this one part."""
+
+    def __init__(self, session: Session, **layout: Any) -> None:
+        super().__init__(session, ("result",), **layout)
 
 
 class ClaimPanel(SessionPanel):

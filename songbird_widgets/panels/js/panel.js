@@ -8,6 +8,7 @@ import { AddPart } from "./parts/add.js";
 import { ClaimPart } from "./parts/claim.js";
 import { LinkPart } from "./parts/link.js";
 import { PickerPart } from "./parts/picker.js";
+import { ResultPart } from "./parts/result.js";
 import { SessionPart } from "./parts/session.js";
 import { UploadPart } from "./parts/upload.js";
 
@@ -21,6 +22,7 @@ const PARTS = {
   picker: { view: PickerPart, label: "Profiles of the session" },
   upload: { view: UploadPart, label: "Upload" },
   link: { view: LinkPart, label: "Observatory links" },
+  result: { view: ResultPart, label: "Comparison of what is chosen" },
   claim: { view: ClaimPart, label: "Claim the session" },
 };
 /** @type {PartName[][]} */
@@ -52,6 +54,7 @@ export function Panel({ store }) {
     h(KernelLine, { presence: store.watch.presence, theme }),
     has("session") && section("session"),
     columns.length > 0 && h("div", { class: "songbird-columns" }, columns.map((parts) => h("div", { class: "songbird-column", key: parts[0] }, parts.map(section)))),
+    has("result") && section("result"),
   );
 }
 

@@ -10,6 +10,7 @@ import { Table } from "./table.js";
 
 // What is larger than this does not stay in the widget's state, of which notebooks save a copy.
 const MAX_SAVED_BYTES = 6_000;
+const MAX_SAVED_CARD_BYTES = 12_000;
 const CHECK_MS = 300;
 
 let serial = 0;
@@ -25,6 +26,8 @@ export class Store {
     this.model = model;
     this.days = new Days(new Table());
     this.states = new Uint8Array();
+    /** @type {DataView | null} the comparison's card, deflated */
+    this.card = null;
     /** @type {Map<number, boolean>} entries whose choice the kernel has not confirmed yet: whether they shall be chosen */
     this.pending = new Map();
     /** @type {Map<number, number>} the message that asked for it */
@@ -34,11 +37,13 @@ export class Store {
     );
     model.on("change:rows", this.#readRows);
     model.on("change:states", this.#readStates);
+    model.on("change:card", this.#readCard);
     model.on("change", this.#changed);
     model.on("msg:custom", this.#hear);
     model.on("comm_live_update", this.#knock);
     this.#readRows();
     this.#readStates();
+    this.#readCard();
     this.clock = setInterval(() => document.visibilityState === "visible" && this.watch.check(), CHECK_MS);
     this.#knock();
   }
@@ -165,6 +170,13 @@ export class Store {
     if (!view) return;
     this.states = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
     if (view.byteLength > MAX_SAVED_BYTES) this.model.set("states", null);
+  };
+
+  #readCard = () => {
+    const view = this.model.get("card");
+    if (!view) return;
+    this.card = view.byteLength ? view : null;
+    if (view.byteLength > MAX_SAVED_CARD_BYTES) this.model.set("card", null);
   };
 
   #changed = () => {

@@ -1,0 +1,49 @@
+/** The comparison of what is chosen, as a card, with the link to its page. */
+
+import { h } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { inertNodes, inflated } from "../card.js";
+import { button, icon } from "../dom.js";
+import { Link } from "../links.js";
+
+/** @param {{ store: import("../store.js").Store }} props */
+export function ResultPart({ store }) {
+  const f = store.facts("result");
+  const place = useCard(store);
+  const stale = f.comparing && f.headline !== "";
+  return [
+    h(
+      "header",
+      { class: "sb-header" },
+      h("h3", {}, "Comparison"),
+      h("p", { class: "sb-words" }, f.comparing && [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Comparing…"]),
+      f.link && h("div", { class: "sb-actions" }, h(Link, { target: f.link, class: "sb-button" })),
+    ),
+    !f.selected && h("p", { class: "sb-quiet" }, "Choose one to three profiles: what changed from the first to the others appears here."),
+    f.problem &&
+      h("div", { class: "sb-notice", "data-level": "error", role: "alert" }, icon("warning"), h("span", { class: "sb-failure-text", dir: "auto" }, f.problem), button("Try again", () => store.send("result", "again"), { class: "sb-small" }, "retry")),
+    h("div", { ref: place, class: "sb-card", "data-stale": stale, "aria-busy": f.comparing, hidden: !f.headline }),
+    h("p", { class: "sb-unseen", role: "status" }, f.comparing ? "Comparing…" : f.headline),
+  ];
+}
+
+/** Keep the card of the kernel in an element. @param {import("../store.js").Store} store */
+function useCard(store) {
+  const place = useRef(/** @type {HTMLDivElement | null} */ (null));
+  const { card } = store;
+  useEffect(() => {
+    let wanted = true;
+    const show = async () => {
+      const nodes = card ? inertNodes(await inflated(card)) : [];
+      if (!wanted || !place.current) return;
+      // What was unfolded stays so when another selection comes.
+      const open = place.current.querySelector("details")?.open;
+      place.current.replaceChildren(...nodes);
+      const details = place.current.querySelector("details");
+      if (open && details) details.open = true;
+    };
+    void show();
+    return () => void (wanted = false);
+  }, [card]);
+  return place;
+}
