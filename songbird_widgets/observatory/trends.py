@@ -202,7 +202,8 @@ def make_trend_table(view: TrendView, query: TrendQuery) -> TrendTable:
     )
 
 
-def _course(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
+def course_of(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
+    """Return what is drawn of a column, by its place."""
     trends = view.trends
     return Course(
         [day.timestamp for day in view.days],
@@ -230,12 +231,19 @@ def _row(view: TrendView, query: TrendQuery, place: int) -> TrendRow:
         sign,
         word,
         said,
-        small_charts(_course(view, place)),
+        small_charts(course_of(view, place)),
     )
 
 
-def said_of(view: TrendView, query: TrendQuery, place: int) -> tuple[str, Markup]:
-    """Say in words what became of a column, with links to the days that are named.
+def said_of(view: TrendView, query: TrendQuery | None, place: int) -> tuple[str, Markup]:
+    """Say in words what became of a column.
+
+    Parameters
+    ----------
+    view, place
+        Which column.
+    query
+        What a page was asked for, whose days are links; None where there is no page.
 
     Returns
     -------
@@ -271,15 +279,15 @@ def said_of(view: TrendView, query: TrendQuery, place: int) -> tuple[str, Markup
     return kind, Markup(" ").join(parts or ["No drift on any day."])
 
 
-def _link(view: TrendView, query: TrendQuery, place: int, day: int) -> Markup:
+def _link(view: TrendView, query: TrendQuery | None, place: int, day: int) -> Markup:
     """Name a day, with a link to the column on it, beside the baseline."""
     name, one = view.names[place], view.days[day]
-    if len(name) > MAX_LINKED_NAME:
+    if query is None or len(name) > MAX_LINKED_NAME:
         return Markup("{}").format(one.label)
     return Markup('<a href="{}">{}</a>').format(query.day_url(view.baseline.value, one.value, name), one.label)
 
 
-def _said_of_drift(view: TrendView, query: TrendQuery, place: int, found: Episode) -> list[Markup]:
+def _said_of_drift(view: TrendView, query: TrendQuery | None, place: int, found: Episode) -> list[Markup]:
     """Say when a column drifted, and why it began."""
     first, last = (_link(view, query, place, day) for day in (found.first, found.last))
     begin = found.first if found.since is None else found.since
@@ -380,7 +388,7 @@ def make_trend_detail(view: TrendView, query: TrendQuery, place: int) -> TrendDe
     name = view.names[place]
     trends = view.trends
     links = [query.day_url(view.baseline.value, day.value, name) for day in view.days]
-    course = _course(view, place, links)
+    course = course_of(view, place, links)
     figures = np.concatenate([view.baseline_figures[:, [place]], trends.figures[:, place]], axis=1)
     columns = []
     for key, values in zip(FIGURES, figures, strict=True):

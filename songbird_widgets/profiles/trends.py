@@ -47,6 +47,12 @@ NONE, UNKNOWN, MODERATE, STRONGLY, MISSING, NEW = range(len(VERDICTS))
 MAX_REASON = 300
 """Characters of a reason that are kept."""
 
+MAX_DAYS = 400
+"""Days that are shown in a row, the latest ones."""
+
+MAX_CELLS = 200_000
+"""Columns times days that are shown in a row; with more columns fewer days are."""
+
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
 _BATCH = 2_000  # columns that are weighed at once, of as many days as have them
@@ -167,6 +173,20 @@ _ARRAYS = {
 
 def _damaged() -> ProfileError:
     return ProfileError("What was kept of a day is damaged.")
+
+
+def most_days(columns: int) -> int:
+    """Return how many days of so many columns are shown in a row."""
+    return max(2, min(MAX_DAYS, MAX_CELLS // max(columns, 1)))
+
+
+def left_out(days: int, columns: int) -> str:
+    """Say in words that only the latest of these days are shown; empty if all are."""
+    most = most_days(columns)
+    if days <= most:
+        return ""
+    why = f", because the baseline has {columns:,} columns" if most < MAX_DAYS else ""
+    return f"The latest {most:,} days of this range are shown{why}. Choose another range to see earlier ones."
 
 
 def compare_days(baseline: ProfileSummary, days: Sequence[ProfileSummary]) -> list[DayComparison]:

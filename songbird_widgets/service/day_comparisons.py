@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
 from songbird_widgets.profiles import DayComparison, ProfileError, compare_days
+from songbird_widgets.profiles.trends import most_days
 
 from .handler import logger
 
@@ -27,12 +28,6 @@ if TYPE_CHECKING:
 
     from .metadata import Arrival, DayRow, Metadata
     from .summaries import Summaries
-
-MAX_DAYS = 400
-"""Days that are shown in a row, the newest ones."""
-
-MAX_CELLS = 200_000
-"""Columns times days that are shown in a row; with more columns fewer days are."""
 
 REST_SECONDS = 1.0
 """How long nothing has arrived for a dataset before its days are compared."""
@@ -289,11 +284,6 @@ class DayComparisons:
             logger.warning("the comparison of a day could not be kept: %s", error.strerror)
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
-
-
-def most_days(columns: int) -> int:
-    """Return how many days of so many columns are shown in a row."""
-    return max(2, min(MAX_DAYS, MAX_CELLS // max(columns, 1)))
 
 
 def _open_private(path: str, flags: int) -> int:

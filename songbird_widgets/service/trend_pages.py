@@ -23,8 +23,9 @@ from songbird_widgets.observatory.trends import (
     rule,
 )
 from songbird_widgets.profiles import ProfileError, Trends
+from songbird_widgets.profiles.trends import MAX_DAYS, left_out, most_days
 
-from .day_comparisons import MAX_DAYS, Baseline, most_days
+from .day_comparisons import Baseline
 from .metadata import day_start
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class TrendPages:
         columns = len(side.summary.names)
         rows = self._compared.days(*key, columns=columns, start=query.start, end=query.end)
         most = most_days(columns)
-        more = _more(most, columns) if len(rows) > most else ""
+        more = left_out(len(rows), columns)
         found = self._compared.compared(*key, baseline, rows[-most:], until=time.monotonic() + COMPARE_SECONDS)
         if found.waiting:
             self._compared.expect(*key)
@@ -195,11 +196,6 @@ class TrendPages:
         if side.problem:
             raise PageProblem(side.problem)
         return side
-
-
-def _more(most: int, columns: int) -> str:
-    why = f", because the baseline has {columns:,} columns" if most < MAX_DAYS else ""
-    return f"The latest {most:,} days of this range are shown{why}. Choose another range to see earlier ones."
 
 
 def _day(row: DayRow, problem: str, baseline: str) -> Day:

@@ -6,13 +6,15 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from ..basics import DAY_MS
 from .errors import SelectionError, SessionError
-from .selection import there_is
+from .selection import resolve, there_is
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from ..observatory import ComparisonResult
+    from ..observatory import ComparisonResult, TrendResult
+    from ..observatory.trend_results import DayContent
     from ..profiles import ProfileSummary
     from .models import SessionProfile
     from .remote import RemoteSession
@@ -76,6 +78,52 @@ class Comparisons:
             self._last = subject, result
             return result
 
+    def trends(self, remote: RemoteSession, baseline: object = None) -> TrendResult:
+        """Return every day beside a baseline; raises as `make` does.
+
+        Parameters
+        ----------
+        baseline : object, optional
+            Anything that names one of the profiles; by default the first reference, else the first day.
+        """
+        from ..observatory import follow
+        from ..profiles.trends import left_out, most_days
+
+        with self._lock:
+            now = self._store.snapshot()
+            days = sorted(
+                {p.slot: p for p in now.profiles if p.kind == "batch" and p.dataset_timestamp is not None}.values(),
+                key=lambda item: item.dataset_timestamp or 0,
+            )
+            first = _own_baseline(now, days) if baseline is None else resolve(baseline, now.profiles)
+            if first is None:
+                raise SelectionError("There are no profiles to show over time: session.add(...) some of several days.")
+            summary, label = _summed_up(first.choice, self._contents(remote, first, _uploads(first, now)))
+            columns = len(summary.names)
+            shown = [self._day(remote, item, now, first) for item in days[-most_days(columns) :]]
+            return follow(label, summary, (read() for read in shown), left_out(len(days), columns))
+
+    def _day(
+        self, remote: RemoteSession, item: SessionProfile, now: Snapshot, baseline: SessionProfile
+    ) -> Callable[[], DayContent]:
+        """Return what reads a day when it is its turn."""
+
+        def read() -> DayContent:
+            from ..observatory.trend_results import DayContent
+            from ..profiles import ProfileError
+
+            uploads = list(_uploads(item, now))
+            day = (item.dataset_timestamp or 0) // DAY_MS * DAY_MS
+            if item.slot == baseline.slot:
+                return DayContent(day, None, uploads=len(uploads), is_baseline=True)
+            try:
+                summary, _ = _summed_up(item.choice, self._contents(remote, item, uploads))
+            except ProfileError as error:
+                return DayContent(day, None, str(error), len(uploads))
+            return DayContent(day, summary, uploads=len(uploads))
+
+        return read
+
     def _side(
         self, remote: RemoteSession, item: SessionProfile, now: Snapshot, identity: Identity
     ) -> tuple[ProfileSummary, str]:
@@ -102,6 +150,13 @@ def _uploads(item: SessionProfile, now: Snapshot) -> list[SessionProfile]:
     return (
         [item] if item.kind == "reference" else [p for p in now.profiles if p.kind == "batch" and p.slot == item.slot]
     )
+
+
+def _own_baseline(now: Snapshot, days: Sequence[SessionProfile]) -> SessionProfile | None:
+    references = sorted(
+        (p for p in now.profiles if p.kind == "reference"), key=lambda item: (item.label.casefold(), item.key)
+    )
+    return next(iter([*references, *days]), None)
 
 
 def _subject(now: Snapshot) -> tuple[Identity, ...]:

@@ -110,6 +110,20 @@ def in_order(url: str, profiles: Sequence[str]) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
+def over_time(link: ObservatoryLink) -> ObservatoryLink:
+    """Return the link to the page of all days beside a link's first profile."""
+
+    def moved(url: str) -> str:
+        parts = urlsplit(url)
+        query = parse_qsl(parts.query, keep_blank_values=True)
+        first = next((value for name, value in query if name == "profile"), None)
+        kept = [(name, value) for name, value in query if name != "profile" or value == first]
+        path = f"{parts.path.rpartition('/')[0]}/trends"
+        return urlunsplit(parts._replace(path=path, query=urlencode(list(dict.fromkeys(kept)))))
+
+    return ObservatoryLink(moved(link), href=moved(link.href), text="Every column over time")
+
+
 class LinkCache:
     """The link that was asked for last: it is asked for once, however many want it."""
 

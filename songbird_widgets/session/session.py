@@ -13,6 +13,7 @@ from .endpoint import Endpoint
 from .errors import AddError
 from .executor import SerialExecutor
 from .ledger import Ledger
+from .links import ObservatoryLink, over_time
 from .models import ProfileList, UploadProgress
 from .remote import RemoteSession
 from .selection import timestamp_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..client import Songbird
     from ..client.models import SessionMetadata
-    from ..observatory import ComparisonResult
+    from ..observatory import ComparisonResult, TrendResult
     from .models import Kind, LedgerSession, SessionProfile
 
 T = TypeVar("T")
@@ -299,6 +300,48 @@ class Session(UploadingSession):
         """
         self._resume()
         return self._ask(lambda: self._comparisons.make(self._remote))
+
+    def trends(self, baseline: object = None) -> TrendResult:
+        """Compare every day with one baseline: what drifted, and when it began.
+
+        Parameters
+        ----------
+        baseline : object, optional
+            Anything that `select` takes; by default the first reference, else the first day.
+
+        Returns
+        -------
+        TrendResult
+            Displays itself in a cell; ``.to_pandas()``, ``.to_dict()``, ``.save("trends.html")``, ``.drifted``.
+
+        Raises
+        ------
+        SelectionError
+            If nothing is called that, or there are no profiles.
+        SessionError, ProfileError, SongbirdError
+            As `compare`.
+
+        Examples
+        --------
+        >>> import songbird_widgets as sw
+        >>> session = sw.Session()
+        >>> added = session.add([{"price": price} for price in range(200)], alias="train")
+        >>> for day, factor in enumerate((1, 1, 2), start=1):
+        ...     data = [{"price": factor * price} for price in range(200)]
+        ...     added = session.add(data, timestamp=f"2024-01-{day:02}")
+        >>> session.trends().drifted
+        ('price',)
+        """
+        self._resume()
+        return self._ask(lambda: self._comparisons.trends(self._remote, baseline))
+
+    @property
+    def trends_link(self) -> ObservatoryLink:
+        """The link to the page of every column over time, beside the first that is selected; raises as `link`.
+
+        The local service and services like it have that page; the hosted one does not.
+        """
+        return over_time(self.link)
 
     # -- the session itself ---------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from songbird_widgets.profiles import profile
-from songbird_widgets.service import day_comparisons, trend_pages
+from songbird_widgets.profiles import trends as limits
 
 DAY_MS = 86_400_000
 FIRST = 1_704_067_200_000  # 2024-01-01
@@ -153,8 +153,7 @@ def test_an_upload_more_to_a_day_changes_that_day(guest):
 
 
 def test_more_days_than_are_shown_are_said_to_be_left_out(guest, monkeypatch):
-    monkeypatch.setattr(day_comparisons, "MAX_DAYS", 4)
-    monkeypatch.setattr(trend_pages, "MAX_DAYS", 4)
+    monkeypatch.setattr(limits, "MAX_DAYS", 4)
     for day in range(6):
         guest.batch(FIRST + day * DAY_MS, day_of(day))
     data = trends(guest, ".json").json()

@@ -1,0 +1,66 @@
+"""`Session.trends`: every day beside a baseline, as data and as HTML, before anything is uploaded and after."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import numpy as np
+import pytest
+
+from songbird_widgets.session import SelectionError, Session
+
+
+def data(seed, shift=0.0, rows=1_000):
+    random = np.random.default_rng(seed)
+    return {"amount": random.normal(10 + shift, 2, rows), "colour": random.choice(["red", "green"], rows)}
+
+
+@pytest.fixture
+def week(session):
+    session.add(data(0, rows=3_000), alias="train")
+    for day in range(1, 8):
+        session.add(data(day, shift=5.0 * (day == 5)), timestamp=f"2024-01-{day:02}")
+    return session
+
+
+def test_what_drifted_and_when_is_data_before_anything_is_uploaded(week):
+    trends = week.trends()
+    assert trends.drifted == ("amount",)
+    frame = trends.to_pandas()
+    drifted = frame[frame.drifted]
+    assert [(column, f"{day:%Y-%m-%d}") for column, day in drifted.index] == [("amount", "2024-01-05")]
+    assert frame.loc[("amount", "2024-01-02"), "mean"] == pytest.approx(10, abs=0.3)
+    assert trends.to_dict()["columns"][0]["drift"]["first"] == "2024-01-05"
+    assert "1 of 2 columns drifted from train in 7 days: amount (2024-01-05)" in repr(trends)
+
+
+def test_it_displays_as_html_that_needs_nothing(week, tmp_path):
+    trends = week.trends()
+    shown = trends._repr_mimebundle_()
+    assert "amount: On 2024-01-05." in shown["text/plain"]
+    assert shown["text/html"].count("<svg") == 7  # text has no mean
+    for html in (shown["text/html"], trends.save(tmp_path / "trends.html").read_text()):
+        assert "amount" in html
+        assert [part for part in ("<script", "href=", "http:", "https:", "src=") if part in html] == []
+
+
+def test_it_says_what_the_page_says(week):
+    here = week.trends().to_dict()["columns"]
+    week.upload()
+    week.select("train")
+    link = week.trends_link
+    assert parse_qs(urlsplit(link).query)["profile"] == [p.profile_id for p in week.profiles if p.alias == "train"]
+    there = httpx.get(link.replace("/trends?", "/trends.json?"), trust_env=False, timeout=60).json()["columns"]
+    assert here == there
+
+
+def test_a_day_may_be_the_baseline_and_what_is_unknown_is_refused(week):
+    trends = week.trends(baseline="2024-01-05")
+    assert trends.drifted == ("amount",)
+    assert trends.to_dict()["columns"][0]["drift"]["days"] == 6
+    with pytest.raises(SelectionError):
+        week.trends(baseline="nobody")
+
+
+def test_a_session_without_profiles_says_what_to_do():
+    with Session() as empty, pytest.raises(SelectionError, match=r"session\.add"):
+        empty.trends()
