@@ -178,11 +178,14 @@ class ListSessionProfilesResponse(Message, frozen=True):
     profiles : tuple of ListedProfile
     next : str or None
         Where a listing with a limit goes on (``after=``); None at its end.
+    expires : int or None
+        When the session expires if nothing more is uploaded, in milliseconds; None for never.
     """
 
     dataset_id: str
     profiles: tuple[ListedProfile, ...]
     next: str | None = None
+    expires: int | None = None
 
 
 # What asks for the operations.

@@ -48,6 +48,7 @@ from .database import Database
 from .errors import Forbidden, Internal, InvalidArgument, ServiceError
 from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
+from .retention import DEFAULT_DAYS, Retention
 from .server import Server
 from .uploads import UploadSigner
 
@@ -207,6 +208,7 @@ def make_app(
     secret: str,
     signing_key: str | None = None,
     organization: tuple[str, str] | None = None,
+    keep_days: float = DEFAULT_DAYS,
 ) -> Application:
     """The application over a data directory, ready to be served.
 
@@ -220,6 +222,8 @@ def make_app(
         Signs upload URLs and sign-in cookies; by default a new one, so that they end with the process.
     organization : tuple of str, optional
         Id and API key of the local organization.
+    keep_days : float, optional
+        Days after its last upload for which a guest session is kept; 0 for ever.
 
     Returns
     -------
@@ -232,7 +236,8 @@ def make_app(
         When the database there cannot be used.
     """
     signing_key = signing_key or secrets.token_hex(32)
-    metadata = Metadata(Database.in_directory(data_dir))
+    database = Database.in_directory(data_dir)
+    metadata = Metadata(database)
     if organization is not None:
         metadata.add_organization(*organization)
     blobs = Blobs(data_dir / "blobs")
@@ -242,6 +247,7 @@ def make_app(
         secret=secret,
         metadata=metadata,
         blobs=blobs,
+        retention=Retention(database, blobs, data_dir / "summaries", keep_days),
         executor=ThreadPoolExecutor(max_workers=8, thread_name_prefix="songbird"),
         upload_signer=UploadSigner(signing_key),
         arrivals=deque(maxlen=_MAX_ARRIVALS),
@@ -272,6 +278,7 @@ def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
         *([observatory.makers.close] if observatory else []),
         *([compared.close] if compared else []),
         *([summaries.close] if summaries else []),
+        app.settings["retention"].close,
         app.settings["executor"].shutdown,
         app.settings["metadata"].close,
     ]
@@ -403,6 +410,7 @@ async def _serve(
         try:
             server.add_socket(listener)
             _stop_on_signals(stop)
+            app.settings["retention"].start()
             record.write(data_dir)
             logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
             if announce is not None:

@@ -7,14 +7,17 @@ changes.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
 import re
+import threading
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from typing_extensions import Self
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 PART_BYTES = 1 << 18
 
 _KEY = re.compile(r"[0-9a-f]{64}")
+_PREFIX = re.compile(r"[0-9a-f]{2}")
 
 
 class Blobs:
@@ -37,6 +41,9 @@ class Blobs:
         self._directory = directory
         self._incoming = directory / "incoming"
         self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        #: Held while a blob is kept or removed; and the blobs kept of which the database does not know yet.
+        self.lock = threading.Lock()
+        self.unconfirmed: Counter[str] = Counter()
 
     def sweep(self) -> None:
         """Remove what a killed process left half-written; only for the start of the one writer."""
@@ -64,6 +71,35 @@ class Blobs:
             When it was never written, or someone removed it.
         """
         return self.path(key).read_bytes()
+
+    def prefixes(self) -> list[str]:
+        """What the keys of the blobs that are here begin with, by which they lie together."""
+        return sorted(path.name for path in self._directory.iterdir() if _PREFIX.fullmatch(path.name))
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of the blobs that begin with one of `prefixes`."""
+        with contextlib.suppress(FileNotFoundError):
+            return [path.name for path in (self._directory / prefix).iterdir() if _KEY.fullmatch(path.name)]
+        return []
+
+    def remove(self, key: str, needed: Callable[[], bool]) -> bool:
+        """Remove a blob that is not on its way into the database, unless it is needed.
+
+        Parameters
+        ----------
+        needed : callable
+            Asked when no blob of this key can be kept meanwhile.
+
+        Returns
+        -------
+        bool
+            Whether it is gone.
+        """
+        with self.lock:
+            if self.unconfirmed[key] or needed():
+                return False
+            self.path(key).unlink(missing_ok=True)
+            return True
 
     def size(self, key: str) -> int:
         """The size of a blob in bytes; raises like `read`."""
@@ -112,7 +148,7 @@ def _open_private(path: str, flags: int) -> int:
 class IncomingBlob:
     """A blob on its way: `write` its pieces, then `keep` it or `discard` it.
 
-    Leaving the context discards what was not kept.
+    Leaving the context discards what was not kept; a blob that was kept is not swept before that.
     """
 
     def __init__(self, blobs: Blobs, directory: Path) -> None:
@@ -121,6 +157,7 @@ class IncomingBlob:
         self._blobs = blobs
         self._file = open(self._path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115 - closed by `keep`
         self._hash = hashlib.sha256()
+        self._key = ""
         self.size = 0
 
     def __enter__(self) -> Self:
@@ -128,6 +165,12 @@ class IncomingBlob:
 
     def __exit__(self, *_: object) -> None:
         self.discard()
+        if self._key:
+            with self._blobs.lock:
+                self._blobs.unconfirmed[self._key] -= 1
+                if not self._blobs.unconfirmed[self._key]:
+                    del self._blobs.unconfirmed[self._key]
+            self._key = ""
 
     def write(self, data: bytes | bytearray) -> None:
         """Add the next piece."""
@@ -146,7 +189,10 @@ class IncomingBlob:
         if not target.parent.exists():
             target.parent.mkdir(mode=0o700, exist_ok=True)
             _sync_directory(target.parent.parent)
-        self._path.replace(target)
+        with self._blobs.lock:
+            self._blobs.unconfirmed[key] += 1
+            self._key = key
+            self._path.replace(target)
         _sync_directory(target.parent)
         return key
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .blobs import Blobs
     from .metadata import Metadata
+    from .retention import Retention
 
 T = TypeVar("T")
 
@@ -63,6 +64,11 @@ class Handler(web.RequestHandler):
     def blobs(self) -> Blobs:
         """The service's profile bytes."""
         return cast("Blobs", self.settings["blobs"])
+
+    @property
+    def retention(self) -> Retention:
+        """What is deleted and expires."""
+        return cast("Retention", self.settings["retention"])
 
     @property
     def request_id(self) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import sqlalchemy as sa
@@ -218,7 +219,7 @@ class Metadata:
             When it was claimed; the message says by which organization.
         """
         with self._database.read() as connection:
-            return _open_session(connection, session_id)
+            return open_session(connection, session_id)
 
     def claim(self, session_id: str, org_id: str, key: str) -> str:
         """Move a session's profiles into a new dataset of an organization and close it: both or neither.
@@ -308,6 +309,9 @@ class Metadata:
         row = self._database.first(sa.select(tables.profiles).where(tables.profiles.c.id == profile_id))
         if row is None or (row["org_id"], row["dataset_id"], row["kind"]) != (org_id, dataset_id, "reference"):
             return None
+        if row["same_as"] is not None:
+            same = self.reference(org_id, dataset_id, row["same_as"])
+            return same and replace(same, id=profile_id)
         return _profile_row(row)
 
     def references(self, org_id: str, dataset_id: str, *, search: str = "", limit: int) -> list[ProfileRow]:
@@ -495,14 +499,17 @@ def _claim(connection: sa.Connection, claims: Sequence[tuple[str, str]]) -> list
 
 def _claim_one(connection: sa.Connection, session_id: str, org_id: str) -> str:
     now = now_ms()
-    session = _open_session(connection, session_id)
+    session = open_session(connection, session_id)
     taken = connection.execute(sa.select(tables.datasets.c.id).where(tables.datasets.c.org_id == org_id)).scalars()
     numbers = [int(text) for text in (name.removeprefix("model-") for name in taken) if text.isdecimal()]
     dataset_id = f"model-{max(numbers, default=0) + 1}"
     connection.execute(tables.datasets.insert().values(org_id=org_id, id=dataset_id, created=now))
     connection.execute(
         tables.profiles.update()
-        .where(tables.profiles.c.session_id == session.session_id, tables.profiles.c.uploaded.is_not(None))
+        .where(
+            tables.profiles.c.session_id == session.session_id,
+            tables.profiles.c.uploaded.is_not(None) | tables.profiles.c.same_as.is_not(None),
+        )
         .values(org_id=org_id, dataset_id=dataset_id)
     )
     connection.execute(
@@ -575,6 +582,7 @@ def _confirm(connection: sa.Connection, uploads: Sequence[Upload]) -> list[Arriv
         else:
             results.append(Arrival(slot["org_id"], slot["dataset_id"], slot["day"], upload.sha256))
             kept[upload.profile_id] = upload
+    kept = _without_twins(connection, slots, kept, now)
     if not kept:
         return results
     statement = (
@@ -582,6 +590,7 @@ def _confirm(connection: sa.Connection, uploads: Sequence[Upload]) -> list[Arriv
         .where(tables.profiles.c.id == sa.bindparam("profile_id"))
         .values(
             uploaded=now,
+            same_as=None,
             size=sa.bindparam("bytes"),
             sha256=sa.bindparam("hash"),
             blob=sa.bindparam("hash"),
@@ -600,6 +609,71 @@ def _next_upload(connection: sa.Connection) -> int:
     now = max(now_ms(), last + 1)
     connection.execute(tables.clock.update().values(last_upload=now))
     return now
+
+
+def _without_twins(
+    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, Upload], now: int
+) -> dict[str, Upload]:
+    """Leave out what is there already: equal content of one day, or of references of one name, is one profile.
+
+    It may arrive twice when a kernel that was killed had sent it, and the next one sends it again.
+    """
+    profiles = tables.profiles.c
+    columns = (profiles.kind, profiles.day, profiles.alias, profiles.segment_tags)
+    by_dataset: dict[tuple[str, str], list[Upload]] = {}
+    for one in uploads.values():
+        slot = slots[one.profile_id]
+        by_dataset.setdefault((slot["org_id"], slot["dataset_id"]), []).append(one)
+    rest: dict[str, Upload] = {}
+    for (org_id, dataset_id), some in by_dataset.items():
+        hashes = sorted({one.sha256 for one in some})
+        query = sa.select(profiles.id, profiles.sha256, *columns).where(
+            profiles.org_id == org_id,
+            profiles.dataset_id == dataset_id,
+            profiles.sha256.in_(hashes),
+            profiles.uploaded.is_not(None),
+        )
+        known: dict[tuple[Any, ...], str] = {tuple(row[1:]): row[0] for row in connection.execute(query)}
+        replaced: list[str] = []
+        for one in some:
+            slot = slots[one.profile_id]
+            what = (one.sha256, *(slot[column.name] for column in columns))
+            twin = known.setdefault(what, one.profile_id)
+            if slot["uploaded"] is not None and slot["sha256"] != one.sha256:
+                replaced.append(one.profile_id)
+                known.pop((slot["sha256"], *what[1:]), None)
+            nameless = (
+                slot["kind"] == "reference" and slot["alias"] is None
+            )  # it is called by its id, so none is like it
+            if twin == one.profile_id or nameless:
+                if slot["uploaded"] is None or slot["sha256"] != one.sha256:
+                    rest[one.profile_id] = one
+                continue
+            connection.execute(
+                tables.profiles.update()
+                .where(profiles.id == one.profile_id)
+                .values(uploaded=None, same_as=twin, size=one.size, sha256=one.sha256, blob=one.sha256)
+            )
+        if replaced:
+            _release_twins(connection, [slots[profile_id] for profile_id in replaced], now)
+            renew_days(connection, {(org_id, dataset_id, slots[profile_id]["day"]) for profile_id in replaced})
+    return rest
+
+
+def _release_twins(connection: sa.Connection, slots: Sequence[Mapping[Any, Any]], now: int) -> None:
+    """Have the first twin of each profile whose content was replaced stand for that content."""
+    profiles = tables.profiles.c
+    for slot in slots:
+        query = sa.select(profiles.id).where(
+            profiles.sha256 == slot["sha256"],
+            profiles.org_id == slot["org_id"],
+            profiles.dataset_id == slot["dataset_id"],
+            profiles.same_as == slot["id"],
+        )
+        twins = list(connection.execute(query.order_by(profiles.announced)).scalars())
+        for twin in twins:
+            values = {"same_as": None, "uploaded": now} if twin == twins[0] else {"same_as": twins[0]}
+            connection.execute(tables.profiles.update().where(profiles.id == twin).values(**values))
 
 
 def _by_id(upload: Upload) -> str:
@@ -631,6 +705,18 @@ def _note_days(connection: sa.Connection, uploads: Sequence[tuple[Mapping[Any, A
             connection.execute(tables.days.update().where(*where).values(**values))
 
 
+def renew_days(connection: sa.Connection, keys: Iterable[tuple[str, str, int | None]]) -> None:
+    """Gather days anew from their uploads."""
+    for org_id, dataset_id, day in keys:
+        if day is None:
+            continue
+        where = (tables.days.c.org_id == org_id, tables.days.c.dataset_id == dataset_id, tables.days.c.day == day)
+        connection.execute(tables.days.delete().where(*where))
+        values = _whole_day(connection, (org_id, dataset_id, day))
+        if values["uploads"]:
+            connection.execute(tables.days.insert().values(org_id=org_id, dataset_id=dataset_id, day=day, **values))
+
+
 def _whole_day(connection: sa.Connection, key: tuple[str, str, int]) -> dict[str, Any]:
     query = (
         _uploads(*key[:2])
@@ -659,6 +745,12 @@ def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, M
             profiles.dataset_id,
             profiles.day,
             profiles.uploaded,
+            profiles.sha256,
+            profiles.kind,
+            profiles.alias,
+            profiles.segment_tags,
+            sessions.ended,
+            sessions.ended_why,
             sessions.claimed,
             sessions.claimed_by,
             sessions.claimed_dataset,
@@ -669,7 +761,8 @@ def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, M
     return {row["id"]: row for row in connection.execute(query).mappings()}
 
 
-def _open_session(connection: sa.Connection, session_id: str) -> SessionRow:
+def open_session(connection: sa.Connection, session_id: str) -> SessionRow:
+    """Return a session that is open; raises as `Metadata.session` does."""
     row = _sessions(connection, [session_id]).get(session_id)
     if row is None:
         raise _no_session(session_id)
@@ -691,7 +784,13 @@ def _no_slot() -> ResourceNotFound:
 
 
 def _refusal(row: Mapping[Any, Any]) -> ResourceGone | None:
-    """What there is to say of a claimed session."""
+    """What there is to say of a session that was claimed or has ended."""
+    if row["ended"] is not None:
+        day = f"{datetime.fromtimestamp(row['ended'] / 1000, timezone.utc):%Y-%m-%d}"
+        why = "was deleted" if row["ended_why"] == "deleted" else "had not been used for long and expired"
+        return ResourceGone(
+            f"This session {why} on {day}, with its profiles. Start a new session to upload them again."
+        )
     if row["claimed"] is None:
         return None
     return ResourceGone(

@@ -87,6 +87,11 @@ class GetSession(Handler):
 
     operation = "get_session"
 
+    async def delete(self, session_id: str) -> None:
+        """End the session and remove its profiles: for whoever has its id, as all of it is."""
+        await self.work(self.retention.delete_session, session_id)
+        self.answer({})
+
     async def get(self, session_id: str) -> None:
         await _organization(self)
         session = await self.work(self.metadata.session, session_id)
@@ -292,6 +297,7 @@ class ListSessionProfiles(Handler):
                     for row in rows
                 ),
                 next=f"{rows[-1].upload_timestamp}.{rows[-1].id}" if goes_on else None,
+                expires=await self.work(self.retention.expires, session_id),
             )
         )
 
@@ -311,6 +317,16 @@ class ListSessionProfiles(Handler):
         if not found:
             raise InvalidArgument("after is not what an earlier listing gave as next.", "after")
         return int(found[1]), found[2]
+
+
+class DeleteProfile(Handler):
+    """``DELETE /v0/sessions/{session_id}/profiles/{profile_id}``; an addition to the contract."""
+
+    operation = "delete_profile"
+
+    async def delete(self, session_id: str, profile_id: str) -> None:
+        await self.work(self.retention.delete_profile, session_id, profile_id)
+        self.answer({})
 
 
 _LIMIT = re.compile("[0-9]{1,4}")
@@ -340,4 +356,5 @@ def routes() -> list[URLSpec]:
         url(f"{session}/references", BatchCreateReferenceProfileUpload),
         url(f"{session}/claim", ClaimGuestSession),
         url(f"{session}/profiles", ListSessionProfiles),
+        url(f"{session}/profiles/([^/]+)", DeleteProfile),
     ]

@@ -56,6 +56,8 @@ sessions = sa.Table(
     sa.Column("claimed", sa.BigInteger),
     sa.Column("claimed_by", sa.Text),
     sa.Column("claimed_dataset", sa.Text),
+    sa.Column("ended", sa.BigInteger),  # when it expired or was deleted; its profiles go
+    sa.Column("ended_why", sa.Text),  # expired or deleted
     sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
 )
 
@@ -78,6 +80,8 @@ profiles = sa.Table(
     sa.Column("sha256", sa.Text),
     sa.Column("blob", sa.Text),
     sa.Column("day", sa.BigInteger),  # of a batch: the first millisecond of its UTC day
+    # The uploaded profile of equal content, which alone is listed and shown; then this one is not uploaded itself.
+    sa.Column("same_as", sa.Text),
     sa.Column("etag", sa.Text),  # of the object that was put straight to a store, as it was when it was taken
     sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
 )
@@ -96,6 +100,7 @@ _indexes = (
         profiles.c.uploaded,
         profiles.c.id,
     ),
+    sa.Index("profiles_by_content", profiles.c.sha256, profiles.c.org_id, profiles.c.dataset_id),
     sa.Index("profiles_by_kind", profiles.c.org_id, profiles.c.dataset_id, profiles.c.kind, profiles.c.uploaded),
     sa.Index(
         "references_by_name",
@@ -206,7 +211,14 @@ def _add_days(connection: sa.Connection) -> None:
 
 def _add_organizations(connection: sa.Connection) -> None:
     """From schema 2, in which every profile has a session, and no key has a name or an end."""
-    for column in ("keys ADD COLUMN name TEXT", "keys ADD COLUMN revoked BIGINT", "profiles ADD COLUMN etag TEXT"):
+    for column in (
+        "keys ADD COLUMN name TEXT",
+        "keys ADD COLUMN revoked BIGINT",
+        "profiles ADD COLUMN etag TEXT",
+        "profiles ADD COLUMN same_as TEXT",
+        "sessions ADD COLUMN ended BIGINT",
+        "sessions ADD COLUMN ended_why TEXT",
+    ):
         connection.execute(sa.text(f"ALTER TABLE {column}"))
     if connection.dialect.name == "sqlite":
         _make_profiles_anew(connection)
@@ -224,6 +236,7 @@ def _make_profiles_anew(connection: sa.Connection) -> None:
     for name in ("ix_profiles_session_id", *(str(index.name) for index in _indexes)):
         connection.execute(sa.text(f"DROP INDEX IF EXISTS {name}"))
     profiles.create(connection)
-    names = ", ".join(column.name for column in profiles.columns)
+    known = {column["name"] for column in sa.inspect(connection).get_columns("profiles_before")}
+    names = ", ".join(column.name for column in profiles.columns if column.name in known)
     connection.execute(sa.text(f"INSERT INTO profiles ({names}) SELECT {names} FROM profiles_before"))  # noqa: S608
     connection.execute(sa.text("DROP TABLE profiles_before"))

@@ -100,6 +100,7 @@ class Upload(BodyHandler):
             # Tornado would drop the connection without a word.
             self.log_exception(type(error), error, error.__traceback__)
             self.refusal = self.service_error(500, (type(error), error, error.__traceback__))
+            await self._discard()  # at once: where the disk is full, its bytes are needed
 
     async def put(self, profile_id: str) -> None:
         if self.refusal is not None:
@@ -121,14 +122,14 @@ class Upload(BodyHandler):
     async def _discard(self) -> None:
         if self._blob is not None:
             await self.work(self._blob.discard)
+            self._blob = None
 
 
 def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytearray, profile_id: str) -> Arrival:
     """Make the bytes permanent, and only then tell the database."""
     with blob or blobs.incoming() as kept:
         kept.write(rest)
-        key = kept.keep()
-    return metadata.confirm(UploadedBytes(profile_id, kept.size, key))
+        return metadata.confirm(UploadedBytes(profile_id, kept.size, kept.keep()))
 
 
 def routes() -> list[URLSpec]:

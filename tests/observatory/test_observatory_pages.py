@@ -345,9 +345,13 @@ def test_a_damaged_upload_spoils_only_itself_and_is_named(guest):
     whole = (FLIGHTS / "batch-2013-07-08.bin").read_bytes()
     guest.batch(JULY_8, whole)
     guest.batch(JULY_8 + 3_600_000, b"no profile at all")
-    day = guest.batch(JULY_8, whole)
+    other = (FLIGHTS / "batch-2013-07-09.bin").read_bytes()
+    day = guest.batch(JULY_8, other)
     (shown,) = guest.json(day)["profiles"]
-    assert shown["rows"] == 2 * guest.json(guest.reference("one", whole))["profiles"][0]["rows"]
+    rows = [
+        guest.json(guest.reference(str(len(content)), content))["profiles"][0]["rows"] for content in (whole, other)
+    ]
+    assert shown["rows"] == sum(rows)
     (damaged,) = shown["damaged"]
     assert damaged["upload"] == f"{shown['uploads'][1]['id']}, 2013-07-08 01:00 UTC"
     said = soup(guest.page(day)).select_one("article.profile .problem").text

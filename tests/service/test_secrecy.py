@@ -31,7 +31,7 @@ def test_nothing_secret_is_logged(service, log):
     service.call("POST", f"/v0/sessions/{session}/upload", content=b"canary-nonsense")
     service.call("POST", f"/v0/sessions/{session}/upload", json={"datasetTimestamp": "canary-time"})
     service.call("GET", f"/canary-path?canary-query={session}")
-    service.call("DELETE", f"/v0/sessions/{session}?canary=1")
+    service.call("DELETE", f"/v0/sessions/{session}/profiles/log-canary?canary=1")
     service.http.put(slot["uploadUrl"] + "0", content=b"x")
     service.call("PUT", "/uploads/log-canary?expires=x&signature=canary-signature", content=b"x")
     service.claim(session)

@@ -141,7 +141,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(service, session):
 
 
 def test_many_at_once_all_land(service, session):
-    profiles = [path.read_bytes() for path in sorted(PROFILES.glob("*.bin"))] * 4
+    profiles = [path.read_bytes() + bytes(more) for path in sorted(PROFILES.glob("*.bin")) for more in range(4)]
     slots = [service.announce(session) for _ in profiles]
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(service.put, slots, profiles))
