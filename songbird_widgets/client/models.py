@@ -188,6 +188,10 @@ class ListSessionProfilesResponse(Message, frozen=True):
     expires: int | None = None
 
 
+class DeleteResponse(Message, frozen=True):
+    """Something was deleted."""
+
+
 # What asks for the operations.
 
 
@@ -228,6 +232,19 @@ class ClaimGuestSessionRequest(Request[ClaimGuestSessionResponse], frozen=True):
     """Move a session's profiles into an organization for good; needs an API key."""
 
     org_id: str
+    session_id: str
+
+
+class DeleteSessionRequest(Request[DeleteResponse], frozen=True):
+    """Delete a session with all its profiles: an addition of songbird-widgets' own service."""
+
+    session_id: str
+
+
+class DeleteProfileRequest(Request[DeleteResponse], frozen=True):
+    """Delete a profile of a session: an addition of songbird-widgets' own service."""
+
+    profile_id: str
     session_id: str
 
 

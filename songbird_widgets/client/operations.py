@@ -102,6 +102,17 @@ OPERATIONS: dict[type[m.Request[Any]], Operation] = {
         keyed=True,
         repeat=Repeat.UNSENT,
     ),
+    m.DeleteSessionRequest: Operation(
+        "delete_session", "deleting the session", "DELETE", _SESSION, m.DeleteResponse, repeat=Repeat.UNSENT
+    ),
+    m.DeleteProfileRequest: Operation(
+        "delete_profile",
+        "deleting a profile",
+        "DELETE",
+        _SESSION + "/profiles/{profile_id}",
+        m.DeleteResponse,
+        repeat=Repeat.UNSENT,
+    ),
     m.GetSessionProfileObservatoryLinkRequest: Operation(
         "get_session_profile_observatory_link",
         "asking for the link to the profiles",
@@ -230,6 +241,7 @@ _CHECKS: dict[str, Callable[..., object]] = {
     "session_id": identifier,
     "org_id": identifier,
     "dataset_id": identifier,
+    "profile_id": identifier,
     "after": identifier,
     "limit": _limit,
     "dataset_timestamp": timestamp,

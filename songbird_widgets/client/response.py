@@ -157,3 +157,9 @@ def refused_upload(request: HTTPRequest, response: HTTPResponse) -> errors.Songb
     said = f"{request.origin} did not take the profile ({response.status})" + (f": {shown}" if shown else ".")
     advice = "Try again; if it stays so, ask who runs the endpoint."
     return errors.UploadRefused(said, status=response.status, operation="upload", advice=advice)
+
+
+def damaged_upload(request: HTTPRequest) -> errors.SongbirdError:
+    """Say that something else arrived than was sent."""
+    said = f"What arrived of the profile at {request.origin} is not what was sent: something on the way changes bytes."
+    return errors.UploadRefused(said, operation="upload", advice="Try again, or use an https address.", ambiguous=True)

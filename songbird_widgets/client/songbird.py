@@ -273,6 +273,18 @@ class Songbird(_Client):
         del session_id
         return self.send(message)
 
+    def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
+        """Delete a session with all its profiles, on songbird-widgets' own service."""
+        message = _message(m.DeleteSessionRequest, session_id)
+        del session_id
+        return self.send(message)
+
+    def delete_profile(self, session_id: str | m.DeleteProfileRequest, profile_id: str = "") -> m.DeleteResponse:
+        """Delete a profile of a session, on songbird-widgets' own service."""
+        message = _message(m.DeleteProfileRequest, session_id, profile_id)
+        del session_id
+        return self.send(message)
+
 
 class AsyncSongbird(_Client):
     """The same for asyncio. A client belongs to the event loop that it is first used on.
@@ -398,5 +410,17 @@ class AsyncSongbird(_Client):
         """Return what was uploaded to a session, as `Songbird.list_session_profiles` does."""
         kind = m.ListSessionProfilesRequest
         message = session_id if isinstance(session_id, kind) else kind(session_id, after, limit)
+        del session_id
+        return await self.send(message)
+
+    async def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
+        """Delete a session with all its profiles, as `Songbird.delete_session` does."""
+        message = _message(m.DeleteSessionRequest, session_id)
+        del session_id
+        return await self.send(message)
+
+    async def delete_profile(self, session_id: str | m.DeleteProfileRequest, profile_id: str = "") -> m.DeleteResponse:
+        """Delete a profile of a session, as `Songbird.delete_profile` does."""
+        message = _message(m.DeleteProfileRequest, session_id, profile_id)
         del session_id
         return await self.send(message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import hashlib
 import logging
 import threading
 import time
@@ -21,7 +22,7 @@ from .operations import UPLOAD, check
 from .outcome import Failure
 from .redaction import Redacted, Secret, origin_of, plain, secrets_of
 from .request import HTTPRequest, build_request
-from .response import refused_upload, unanswered
+from .response import damaged_upload, refused_upload, unanswered
 from .sending import Steps, answered, sent
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ PROGRESS_BYTES = 1024 * 1024
 MIN_BYTES_PER_SECOND = 32 * 1024  # who takes a profile more slowly has stopped working
 MAX_GROUP_ITEMS = 8  # references that share a request for slots, as long as their bytes leave at once
 MAX_GROUP_BYTES = 4 * 1024 * 1024
+MAX_DAMAGED = 3  # times that something else arrived than was sent
+ARRIVED_HEADER = "x-content-sha256"
+"""In it songbird-widgets' own service says what has arrived."""
 MAX_FAILURES = 3  # to connect in a row, each after its own repetitions, before the rest is given up
 GRACE_SECONDS = 0.5  # for what is under way when the caller says stop
 _POLL_SECONDS = 0.05
@@ -126,6 +130,7 @@ class _Item:
         self.index, self.profile, self.upload = index, profile, upload
         self.size = 0
         self.begun = False  # whether bytes may have arrived
+        self.digest = ""  # of a file, as it was sent: its SHA-256 in hexadecimal
         self.problem: SongbirdError | None = None
         try:
             self.size = _size(profile.content)
@@ -149,12 +154,23 @@ class _Item:
         """Return what is to be told of it; `outcome` is profile id, link and error."""
         return UploadEvent(self.profile.key, state, sent, self.size, *outcome)
 
+    def arrived_whole(self, said: str | None) -> bool:
+        """Whether what arrived is what was sent, as far as the endpoint tells."""
+        if said is None:
+            return True
+        content = self.profile.content
+        sent = self.digest if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+        return said.strip().lower() == sent
+
     def chunks(self) -> Iterator[bytes]:
         """Return the bytes, telling how far they are, until the caller says stop."""
-        sent, told, content = 0, 0, self.profile.content
+        sent, told, content, digest = 0, 0, self.profile.content, hashlib.sha256()
         for chunk in _from_file(content, self.size) if isinstance(content, Path) else _from_memory(content):
             if self.upload.stopped():
                 raise Cancelled("Stopped while sending a profile.")
+            digest.update(chunk)
+            if sent + len(chunk) == self.size:  # after the last piece nobody may come back here
+                self.digest = digest.hexdigest()
             yield chunk
             sent += len(chunk)
             if sent - told >= PROGRESS_BYTES and sent < self.size:
@@ -361,7 +377,8 @@ class _Upload:
         """Upload one profile and return the slot that took it; one that has expired is renewed once."""
         self.tell(item.event("sending", 0))
         refusal: SongbirdError | None = None
-        for _ in range(2):
+        renewed = damaged = 0
+        while renewed < 2 and damaged < MAX_DAMAGED:
             if slot is None:
                 slot = cast("Slot", (yield from self._asked(item.message, _FATAL)))
             if not origin_of(slot.upload_url).startswith("http"):
@@ -373,11 +390,16 @@ class _Upload:
             outcome = yield from sent(request)
             if isinstance(outcome, Failure):
                 raise self._judged(unanswered(request, outcome))
-            if outcome.success:
+            if outcome.success and item.arrived_whole(outcome.headers.get(ARRIVED_HEADER)):
                 return slot
+            if outcome.success:
+                damaged += 1
+                refusal = damaged_upload(request)
+                continue
             item.begun, refusal = False, refused_upload(request, outcome)
             if outcome.status != 403:
                 break
+            renewed += 1
             slot = None
         raise cast("SongbirdError", refusal)
 

@@ -108,6 +108,7 @@ class Upload(BodyHandler):
             raise self.refusal
         self._keeping = True
         arrival = await self.work(_keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id)
+        self.set_header("X-Content-SHA256", arrival.sha256)
         summaries = self.settings.get("summaries")
         if summaries is not None:
             summaries.arrived(arrival)

@@ -49,6 +49,8 @@ BODIES = {
         "/v0/sessions/observatory-link/s",
         {"batchProfileTimestamps": [1], "referenceProfileIds": []},
     ),
+    c.DeleteSessionRequest("s"): ("DELETE", "/v0/sessions/s", None),
+    c.DeleteProfileRequest("log-1", "s"): ("DELETE", "/v0/sessions/s/profiles/log-1", None),
     c.ListSessionProfilesRequest("s"): ("GET", "/v0/sessions/s/profiles", None),
     c.ListSessionProfilesRequest("s", "5.log&1", 10): ("GET", "/v0/sessions/s/profiles?after=5.log%261&limit=10", None),
     c.GetProfileFilesRequest("m/1", "5", "s&t"): (
@@ -81,6 +83,8 @@ def test_operations_are_the_contracts():
         "get_session_profile_observatory_link",
         "list_session_profiles",
         "get_profile_files",
+        "delete_session",
+        "delete_profile",
     }
     assert {name for name, operation in named.items() if operation.keyed} == {
         "get_session",
