@@ -44,7 +44,7 @@ def test_the_demo_prints_a_url_that_answers_and_warns_of_nothing(arguments, titl
                 assert title in answer.read().decode("utf-8")
         finally:
             os.kill(demo.pid, signal.SIGTERM)
-        demo.wait(timeout=20)
+        demo.wait(timeout=60)
     assert "Warning" not in messages.read_text("utf-8")
 
 
