@@ -154,9 +154,9 @@ class Evidence:
         made = Evidence.about(0)
         for name in self.__dataclass_fields__:
             values = getattr(self, name)
-            if isinstance(values, (np.ndarray, list)):
-                of_families = name in {"effects", "chances"}
-                setattr(made, name, values[:, start:stop] if of_families else values[start:stop])
+            if isinstance(values, np.ndarray):
+                setattr(made, name, values[:, start:stop] if name in _OF_FAMILIES else values[start:stop])
+        made.basis = self.basis[start:stop]
         made.measures = {name: values[start:stop] for name, values in self.measures.items()}
         made.shares = {
             name: (before[start:stop], after[start:stop], of[start:stop])
@@ -176,6 +176,9 @@ class Evidence:
         """Keep the shares that a family's effect is of."""
         for array, values in zip(self.shares[family], (before, after, of), strict=True):
             array[rows] = values
+
+
+_OF_FAMILIES = frozenset({"effects", "chances"})
 
 
 @dataclass(frozen=True)

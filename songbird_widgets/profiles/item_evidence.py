@@ -47,7 +47,8 @@ _SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: keeps equal values of different 
 
 
 def _spread(pairs: Ints) -> Hashes:
-    return (pairs.astype(np.uint64) + np.uint64(1)) * _SPREAD
+    spread: Hashes = (pairs.astype(np.uint64) + np.uint64(1)) * _SPREAD
+    return spread
 
 
 _MOST_READ = 768  # items that must be numbers for a text to be one
