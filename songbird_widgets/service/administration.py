@@ -59,6 +59,7 @@ def add_team(serve: argparse.ArgumentParser) -> None:
     add_database(team)
     team.add_argument("--storage", metavar="PLACE", help="s3://bucket/prefix, gs://…, az://… or a directory")
     team.add_argument("--storage-endpoint", metavar="URL", help="an S3-compatible server, as clients reach it")
+    team.add_argument("--keep-days", metavar="DAYS", help="for which an unused guest session is kept (default: 30)")
     team.add_argument("--proxy-user-header", metavar="NAME", help="in which a proxy that authenticates names people")
     team.add_argument("--proxy-addresses", metavar="NETWORKS", help="from where it is believed: 10.0.0.0/8,127.0.0.1")
     team.add_argument(

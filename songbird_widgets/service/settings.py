@@ -25,6 +25,7 @@ NAMES = (
     "storage_endpoint",
     "public_url",
     "bind",
+    "keep_days",
     "proxy_user_header",
     "proxy_addresses",
     "proxy_secret_file",
@@ -54,6 +55,8 @@ class Settings:
         Networks from which it is believed, separated by commas.
     proxy_secret : str or None
         What the proxy must send along.
+    keep_days : float
+        Days after its last upload for which a guest session is kept; 0 for ever.
     data_dir : Path or None
         None for the user's own when something is kept there, else for a temporary one.
     """
@@ -64,6 +67,7 @@ class Settings:
     public_url: str | None = None
     bind: tuple[str, int] = DEFAULT_BIND
     data_dir: Path | None = None
+    keep_days: float = 30
     proxy_user_header: str | None = None
     proxy_addresses: str = ""
     proxy_secret: str | None = field(default=None, repr=False)
@@ -106,6 +110,7 @@ class Settings:
             public_url=_url("public URL", given["public_url"]) or None,
             bind=_bind(given["bind"]) if given["bind"] else DEFAULT_BIND,
             data_dir=data_dir if isinstance(data_dir, Path) else None,
+            keep_days=_days(given["keep_days"]) if given["keep_days"] else 30,
             proxy_user_header=given["proxy_user_header"] or None,
             proxy_addresses=given["proxy_addresses"],
             proxy_secret=proxy_secret or None,
@@ -135,6 +140,16 @@ def _url(what: str, text: str) -> str:
     if text and (parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
         raise LocalServiceError(f"The {what} {text} is no http:// or https:// address.")
     return text.rstrip("/")
+
+
+def _days(text: str) -> float:
+    try:
+        days = float(text)
+    except ValueError:
+        days = -1
+    if not 0 <= days < 100_000:
+        raise LocalServiceError(f"{text} is no number of days for which to keep guest sessions.")
+    return days
 
 
 def _bind(text: str) -> tuple[str, int]:

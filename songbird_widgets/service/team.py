@@ -124,6 +124,7 @@ def make_team_app(settings: Settings, data_dir: Path, hub: people.Hub | None = N
         database=database,
         blobs=storage,
         public_url=public_url,
+        keep_days=settings.keep_days,
     )
     operation.add_to(app)
     people.add_to(app, proxy or None, hub)

@@ -44,6 +44,7 @@ def test_a_password_among_the_arguments_is_refused(url, capsys):
         ({"public_url": "songbird.example.com"}, "is no http:// or https:// address"),
         ({"public_url": "http://["}, "is no http:// or https:// address"),
         ({"storage_endpoint": "ftp://store"}, "is no http:// or https:// address"),
+        ({"keep_days": "long"}, "no number of days"),
         ({"bind": "8080"}, "is no address and port"),
         ({"bind": "localhost:70000"}, "is no address and port"),
         ({"database_url_file": "/nowhere"}, "cannot be read"),
