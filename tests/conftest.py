@@ -370,7 +370,6 @@ class Team:
         log.close()
         for url in self.replica_urls:
             self.start(url)
-        self.wait()
 
     @property
     def socket(self) -> Path:
@@ -447,6 +446,7 @@ def team(tmp_path_factory, postgresql, object_store):
         _give_up("HAProxy is not installed; `sh tests/install-programs.sh` installs it.")
     made = Team(tmp_path_factory.mktemp("team"), postgresql, object_store, 3)
     try:
+        made.wait()
         yield made
     finally:
         made.close()
