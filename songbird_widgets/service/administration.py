@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from .blobs import BlobStore
     from .organizations import Organizations
 
 
@@ -45,6 +46,17 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.add_argument("person", metavar="PERSON", help="the name by which the sign-in knows the person")
     listing = _command(member, "list", _list_members, "list the members of an organization")
     listing.add_argument("organization", metavar="ORGANIZATION")
+
+    session = _group(commands, "session", "a session of a service, or a dataset of an organization, as one zip file")
+    for name, run, about in (
+        ("export", _export, "write a session into a zip file; its id is read from standard input"),
+        ("import", _import, "make a new session of a zip file, and print its id"),
+    ):
+        command = _command(session, name, run, about)
+        command.add_argument("file", type=Path, metavar="FILE")
+        command.add_argument("--dataset", metavar="ORGANIZATION/DATASET", help="instead of a session")
+        command.add_argument("--storage", metavar="PLACE", help="as of songbird-widgets serve")
+        command.add_argument("--storage-endpoint", metavar="URL", help="as of songbird-widgets serve")
 
 
 def add_team(serve: argparse.ArgumentParser) -> None:
@@ -109,7 +121,7 @@ def _with_organizations(
         try:
             with _organizations(options) as organizations:
                 run(organizations, options)
-        except (LocalServiceError, ServiceError) as error:
+        except (LocalServiceError, ServiceError, OSError) as error:
             print(f"songbird-widgets: {error}", file=sys.stderr)  # noqa: T201 (a command line speaks by printing)
             return 1
         return 0
@@ -170,6 +182,68 @@ def _remove_member(organizations: Organizations, options: argparse.Namespace) ->
 def _list_members(organizations: Organizations, options: argparse.Namespace) -> None:
     for person in organizations.members(options.organization):
         _say(person)
+
+
+def _export(organizations: Organizations, options: argparse.Namespace) -> None:
+    from . import session_files
+    from .errors import ResourceNotFound
+    from .metadata import Metadata
+
+    metadata = Metadata(organizations.database)
+    if options.dataset:
+        key = _dataset(options.dataset)
+        if not metadata.has_dataset(*key):
+            raise ResourceNotFound(f"There is no dataset {options.dataset}.")
+    else:
+        found = metadata.session(_secret("Id of the session: "))
+        key = (found.org_id, found.dataset_id)
+    with options.file.open("xb") as file:
+        try:
+            count = session_files.export(metadata, _storage(options), *key, file)
+        except BaseException:
+            options.file.unlink()
+            raise
+    _say(f"{count} uploads are in {options.file}.")
+
+
+def _import(organizations: Organizations, options: argparse.Namespace) -> None:
+    from . import session_files
+    from .metadata import Metadata
+    from .organizations import check_name
+
+    metadata, blobs = Metadata(organizations.database), _storage(options)
+    with options.file.open("rb") as file:
+        if not options.dataset:
+            session_id, _ = session_files.import_session(metadata, blobs, file)
+            _say(session_id)
+            return
+        org_id, dataset_id = _dataset(options.dataset)
+        organizations.keys(org_id)  # raises if there is no such organization
+        check_name(dataset_id, "A dataset")
+        count = session_files.import_dataset(metadata, organizations, blobs, (org_id, dataset_id), file)
+    _say(f"{count} uploads are in {options.dataset}.")
+
+
+def _dataset(text: str) -> tuple[str, str]:
+    org_id, _, dataset_id = text.partition("/")
+    return org_id, dataset_id
+
+
+def _secret(prompt: str) -> str:
+    """Read what must not be among the arguments, which everybody on a machine can read."""
+    import getpass
+
+    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().strip()
+
+
+def _storage(options: argparse.Namespace) -> BlobStore:
+    from songbird_widgets.local.identity import default_data_dir
+
+    from .settings import Settings
+    from .team import open_storage
+
+    settings = Settings.of(vars(options), os.environ) or Settings()
+    return open_storage(settings, options.data_dir or default_data_dir())
 
 
 def _day(milliseconds: int) -> str:

@@ -23,7 +23,7 @@ from .errors import Forbidden, ResourceGone, ResourceNotFound, Unauthorized
 from .tables import chained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from .database import Database
@@ -315,6 +315,14 @@ class Metadata:
             .limit(limit)
         )
         return self._rows(query)
+
+    def exported(self, org_id: str, dataset_id: str) -> Iterator[tuple[ProfileRow, list[tuple[str, str]], str | None]]:
+        """Yield the uploaded profiles of a dataset, oldest first, with their segment tags and regions."""
+        profiles = tables.profiles.c
+        query = _uploads(org_id, dataset_id).add_columns(profiles.segment_tags, profiles.region)
+        with self._database.read() as connection:
+            for row in connection.execute(query.order_by(profiles.uploaded, profiles.id)).mappings():
+                yield _profile_row(row), [(key, value) for key, value in json.loads(row["segment_tags"])], row["region"]
 
     def newest(self, org_id: str, dataset_id: str, limit: int) -> list[ProfileRow]:
         """The uploaded profiles of a dataset, newest upload first, at most `limit`."""

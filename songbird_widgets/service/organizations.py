@@ -81,7 +81,7 @@ class Organizations:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
 
     # What the command line does
 
@@ -96,7 +96,7 @@ class Organizations:
             When there is one of this name.
         """
         check_name(org_id, "An organization")
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             if self._exists(connection, org_id):
                 raise ResourceExists(f"There is an organization {org_id} already.")
             connection.execute(tables.organizations.insert().values(id=org_id, created=now_ms()))
@@ -112,7 +112,7 @@ class Organizations:
         _check_text(name, "The name of a key", empty=True)
         public_id = random_text(10)
         key = f"{public_id}.{random_text(50)}:{org_id}"
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             self._check(connection, org_id)
             connection.execute(
                 tables.keys.insert().values(
@@ -125,7 +125,7 @@ class Organizations:
         """Return an organization's keys, oldest first."""
         keys = tables.keys.c
         query = sa.select(keys.public_id, keys.name, keys.created, keys.revoked)
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             self._check(connection, org_id)
             rows = connection.execute(query.where(keys.org_id == org_id).order_by(keys.created, keys.public_id))
             return [KeyRow(row.public_id, row.name or "", row.created, row.revoked) for row in rows]
@@ -139,7 +139,7 @@ class Organizations:
             When the organization has no such key.
         """
         keys = tables.keys.c
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             self._check(connection, org_id)
             of_key = (keys.org_id == org_id) & (keys.public_id == public_id)
             if connection.execute(sa.select(keys.hash).where(of_key)).first() is None:
@@ -149,7 +149,7 @@ class Organizations:
     def add_member(self, org_id: str, person: str) -> None:
         """Let a person see an organization's profiles; doing so again changes nothing."""
         _check_text(person, "A person's name")
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             self._check(connection, org_id)
             if person not in self._members(connection, org_id):
                 connection.execute(tables.members.insert().values(org_id=org_id, person=person, created=now_ms()))
@@ -163,7 +163,7 @@ class Organizations:
             When the person is none of its members.
         """
         members = tables.members.c
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             self._check(connection, org_id)
             if person not in self._members(connection, org_id):
                 raise ResourceNotFound(f"{person[:_MAX_TEXT]} is no member of organization {org_id}.")
@@ -171,7 +171,7 @@ class Organizations:
 
     def members(self, org_id: str) -> list[str]:
         """Return an organization's members by name."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             self._check(connection, org_id)
             return self._members(connection, org_id)
 
@@ -179,7 +179,7 @@ class Organizations:
         """Return the organizations of which a person is a member, by name."""
         members = tables.members.c
         query = sa.select(members.org_id).where(members.person == person).order_by(members.org_id)
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return list(connection.execute(query).scalars())
 
     @staticmethod
@@ -209,14 +209,14 @@ class Organizations:
         list of str
             Their ids, in the order given.
         """
-        return self._database.write(_announce, _Announcement(org_id, dataset_id, tuple(profiles), transaction_id))
+        return self.database.write(_announce, _Announcement(org_id, dataset_id, tuple(profiles), transaction_id))
 
     # Transactions
 
     def begin(self, org_id: str, dataset_id: str) -> Transaction:
         """Begin a transaction."""
         made = Transaction(random_text(24), org_id, dataset_id, now_ms(), "open")
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             values = {"id": made.id, "org_id": org_id, "dataset_id": dataset_id, "created": made.created}
             connection.execute(tables.transactions.insert().values(**values, state="open"))
         return made
@@ -229,14 +229,14 @@ class Organizations:
         ResourceNotFound
             When there is none.
         """
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return _transaction(connection, org_id, transaction_id)
 
     def uploads_of(self, transaction: Transaction) -> list[str]:
         """Return the ids of the profiles that were announced in a transaction."""
         profiles = tables.profiles.c
         query = sa.select(profiles.id).where(profiles.transaction_id == transaction.id).order_by(profiles.id)
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return list(connection.execute(query).scalars())
 
     def commit(self, org_id: str, transaction_id: str) -> list[Arrival]:
@@ -249,7 +249,7 @@ class Organizations:
         ResourceGone
             When it has expired.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             found = _transaction(connection, org_id, transaction_id)
             if found.state == "aborted":
                 raise ResourceNotFound("Transaction has been aborted.")  # whylogs looks for these words
@@ -270,7 +270,7 @@ class Organizations:
         ResourceGone
             When it was committed.
         """
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             found = _transaction(connection, org_id, transaction_id)
             if found.state == "committed":
                 raise ResourceGone("This transaction is committed already.")
@@ -284,14 +284,14 @@ class Organizations:
         query = sa.select(documents.content, documents.version, documents.changed).where(
             documents.org_id == org_id, documents.dataset_id == dataset_id, documents.name == name
         )
-        return self._database.first(query)
+        return self.database.first(query)
 
     def keep_document(self, org_id: str, dataset_id: str, name: str, content: str) -> None:
         """Keep something with a dataset, in place of what was kept there."""
         documents = tables.documents.c
         key = {"org_id": org_id, "dataset_id": dataset_id, "name": name}
         of_key = [documents[column] == value for column, value in key.items()]
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             version = connection.execute(sa.select(documents.version).where(*of_key)).scalar()
             values = {"content": content, "version": (version or 0) + 1, "changed": now_ms()}
             if version is None:
