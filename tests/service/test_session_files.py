@@ -109,7 +109,7 @@ def test_what_is_not_whole_is_refused_and_changes_nothing(app, run, tmp_path, ch
     assert app.settings["metadata"].datasets("org-1") == before
 
 
-def test_what_is_no_zip_and_a_session_that_is_not_there_are_said(app, run, tmp_path):
+def test_what_is_no_zip_and_a_session_that_is_not_there_are_said(run, tmp_path):
     (tmp_path / "file").write_bytes(b"nothing")
     assert "cannot be imported" in run("session", "import", tmp_path / "file")[2]
     assert "not found" in run("session", "export", tmp_path / "x.zip", stdin="session-unknown")[2]
