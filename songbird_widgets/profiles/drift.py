@@ -481,7 +481,7 @@ class Drifts:
         changed = [
             f"{short(metric)} went from {before[metric]:.6g} to {after[metric]:.6g}."
             for metric in sorted(before.keys() & after.keys())
-            if before[metric] != after[metric]
+            if before[metric] != after[metric] and not (math.isnan(before[metric]) and math.isnan(after[metric]))
         ]
         return changed[:_MOST_METRICS]
 

@@ -49,6 +49,7 @@ _NEAR = 0.05  # numbers that moved less, in deviations on average, are where the
 _FAR = 0.5  # deviations
 _SHARED = 0.9
 _FEWEST_RUNNING = 30
+_SLACK = 1e-6  # version 0 keeps ends as floats
 _LARGEST_WHOLE = 2.0**53  # beyond, doubles do not tell all whole numbers apart
 _FEWEST_STEPS = 1000  # between the smallest and the largest of numbers that doubles tell apart well enough
 # Cells of which a strong drift would fill a few: what few rows must tell apart.
@@ -148,7 +149,10 @@ def _weigh_moments(pairs: Pairs, numbers: Flags, hair: Floats, found: Evidence) 
     known = kept & np.isfinite(low) & np.isfinite(high) & (np.minimum(n, m) >= 2) & ~found.blunt
     for one in (mean, other, squares, others):
         known &= np.isfinite(one)
-    known &= (squares >= 0) & (others >= 0)
+    for values, average, square, of in ((n, mean, squares, ends), (m, other, others, other_ends)):
+        span, slack = of[:, 1] - of[:, 0], _SLACK * np.abs(of).max(axis=1, initial=0)
+        known &= (average >= of[:, 0] - slack) & (average <= of[:, 1] + slack)
+        known &= (square >= 0) & (square <= values * (span + slack) ** 2)  # else the file contradicts itself
     shift = other - mean
     sd, other_sd = np.sqrt(squares / (n - 1)), np.sqrt(others / (m - 1))
     constant, other_constant = ends[:, 0] == ends[:, 1], other_ends[:, 0] == other_ends[:, 1]

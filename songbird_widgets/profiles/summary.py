@@ -532,8 +532,9 @@ class _Gathered:
         kll = column.kll if column.kll is not None and column.kll.n else None
         sketch = _Sketch.of(kll) if kll else _NO_SKETCH
         frequent = column.values
-        if max(column.counts) > _MAX_INT or max(column.types) > _MAX_INT:
-            raise ProfileError("The file is corrupt: a count in it is larger than any can be.", column=name)
+        for counts in (column.counts, column.types, column.conditions.values()):
+            if max(counts, default=0) > _MAX_INT or min(counts, default=0) < 0:
+                raise ProfileError("The file is corrupt: a count in it is not one.", column=name)
         self.known.add(name)
         self.names.append(name)
         self.parents.append(parent)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from songbird_widgets.profiles import (
+    MEASURES,
     Column,
     Counts,
+    DistinctEstimate,
     FrequentItemsSketch,
+    ProfileError,
     Types,
     column_statistics,
     compare,
@@ -373,6 +377,58 @@ def test_rows_that_were_not_counted_are_not_zero(random):
     assert compare_columns(lean, lean).verdict == "none"
     moved = profile({"x": random.normal(1, 1, 1000)}).column("x")
     assert compare_columns(lean, moved).verdict == "strong"
+
+
+# --- files that lie
+
+
+COUNTS = (0, 1, -1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 2**64)
+FIGURES = (0.0, -1.0, np.nan, np.inf, -np.inf, 1.797e308, -1e308, 5e-324)
+
+
+def mutated(random, column):
+    def count(known=None):
+        return known if known is not None and random.random() < 0.6 else COUNTS[random.integers(len(COUNTS))]
+
+    def figure():
+        return float(random.choice(FIGURES))
+
+    changes = {
+        "counts": Counts(*map(count, column.counts)),
+        "types": Types(*map(count, column.types)),
+        "mean": figure(),
+        "m2": figure(),
+        "cardinality": DistinctEstimate(figure(), figure(), figure()),
+        "ints_min": count(),
+        "ints_max": count(),
+        "conditions": {"total": count(), "a": count(), "b": count()},
+        "metrics": {"custom/figure": figure(), "custom/count": count()},
+        "counted": random.random() < 0.5,
+        "typed": random.random() < 0.5,
+    }
+    chosen = random.choice(list(changes), random.integers(1, 4), replace=False)
+    return replace(column, **{str(name): changes[name] for name in chosen})
+
+
+def test_impossible_figures_are_an_error_or_left_out_of_what_is_said(random):
+    columns = [
+        profile({"x": values}).column("x")
+        for values in (random.normal(size=300), random.integers(0, 5, 300), of(random, list("abc"), [1, 2, 3], 300))
+    ]
+    refused = 0
+    for _ in range(400):
+        pair = [mutated(random, columns[random.integers(3)]) for _ in range(2)]
+        try:
+            found = compare_columns(*pair)
+        except ProfileError:
+            refused += 1
+            continue
+        shares = re.findall(r"(-?[\d.e+]+) %", " ".join([*found.reasons, *found.notes]))
+        assert all(0 <= float(share) <= 100 for share in shares), found.reasons
+        assert all(0 <= test.p <= 1 and 0 <= test.effect <= 10 for test in found.tests)
+        measures = [getattr(found, name) for name in ("score", *MEASURES)]
+        assert all(measure is None or np.isfinite(measure) for measure in measures)
+    assert 0 < refused < 400
 
 
 # --- rates
