@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .basics import MAX_COMPARED
-from .service import administration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,15 +82,18 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--no-browser", action="store_true", help="print the URL and open no browser")
     demo.set_defaults(run=_demo)
 
+    opened = commands.add_parser("open", help="open the page of your sessions in a browser")
+    opened.add_argument(
+        "--no-browser", action="store_true", help="print an address that opens it once, within a minute"
+    )
+    opened.set_defaults(run=_open)
+
     serve = commands.add_parser("serve", help="run the service in the foreground")
     serve.add_argument(
         "--port", type=_port_or_any, help="port to listen on, 0 for any free one (default: the one used last)"
     )
     serve.add_argument("--data-dir", type=Path, help="directory of sessions and profiles (default: the user's own)")
-    administration.add_team(serve)
     serve.set_defaults(run=_serve)
-
-    administration.add_commands(commands)
 
     status = commands.add_parser("status", help="say whether the local service runs, and where")
     status.add_argument("--json", action="store_true", help="print endpoint, pid and data_dir as JSON")
@@ -210,23 +212,24 @@ def _demo(options: argparse.Namespace) -> int:
         return _fail(str(error))
 
 
-def _serve(options: argparse.Namespace) -> int:
-    from .local.identity import LocalServiceError
-    from .service.settings import Settings
+def _open(options: argparse.Namespace) -> int:
+    import webbrowser
+
+    from .local import local_service
 
     try:
-        settings = Settings.of(vars(options), os.environ)
-    except LocalServiceError as error:
+        address = local_service.way_in()
+    except local_service.LocalServiceError as error:
         return _fail(str(error))
-    if settings is None:
-        from .service import app
+    if options.no_browser or not webbrowser.open(address):
+        print(f"Open this once, within a minute: {address}")
+    return 0
 
-        return app.run(data_dir=options.data_dir, port=options.port)
-    if options.port is not None:
-        return _fail("--port is for the local service. Name address and port of a team's with --bind.")
-    from .service import team
 
-    return team.run(settings)
+def _serve(options: argparse.Namespace) -> int:
+    from .service import app
+
+    return app.run(data_dir=options.data_dir, port=options.port)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -49,6 +49,7 @@ __all__ = [
     "find",
     "organization_key",
     "stop",
+    "way_in",
 ]
 
 #: Seconds without a request after which the service ends itself.
@@ -166,6 +167,31 @@ def stop() -> bool:
             return False
         _end(answer)
         return True
+
+
+def way_in() -> str:
+    """Return an address that opens the service's home page in a browser, once, within a minute.
+
+    Raises
+    ------
+    LocalServiceError
+        When the service cannot be started, or does not answer.
+    """
+    service = ensure()
+    identity, nonce = Identity.read(service.data_dir), secrets.token_hex(16)
+    if identity is None:
+        raise LocalServiceError(
+            f"The local service runs, but its identity is gone from {service.data_dir}. Restart it."
+        )
+    proof = identity.proof("open", nonce, service.port, service.pid)
+    headers = {"X-Songbird-Proof": proof, "Content-Length": "0"}
+    try:
+        said = _exchange(service.port, "POST", f"/open?nonce={nonce}", headers)
+        return f"{service.origin}/open/{said['ticket']}"
+    except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+        raise LocalServiceError(
+            "The local service gave no way in: it may be an older version. `songbird-widgets stop` ends it; try again."
+        ) from error
 
 
 def organization_key() -> str:

@@ -1,0 +1,78 @@
+"""The home page: this user's sessions for who has a ticket of this user's programs, nothing for strangers."""
+
+import subprocess
+import sys
+
+import httpx
+import numpy as np
+import pytest
+
+from songbird_widgets.local import local_service
+from songbird_widgets.session import Session
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """The running service of a user, with two sessions, and nothing of this user's environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SONGBIRD_DATA_DIR", str(tmp_path_factory.mktemp("home")))
+        with Session() as first, Session() as second:
+            data = {"x": np.arange(50.0)}
+            first.add(data, alias="train")
+            for day in (3, 5):
+                first.add({"x": np.arange(day, 50.0)}, timestamp=f"2024-01-{day:02}")
+            first.upload()
+            second.add(data, alias="<b>claimed</b>")
+            second.upload()
+            second.claim(api_key=local_service.organization_key())
+            service = local_service.ensure()
+            yield service, first.session_id, service.organization_id
+        local_service.stop()
+
+
+@pytest.fixture
+def browser_like():
+    with httpx.Client(trust_env=False, timeout=30, follow_redirects=True) as http:
+        yield http
+
+
+def test_a_ticket_opens_the_sessions_and_the_organization(own, browser_like):
+    service, session_id, organization = own
+    page = browser_like.get(local_service.way_in())
+    assert (page.status_code, page.url.path) == (200, "/")
+    assert "train; 2024-01-03 to 2024-01-05" in page.text
+    assert f"sessionToken={session_id}" in page.text
+    assert f"claimed by {organization}" in page.text
+    assert "&lt;b&gt;claimed&lt;/b&gt;" in page.text
+    assert browser_like.get(f"{service.origin}/resources/model-1/trends?sessionToken={session_id}").status_code == 200
+    assert browser_like.get(f"{service.origin}/organizations/{organization}").status_code == 200
+
+
+def test_strangers_see_no_session_and_how_to_come_in(own, browser_like):
+    service, session_id, organization = own
+    for cookie in ("", "user"):
+        browser_like.cookies.set("songbird_user", cookie)
+        page = browser_like.get(f"{service.origin}/")
+        assert page.status_code == 401
+        assert "songbird-widgets open" in page.text
+        assert session_id not in page.text
+        assert organization not in page.text
+
+
+def test_a_ticket_opens_once_and_only_this_user_gets_one(own, browser_like):
+    service, *_ = own
+    address = local_service.way_in()
+    assert browser_like.get(address).status_code == 200
+    with httpx.Client(trust_env=False, follow_redirects=True) as other:
+        assert other.get(address).status_code == 403
+        assert other.get(f"{service.origin}/").status_code == 401
+    for headers in ({}, {"X-Songbird-Proof": "0" * 64}):
+        assert browser_like.post(f"{service.origin}/open?nonce={'0' * 32}", headers=headers).status_code == 403
+
+
+@pytest.mark.usefixtures("own")
+def test_open_prints_the_way_in(browser_like):
+    run = subprocess.run(
+        [sys.executable, "-m", "songbird_widgets", "open", "--no-browser"], capture_output=True, text=True, check=True
+    )
+    assert browser_like.get(run.stdout.split()[-1]).status_code == 200
