@@ -56,9 +56,9 @@ def _describe(side: Side) -> str:
     summary = side.summary
     if summary is None:
         return ""
-    said = ["Batch" if side.kind == "batch" else "Reference"]
+    said = ["Batch: this day, UTC" if side.kind == "batch" else "Reference"]
     if side.upload_count > 1:
-        said[0] += f" of {side.upload_count:,} uploads, merged"
+        said[0] += f", {side.upload_count:,} uploads merged"
     if summary.rows is not None:
         said.append(f"{summary.rows:,} row{'' if summary.rows == 1 else 's'}")
     elif summary.names:

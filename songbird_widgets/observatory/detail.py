@@ -14,7 +14,7 @@ from . import charts, figures, formatting
 from .charts import Series
 from .problems import PageProblem, not_found
 from .sparklines import common_items, item_shares
-from .table import HEADS, VERDICTS
+from .table import HEADS, VERDICTS, score_of
 from .tails import histogram_of, middle
 
 if TYPE_CHECKING:
@@ -84,9 +84,11 @@ class Verdict:
     """How one profile's column differs from P1's, in words."""
 
     letter: str
+    label: str
     verdict: str
     sign: str
     word: str
+    score: str
     reasons: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -218,7 +220,7 @@ def make_detail(view: View, name: str, query: PageQuery, row: Row) -> Detail:
         previous=_neighbour(order, name, query, -1),
         next=_neighbour(order, name, query, 1),
         insights=_insights(looked_at),
-        drift=_drift(looked_at) if view.several else None,
+        drift=_drift(looked_at, [side.label for side in view.shown]) if view.several else None,
     )
 
 
@@ -414,19 +416,23 @@ def _insights(columns: Columns) -> tuple[str, ...]:
     )
 
 
-def _drift(columns: Columns) -> DriftSheet:
+def _drift(columns: Columns, labels: Sequence[str]) -> DriftSheet:
+    named = dict(zip((f"P{place}" for place in columns.places), labels, strict=True))
     found = [(f"P{place}", drift) for place, drift in zip(columns.places, columns.drifts, strict=True) if drift]
     verdicts = []
     for letter, drift in found:
         sign, word = VERDICTS[drift.verdict]
+        label = formatting.clipped(named[letter], 40)
         reasons = tuple(formatting.clipped(text, 300) for text in drift.reasons)
         notes = [*drift.notes, *_came_and_went(drift)]
         verdicts.append(
             Verdict(
                 letter,
+                label,
                 drift.verdict,
                 sign,
                 word,
+                score_of(drift),
                 reasons,
                 tuple(formatting.clipped(one, 300) for one in notes),
             )

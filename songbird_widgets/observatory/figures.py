@@ -18,7 +18,7 @@ from ..basics import DAY_MS
 from . import charts, formatting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -230,15 +230,16 @@ def boxes(rows: Sequence[tuple[int, Sequence[float]]], *, width: int = WIDE) -> 
     x = Scale(low, high, 40, width - _RIGHT)
     drawn = [_x_axis(x, width, height)]
     said = ["Box plots."]
+    rows_told = []
     for index, (place, five) in enumerate(rows):
         middle = _TOP + 38 * index + 16
         least, first, median, third, greatest = (x(value) for value in five)
         drawn.append(f'<text class="name" x="30" y="{middle + 4}" text-anchor="end">P{place}</text>')
         words = formatting.numbers(list(five))
         told = f"P{place}: {', '.join(words[:4])} and {words[4]} (minimum, quartiles, maximum)"
+        rows_told.append(f"\tP{place} {told.partition(': ')[2]}")
         drawn.append(
-            f"<g><title>{escape(told)}</title>"
-            f'<path class="x{place}" d="M{least} {middle - 6}v12m0-6H{first}M{third} {middle}H{greatest}'
+            f'<g><path class="x{place}" d="M{least} {middle - 6}v12m0-6H{first}M{third} {middle}H{greatest}'
             f'm0-6v12M{first} {middle - 11}H{third}v22H{first}z"/>'
             f'<path class="m{place}" d="M{median} {middle - 11}v22"/></g>'
         )
@@ -246,7 +247,8 @@ def boxes(rows: Sequence[tuple[int, Sequence[float]]], *, width: int = WIDE) -> 
             f"P{place}: from {words[0]} to {words[4]}, the middle half from {words[1]} to {words[3]}, "
             f"median {words[2]}."
         )
-    return _markup(width, height, "".join(drawn), " ".join(said))
+    told_rows = {"chart": "box", "top": _TOP, "row": 38, "said": "\n".join(rows_told)}
+    return _markup(width, height, "".join(drawn), " ".join(said), _data(told_rows))
 
 
 def items(names: Sequence[str], series: Sequence[Series], *, width: int = WIDE) -> Markup:
@@ -273,7 +275,12 @@ def items(names: Sequence[str], series: Sequence[Series], *, width: int = WIDE) 
                 y = _TOP + group * index + 4 + bar * order
                 path += f"M{left:.0f} {y}H{max(x(share), left + 1)}v{bar - 2}H{left:.0f}z"
         drawn.append(f'<path class="b{one.place}" d="{path}"/>')
-    return _markup(width, height, "".join(drawn), charts.items_summary(names, series))
+    rows_told = []
+    for index, name in enumerate(names):
+        shares = (f"P{one.place} {formatting.percent(float(one.heights[index]))}" for one in series)
+        rows_told.append("\t".join([formatting.clipped(name, 80), *shares]))
+    told = {"chart": "items", "top": _TOP, "row": group, "said": "\n".join(rows_told)}
+    return _markup(width, height, "".join(drawn), charts.items_summary(names, series), _data(told))
 
 
 def timeline(days: Sequence[tuple[int, str, str]], *, kinds: Sequence[str] = (), width: int = WIDE) -> Markup:
@@ -322,8 +329,12 @@ def _axis(frame: _Frame) -> dict[str, float]:
 
 
 def _svg(frame: _Frame, inner: str, summary: str, told: dict[str, object]) -> Markup:
-    data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in told.items())
-    return _markup(frame.width, frame.height, frame.grid + inner, summary, data)
+    return _markup(frame.width, frame.height, frame.grid + inner, summary, _data(told))
+
+
+def _data(told: Mapping[str, object]) -> str:
+    """Write what the script says of what is under the pointer."""
+    return "".join(f' data-{name}="{escape(str(value))}"' for name, value in told.items())
 
 
 def _markup(width: int, height: int, inner: str, summary: str, data: str = "") -> Markup:

@@ -103,7 +103,7 @@ class Row:
 
 def row_of(view: View, name: str) -> Row:
     """Return the row of a column."""
-    return view.keep_row(name, lambda: _row(view, name))
+    return view.kept(name, lambda: _row(view, name))
 
 
 def _row(view: View, name: str) -> Row:
@@ -195,15 +195,20 @@ SCORED = frozenset({"none", "moderate", "strong"})
 """Verdicts beside which the score stands: 1 is moderate, 2 is strong."""
 
 
+def score_of(drift: Drift) -> str:
+    """Write the score that stands beside a verdict; nothing beside one that has none."""
+    return f"{drift.score:.1f}" if drift.verdict in SCORED and math.isfinite(drift.score) else ""
+
+
 def _drift_cell(drift: Drift | None, *, first: bool) -> Cell:
     if drift is None:
         return Cell("c-drift muted", "baseline" if first else formatting.NONE)
     sign, word = VERDICTS[drift.verdict]
-    score = f" {drift.score:.1f}" if drift.verdict in SCORED and math.isfinite(drift.score) else ""
+    score = score_of(drift)
     why = " ".join(drift.reasons[:2])
     return Cell(
         f"c-drift mark drift-{drift.verdict}",
-        f"{sign} {word}{score}",
+        f"{sign} {word} {score}".rstrip(),
         formatting.clipped(why, 300) if why else "",
     )
 

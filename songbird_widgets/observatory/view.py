@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from songbird_widgets.profiles import compare
 from songbird_widgets.profiles.statistics import column_statistics
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from .query import PageQuery
     from .sides import Side
-    from .table import Row
+
+T = TypeVar("T")
 
 MAX_ROWS_KEPT = 200
 """Drawn rows that a view keeps, about 6 kB each."""
@@ -99,7 +100,7 @@ class View:
         self.sides = tuple(sides)
         self.shown = tuple(side for side in self.sides if side.summary is not None)
         self.places = tuple(place for place, side in enumerate(self.sides, start=1) if side.summary is not None)
-        self.rows: dict[str, Row] = {}
+        self._rows: dict[str, Any] = {}
         self._columns: dict[str, Columns] = {}
         self._given = comparison
 
@@ -142,15 +143,16 @@ class View:
                 self._columns[name] = found
         return found
 
-    def keep_row(self, name: str, make: Callable[[], Row]) -> Row:
-        """Return the drawn row of a column, kept for the next time unless there are too many."""
-        row = self.rows.get(name)
-        if row is None:
-            row = make()
-            if len(self.rows) >= MAX_ROWS_KEPT:
-                self.rows.clear()
-            self.rows[name] = row
-        return row
+    def kept(self, name: str, make: Callable[[], T]) -> T:
+        """Return what was drawn of a column, kept for the next time unless there is too much."""
+        if name not in self._rows:
+            drawn = make()
+            if len(self._rows) >= MAX_ROWS_KEPT:
+                self._rows.clear()
+            self._rows[name] = drawn
+            return drawn
+        found: T = self._rows[name]
+        return found
 
     @cached_property
     def _names_of(self) -> tuple[frozenset[str], ...]:

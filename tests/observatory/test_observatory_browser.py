@@ -109,6 +109,46 @@ def test_the_timeline_leads_to_a_batch(open_page, flights):
     assert page.locator("article.p1 h2").inner_text().startswith("2013-07-")
 
 
+def test_a_search_shows_what_it_finds_while_one_types_and_keeps_what_is_chosen(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen))
+    page.locator("#q").press_sequentially("delay")
+    page.locator("table.columns tbody").nth(2).wait_for(state="detached")
+    assert page.evaluate("document.activeElement.id") == "q"
+    assert "q=delay" in page.url
+    page.select_option("#sort", "name")
+    page.wait_for_url("**sort=name**")
+    assert page.locator("table.columns tbody").count() == 2
+    page.goto(flights.url())
+    page.get_by_role("checkbox", name="2013-07-09").check()
+    page.locator("#q").press_sequentially("july")
+    page.locator("ul.choose li").nth(2).wait_for(state="detached")
+    assert page.locator("ul.choose li").count() == 2
+    assert page.locator("ul.choose input:checked").get_attribute("value") == str(JULY_8 + DAY_MS)
+
+
+def test_large_charts_say_what_is_under_the_pointer(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen, column="carrier"))
+    chart = page.locator("svg.figure[data-chart=items]:visible").bounding_box()
+    page.mouse.move(chart["x"] + chart["width"] / 2, chart["y"] + 30)
+    assert page.locator(".tip").inner_text().count("%") == 3
+    page.goto(flights.url(*chosen, column="arr_delay"))
+    for kind, said in (("histogram", " to "), ("distribution", "at most"), ("box", "quartiles")):
+        figure = page.locator(f"svg.figure[data-chart={kind}]:visible")
+        figure.scroll_into_view_if_needed()
+        figure.hover()
+        assert said in page.locator(".tip").inner_text()
+
+
+@pytest.mark.parametrize("width", [1000, 1200, 1400])
+def test_a_table_is_never_cut_off(open_page, flights, chosen, width):
+    page = open_page(flights.url(*chosen), viewport={"width": width, "height": 900})
+    frame = page.locator(".table-frame")
+    right = page.locator("table.columns").evaluate("table => table.getBoundingClientRect().right")
+    assert frame.evaluate("frame => getComputedStyle(frame).overflowX") == "auto" or right <= width - 24
+    if width == 1400:
+        assert right <= width - 24
+
+
 def test_a_click_on_a_chart_opens_that_day_beside_the_baseline(open_page, flights):
     reference = flights.profiles["july"]
     page = open_page(flights.url(reference).replace("/profiles?", "/trends?"))

@@ -60,6 +60,57 @@ function limitChoice(form) {
   look();
 }
 
+// A search that shows what it finds while one types: the same page, asked for once typing rests.
+function searchLive(form) {
+  const input = form.querySelector("input[type=search]");
+  let wait = 0;
+  let asked = null;
+  const look = async () => {
+    asked?.abort();
+    asked = new AbortController();
+    const url = new URL(form.getAttribute("action"), location.href);
+    url.search = new URLSearchParams([...new FormData(form)].filter(([name, value]) => name !== "q" || value));
+    let text = "";
+    try {
+      const answer = await fetch(url, { signal: asked.signal });
+      if (!answer.ok) return;
+      text = await answer.text();
+    } catch { return; } // another letter was typed, or the service is gone: Enter says which
+    const found = new DOMParser().parseFromString(text, "text/html").querySelector("[data-found]");
+    const shown = document.querySelector("[data-found]");
+    if (!found || !shown) return;
+    const ticked = [...shown.querySelectorAll("ul.choose li:has(input:checked)")];
+    shown.replaceWith(found);
+    keepTicked(found, ticked);
+    history.replaceState(null, "", url);
+    setUp(found);
+  };
+  input.addEventListener("input", () => {
+    clearTimeout(wait);
+    wait = setTimeout(look, 200);
+  });
+}
+
+// What was ticked stays ticked, whether or not the search finds it.
+function keepTicked(found, ticked) {
+  for (const item of ticked.reverse()) {
+    const { value } = item.querySelector("input");
+    const same = [...found.querySelectorAll("ul.choose input")].find((box) => box.value === value);
+    if (same) same.checked = true;
+    else found.querySelector("ul.choose")?.prepend(item);
+  }
+}
+
+// A table that fits its frame need not scroll within it, so that its head can stick to the window.
+function fitTable(frame) {
+  const look = () => {
+    frame.classList.remove("fits");
+    if (frame.scrollWidth <= frame.clientWidth) frame.classList.add("fits");
+  };
+  look();
+  new ResizeObserver(look).observe(frame.parentElement);
+}
+
 // What is under the pointer, or has the focus, said in a small box. The text is also in titles and labels, so nobody
 // depends on it.
 const tip = document.createElement("div");
@@ -132,10 +183,26 @@ function explainSpark(svg, event) {
   showTip(lines, event.clientX, event.clientY);
 }
 
+// A large chart of rows, one an item or a profile: what the row under the pointer holds.
+function explainRow(svg, event) {
+  const box = svg.getBoundingClientRect();
+  const y = ((event.clientY - box.top) / box.height) * svg.viewBox.baseVal.height;
+  const row = Math.floor((y - svg.dataset.top) / svg.dataset.row);
+  const said = svg.dataset.said.split("\n")[row];
+  if (row < 0 || !said) { tip.hidden = true; return; }
+  const [name, ...values] = said.split("\t");
+  const lines = values.map((value) => {
+    const [, place, text] = value.match(/^P(\d) (.*)$/);
+    return { place, text };
+  });
+  showTip(name ? [{ text: name }, ...lines] : lines, event.clientX, event.clientY);
+}
+
 // A large chart: the bin, or the value, under the pointer, and what each profile has there.
 function explainFigure(svg, event) {
   const { chart, left, right, low, high } = svg.dataset;
   const box = svg.getBoundingClientRect();
+  if (chart === "items" || chart === "box") { explainRow(svg, event); return; }
   const x = ((event.clientX - box.left) / box.width) * svg.viewBox.baseVal.width;
   const at = (x - left) / (right - left);
   if (!(at >= 0 && at < 1)) { tip.hidden = true; return; }
@@ -274,11 +341,17 @@ function pngButton(button) {
   });
 }
 
+function setUp(part) {
+  part.querySelectorAll("select[data-submit]").forEach(goOnChange);
+  part.querySelectorAll("form[data-choose]").forEach(limitChoice);
+  part.querySelectorAll("[data-png]").forEach(pngButton);
+  part.querySelectorAll(".table-frame").forEach(fitTable);
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-theme-switch]").forEach(themeSwitch);
-  document.querySelectorAll("select[data-submit]").forEach(goOnChange);
-  document.querySelectorAll("form[data-choose]").forEach(limitChoice);
-  document.querySelectorAll("[data-png]").forEach(pngButton);
+  document.querySelectorAll("form[role=search]").forEach(searchLive);
+  setUp(document);
   explain();
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
