@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Literal, TypeVar
+from urllib.parse import quote
 
-from ..basics import DAY_MS
+from ..basics import DAY_MS, one_line
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
 from ..client.models import GetProfileFilesRequest
 from ..client.redaction import Secret
@@ -71,6 +72,7 @@ class RemoteSession:
         # The dataset's name and how far the session was listed: one at a time lists it.
         self.dataset_id: str | None = None
         self._listed: str | None = None
+        self.organization_id: str | None = None
         self._listing = threading.Lock()
 
     @property
@@ -263,8 +265,27 @@ class RemoteSession:
         except SongbirdError as error:
             if not (error.ambiguous and self._was_claimed(session_id, org_id, key)):
                 raise
+        self.organization_id = org_id
         self.become("claimed")
         return org_id
+
+    def organization_link(self) -> ObservatoryLink | None:
+        """Return the page of the organization that claimed the session; None if it was not, or nobody knows which.
+
+        Raises
+        ------
+        SongbirdError
+            If the local service cannot be started.
+        """
+        if self.state != "claimed":
+            return None
+        organization = self.organization_id
+        if organization is None and self.endpoint.local:
+            organization, _ = self.endpoint.organization(None, None)
+        if organization is None or not (self.endpoint.local or self.dataset_id):
+            return None  # where another service has its page, nobody says
+        url = f"{self.endpoint.client().settings.origin}/organizations/{quote(organization, safe='')}"
+        return self.endpoint.links([(url, f"Open {one_line(organization, 40)}")])[0]
 
     def _was_claimed(self, session_id: Secret, org_id: str, key: Secret | None) -> bool:
         """Ask what became of a claim that was not answered: it must not be made twice."""

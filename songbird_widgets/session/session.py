@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..client import Songbird
     from ..client.models import SessionMetadata
     from ..observatory import ComparisonResult, TrendResult
+    from .links import ObservatoryLink
     from .models import Kind, LedgerSession, SessionProfile
 
 T = TypeVar("T")
@@ -356,7 +357,7 @@ class Session(UploadingSession):
         """
         return self._ask(self._remote.begin).reveal()
 
-    def claim(self, org_id: str | None = None, api_key: str | None = None) -> None:
+    def claim(self, org_id: str | None = None, api_key: str | None = None) -> ObservatoryLink | None:
         """Hand the session's profiles to an organization for good. The session is over then.
 
         Parameters
@@ -366,6 +367,11 @@ class Session(UploadingSession):
         api_key : str, optional
             The organization's key; by default the session's, and for the local service its own
             organization's.
+
+        Returns
+        -------
+        ObservatoryLink or None
+            The organization's page, which lists the profiles from now on; None where nobody says where it is.
 
         Raises
         ------
@@ -380,6 +386,12 @@ class Session(UploadingSession):
         self._resume()
         claimed = self._ask(lambda: self._remote.claim(org_id, key))
         self._tell("info", f"The session's profiles belong to {one_line(claimed)} now. Its links open no more.")
+        return self.organization_link
+
+    @property
+    def organization_link(self) -> ObservatoryLink | None:
+        """The page of the organization that claimed the session; None if none did, or nobody says where it is."""
+        return self._remote.organization_link()
 
     def info(self) -> SessionMetadata:
         """Ask the endpoint for the session's metadata; needs an API key.

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from songbird_widgets.local import local_service
 from songbird_widgets.panels import ClaimPanel
+from songbird_widgets.session import Session
 
 CANARY = "canarykeys.this-key-must-be-nowhere-but-in-its-one-message"
 
@@ -18,7 +20,14 @@ def test_a_claim_ends_the_session(own, say, eventually, failure):
     eventually(lambda: panel.claim_facts["state"] == "claimed")
     eventually(lambda: not panel.claim_facts["claiming"])
     assert failure(panel) == ""
-    assert panel.claim_facts["result"]
+    organization = local_service.ensure().organization_id
+    assert f"belong to {organization} now" in panel.claim_facts["result"]
+    link = eventually(lambda: panel.claim_facts["link"])
+    assert link["text"] == f"Open {organization}"
+    assert link["href"].endswith(f"/organizations/{organization}")
+    with Session(session_id=own.session_id) as again:  # also later, from the ledger
+        assert again.state == "claimed"
+        assert again.organization_link == link["href"]
 
 
 def test_a_wrong_key_is_said_and_can_be_tried_again(panel, uploaded, say, eventually, failure):

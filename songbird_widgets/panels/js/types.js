@@ -25,7 +25,7 @@
  *
  * @typedef {{ selected: number, comparing: boolean, headline: string, problem: string, link: LinkTarget | null }} ResultFacts
  *
- * @typedef {{ state: string, uploaded: number, claiming: boolean, result: string }} ClaimFacts
+ * @typedef {{ state: string, uploaded: number, claiming: boolean, result: string, link: LinkTarget | null }} ClaimFacts
  *
  * @typedef {{ session: SessionFacts, add: AddFacts, picker: PickerFacts, upload: UploadFacts, link: LinkFacts, result: ResultFacts, claim: ClaimFacts }} Facts
  *

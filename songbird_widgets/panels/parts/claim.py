@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...session import followable
 from ..words import failure, secret
 from .base import Part, PartHost
 
@@ -28,6 +29,23 @@ class ClaimPart(Part):
         super().__init__(panel)
         self._claiming = False
         self._result = ""
+        self._link: dict[str, str] | None = None
+        self._sought = False
+
+    def follow(self) -> None:
+        """Find the organization's page once the session is claimed, here or elsewhere."""
+        if self.session.state != "claimed":
+            self._link, self._sought, self._result = None, False, ""
+        elif not self._sought:
+            self._sought = True
+            self.panel.later(self, self._find)
+        self.show()
+
+    def _find(self) -> None:
+        link = self.session.organization_link
+        if link is not None and followable(link.href):
+            self._link = {"href": link.href, "text": link.text}
+            self.show()
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -35,6 +53,7 @@ class ClaimPart(Part):
             "uploaded": sum(p.state == "uploaded" for p in self.session.profiles),
             "claiming": self._claiming,
             "result": self._result,
+            "link": self._link,
         }
 
     def do_claim(self, content: dict[str, Any], buffers: Sequence[memoryview]) -> None:
@@ -55,7 +74,9 @@ class ClaimPart(Part):
             result, problem = "", ""
             try:
                 self.session.claim(organization, api_key=key)
-                result = f"The profiles belong to {organization or 'the organization'} now."
+                notice = self.session.notice
+                result = "" if notice is None else notice.text
+                self.panel.tell(result)
             except Exception as error:  # noqa: BLE001 - shown to the person
                 problem = failure(error)
             with self.panel.lock:

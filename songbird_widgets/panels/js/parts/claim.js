@@ -4,6 +4,7 @@ import { h } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
 import { VERBATIM, button, sealed, sendOnEnter, uniqueId } from "../dom.js";
 import { many } from "../format.js";
+import { Link } from "../links.js";
 
 const WHAT =
   "A claim moves the uploaded profiles to an organization and ends this guest session: nothing can be added to it, and its links stop working. The organization sees the profiles from then on.";
@@ -18,6 +19,7 @@ export function ClaimPart({ store }) {
   return [
     !over && h("details", {}, h("summary", {}, "Claim for an organization"), h("div", { class: "sb-inside" }, h("p", { class: "sb-quiet" }, WHAT), h(ClaimForm, { store, f }))),
     h("p", { class: "sb-words", role: "status", hidden: !words }, words),
+    f.link && h("div", { class: "sb-main-link" }, h(Link, { target: f.link, class: "sb-button sb-primary" })),
   ];
 }
 
