@@ -3,7 +3,7 @@
 import sys
 
 from ..session import use_panels
-from .display import dashboard, display_bundle, panel
+from .display import dashboard, display_bundle, display_with_copy, panel
 from .panel import PARTS, AddPanel, ClaimPanel, LinkPanel, ProfilePicker, ResultPanel, SessionPanel, UploadPanel
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "UploadPanel",
     "dashboard",
     "display_bundle",
+    "display_with_copy",
     "panel",
 ]
 

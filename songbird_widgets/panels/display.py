@@ -6,13 +6,22 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import ipywidgets  # type: ignore[import-untyped]  # it ships no types
+from IPython.display import DisplayHandle, publish_display_data
 
 from ..local import discovery
+from ..session import as_html
+from ..session.executor import Throttle
 from .panel import SessionPanel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..session import Session
 
+_COPY_SECONDS = 1.0
+# What of a panel its copy shows.
+_COPIED = ["card", "link_facts", "session_facts", "states", "picker_facts"]
+_REMARK = "This is what the notebook keeps of a session's panel. Run the cell again to use the panel."
 _VIEW = "application/vnd.jupyter.widget-view+json"
 # One panel a session where the session displays itself: a cell that is run again shows the same one, not one more.
 _displayed: WeakKeyDictionary[Session, SessionPanel] = WeakKeyDictionary()
@@ -75,3 +84,38 @@ def display_bundle(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
         shown = _displayed[session] = SessionPanel(session)
     data, metadata = shown._repr_mimebundle_() or ({}, {})
     return {_VIEW: data[_VIEW]}, metadata
+
+
+def display_with_copy(session: Session) -> None:
+    """Display a session's panel, and below it what the notebook is to keep of it: table and comparison.
+
+    The panel hides the copy as long as it lives. JupyterLab shows nothing of an output whose widget is gone, so the
+    copy is an output of its own; it follows the panel.
+
+    Parameters
+    ----------
+    session : Session
+        The session that is displayed.
+    """
+    data, metadata = display_bundle(session)
+    handle = DisplayHandle()  # type: ignore[no-untyped-call]
+    show: Callable[..., None] = handle.display
+    publish: Callable[..., None] = publish_display_data
+    publish({**data, "text/plain": repr(session)}, metadata)
+    show(_copy(session), raw=True)
+    shown = _displayed[session]
+    if shown.copying is not None:  # where it was displayed before
+        shown.unobserve(shown.copying, _COPIED)
+    update: Callable[..., None] = handle.update
+
+    def write() -> None:
+        if shown.comm is not None and not session.busy:
+            update(_copy(session), raw=True)
+
+    later = Throttle(write, "songbird-copy", _COPY_SECONDS)
+    shown.copying = lambda _change: later()
+    shown.observe(shown.copying, _COPIED)
+
+
+def _copy(session: Session) -> dict[str, str]:
+    return {"text/plain": "", "text/html": as_html(session, _REMARK)}

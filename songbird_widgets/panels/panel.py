@@ -85,6 +85,8 @@ class SessionPanel(anywidget.AnyWidget):
     #: What went wrong in the last action of a part, in words, by the part's name.
     failures = traitlets.Dict().tag(sync=True)
 
+    #: Keeps in step what a notebook keeps of the panel, where it is displayed.
+    copying: Callable[[object], None] | None = None
     _following = False
 
     def __init__(self, session: Session, parts: Sequence[str] = PARTS, **layout: Any) -> None:

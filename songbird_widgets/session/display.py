@@ -13,6 +13,7 @@ from .links import anchor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
 
     from .models import SessionProfile, UploadProgress
     from .traits import SessionTraits
@@ -31,6 +32,9 @@ class Panels(Protocol):
 
     def display_bundle(self, session: SessionTraits) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return what Jupyter displays as a widget, and metadata."""
+
+    def display_with_copy(self, session: SessionTraits) -> None:
+        """Display the panel, and beside it what a notebook is to keep of it."""
 
 
 _load_panels: Callable[[], Any] | None = None
@@ -57,12 +61,42 @@ def _panels() -> Panels:
     return panels
 
 
-def bundle(session: SessionTraits) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what Jupyter displays: the panel where widgets can be shown, HTML and text beside it; and metadata."""
+def show(session: SessionTraits) -> None:
+    """Display the panel and what the notebook keeps of it, where a front end shows outputs one below the other.
+
+    JupyterLab shows nothing else of an output whose widget is gone, so table and card are an output of their own there.
+
+    Raises
+    ------
+    NotImplementedError
+        Where the session is displayed as what `bundle` returns.
+    """
+    if not discovery.in_kernel() or _for_a_document() or discovery.front_end() not in {"jupyter", "hub", "voila"}:
+        raise NotImplementedError
+    try:
+        panels = _panels()
+    except ImportError:
+        raise NotImplementedError from None
+    panels.display_with_copy(session)
+
+
+def bundle(session: SessionTraits, compare: Callable[[], object]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what Jupyter displays: the panel where widgets can be shown, HTML and text beside it; and metadata.
+
+    Parameters
+    ----------
+    session : SessionTraits
+        The session.
+    compare : callable
+        Compares what is selected, which a document shows.
+    """
     kernel = discovery.in_kernel()
     document = kernel and _for_a_document()
     if kernel:
-        _ask_for_link(session, _DOCUMENT_SECONDS if document else _LINK_SECONDS)
+        waits = [_link(session)]
+        if document and session.selection:
+            waits.append(SerialExecutor("songbird-result").submit(compare))
+        wait(filter(None, waits), timeout=_DOCUMENT_SECONDS if document else _LINK_SECONDS)
     static = {"text/plain": as_text(session), "text/html": as_html(session)}
     if document or not kernel:
         return static, {}
@@ -86,15 +120,18 @@ def as_text(session: SessionTraits) -> str:
         mark = "*" if profile.slot in selected else " "
         lines.append(f" {mark} {profile.kind:<9}  {profile.label:<24}  {_state(profile)}")
     if len(session.profiles) > _MAX_ROWS:
-        lines.append(f"   and {len(session.profiles) - _MAX_ROWS} more")
+        lines.append(f"   and {len(session.profiles) - _MAX_ROWS:,} more")
     advice = discovery.advice(local=session.local)
     if advice:
         lines.append(advice)
     return "\n".join(lines)
 
 
-def as_html(session: SessionTraits) -> str:
-    """Return a session as a static table; every foreign text is escaped."""
+def as_html(session: SessionTraits, remark: str = "") -> str:
+    """Return a session as a static table, with the comparison of what is selected if there is one.
+
+    Every foreign text is escaped.
+    """
     selected = {profile.slot for profile in session.selection}
     rows = "".join(
         f"<tr><td>{'✓' if profile.slot in selected else ''}</td><td>{escape(profile.kind)}</td>"
@@ -107,25 +144,27 @@ def as_html(session: SessionTraits) -> str:
         head = "".join(f'<th scope="col">{name}</th>' for name in ("Selected", "Kind", "Profile", "State"))
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     if more > 0:
-        parts.append(f"<p>and {more} more</p>")
+        parts.append(f"<p>and {more:,} more</p>")
     link = session.current_link
     if link is not None:
         # A document that is kept has no origin to which the path of a relay would be relative.
         address = str(link) if link.endswith(link.href) else link.href
         parts.append(f"<p>{anchor(address, link.text)}</p>")
-    advice = discovery.advice(local=session.local)
-    if advice:
-        parts.append(f"<p>{escape(advice)}</p>")
+    parts += [f"<p>{escape(words)}</p>" for words in (discovery.advice(local=session.local), remark) if words]
+    comparison = session.current_comparison
+    if comparison is not None:
+        parts.append(comparison._repr_mimebundle_()["text/html"])
     return f'<div class="songbird-static">{"".join(parts)}</div>'
 
 
-def _ask_for_link(session: SessionTraits, patience: float) -> None:
+def _link(session: SessionTraits) -> Future[Any] | None:
     """Ask beside the cell for the link of the selection, so that the HTML holds it if it comes in time."""
     chosen = session.selection
     if not chosen or session.current_link is not None or session.state != "open":
-        return
-    if all(profile.state == "uploaded" for profile in chosen):
-        wait([SerialExecutor("songbird-link").submit(lambda: session.link)], timeout=patience)
+        return None
+    if any(profile.state != "uploaded" for profile in chosen):
+        return None
+    return SerialExecutor("songbird-link").submit(lambda: session.link)
 
 
 def _for_a_document() -> bool:

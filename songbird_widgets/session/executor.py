@@ -75,7 +75,7 @@ def follow(future: Future[T], tick: Callable[[], None]) -> None:
 
 
 class Throttle:
-    """Do something at most once a `TICK`, the last time included, and never twice at once.
+    """Do something at most once in some seconds, the last time included, and never twice at once.
 
     Parameters
     ----------
@@ -83,11 +83,14 @@ class Throttle:
         What to do: now if the last time is long enough ago, else a little later on a thread of its own.
     name : str
         Name of that thread.
+    seconds : float
+        How long to wait between two times at least.
     """
 
-    def __init__(self, call: Callable[[], object], name: str) -> None:
+    def __init__(self, call: Callable[[], object], name: str, seconds: float = TICK) -> None:
         self._call = call
         self._name = name
+        self._seconds = seconds
         self._lock = threading.Lock()
         self._calling = threading.Lock()
         self._last = float("-inf")
@@ -95,7 +98,7 @@ class Throttle:
 
     def __call__(self) -> None:
         with self._lock:
-            left = self._last + TICK - time.monotonic()
+            left = self._last + self._seconds - time.monotonic()
             if left > 0:
                 if self._timer is None:
                     self._timer = threading.Timer(left, contextvars.copy_context().run, (self._late,))

@@ -509,4 +509,7 @@ class Session(UploadingSession):
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         del include, exclude  # Jupyter picks from the whole
-        return display.bundle(self)
+        return display.bundle(self, self.compare)
+
+    def _ipython_display_(self) -> None:
+        display.show(self)
