@@ -368,7 +368,7 @@ def test_a_panel_without_its_kernel_says_so_within_two_seconds(lab, how):
     expect(page.locator(".songbird-panel")).to_have_attribute("data-kernel", "there")
     page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.context.sessionContext.{how}; }}")
     expect(page.locator(".sb-kernel")).to_contain_text("Run → Run All Cells", timeout=2_000)
-    for part in ("session", "add", "picker", "upload", "link", "claim"):
+    for part in ("session", "add", "picker", "upload", "link", "result", "claim"):
         expect(someone.panel(part)).to_have_attribute("inert", "")
     if how.startswith("restart"):
         someone.wait_for_kernel()
@@ -389,3 +389,18 @@ def test_a_panel_of_a_busy_kernel_says_that_it_waits(lab, tmp_path):
         end.touch()
     expect(panel).to_have_attribute("data-kernel", "there")
     expect(someone.panel("picker").locator(".sb-chip[data-p]")).to_contain_text("july")
+
+
+def test_the_comparison_follows_the_choice_and_stays_in_the_notebook(lab):
+    someone = lab(SESSION + "session.select('first-quarter', 'july')\nsession")
+    page = someone.page
+    card, copy = someone.panel("result").locator(".songbird-card"), page.locator(".songbird-static")
+    expect(card).to_contain_text("of 16 columns drifted")
+    expect(card.locator("svg.spark").first).to_be_visible()
+    someone.panel("picker").get_by_role("option", name="2013-07-10").click()
+    expect(card).to_contain_text("P3: 2013-07-10")
+    expect(copy).to_contain_text("P3: 2013-07-10")  # what the notebook keeps, below the panel
+    expect(copy).not_to_be_visible()
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown(); }")
+    expect(copy).to_be_visible(timeout=3_000)
+    expect(copy).to_contain_text("Run the cell again")

@@ -22,6 +22,7 @@ CLASSES = {
     panels.ProfilePicker: ["picker"],
     panels.UploadPanel: ["upload"],
     panels.LinkPanel: ["link"],
+    panels.ResultPanel: ["result"],
     panels.ClaimPanel: ["claim"],
     panels.SessionPanel: list(panels.PARTS),
 }
