@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .basics import MAX_COMPARED
+from .service import administration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
         "--port", type=_port_or_any, help="port to listen on, 0 for any free one (default: the one used last)"
     )
     serve.add_argument("--data-dir", type=Path, help="directory of sessions and profiles (default: the user's own)")
+    administration.add_team(serve)
     serve.set_defaults(run=_serve)
+
+    administration.add_commands(commands)
 
     status = commands.add_parser("status", help="say whether the local service runs, and where")
     status.add_argument("--json", action="store_true", help="print endpoint, pid and data_dir as JSON")
@@ -227,9 +231,22 @@ def _open(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from .service import app
+    from .local.identity import LocalServiceError
+    from .service.settings import Settings
 
-    return app.run(data_dir=options.data_dir, port=options.port)
+    try:
+        settings = Settings.of(vars(options), os.environ)
+    except LocalServiceError as error:
+        return _fail(str(error))
+    if settings is None:
+        from .service import app
+
+        return app.run(data_dir=options.data_dir, port=options.port)
+    if options.port is not None:
+        return _fail("--port is for the local service. Name address and port of a team's with --bind.")
+    from .service import team
+
+    return team.run(settings)
 
 
 def _status(options: argparse.Namespace) -> int:

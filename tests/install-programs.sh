@@ -14,18 +14,18 @@ found() {
 }
 
 as_root() {
-    if [ "$(id -u)" = 0 ]; then "$@"
-    elif command -v sudo >/dev/null; then sudo "$@"
-    else
-        echo "install-programs: only root can install packages, and there is no sudo. As root, run: $*" >&2
-        exit 1
-    fi
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
 updated=no
 install() {
     if ! command -v apt-get >/dev/null; then
         echo "install-programs: $1 is missing, and there is no apt-get to install it with. Install it, then try again." >&2
+        exit 1
+    fi
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        echo "install-programs: $1 is missing, only root can install it, and there is no sudo." \
+            "As root, run: apt-get install -y $1" >&2
         exit 1
     fi
     if [ "$updated" = no ]; then

@@ -45,7 +45,7 @@ def shell(tmp_path, monkeypatch):
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return answer.read().decode("utf-8")
 
 
@@ -224,7 +224,7 @@ def test_serve_prints_an_endpoint_that_works_as_it_is(shell, tmp_path):
             assert local_service.find() is None
         finally:
             server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=10) == 0
+        assert server.wait(timeout=60) == 0
 
 
 def test_compare_says_what_drifted_and_fails_where_it_is_told_to(shell, tmp_path):

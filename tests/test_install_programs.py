@@ -1,6 +1,7 @@
 """What install-programs.sh asks apt-get for, on machines that have some of the programs already.
 
-apt-get is a script here: it keeps what it was asked for, and makes the programs that such a package would bring.
+apt-get is a script here: it keeps what it was asked for, and makes the programs that such a package would bring. So is
+sudo.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ for program in $brings; do cp {program} {bin}/$program; done
 def ask(tmp_path):
     """Run the script where these programs exist; return what apt-get was asked for, and how it ended."""
 
-    def run(*programs, npm_of_nodejs="", update=0):
+    def run(*programs, npm_of_nodejs="", update=0, user=0, sudo=False):
         bin_directory, log = tmp_path / "bin", tmp_path / "log"
         bin_directory.mkdir()
         log.touch()
@@ -42,13 +43,16 @@ def ask(tmp_path):
             shutil.copy(program, bin_directory / name)
         for name in ("cmp", "cp", "dirname", "env", "mkdir"):
             (bin_directory / name).symlink_to(shutil.which(name))
-        id_program = bin_directory / "id"
-        id_program.write_text("#!/bin/sh\necho 0\n")
-        id_program.chmod(0o755)
-        apt_get = bin_directory / "apt-get"
         settings = {"log": log, "bin": bin_directory, "program": program}
-        apt_get.write_text(APT_GET.format(npm_of_nodejs=npm_of_nodejs, update=update, **settings))
-        apt_get.chmod(0o755)
+        scripts = {
+            "id": f"#!/bin/sh\necho {user}\n",
+            "apt-get": APT_GET.format(npm_of_nodejs=npm_of_nodejs, update=update, **settings),
+        }
+        if sudo:
+            scripts["sudo"] = f'#!/bin/sh\necho "sudo $*" >> {log}\nexec "$@"\n'
+        for name, text in scripts.items():
+            (bin_directory / name).write_text(text)
+            (bin_directory / name).chmod(0o755)
         places = [tmp_path / "tests", tmp_path / "songbird_widgets" / "panels" / "js"]
         for place in places:
             place.mkdir(parents=True)
@@ -98,3 +102,28 @@ def test_a_package_source_that_does_not_answer_is_no_reason_to_give_up(ask):
     asked, done = ask("node", "npm", "java", *SERVERS, update=100)
     assert done.returncode == 0, done.stderr
     assert asked == ["update", "install -y chromium"]
+
+
+def test_who_is_not_root_installs_with_sudo_what_only_root_may(ask):
+    asked, done = ask("node", "npm", "java", *SERVERS, user=1000, sudo=True)
+    assert done.returncode == 0, done.stderr
+    install = "apt-get install -y chromium"
+    # The environment does not pass through sudo: what apt-get needs of it is given behind it.
+    assert [line for line in asked if line.startswith("sudo")] == [
+        "sudo apt-get update",
+        f"sudo env DEBIAN_FRONTEND=noninteractive {install}",
+    ]
+    assert install.removeprefix("apt-get ") in asked
+
+
+def test_who_may_not_install_is_told_what_to_run_as_root(ask):
+    asked, done = ask("node", "npm", "java", *SERVERS, user=1000)
+    assert done.returncode == 1
+    assert asked == []
+    assert "As root, run: apt-get install -y chromium" in done.stderr
+
+
+def test_where_all_is_there_nobody_has_to_be_root(ask):
+    asked, done = ask("google-chrome", "node", "npm", "java", *SERVERS, user=1000)
+    assert done.returncode == 0, done.stderr
+    assert asked == []

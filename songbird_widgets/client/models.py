@@ -289,3 +289,53 @@ class GetProfileFilesRequest(Request[bytes], frozen=True):
     dataset_id: str
     profile: str
     session_id: str
+
+
+# The same for a dataset of an organization, with its API key. The slots that answer hold no observatory link.
+
+
+class Dataset(Message, frozen=True):
+    """A dataset of an organization: what profiles are uploaded to in place of a session."""
+
+    org_id: str
+    dataset_id: str
+
+
+class LogDatasetProfileRequest(Request[CreateDatasetProfileUploadResponse], frozen=True):
+    """Ask for a slot for a batch of a dataset."""
+
+    log_async_request: LogAsyncRequest
+    org_id: str
+    dataset_id: str
+
+
+class LogDatasetReferenceRequest(Request[LogSessionReferenceResponse], frozen=True):
+    """Ask for a slot for a reference profile of a dataset."""
+
+    log_reference_request: LogReferenceRequest
+    org_id: str
+    dataset_id: str
+
+
+class GetDatasetObservatoryLinkRequest(Request[GetProfileObservatoryLinkResponse], frozen=True):
+    """Ask for the link that shows one to three profiles of a dataset side by side, to members of its organization."""
+
+    get_profile_observatory_link_request: GetProfileObservatoryLinkRequest
+    org_id: str
+    dataset_id: str
+
+
+class ListDatasetProfilesRequest(Request[ListSessionProfilesResponse], frozen=True):
+    """Ask what a dataset holds, as `ListSessionProfilesRequest` does of a session."""
+
+    org_id: str
+    dataset_id: str
+    after: str | None = None
+    limit: int | None = None
+
+
+class GetDatasetFilesRequest(Request[bytes], frozen=True):
+    """Ask for the bytes of a dataset's profile, as `GetProfileFilesRequest` does of a session."""
+
+    dataset_id: str
+    profile: str

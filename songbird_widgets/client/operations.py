@@ -61,6 +61,7 @@ class Operation(Redacted, frozen=True):
         return msgspec.json.encode(part, enc_hook=operator.index)  # for numpy's integers, the only others let in
 
 
+_ORGANIZATION = "/v0/organizations/{org_id}"
 _SESSION, _LINK = "/v0/sessions/{session_id}", "/v0/sessions/observatory-link/{session_id}"
 OPERATIONS: dict[type[m.Request[Any]], Operation] = {
     m.CreateSessionRequest: Operation(
@@ -135,6 +136,50 @@ OPERATIONS: dict[type[m.Request[Any]], Operation] = {
         "GET",
         "/resources/{dataset_id}/profiles.bin?profile={profile}&sessionToken={session_id}",
         bytes,
+    ),
+    m.LogDatasetProfileRequest: Operation(
+        "log_async",
+        "asking for a slot for a batch",
+        "POST",
+        _ORGANIZATION + "/log/async/{dataset_id}",
+        m.CreateDatasetProfileUploadResponse,
+        body="log_async_request",
+        keyed=True,
+    ),
+    m.LogDatasetReferenceRequest: Operation(
+        "log_reference",
+        "asking for a slot for a reference",
+        "POST",
+        _ORGANIZATION + "/log/reference/{dataset_id}",
+        m.LogSessionReferenceResponse,
+        body="log_reference_request",
+        keyed=True,
+    ),
+    m.GetDatasetObservatoryLinkRequest: Operation(
+        "get_profile_observatory_link",
+        "asking for the link to the profiles",
+        "POST",
+        _ORGANIZATION + "/log/observatory-link/{dataset_id}",
+        m.GetProfileObservatoryLinkResponse,
+        body="get_profile_observatory_link_request",
+        keyed=True,
+    ),
+    m.ListDatasetProfilesRequest: Operation(
+        "list_dataset_profiles",
+        "listing the dataset's profiles",
+        "GET",
+        _ORGANIZATION + "/datasets/{dataset_id}/profiles",
+        m.ListSessionProfilesResponse,
+        query=("after", "limit"),
+        keyed=True,
+    ),
+    m.GetDatasetFilesRequest: Operation(
+        "get_dataset_files",
+        "asking for a profile's bytes",
+        "GET",
+        "/resources/{dataset_id}/profiles.bin?profile={profile}",
+        bytes,
+        keyed=True,
     ),
 }
 UPLOAD = Operation("upload", "sending a profile", "PUT", "", repeat=Repeat.STORAGE)

@@ -142,13 +142,18 @@ class _Item:
 
     def _message(self) -> m.Request[Any]:
         """Make the message that asks for this profile's own slot."""
-        profile, session_id = self.profile, self.upload.session_id.reveal()
+        profile, target = self.profile, self.upload.target
         if profile.kind == "batch":
             tags, moment = tuple(profile.segment_tags), cast("int", profile.dataset_timestamp)
-            return m.CreateDatasetProfileUploadRequest(m.LogAsyncRequest(moment, tags, profile.region), session_id)
+            batch = m.LogAsyncRequest(moment, tags, profile.region)
+            if isinstance(target, m.Dataset):
+                return m.LogDatasetProfileRequest(batch, target.org_id, target.dataset_id)
+            return m.CreateDatasetProfileUploadRequest(batch, target.reveal())
         if profile.kind != "reference":
             raise errors.ValidationError("A profile is a batch or a reference.")
-        return m.CreateReferenceProfileUploadRequest(self.reference, session_id)
+        if isinstance(target, m.Dataset):
+            return m.LogDatasetReferenceRequest(self.reference, target.org_id, target.dataset_id)
+        return m.CreateReferenceProfileUploadRequest(self.reference, target.reveal())
 
     def event(self, state: State, sent: int, *outcome: Any) -> UploadEvent:
         """Return what is to be told of it; `outcome` is profile id, link and error."""
@@ -228,14 +233,14 @@ class _Upload:
     def __init__(
         self,
         settings: Settings,
-        session_id: Secret,
+        target: Secret | m.Dataset,
         profiles: Iterable[ProfileUpload],
         concurrency: int,
         cancel: threading.Event | asyncio.Event | None,
     ) -> None:
         if concurrency < 1:
             raise errors.ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
-        self.settings, self.session_id = settings, session_id
+        self.settings, self.target = settings, target
         self.tell: Callable[[UploadEvent | None], object] = lambda _: None
         self.halted = False  # by an exception, or because nobody wants its events any more
         self._cancelled = cancel.is_set if cancel is not None else lambda: False
@@ -360,10 +365,10 @@ class _Upload:
     def _group_slots(self, items: list[_Item]) -> Steps[dict[int, Slot]]:
         """Ask for slots for several references at once; whoever gets none this way asks for himself."""
         references = tuple(item.reference for item in items)
-        if len(references) < 2 or self.stopped():
+        if len(references) < 2 or isinstance(self.target, m.Dataset) or self.stopped():
             return {}
         group = m.BatchLogReferenceRequest(references)
-        message = m.BatchCreateReferenceProfileUploadRequest(group, self.session_id.reveal())
+        message = m.BatchCreateReferenceProfileUploadRequest(group, self.target.reveal())
         try:
             slots = (yield from self._asked(message, _FATAL_FOR_GROUPS)).references
         except SongbirdError:
@@ -403,6 +408,9 @@ class _Upload:
             slot = None
         raise cast("SongbirdError", refusal)
 
+    def _secret(self) -> tuple[Secret, ...]:
+        return () if isinstance(self.target, m.Dataset) else (self.target,)
+
     def _put(self, item: _Item, url: str) -> HTTPRequest:
         content, extra, settings = item.profile.content, item.size / MIN_BYTES_PER_SECOND, self.settings
         return HTTPRequest(
@@ -415,14 +423,14 @@ class _Upload:
             seconds=settings.timeout + extra,
             retry=settings.retry,
             deadline=time.monotonic() + settings.retry.budget + extra,
-            secrets=(*settings.secrets, self.session_id, *secrets_of(url)),
+            secrets=(*settings.secrets, *self._secret(), *secrets_of(url)),
             blocking=isinstance(content, Path),
         )
 
 
 def iter_uploads(
     client: Songbird,
-    session_id: str,
+    session_id: str | m.Dataset,
     profiles: Iterable[ProfileUpload],
     *,
     concurrency: int = 16,
@@ -434,8 +442,8 @@ def iter_uploads(
     ----------
     client : Songbird
         The client to send with; it is as usable afterwards as before, also after a cancel.
-    session_id : str
-        The session that gets them.
+    session_id : str or Dataset
+        The session that gets them, or the dataset of the organization whose key the client has.
     profiles : iterable of ProfileUpload
         What to upload. An iterator is asked for the next only when a worker is free, and not after a cancel.
     concurrency : int
@@ -449,7 +457,7 @@ def iter_uploads(
         The start of each profile, every MiB in between, and its end. Failures are in there, not raised. A session
         that has expired, or an endpoint that is not there, ends the upload: the rest fails for that reason.
     """
-    session = Secret.of(session_id)
+    session = session_id if isinstance(session_id, m.Dataset) else Secret.of(session_id)
     del session_id  # frames of an error show what is left
     return _events(client, _Upload(client.settings, session, profiles, concurrency, cancel))
 
@@ -531,7 +539,7 @@ def _events(client: Songbird, upload: _Upload) -> Iterator[UploadEvent]:
 
 def upload_profiles(
     client: Songbird,
-    session_id: str,
+    session_id: str | m.Dataset,
     profiles: Iterable[ProfileUpload],
     *,
     concurrency: int = 16,
@@ -542,7 +550,7 @@ def upload_profiles(
 
     `on_progress` is called with every event; the results are in the order of `profiles`.
     """
-    session = Secret.of(session_id)
+    session = session_id if isinstance(session_id, m.Dataset) else Secret.of(session_id)
     del session_id
     upload = _Upload(client.settings, session, profiles, concurrency, cancel)
     for event in _events(client, upload):
@@ -563,14 +571,14 @@ def _told(on_progress: Callable[[UploadEvent], None] | None, event: UploadEvent)
 
 def aiter_uploads(
     client: AsyncSongbird,
-    session_id: str,
+    session_id: str | m.Dataset,
     profiles: Iterable[ProfileUpload],
     *,
     concurrency: int = 16,
     cancel: asyncio.Event | None = None,
 ) -> AsyncIterator[UploadEvent]:
     """Upload profiles as `iter_uploads` does, with tasks of this event loop instead of threads."""
-    session = Secret.of(session_id)
+    session = session_id if isinstance(session_id, m.Dataset) else Secret.of(session_id)
     del session_id
     return _aevents(client, _Upload(client.settings, session, profiles, concurrency, cancel), cancel)
 
@@ -626,7 +634,7 @@ def _cancel(tasks: list[asyncio.Task[None]]) -> None:
 
 async def aupload_profiles(
     client: AsyncSongbird,
-    session_id: str,
+    session_id: str | m.Dataset,
     profiles: Iterable[ProfileUpload],
     *,
     concurrency: int = 16,
@@ -634,7 +642,7 @@ async def aupload_profiles(
     cancel: asyncio.Event | None = None,
 ) -> list[UploadResult]:
     """Upload profiles as `upload_profiles` does, with tasks of this event loop instead of threads."""
-    session = Secret.of(session_id)
+    session = session_id if isinstance(session_id, m.Dataset) else Secret.of(session_id)
     del session_id
     upload = _Upload(client.settings, session, profiles, concurrency, cancel)
     async with contextlib.aclosing(_aevents(client, upload, cancel)) as events:

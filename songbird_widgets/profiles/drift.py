@@ -8,14 +8,20 @@ The first profile is the baseline. A column drifted when a difference is both la
   baseline's deciles, of text, booleans and codes (up to twelve different whole numbers) item by item. Numbers have a
   distance: where they moved by less than 0.05 deviations on average the cells do not count, unless the same few codes
   changed their shares. The Wasserstein distance counts in units of a quarter of the baseline's standard deviation.
+- *shares*: the share of any one value, be it a word, a code, a zero, a sentinel within the range. Four points are
+  moderate, or one point where the share at least doubled or halved, or half a point where the value is new or gone;
+  then eight are strong. A number's share counts by no more than it changed within 0.05 deviations of it.
 - *mean*, *spread*: exact in a profile. The mean in units of 0.2 standard deviations of the baseline (J. Cohen,
   Statistical Power Analysis, 1988, calls that a small effect), the standard deviation in factors of 1.5. This is what
-  finds tails: sentinels, outliers, amounts in another currency.
-- *nulls*, *types*, *conditions*: four points of share are moderate, eight are strong; of nulls and types that one
-  profile does not have at all, one point is moderate. Infinite values count like nulls. Whole numbers, fractions and
-  booleans are one type. Of a column of two values, four points are moderate, too.
+  finds tails: outliers, amounts in another currency.
+- *nulls*, *types*, *conditions*: four points of share are moderate, eight are strong; of nulls and types one point is
+  moderate where their share at least doubled or halved. Infinite values count like nulls. Whole numbers, fractions and
+  booleans are one type; texts that spell nothing but numbers are compared with numbers, and the change of type is said.
 - *range*: a quarter of a percent of the values farther outside the other profile's range than half a deviation is
   moderate, one percent strong. This finds sentinels where the deviation is too large for the mean to show them.
+
+Running numbers (whole, every value once, hardly a gap) say by their values only how many came before: of a column of
+them in both profiles, nulls, types and conditions are compared.
 
 **Certain.** Each difference has a probability that chance makes it between two samples of one distribution. All tests
 condition on both samples taken together (E. Pitman, J. R. Stat. Soc. Suppl. 4, 1937), so that they hold for whatever
@@ -29,34 +35,40 @@ distribution, with ties, with few rows and with unequal ones:
   R. Bardenet and O.-A. Maillard, Bernoulli 21, 2015, for drawing without replacement), with the exact minimum and
   maximum. Beside it counts how many values lie beyond all of the other profile (E. Gumbel and H. von Schelling, Ann.
   Math. Stat. 21, 1950).
-- shares: the same inequality for shares.
+- shares: the same inequality for shares; of single values, times the number of values that might have shown it.
 
 A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. Stat. 6, 1979) keeps the probability that
 chance makes *any* column of the comparison drift below 0.2 %.
 
-**Unknown** is a difference that would count and is not certain, and a column of which even a strong drift would not be
-certain: of too few values, of mostly values that were seen so seldom that any two samples have few in common
-(identifiers, times), without any sketch, or of numbers whose mean and deviation are not known (beside infinite ones).
-``none`` is said of the rest.
+**Unknown** is a difference that would count and is not certain (of *values* and *shares*, which look at many things at
+once, if chance makes such a one less often than one time in five; and one of three quarters of what counts, if chance
+does so less often than one time in twenty), and a column of which even a strong drift would not be certain: of too few
+values (below about ninety in each profile), of mostly values that were seen so seldom that any two samples have few in
+common (identifiers, times), without any sketch, of numbers whose mean and deviation are not known (beside infinite
+ones), or of whole numbers so large that doubles do not tell them apart. ``none`` is said of the rest, and a note says
+how large a shift would have been certain where that is more than a strong one.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .evidence import FAMILIES, Pairs, percent, too_few, weigh
+from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, percent, short, too_few
+from .item_evidence import came_and_went, weigh_items
+from .number_evidence import MEAN_UNIT, smallest_shift, weigh_numbers
 from .numerics import chi_squared_tail, kolmogorov_tail
+from .row_evidence import GROUP_NAMES, INFINITE, weigh_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from .evidence import Evidence
     from .sketches import Floats, Ints, KllSketch
     from .summary import ProfileSummary
     from .thresholds import Thresholds
@@ -70,6 +82,9 @@ _NUMERIC = frozenset({"integral", "fractional", "boolean"})
 STRONG = 2.0
 """The score from which a drift is strong; from 1 on it is moderate."""
 
+_NEARLY, _HINT = 0.75, 0.05
+_QUIET = 0.99  # the largest score of what did not drift
+_OF_MANY = 2  # families whose effect is of many cells or values: chance makes some of it always
 ABSENT = 100.0
 
 
@@ -79,7 +94,7 @@ class DriftTest:
 
     Attributes
     ----------
-    kind : {"values", "mean", "spread", "nulls", "types", "conditions", "range"}
+    kind : {"values", "shares", "mean", "spread", "nulls", "types", "conditions", "range"}
     effect : float
         In units of the verdict's thresholds: 1 is moderate, 2 is strong.
     p : float
@@ -205,6 +220,21 @@ def count_verdicts(verdicts: Sequence[str], type_changed: int) -> DriftSummary:
     )
 
 
+_TEXT_LIKE = frozenset({"string", "object", "tensor"})
+
+
+def weigh(pairs: Pairs) -> Evidence:
+    """Compare columns of two summaries."""
+    found = Evidence.about(len(pairs))
+    with np.errstate(all="ignore"):
+        weigh_rows(pairs, found)
+        numbers = (pairs.numbers[0] > 0) & (pairs.numbers[1] > 0) & ~pairs.any_of(_TEXT_LIKE)
+        weigh_numbers(pairs, numbers, found)
+        weigh_items(pairs, numbers, found)
+    found.chances[0, found.compared & (found.sizes.min(axis=1, initial=FEWEST) < FEWEST)] = 1.0
+    return found
+
+
 def judge(
     effects: Floats, chances: Floats, doubtful: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]]:
@@ -227,10 +257,13 @@ def judge(
     significant = rejected_by_holm(chances, LEVEL)
     sure = np.where(significant & (effects >= 1), effects, 0)
     scores: Floats = sure.max(axis=0, initial=0.0)
-    unsure = ((effects >= 1) & ~significant).any(axis=0)
+    hinted = (effects >= _NEARLY) & (chances <= _HINT)
+    counts = effects >= 1
+    counts[:_OF_MANY] &= chances[:_OF_MANY] <= SUSPICIOUS
+    unsure = ((counts | hinted) & ~significant).any(axis=0)
     unknown: NDArray[np.bool_] = (scores < 1) & (unsure | doubtful)
     quiet = np.where(np.isnan(effects), 0, effects).max(axis=0, initial=0.0)
-    return significant, np.where(scores >= 1, scores, np.where(unknown, 0.0, np.minimum(quiet, 1.0))), unknown
+    return significant, np.where(scores >= 1, scores, np.where(unknown, 0.0, np.minimum(quiet, _QUIET))), unknown
 
 
 def pairs_of(baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> Pairs:
@@ -266,15 +299,18 @@ class Drifts:
     ) -> None:
         self.baseline = baseline
         self.other = other
+        self._names = names
         self.places = {name: place for place, name in enumerate(names)}
-        pairs = pairs_of(baseline, other, names)
-        self.before: Ints = pairs.before
-        self.after: Ints = pairs.after
-        self.types = pairs.types
-        self.evidence: Evidence = weigh(pairs) if evidence is None else evidence
+        self._pairs = pairs_of(baseline, other, names)
+        self.before: Ints = self._pairs.before
+        self.after: Ints = self._pairs.after
+        self.types = self._pairs.types
+        self.evidence: Evidence = weigh(self._pairs) if evidence is None else evidence
         if thresholds is not None:
             self.evidence = replace(self.evidence, effects=thresholds.rescaled(self.evidence.effects, names))
-        self.doubtful: NDArray[np.bool_] = self.evidence.too_few | self.evidence.boundless | ~self.evidence.compared
+        self.doubtful: NDArray[np.bool_] = (
+            self.evidence.too_few | self.evidence.boundless | self.evidence.blunt | ~self.evidence.compared
+        )
         self.significant, self.scores, self.unknown = judge(self.evidence.effects, self.evidence.chances, self.doubtful)
 
     def verdict(self, name: str) -> Verdict:
@@ -303,26 +339,33 @@ class Drifts:
         first, second = self.baseline.kll(int(self.before[place])), self.other.kll(int(self.after[place]))
         if "ks" in measures and first and second:
             self._measure_more(first, second, measures, notes)
+        counted = came_and_went(self._pairs, place, found) if found.basis[place] == "items" else None
         degrees = found.measures["chi2_degrees"][place]
         if "chi2" in measures and np.isfinite(degrees):
             measures["chi2_p"] = chi_squared_tail(measures["chi2"], int(degrees))
         elif "chi2" in measures:
             notes.append(
                 "No chi-squared p-value: too many values are too rare for it."
-                if place in found.items
+                if counted is not None
                 else "No chi-squared p-value and no list of new values: rare values were dropped from the count."
             )
         verdict = self.verdict(name)
         tests = self._tests(place)
         change = self.type_change(name)
         if change is not None:
-            notes.append(
-                _type_changed(change)  # whole numbers become fractions as soon as a null is among them
-                if _NUMERIC.issuperset(change)
-                else "Values of different types are not compared."
-            )
+            if _NUMERIC.issuperset(change):
+                notes.append(_type_changed(change))  # whole numbers become fractions as soon as a null is among them
+            elif found.as_values[place]:
+                notes.append(f"{_type_changed(change)[:-1]}; the texts spell such values, and are compared as values.")
+            else:
+                notes.append("Values of different types are not compared.")
         notes += self._small_changes(place, tests)
-        new, vanished = found.items.get(place, (None, None))
+        if found.running[place]:
+            notes.append("This looks like a running number, of which new values are no drift.")
+        elif verdict == "none":
+            notes += self._would_have_seen(place)
+        notes += self._other_metrics(name)
+        new, vanished = counted or (None, None)
         basis = found.basis[place]
         return Drift(
             verdict,
@@ -344,11 +387,11 @@ class Drifts:
         reasons = [
             text
             for test in sorted(self._tests(place), key=lambda test: -test.effect)
-            if test.effect >= 1 and (test.significant or verdict == "unknown")
+            if test.effect >= (_NEARLY if verdict == "unknown" else 1) and (test.significant or verdict == "unknown")
             for text in self._reasons(place, test, verdict, measures)
         ]
         change = self.type_change(name)
-        if change is not None and not _NUMERIC.issuperset(change):
+        if change is not None and not _NUMERIC.issuperset(change) and not self.evidence.as_values[place]:
             reasons.insert(0, _type_changed(change))
         if verdict == "unknown":
             reasons += self._why_unknown(place)
@@ -396,17 +439,51 @@ class Drifts:
                 found.append(f"Values moved by {_figure(moved)} sd on average.")
         elif test.kind in {"mean", "spread"}:
             found.append(self._moment(place, test.kind))
-        elif test.kind == "nulls" and (place, "nulls") not in self.evidence.texts:
-            before, after = (
-                summary.counts[rows[place], 1] / max(summary.counts[rows[place], 0], 1)
-                for summary, rows in ((self.baseline, self.before), (self.other, self.after))
-            )
-            found.append(f"Nulls went from {percent(min(before, 1))} to {percent(min(after, 1))}.")
+        elif test.kind == "conditions":
+            found.append(self.evidence.texts[place, "conditions"])
         else:
-            found.append(self.evidence.texts[place, test.kind])
+            found.append(self._share(place, test.kind))
         if verdict == "unknown" and found:
             found[-1] = f"{found[-1][:-1]}, but {self._excuse(place)}."
         return found
+
+    def _share(self, place: int, kind: str) -> str:
+        """Say how a share changed."""
+        shares = self.evidence.shares[kind]
+        before, after, of = float(shares[0][place]), float(shares[1][place]), int(shares[2][place])
+        if kind == "range":
+            return f"{percent(after)} of the values lie far outside {_RANGES[of]}."
+        went = f"went from {percent(before)} to {percent(after)}."
+        if kind == "types":
+            return f"The share of {GROUP_NAMES[of]} {went}"
+        if kind == "nulls":
+            return f"{'Infinite values' if of == INFINITE else 'Nulls'} {went}"
+        value = self.evidence.spots[place]
+        shown = f"“{short(value())}”" if callable(value) else f"{value:.10g}"
+        return f"The share of {shown} {went}"
+
+    def _would_have_seen(self, place: int) -> list[str]:
+        """Say how large a shift of numbers would have been certain, if only more than a strong one."""
+        if "values" not in {test.kind for test in self._tests(place)} or self.evidence.basis[place] != "deciles":
+            return []
+        shift = self._certain_shift(place)
+        return (
+            [f"A shift of {_figure(shift)} sd or more would have been certain."] if shift > STRONG * MEAN_UNIT else []
+        )
+
+    def _certain_shift(self, place: int) -> float:
+        tests = max(int(np.count_nonzero(~np.isnan(self.evidence.chances))), 1)
+        return smallest_shift(self.evidence.sizes[place], LEVEL / tests)
+
+    def _other_metrics(self, name: str) -> list[str]:
+        """Say which figures of metrics that whylogs does not have changed; what chance does to them is not known."""
+        before, after = self.baseline.metrics.get(name, {}), self.other.metrics.get(name, {})
+        changed = [
+            f"{short(metric)} went from {before[metric]:.6g} to {after[metric]:.6g}."
+            for metric in sorted(before.keys() & after.keys())
+            if before[metric] != after[metric] and not (math.isnan(before[metric]) and math.isnan(after[metric]))
+        ]
+        return changed[:_MOST_METRICS]
 
     def _moment(self, place: int, kind: str) -> str:
         row, other = self.before[place], self.after[place]
@@ -430,21 +507,44 @@ class Drifts:
     def _why_unknown(self, place: int) -> list[str]:
         found = self.evidence
         if (place, "blind") in found.texts:
-            return [found.texts[place, "blind"]]
+            return [_DATES if self._look_like_dates(place) else found.texts[place, "blind"]]
         if found.boundless[place] and not found.too_few[place]:
             return [
                 "Mean and deviation are not known here (infinite, or too large or small), so a tail may have changed."
             ]
+        if found.blunt[place]:
+            return ["Numbers as large as these are kept without their last digits, in which they may differ."]
         if found.compared[place]:
-            return [too_few(*found.sizes[place].tolist())] if found.too_few[place] else []
+            return [self._too_few(place)] if found.too_few[place] else []
+        return [self._nothing_to_compare(place)]
+
+    def _nothing_to_compare(self, place: int) -> str:
         counts = self.baseline.counts[self.before[place]], self.other.counts[self.after[place]]
         counted = self.baseline.counted[self.before[place]], self.other.counted[self.after[place]]
         for rows, known, which in zip(counts, counted, ("the baseline", "the other profile"), strict=True):
             if known and not rows[0]:
-                return ["There are no rows to compare."]
+                return "There are no rows to compare."
             if known and rows[1] >= rows[0]:
-                return [f"In {which} every value is null."]
-        return ["The profiles hold no sketch of these values (whylogs keeps none for this type)."]
+                return f"In {which} every value is null."
+        if "object" in self.types[place]:
+            return "whylogs keeps nothing of dates, times and other objects that could be compared."
+        if any(self._names[place] in side.metrics for side in (self.baseline, self.other)):
+            return "What chance does to figures of metrics that whylogs does not have is not known."
+        return "The profiles hold no sketch of these values (whylogs keeps none for this type)."
+
+    def _look_like_dates(self, place: int) -> bool:
+        """Whether the values, of which none could be compared, begin like dates."""
+        found = []
+        for side, rows in self._pairs.sides:
+            begin, end = side.frequent_offsets[rows[place] : rows[place] + 2].tolist()
+            found += [side.frequent_value(item) for item in range(begin, min(end, begin + _LOOKED_AT))]
+        return bool(found) and all(map(_DATE.match, found))
+
+    def _too_few(self, place: int) -> str:
+        text = too_few(*self.evidence.sizes[place].tolist())
+        if self.evidence.basis[place] != "deciles" or self.evidence.sizes[place].min() < FEWEST:
+            return text
+        return f"{text[:-1]}: only a shift of {_figure(self._certain_shift(place))} sd or more would be certain."
 
     def _small_changes(self, place: int, tests: Sequence[DriftTest]) -> list[str]:
         """What certainly changed, by too little to count."""
@@ -465,6 +565,11 @@ def _figure(value: float) -> str:
     return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
 
 
+_RANGES = ("the baseline's range", "the range of the other profile")
+_MOST_METRICS = 5
+_LOOKED_AT = 8
+_DATE = re.compile(r"\d{4}-\d\d(-\d\d)?([T ]|$)|\d{1,2}[./]\d{1,2}[./]\d{4}\b|\d\d:\d\d(:\d\d|$)")
+_DATES = "These look like dates or times, nearly all of which are seen once: they are not compared value by value."
 _SHOWN = frozenset(Drift.__dataclass_fields__)
 _SAID_DISTANCE, _SAID_MOVE = 0.1, 0.25
 _SMALL = 0.1

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,6 +20,8 @@ from ..budget import checkpoint
 from .container import Column, Counts, Types
 from .errors import ProfileError
 from .sketches import DistinctEstimate, FrequentItemsSketch, KllSketch
+from .sketches.frequent_items import spelled_as_number
+from .sketches.hashing import hash_bytes
 from .statistics import QUANTILE_RANKS, ColumnStatistics, column_statistics, inferred_type, type_of_values
 
 if TYPE_CHECKING:
@@ -35,7 +38,10 @@ MAX_GRID = 512
 MAX_EXACT_GRID = 1024
 
 _TAIL = 16  # points at either end of a grid that are kept whatever their weight
-_MAGIC = b"SBW-SUMMARY\x02"
+_MAGIC = b"SBW-SUMMARY\x03"
+_MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
+_STEPS_OF_SHARE = (1 << 32) - 1
+_HAIR = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +85,16 @@ class ProfileSummary:
         By `QUANTILE_RANKS`.
     item_offsets : ndarray of int64, one more than columns
         Where the retained numbers of each column begin in `items` and `heights`.
-    items : ndarray of float, heights : ndarray of uint8
-        Retained numbers of the sketches, ascending by column, and the binary logarithms of their weights.
+    items : ndarray of float
+        Retained numbers of the sketches, ascending by column.
+    heights : ndarray of uint8
+        The binary logarithms of their weights; two in a byte, the first one lower, where all are below 16.
     checks : ndarray of uint32
-        CRC-32 of each column's items and heights.
+        CRC-32 of each column's items.
     grid_offsets : ndarray of int64, one more than columns
-    grid, grid_cdf : ndarray of float
-        The distributions at no more than `MAX_EXACT_GRID` points: distinct numbers, ascending, and the share of the
-        column that is no larger.
+    grid_places, grid_steps : ndarray of uint32
+        The distributions at no more than `MAX_EXACT_GRID` points (see `grid`): where each is among the column's items,
+        and the share of the column that is no larger, in steps of 1/(2**32 - 1), from which counts can be told.
     distinct : ndarray of float, shape (columns, 3)
         Distinct values: estimate, and bounds at two deviations; NaN where not counted.
     frequent_total, frequent_offset : ndarray of int64
@@ -94,8 +102,13 @@ class ProfileSummary:
     frequent_offsets : ndarray of int64, one more than columns
     frequent_weights : ndarray of int64
         Lower bounds of the counts, descending by column.
-    frequent_values : tuple of str
-        The values, as values: ``3``, however it was spelled.
+    frequent_lengths : ndarray of uint32
+        Bytes of each value.
+    frequent_text : ndarray of uint8
+        The values in UTF-8, one after the other; as values: ``3``, however it was spelled.
+    frequent_hashes : ndarray of uint64
+        Hashes of the values, by which those of two summaries are matched. Texts that read as numbers with six decimals,
+        as whylogs writes them, have the hashes of the numbers.
     conditions : mapping of str to mapping of str to int
         Rows that met each named condition, by column.
     metrics : mapping of str to mapping of str to (int or float)
@@ -132,14 +145,16 @@ class ProfileSummary:
     heights: NDArray[np.uint8]
     checks: NDArray[np.uint32]
     grid_offsets: Ints
-    grid: Floats
-    grid_cdf: Floats
+    grid_places: NDArray[np.uint32]
+    grid_steps: NDArray[np.uint32]
     distinct: Floats
     frequent_total: Ints
     frequent_offset: Ints
     frequent_offsets: Ints
     frequent_weights: Ints
-    frequent_values: tuple[str, ...]
+    frequent_lengths: NDArray[np.uint32]
+    frequent_text: NDArray[np.uint8]
+    frequent_hashes: NDArray[np.uint64]
     conditions: Mapping[str, Mapping[str, int]]
     metrics: Mapping[str, Mapping[str, float]]
     performance: Mapping[str, Any] | None
@@ -155,14 +170,61 @@ class ProfileSummary:
     @cached_property
     def inferred_types(self) -> tuple[str, ...]:
         """The inferred type of each column, see `statistics.inferred_type`."""
+        known: dict[tuple[int, ...], str] = {}
         found = []
-        for place, types in enumerate(self.types.tolist()):
-            kind = inferred_type(Types(*types)._asdict())
+        for place, types in enumerate(map(tuple, self.types.tolist())):
+            kind = known.get(types) or known.setdefault(types, inferred_type(Types(*types)._asdict()))
             if kind == "unknown" and not self.typed[place]:
                 begin, end = self.grid_offsets[place : place + 2].tolist()
                 kind = type_of_values(self.grid[begin:end], int(self.frequent_total[place]))
             found.append(kind)
         return tuple(found)
+
+    @cached_property
+    def grid(self) -> Floats:
+        """Distinct numbers of each column, ascending: all of a small sketch, else some."""
+        lengths = np.diff(self.grid_offsets)
+        numbers: Floats = self.items[np.repeat(self.item_offsets[:-1], lengths) + self.grid_places]
+        return numbers
+
+    @cached_property
+    def grid_cdf(self) -> Floats:
+        """By number of the grid: the share of the column that is no larger."""
+        n = np.repeat(self.kll_n, np.diff(self.grid_offsets)).astype(np.float64)
+        return np.rint(self.grid_steps * (n / _STEPS_OF_SHARE)) / n
+
+    @cached_property
+    def middles(self) -> Floats:
+        """By column: the numbers at ranks 16 and 84 %; NaN without numbers."""
+        lengths = np.diff(self.grid_offsets)
+        found = np.full((len(lengths), len(_MIDDLE)), np.nan)
+        columns = np.flatnonzero(lengths)
+        if len(columns):
+            apart = 2.0 * np.arange(len(lengths))  # columns of one ascending array
+            shares = self.grid_cdf + np.repeat(apart, lengths)
+            places = shares.searchsorted(apart[columns, None] + (np.array(_MIDDLE) - _HAIR))
+            found[columns] = self.grid[np.minimum(places, self.grid_offsets[columns + 1][:, None] - 1)]
+        return found
+
+    @cached_property
+    def _text_ends(self) -> Ints:
+        return _offsets(self.frequent_lengths)
+
+    def frequent_value(self, item: int) -> str:
+        """Return one frequent item by its place among those of all columns."""
+        begin, end = self._text_ends[item : item + 2].tolist()
+        return self.frequent_text[begin:end].tobytes().decode(errors="surrogatepass")
+
+    def frequent_values(self, place: int) -> tuple[str, ...]:
+        """Return the frequent items of the column in a row of the arrays, the commonest first."""
+        begin, end = self.frequent_offsets[place : place + 2].tolist()
+        ends = self._text_ends[begin : end + 1]
+        text = self.frequent_text[ends[0] : ends[-1]].tobytes()
+        cuts = (ends - ends[0]).tolist()
+        try:
+            return tuple(text[one:other].decode(errors="surrogatepass") for one, other in pairwise(cuts))
+        except UnicodeDecodeError:
+            raise _damaged() from None
 
     @property
     def rows(self) -> int | None:
@@ -216,9 +278,10 @@ class ProfileSummary:
         if self.kll_n[place] < 0:
             return None
         begin, end = self.item_offsets[place : place + 2].tolist()
-        items, heights = self.items[begin:end], self.heights[begin:end]
-        if _check(items, heights) != self.checks[place]:
+        items = self.items[begin:end]
+        if _check(items) != self.checks[place]:
             raise _damaged()
+        heights = _unpacked(self.heights, begin, end, len(self.items))
         low, high = self.kll_ends[place].tolist()
         return KllSketch.from_sorted(items, heights, int(self.kll_k[place]), low, high, float(self.kll_error[place]))
 
@@ -228,7 +291,7 @@ class ProfileSummary:
             return None
         begin, end = self.frequent_offsets[place : place + 2].tolist()
         return FrequentItemsSketch(
-            self.frequent_values[begin:end],
+            self.frequent_values(place),
             self.frequent_weights[begin:end],
             offset=int(self.frequent_offset[place]),
             total=total,
@@ -292,12 +355,17 @@ class ProfileSummary:
         if zlib.crc32(content[start:end], check) != int.from_bytes(content[place:], "little"):
             raise _damaged()
         made = cls(**arrays, **{name: getattr(head, name) for name in _FIELDS})
-        for offsets, many in (("item_offsets", "items"), ("grid_offsets", "grid"), ("frequent_offsets", None)):
+        for offsets, many in _OFFSETS.items():
             found = getattr(made, offsets)
-            target = len(getattr(made, many)) if many else len(made.frequent_values)
-            if len(found) != columns + 1 or found[0] != 0 or found[-1] != target or (np.diff(found) < 0).any():
+            sizes = {len(arrays[name]) for name in many}
+            if len(found) != columns + 1 or found[0] != 0 or sizes != {found[-1]} or (np.diff(found) < 0).any():
                 raise _damaged()
-        if len(made.heights) != len(made.items) or any(len(arrays[name]) != columns for name in _ONE_A_COLUMN):
+        retained = np.repeat(np.diff(made.item_offsets), np.diff(made.grid_offsets))
+        if (made.grid_places >= retained).any() or made.frequent_lengths.sum(dtype=np.int64) != len(made.frequent_text):
+            raise _damaged()
+        if len(made.heights) not in {len(made.items), (len(made.items) + 1) // 2}:
+            raise _damaged()
+        if any(len(arrays[name]) != columns for name in _ONE_A_COLUMN):
             raise _damaged()
         return made
 
@@ -313,7 +381,6 @@ class _Head(msgspec.Struct):
     metadata: dict[str, str]
     segments: tuple[tuple[str, str], ...]
     size: int
-    frequent_values: tuple[str, ...]
     conditions: dict[str, dict[str, int]]
     metrics: dict[str, dict[str, int | float]]
     performance: dict[str, Any] | None
@@ -340,15 +407,23 @@ _ARRAYS = {
     "heights": "<u1",
     "checks": "<u4",
     "grid_offsets": "<i8",
-    "grid": "<f8",
-    "grid_cdf": "<f8",
+    "grid_places": "<u4",
+    "grid_steps": "<u4",
     "distinct": "<f8",
     "frequent_total": "<i8",
     "frequent_offset": "<i8",
     "frequent_offsets": "<i8",
     "frequent_weights": "<i8",
+    "frequent_lengths": "<u4",
+    "frequent_text": "<u1",
+    "frequent_hashes": "<u8",
 }
-_CHECKED_LATER = frozenset({"items", "heights"})
+_CHECKED_LATER = frozenset({"items"})
+_OFFSETS = {
+    "item_offsets": ("items",),
+    "grid_offsets": ("grid_places", "grid_steps"),
+    "frequent_offsets": ("frequent_weights", "frequent_lengths", "frequent_hashes"),
+}
 _WIDTHS = {
     "counts": 5,
     "types": 6,
@@ -376,8 +451,31 @@ def _damaged() -> ProfileError:
     return ProfileError("The summary of the profile is damaged.")
 
 
-def _check(items: Floats, heights: NDArray[np.uint8]) -> int:
-    return zlib.crc32(heights.data, zlib.crc32(items.data)) if len(items) else 0
+def _check(items: Floats) -> int:
+    return zlib.crc32(items.data) if len(items) else 0
+
+
+_PACKED_BELOW = 16
+
+
+def _packed(heights: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Put two heights into a byte, unless some are too large."""
+    if heights.max(initial=0) >= _PACKED_BELOW:
+        return heights
+    padded = np.zeros(len(heights) + len(heights) % 2, np.uint8)
+    padded[: len(heights)] = heights
+    packed: NDArray[np.uint8] = padded[::2] | padded[1::2] << np.uint8(4)
+    return packed
+
+
+def _unpacked(heights: NDArray[np.uint8], begin: int, end: int, many: int) -> NDArray[np.uint8]:
+    """Take some of `many` heights that `_packed` packed."""
+    if len(heights) == many:
+        return heights[begin:end]
+    both = heights[begin // 2 : (end + 1) // 2]
+    one_by_one = np.empty(2 * len(both), np.uint8)
+    one_by_one[::2], one_by_one[1::2] = both & np.uint8(15), both >> np.uint8(4)
+    return one_by_one[begin % 2 :][: end - begin]
 
 
 # --- making one
@@ -424,9 +522,7 @@ class _Gathered:
     columns: list[Column] = field(default_factory=list)
     conditions: dict[str, dict[str, int]] = field(default_factory=dict)
     metrics: dict[str, dict[str, int | float]] = field(default_factory=dict)
-    sketches: list[tuple[Floats, NDArray[np.uint8]]] = field(default_factory=list)
-    quantiles: list[Floats] = field(default_factory=list)
-    grids: list[tuple[Floats, Floats]] = field(default_factory=list)
+    sketches: list[_Sketch] = field(default_factory=list)
     frequent: list[FrequentItemsSketch | None] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
 
@@ -434,19 +530,16 @@ class _Gathered:
         if name in self.known:
             return
         kll = column.kll if column.kll is not None and column.kll.n else None
-        parts = (kll.items, kll.heights) if kll else _NO_ITEMS
-        quantiles = kll.quantiles(QUANTILE_RANKS) if kll else _NO_QUANTILES
-        grid = thinned(kll) if kll else _NO_GRID
+        sketch = _Sketch.of(kll) if kll else _NO_SKETCH
         frequent = column.values
-        if max(column.counts) > _MAX_INT or max(column.types) > _MAX_INT:
-            raise ProfileError("The file is corrupt: a count in it is larger than any can be.", column=name)
+        for counts in (column.counts, column.types, column.conditions.values()):
+            if max(counts, default=0) > _MAX_INT or min(counts, default=0) < 0:
+                raise ProfileError("The file is corrupt: a count in it is not one.", column=name)
         self.known.add(name)
         self.names.append(name)
         self.parents.append(parent)
         self.columns.append(column)
-        self.sketches.append(parts)
-        self.quantiles.append(quantiles)
-        self.grids.append(grid)
+        self.sketches.append(sketch)
         self.frequent.append(frequent)
         if column.conditions:
             self.conditions[name] = dict(column.conditions)
@@ -461,7 +554,9 @@ class _Gathered:
         columns = self.columns
         ints = [(_int64(column.ints_min), _int64(column.ints_max)) for column in columns]
         frequent = self.frequent
-        values = [value for sketch in frequent if sketch for value in sketch.values]
+        values = [value.encode(errors="surrogatepass") for sketch in frequent if sketch for value in sketch.values]
+        weights = _joined([sketch.weights for sketch in self.sketches], np.int64)
+        heights = np.frexp(weights.astype(np.float64))[1].astype(np.uint8) - np.uint8(1)
         return ProfileSummary(
             names=tuple(self.names),
             parents=tuple(self.parents),
@@ -490,30 +585,30 @@ class _Gathered:
             kll_ends=np.array(
                 [(column.kll.min, column.kll.max) if column.kll else (np.nan, np.nan) for column in columns], np.float64
             ).reshape(-1, 2),
-            quantiles=np.array(self.quantiles, np.float64).reshape(-1, len(QUANTILE_RANKS)),
-            item_offsets=_offsets([len(items) for items, _ in self.sketches]),
-            items=_joined([items for items, _ in self.sketches], np.float64),
-            heights=_joined([heights for _, heights in self.sketches], np.uint8),
-            checks=np.array([_check(*sketch) for sketch in self.sketches], np.uint32),
-            grid_offsets=_offsets([len(points) for points, _ in self.grids]),
-            grid=_joined([points for points, _ in self.grids], np.float64),
-            grid_cdf=_joined([shares for _, shares in self.grids], np.float64),
+            quantiles=np.array([sketch.quantiles for sketch in self.sketches]).reshape(-1, len(QUANTILE_RANKS)),
+            item_offsets=_offsets([len(sketch.items) for sketch in self.sketches]),
+            items=_joined([sketch.items for sketch in self.sketches], np.float64),
+            heights=_packed(heights),
+            checks=np.array([_check(sketch.items) for sketch in self.sketches], np.uint32),
+            grid_offsets=_offsets([len(sketch.places) for sketch in self.sketches]),
+            grid_places=_joined([sketch.places for sketch in self.sketches], np.int64).astype(np.uint32),
+            grid_steps=np.rint(
+                _joined([sketch.shares for sketch in self.sketches], np.float64) * _STEPS_OF_SHARE
+            ).astype(np.uint32),
             distinct=np.array([_distinct(column) for column in columns], np.float64).reshape(-1, 3),
             frequent_total=np.array([sketch.total if sketch else -1 for sketch in frequent], np.int64),
             frequent_offset=np.array([sketch.offset if sketch else 0 for sketch in frequent], np.int64),
             frequent_offsets=_offsets([len(sketch.values) if sketch else 0 for sketch in frequent]),
             frequent_weights=_joined([sketch.weights for sketch in frequent if sketch], np.int64),
-            frequent_values=tuple(values),
+            frequent_lengths=np.fromiter(map(len, values), np.uint32, len(values)),
+            frequent_text=np.frombuffer(b"".join(values), np.uint8),
+            frequent_hashes=_hashes(values),
             conditions=self.conditions,
             metrics=self.metrics,
         )
 
 
 _MAX_INT = (1 << 63) - 1
-_EMPTY: Floats = np.empty(0)
-_NO_ITEMS: tuple[Floats, NDArray[np.uint8]] = (_EMPTY, np.empty(0, np.uint8))
-_NO_QUANTILES: Floats = np.full(len(QUANTILE_RANKS), np.nan)
-_NO_GRID: tuple[Floats, Floats] = (_EMPTY, _EMPTY)
 
 
 def _int64(value: int | None) -> int | None:
@@ -529,7 +624,7 @@ def _distinct(column: Column) -> tuple[float, float, float]:
     return (found.estimate, found.lower, found.upper) if found is not None else (np.nan, np.nan, np.nan)
 
 
-def _offsets(lengths: list[int]) -> Ints:
+def _offsets(lengths: Any) -> Ints:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
@@ -539,26 +634,61 @@ def _joined(parts: list[Any], kind: type) -> Any:
     return np.concatenate(parts) if parts else np.empty(0, kind)
 
 
-def thinned(kll: KllSketch) -> tuple[Floats, Floats]:
-    """Read a distribution at few points: distinct numbers, ascending, and the share that is no larger.
+def _hashes(values: list[bytes]) -> NDArray[np.uint64]:
+    """Hash values by what they spell."""
+    values = [spelled_as_number(value) if b"." in value else value for value in values]
+    lengths = np.fromiter(map(len, values), np.int64, len(values))
+    parts = [
+        first
+        for first, _ in hash_bytes(np.frombuffer(b"".join(values), np.uint8), np.cumsum(lengths) - lengths, lengths)
+    ]
+    hashes: NDArray[np.uint64] = _joined(parts, np.uint64)
+    return hashes
 
-    A sketch with at most `MAX_EXACT_GRID` distinct numbers loses nothing. Else the points are those nearest to
-    `MAX_GRID` equal steps of rank, and the outermost ones; each stands for the numbers around it, so that no share
-    changes by more than half a step (0.1 %).
+
+HASHES_OF_FLAGS = dict(zip(*(map(int, _hashes(words)) for words in ([b"True", b"False"], [b"1", b"0"])), strict=True))
+"""The hashes of booleans, and those of the numbers that they are."""
+
+
+@dataclass(frozen=True)
+class _Sketch:
+    """What a summary keeps of a distribution.
+
+    The grid has the distinct numbers, ascending, and the shares that are no larger. A sketch with at most
+    `MAX_EXACT_GRID` distinct numbers loses nothing. Else the points are those nearest to `MAX_GRID` equal steps of
+    rank, and the outermost ones; each stands for the numbers around it, so that no share changes by more than half a
+    step (0.1 %).
     """
-    items, shares = kll.items, kll.cumulative[1:] / kll.n
-    last = np.empty(len(items), np.bool_)
-    last[-1] = True
-    np.not_equal(items[1:], items[:-1], out=last[:-1])
-    if not last.all():
-        items, shares = items[last], shares[last]
-    if len(items) <= MAX_EXACT_GRID:
-        return items, shares
-    middle = np.searchsorted(shares, _STEPS)
-    chosen = np.unique(np.concatenate([_FIRST, middle, len(items) - 1 - _FIRST]))
-    boundaries = np.append((chosen[:-1] + chosen[1:]) // 2, len(items) - 1)
-    return items[chosen], shares[boundaries]
+
+    items: Floats
+    weights: Ints
+    quantiles: Floats
+    places: Ints
+    shares: Floats
+
+    @classmethod
+    def of(cls, kll: KllSketch) -> _Sketch:
+        items, cumulative = kll.items, kll.cumulative
+        n, many = kll.n, len(items)
+        ranks = cumulative[:-1].searchsorted(np.floor(_RANKS * n))
+        quantiles = items[np.minimum(ranks, many - 1)]
+        last = np.empty(many, np.bool_)
+        last[-1] = True
+        np.not_equal(items[1:], items[:-1], out=last[:-1])
+        places = np.flatnonzero(last)
+        ends = places + 1
+        if len(places) > MAX_EXACT_GRID:
+            middle = cumulative[ends].searchsorted(_STEPS * n)
+            chosen = np.zeros(len(places), np.bool_)
+            chosen[middle] = chosen[:_TAIL] = chosen[-_TAIL:] = True
+            among = np.flatnonzero(chosen)
+            ends = ends[np.append((among[:-1] + among[1:]) // 2, len(places) - 1)]
+            places = places[among]
+        return cls(items, kll.weights, quantiles, places, cumulative[ends] / n)
 
 
-_FIRST = np.arange(_TAIL)
+_RANKS = np.array(QUANTILE_RANKS)
 _STEPS = (np.arange(MAX_GRID - 2 * _TAIL) + 0.5) / (MAX_GRID - 2 * _TAIL)
+_NO_SKETCH = _Sketch(
+    np.empty(0), np.empty(0, np.int64), np.full(len(_RANKS), np.nan), np.empty(0, np.int64), np.empty(0)
+)

@@ -15,16 +15,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 
 from .comparison import Versus, shared_names
-from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, rejected_by_holm
+from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, rejected_by_holm, weigh
 from .errors import ProfileError
-from .evidence import FAMILIES, Evidence, Pairs, weigh
+from .evidence import FAMILIES, Pairs
 from .statistics import QUANTILE_RANKS
 from .summary import ProfileSummary
 
@@ -56,7 +55,7 @@ MAX_CELLS = 200_000
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
 _BATCH = 2_000  # columns that are weighed at once, of as many days as have them
-_MAGIC = b"SBW-DAY\x01"
+_MAGIC = b"SBW-DAY\x02"
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +220,7 @@ def _compare_batch(baseline: ProfileSummary, batch: Sequence[tuple[ProfileSummar
     start = 0
     for (day, names), _ in zip(batch, pairs, strict=True):
         stop = start + len(names)
-        compared.append(_of(day, Versus(baseline, day, _part(evidence, start, stop))))
+        compared.append(_of(day, Versus(baseline, day, evidence.part(start, stop))))
         start = stop
     return compared
 
@@ -242,41 +241,24 @@ def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]
     arrays: dict[str, Any] = {}
     for field in fields(ProfileSummary):
         parts = [getattr(day, field.name) for day in days]
-        if field.name in _WHOLE_SKETCHES:  # large, and the comparison takes the grids
-            arrays[field.name] = parts[0][:0] if field.name != "item_offsets" else np.zeros(len(names) + 1, np.int64)
-        elif field.name.endswith("offsets"):
+        if field.name in _WHOLE_SKETCHES:
+            continue
+        if field.name.endswith("offsets"):
             ends = np.cumsum([0, *(part[-1] for part in parts[:-1])])
             arrays[field.name] = np.concatenate(
                 [np.zeros(1, np.int64), *(part[1:] + end for part, end in zip(parts, ends, strict=True))]
             )
         elif isinstance(parts[0], np.ndarray):
             arrays[field.name] = np.concatenate(parts)
-    values = tuple(chain.from_iterable(day.frequent_values for day in days))
-    parents = (None,) * len(names)
-    made = replace(
-        days[0], **arrays, names=tuple(names), parents=parents, frequent_values=values, conditions=conditions
-    )
+    # The sketches are large, and the comparison takes the grids: they are all that is kept of the numbers.
+    arrays["items"], arrays["heights"] = np.concatenate([day.grid for day in days]), days[0].heights[:0]
+    offsets = arrays["item_offsets"] = arrays["grid_offsets"]
+    arrays["grid_places"] = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
+    made = replace(days[0], **arrays, names=tuple(names), parents=(None,) * len(names), conditions=conditions)
     return made, starts
 
 
-_WHOLE_SKETCHES = frozenset({"items", "heights", "item_offsets"})
-
-
-def _part(evidence: Evidence, start: int, stop: int) -> Evidence:
-    """Take some of the pairs."""
-    own = range(start, stop)
-    return Evidence(
-        measures={name: values[start:stop] for name, values in evidence.measures.items()},
-        effects=evidence.effects[:, start:stop],
-        chances=evidence.chances[:, start:stop],
-        too_few=evidence.too_few[start:stop],
-        compared=evidence.compared[start:stop],
-        boundless=evidence.boundless[start:stop],
-        basis=evidence.basis[start:stop],
-        sizes=evidence.sizes[start:stop],
-        texts={(place - start, kind): text for (place, kind), text in evidence.texts.items() if place in own},
-        items={place - start: found for place, found in evidence.items.items() if place in own},
-    )
+_WHOLE_SKETCHES = frozenset({"items", "heights", "item_offsets", "grid_places"})
 
 
 def _of(day: ProfileSummary, versus: Versus) -> DayComparison:

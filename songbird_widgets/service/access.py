@@ -13,10 +13,15 @@ from songbird_widgets.observatory.problems import PageProblem, ProblemText, not_
 from .errors import ResourceGone, ResourceNotFound, ServiceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .metadata import Metadata
 
 COOKIE = "songbird_organization"
 """Holds the signed id of the organization whose key was given; never the key."""
+
+PERSON_COOKIE = "songbird_person"
+"""Holds the signed name of a person whom others have let in."""
 
 COOKIE_DAYS = 0.5
 
@@ -85,6 +90,32 @@ def member(metadata: Metadata, key: str | None, cookie: bytes | None) -> Viewer:
     if cookie:
         return Viewer(cookie.decode())
     raise PageProblem(NO_ACCESS, sign_in=True)
+
+
+def person(metadata: Metadata, name: str, org_ids: Sequence[str], dataset_id: str | None) -> Viewer:
+    """Return as a member of which organization a person looks at a dataset: the first one that has it.
+
+    Raises
+    ------
+    PageProblem
+        When the person is no member of any.
+    """
+    if not org_ids:
+        raise PageProblem(no_member(name))
+    having = (one for one in org_ids if dataset_id is not None and metadata.has_dataset(one, dataset_id))
+    return Viewer(next(having, org_ids[0]))
+
+
+def no_member(name: str) -> ProblemText:
+    """Say that a person belongs to no organization."""
+    shown = formatting.clipped(name)
+    return ProblemText(
+        HTTPStatus.FORBIDDEN,
+        "Forbidden",
+        "You belong to no organization here",
+        f"You are signed in as {shown}, who is a member of none.",
+        f"Ask whoever runs this service: songbird-widgets member add ORGANIZATION {shown}",
+    )
 
 
 def check_dataset(metadata: Metadata, viewer: Viewer, dataset_id: str) -> None:

@@ -24,7 +24,7 @@ import time
 import weakref
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
@@ -42,12 +42,13 @@ from songbird_widgets.local.identity import (
     make_private_dir,
 )
 
-from . import sessions, uploads
+from . import organization_handlers, sessions, uploads
 from .blobs import Blobs
 from .database import Database
-from .errors import Forbidden, Internal, InvalidArgument, ServiceError
+from .errors import Forbidden, Internal, InvalidArgument, ResourceNotFound, ServiceError
 from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
+from .organizations import Organizations
 from .retention import DEFAULT_DAYS, Retention
 from .server import Server
 from .uploads import UploadSigner
@@ -58,9 +59,14 @@ if TYPE_CHECKING:
 
     from tornado.httputil import HTTPServerRequest
 
+    from .blobs import BlobStore
+    from .metadata import Arrival
+    from .object_store import ObjectStore
+    from .uploads import UploadURLs
+
 HOST = "127.0.0.1"
 _OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
-_API_PATHS = ("/v0/", "/uploads/", "/health", "/stop")
+_API_PATHS = ("/v0/", "/v1/", "/uploads/", "/health", "/ready", "/metrics", "/stop")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 #: How long what was begun may go on when the service ends, each part of the rest, and all together.
 _GRACE_SECONDS = 2.5
@@ -80,8 +86,9 @@ class Application(web.Application):
     ----------
     handlers : list
         Tornado URL rules.
-    secret : str
-        What follows ``/k/`` in the endpoint.
+    secret : str or None
+        What follows ``/k/`` in the endpoint of a local service; None for one that a team shares, which answers to
+        every name and creates sessions for whoever reaches it.
     **settings
         Tornado's and the service's own settings.
 
@@ -91,12 +98,13 @@ class Application(web.Application):
         `time.monotonic` of the last request, and of the last that was no health check.
     """
 
-    def __init__(self, handlers: list[Any], *, secret: str, **settings: Any) -> None:
-        super().__init__(handlers, **settings)
-        self._secret = secret.encode()
+    def __init__(self, handlers: list[Any], *, secret: str | None, **settings: Any) -> None:
+        super().__init__(handlers, endpoint_is_secret=secret is not None, **settings)
+        self._secret = None if secret is None else secret.encode()
         self.last_seen = self.last_used = time.monotonic()
         self._active: weakref.WeakSet[HTTPServerRequest] = weakref.WeakSet()
         self._has_observatory = False
+        self._arrivals: deque[Arrival] = deque(maxlen=_MAX_ARRIVALS)
 
     def add_observatory(self) -> None:
         """Add the pages to the addresses, once.
@@ -118,10 +126,17 @@ class Application(web.Application):
             compared = DayComparisons(settings["summaries_dir"] / "compared", settings["metadata"], summaries)
             summaries.then = compared.arrived
             settings["day_comparisons"] = compared
-            waiting, settings["arrivals"] = settings["arrivals"], None
-            for arrival in waiting:
-                summaries.arrived(arrival)
             settings["summaries"] = summaries
+            while self._arrivals:
+                summaries.arrived(self._arrivals.popleft())
+
+    def arrived(self, arrival: Arrival) -> None:
+        """Have the summary of an upload made, now or once what makes it is loaded; from any thread."""
+        summaries = self.settings.get("summaries")
+        if summaries is not None:
+            summaries.arrived(arrival)
+        else:
+            self._arrivals.append(arrival)
 
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
@@ -138,6 +153,10 @@ class Application(web.Application):
         try:
             check_framing(request)
             self._admit(request)
+            if "%00" in request.path:  # no id holds it, and PostgreSQL could not look for it
+                raise ResourceNotFound("There is nothing at this address.")
+            if "%00" in request.query:
+                raise InvalidArgument("The address contains a NUL character.")
             if not request.path.startswith(_API_PATHS):
                 self.add_observatory()
         except ServiceError as error:
@@ -150,6 +169,12 @@ class Application(web.Application):
         super().log_request(handler)
 
     def _admit(self, request: HTTPServerRequest) -> None:
+        if self._secret is None:
+            # A proxy may pass on the path as it came, with that of the public URL.
+            prefix = self.settings["public_path"]
+            if prefix and request.path.startswith(f"{prefix}/"):
+                request.path = request.path[len(prefix) :]
+            return
         # Else another site could point its name at 127.0.0.1, and its pages would be of this origin.
         try:
             name = urlsplit(f"//{request.host}").hostname
@@ -205,30 +230,38 @@ class Stop(Handler):
 def make_app(
     data_dir: Path,
     *,
-    secret: str,
+    secret: str | None,
     signing_key: str | None = None,
     organization: tuple[str, str] | None = None,
     keep_days: float = DEFAULT_DAYS,
+    database: Database | None = None,
+    blobs: BlobStore | None = None,
+    public_url: str | None = None,
 ) -> Application:
     """The application over a data directory, ready to be served.
 
     Parameters
     ----------
     data_dir : Path
-        An existing directory for the database and the profiles. One process at a time.
-    secret : str
-        Sessions can be created under ``/k/<secret>`` only.
+        An existing directory for what is computed from profiles, and for the database and the profiles if these are
+        not given. One process at a time.
+    secret : str or None
+        Sessions can be created under ``/k/<secret>`` only; None for a service that a team shares.
     signing_key : str, optional
         Signs upload URLs and sign-in cookies; by default a new one, so that they end with the process.
     organization : tuple of str, optional
         Id and API key of the local organization.
     keep_days : float, optional
         Days after its last upload for which a guest session is kept; 0 for ever.
+    database, blobs : optional
+        Where metadata and profiles are kept instead.
+    public_url : str, optional
+        Where clients reach the service; by default where each request came to.
 
     Returns
     -------
     Application
-        Its settings hold ``metadata`` (`Metadata`), ``blobs`` (`Blobs`) and ``executor``; see `close_app`.
+        Its settings hold ``metadata`` (`Metadata`), ``blobs`` (`BlobStore`) and ``executor``; see `close_app`.
 
     Raises
     ------
@@ -236,27 +269,37 @@ def make_app(
         When the database there cannot be used.
     """
     signing_key = signing_key or secrets.token_hex(32)
-    database = Database.in_directory(data_dir)
+    database = database or Database.in_directory(data_dir)
     metadata = Metadata(database)
     if organization is not None:
         metadata.add_organization(*organization)
-    blobs = Blobs(data_dir / "blobs")
-    blobs.sweep()
-    return Application(
-        [*sessions.routes(), *uploads.routes()],
+    if blobs is None:
+        blobs = directory = Blobs(data_dir / "blobs")
+        directory.sweep()
+    app = Application(
+        [*sessions.routes(), *organization_handlers.routes(), *uploads.routes()],
         secret=secret,
         metadata=metadata,
+        organizations=Organizations(database),
         blobs=blobs,
         retention=Retention(database, blobs, data_dir / "summaries", keep_days),
+        public_url=public_url,
+        public_path=urlsplit(public_url or "").path.rstrip("/"),
         executor=ThreadPoolExecutor(max_workers=8, thread_name_prefix="songbird"),
         upload_signer=UploadSigner(signing_key),
-        arrivals=deque(maxlen=_MAX_ARRIVALS),
         summaries_dir=data_dir / "summaries",
         cookie_secret=hmac.new(signing_key.encode(), b"cookies", "sha256").hexdigest(),
         default_handler_class=UnknownAddress,
         log_function=log_access,
         compiled_template_cache=True,
     )
+    urls: UploadURLs = app.settings["upload_signer"]
+    if getattr(blobs, "takes_uploads", False):
+        from .direct_uploads import DirectUploads
+
+        urls = app.settings["direct_uploads"] = DirectUploads(metadata, cast("ObjectStore", blobs), app.arrived)
+    app.settings["upload_urls"] = urls
+    return app
 
 
 def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
@@ -272,6 +315,7 @@ def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
     bool
         Whether all of it has ended.
     """
+    direct_uploads = app.settings.get("direct_uploads")
     observatory, summaries = app.settings.get("observatory"), app.settings.get("summaries")
     compared = app.settings.get("day_comparisons")
     parts = [
@@ -280,6 +324,7 @@ def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
         *([summaries.close] if summaries else []),
         app.settings["retention"].close,
         app.settings["executor"].shutdown,
+        *([direct_uploads.close] if direct_uploads else []),
         app.settings["metadata"].close,
     ]
     threads = [threading.Thread(target=close, name="closing", daemon=True) for close in parts]
@@ -409,15 +454,15 @@ async def _serve(
         server = Server(app)
         try:
             server.add_socket(listener)
-            _stop_on_signals(stop)
+            stop_on_signals(stop)
             app.settings["retention"].start()
             record.write(data_dir)
             logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
             if announce is not None:
                 announce(endpoint(identity, record))
-            preload = asyncio.create_task(_preload(app))
+            preloading = asyncio.create_task(preload(app))
             await _wait(app, stop, data_dir, idle_seconds)
-            preload.cancel()
+            preloading.cancel()
         finally:
             # Whatever hangs: all that was confirmed is on disk, and a kill loses none of it.
             last = threading.Timer(_END_SECONDS, os._exit, [0])
@@ -426,7 +471,7 @@ async def _serve(
             # First the record goes, so that nobody is sent here any more; then what was begun is finished.
             record.remove(data_dir)
             server.stop()
-            await _finish(app)
+            await finish(app)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(server.close_all_connections(), _LAST_SECONDS)
             if close_app(app):
@@ -439,7 +484,7 @@ def endpoint(identity: Identity, record: Record) -> str:
     return f"http://{HOST}:{record.port}/k/{identity.secret}"
 
 
-def _stop_on_signals(stop: asyncio.Event) -> None:
+def stop_on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         if os.name == "nt":  # where loops take no signals
@@ -462,7 +507,7 @@ async def _wait(app: Application, stop: asyncio.Event, data_dir: Path, idle_seco
             await asyncio.wait_for(stop.wait(), min(_LOOK_SECONDS, idle_seconds or _LOOK_SECONDS))
 
 
-async def _preload(app: Application) -> None:
+async def preload(app: Application) -> None:
     """Have the pages ready before the first one is asked for, and after the first uploads were taken."""
     await asyncio.sleep(_PRELOAD_SECONDS)
     with contextlib.suppress(ImportError, Internal):  # told to the one who asks for a page
@@ -474,8 +519,9 @@ def _prepare_observatory() -> None:
     importlib.import_module("songbird_widgets.service.page_handlers").prepare()
 
 
-async def _finish(app: Application) -> None:
-    end = time.monotonic() + _GRACE_SECONDS
+async def finish(app: Application, seconds: float = _GRACE_SECONDS) -> None:
+    """Wait until what was begun has been answered, so many seconds at most."""
+    end = time.monotonic() + seconds
     while app.is_busy() and time.monotonic() < end:  # noqa: ASYNC110 (a broken connection sets no event)
         await asyncio.sleep(0.05)
 

@@ -12,9 +12,13 @@ import hashlib
 import itertools
 import os
 import re
+import secrets
 import threading
+import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from .errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,13 +32,74 @@ _KEY = re.compile(r"[0-9a-f]{64}")
 _PREFIX = re.compile(r"[0-9a-f]{2}")
 
 
+class Incoming(Protocol):
+    """A blob on its way: `write` its pieces, then `keep` it or `discard` it; leaving the context discards it."""
+
+    size: int
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def write(self, data: bytes | bytearray) -> None:
+        """Add the next piece."""
+
+    def keep(self) -> str:
+        """Make the blob permanent and return its key."""
+
+    def discard(self) -> None:
+        """Forget the blob, unless it was kept."""
+
+
+class BlobStore(Protocol):
+    """Where the service keeps bytes: a directory (`Blobs`), or an object store (`object_store.ObjectStore`)."""
+
+    def read(self, key: str) -> bytes:
+        """Return the bytes of a blob; FileNotFoundError when there is none."""
+
+    def size(self, key: str) -> int:
+        """Return the size of a blob in bytes; raises like `read`."""
+
+    def parts(self, key: str) -> Iterator[bytes]:
+        """Return the bytes of a blob, some at a time; raises like `read`."""
+
+    def prefixes(self) -> list[str]:
+        """Return what the keys of blobs begin with, by which they lie together."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys of blobs that begin with one of `prefixes`."""
+
+    def remove(self, key: str, needed: Callable[[], bool]) -> bool:
+        """Remove a blob that is not on its way into the database, unless it is needed; tell whether it is gone."""
+
+    def write(self, data: bytes) -> str:
+        """Keep bytes for good and return their key."""
+
+    def incoming(self) -> Incoming:
+        """Return a blob that arrives piece by piece."""
+
+    def check(self) -> None:
+        """Raise `errors.Unavailable` when it cannot be used."""
+
+
+def check_key(key: str) -> None:
+    """Refuse what is no blob's key.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not _KEY.fullmatch(key):
+        raise ValueError("A blob's key is 64 hexadecimal digits.")
+
+
 class Blobs:
     """A directory of blobs.
 
     Parameters
     ----------
     directory : Path
-        Made if it is missing. One process writes to it at a time.
+        Made if it is missing.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -45,10 +110,23 @@ class Blobs:
         self.lock = threading.Lock()
         self.unconfirmed: Counter[str] = Counter()
 
-    def sweep(self) -> None:
-        """Remove what a killed process left half-written; only for the start of the one writer."""
+    def sweep(self, older_than: float = 0) -> None:
+        """Remove what a killed process left half-written.
+
+        Parameters
+        ----------
+        older_than : float, optional
+            In seconds; 0, which is right at the start of the only writer, for all.
+        """
         for leftover in self._incoming.iterdir():
-            leftover.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime >= older_than:
+                    leftover.unlink()
+
+    def check(self) -> None:
+        """Raise `Unavailable` when the directory is gone or cannot be written to."""
+        if not os.access(self._incoming, os.W_OK):
+            raise Unavailable("The service's directory of profiles cannot be written to.")
 
     def path(self, key: str) -> Path:
         """Where the blob of a key lies, whether or not it exists.
@@ -58,8 +136,7 @@ class Blobs:
         ValueError
             When `key` is no blob's key.
         """
-        if not _KEY.fullmatch(key):
-            raise ValueError("A blob's key is 64 hexadecimal digits.")
+        check_key(key)
         return self._directory / key[:2] / key
 
     def read(self, key: str) -> bytes:
@@ -139,6 +216,7 @@ class Blobs:
 
 
 _NUMBERS = itertools.count()
+_PROCESS = secrets.token_hex(8)  # containers that share a directory have the same process ids
 
 
 def _open_private(path: str, flags: int) -> int:
@@ -152,8 +230,7 @@ class IncomingBlob:
     """
 
     def __init__(self, blobs: Blobs, directory: Path) -> None:
-        # One process writes here, so that a number tells its files apart.
-        self._path = directory / f"{os.getpid()}-{next(_NUMBERS)}"
+        self._path = directory / f"{_PROCESS}-{next(_NUMBERS)}"
         self._blobs = blobs
         self._file = open(self._path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115 - closed by `keep`
         self._hash = hashlib.sha256()

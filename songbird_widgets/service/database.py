@@ -44,6 +44,10 @@ class SchemaError(LocalServiceError):
     """The database was written by a newer version of the package, or is no database of this service."""
 
 
+class DatabaseAwayError(LocalServiceError):
+    """The database cannot be reached."""
+
+
 class Database:
     """A database with the present schema, which is made, or brought up to date, when it is opened.
 
@@ -58,7 +62,7 @@ class Database:
     ------
     SchemaError
         When the database is damaged or newer than this version of the package.
-    LocalServiceError
+    DatabaseAwayError
         When it cannot be reached.
     """
 
@@ -93,7 +97,7 @@ class Database:
             self.close()
             if sqlite:
                 raise self._unusable(error) from None
-            raise LocalServiceError(
+            raise DatabaseAwayError(
                 f"The database at {self._called} cannot be reached: {_reason(error)}. Check its address, that it "
                 "runs, and that it lets this user in."
             ) from None
@@ -164,6 +168,21 @@ class Database:
     def write(self, make: Callable[[sa.Connection, Sequence[A]], list[T | Exception]], item: A) -> T:
         """Write something together with what others write just then, see `GroupCommit.write`."""
         return self._writer.write(make, item)
+
+    @contextlib.contextmanager
+    def alone(self, number: int) -> Iterator[bool]:
+        """Say whether no other replica does what has this number; none begins it before the end of the block."""
+        with _unavailable(), self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":  # its one process
+                yield True
+                return
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            alone = bool(connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_WRITE_LOCK + number})").scalar())
+            try:
+                yield alone
+            finally:
+                if alone:
+                    connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_WRITE_LOCK + number})")
 
     def first(self, query: sa.Select[Any]) -> Mapping[Any, Any] | None:
         """Return the first row of a query, or None."""

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from tornado.http1connection import HTTP1Connection
     from tornado.httputil import HTTPServerRequest
 
-    from .blobs import Blobs
+    from .blobs import BlobStore
+    from .direct_uploads import DirectUploads
     from .metadata import Metadata
     from .retention import Retention
 
@@ -61,9 +62,9 @@ class Handler(web.RequestHandler):
         return cast("Metadata", self.settings["metadata"])
 
     @property
-    def blobs(self) -> Blobs:
+    def blobs(self) -> BlobStore:
         """The service's profile bytes."""
-        return cast("Blobs", self.settings["blobs"])
+        return cast("BlobStore", self.settings["blobs"])
 
     @property
     def retention(self) -> Retention:
@@ -82,8 +83,14 @@ class Handler(web.RequestHandler):
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port that the request came to, for the links in its answer."""
-        return f"{self.request.protocol}://{self.request.host}"
+        """Where clients reach the service, for the links in its answer: what was set, or where the request came to."""
+        return self.settings.get("public_url") or f"{self.request.protocol}://{self.request.host}"
+
+    def take_arrivals(self, org_id: str, dataset_id: str) -> None:
+        """Learn what was put straight into a store for a dataset, before it is shown; blocks."""
+        direct = cast("DirectUploads | None", self.settings.get("direct_uploads"))
+        if direct is not None:
+            direct.take(org_id, dataset_id)
 
     async def work(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run what blocks (database, blobs, decoding) on the executor."""
@@ -304,13 +311,11 @@ class UnknownAddress(_Refuser):
 def log_access(handler: web.RequestHandler) -> None:
     """One line a request: operation, status, time and request id; no path, no query, no address."""
     operation = getattr(handler, "operation", "") or type(handler).__name__
-    if operation == "health" and handler.get_status() == 200:
+    if operation in {"health", "ready", "metrics"} and handler.get_status() == 200:
         return
-    logger.info(
-        "%s %s %d %.1f ms %s",
-        handler.request.method if handler.request.method in web.RequestHandler.SUPPORTED_METHODS else "?",
-        operation,
-        handler.get_status(),
-        1000 * (time.time() - handler.request._start_time),  # noqa: SLF001 (request_time() is only right at the end)
-        handler._headers.get("X-Request-Id", ""),  # noqa: SLF001 (tornado offers no reading of answered headers)
-    )
+    method = handler.request.method if handler.request.method in web.RequestHandler.SUPPORTED_METHODS else "?"
+    spent = 1000 * (time.time() - handler.request._start_time)  # noqa: SLF001 (request_time() is only right at the end)
+    request_id = handler._headers.get("X-Request-Id", "")  # noqa: SLF001 (tornado offers no reading of answered headers)
+    parts = (method, operation, handler.get_status(), spent, request_id)
+    names = ("method", "operation", "status", "milliseconds", "requestId")
+    logger.info("%s %s %d %.1f ms %s", *parts, extra={"request": dict(zip(names, parts, strict=True))})

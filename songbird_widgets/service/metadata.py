@@ -23,7 +23,8 @@ from .errors import Forbidden, ResourceGone, ResourceNotFound, Unauthorized
 from .tables import chained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from .database import Database
 
@@ -97,6 +98,8 @@ class Upload:
     profile_id: str
     size: int
     sha256: str
+    etag: str | None = None
+    """Of the object, if it was put straight to a store."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,8 @@ def day_start(timestamp: int) -> int:
     return timestamp - timestamp % DAY_MS
 
 
-def _hash_key(key: str) -> str:
+def hash_key(key: str) -> str:
+    """Return what is kept of an API key."""
     # A key is 300 bits of randomness and not a password: one round of SHA-256 cannot be searched.
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -147,6 +151,9 @@ def _hash_key(key: str) -> str:
 def _shortened(secret: str) -> str:
     """Enough of a bearer id to recognise a typo by, too little to use."""
     return "".join(c if c.isprintable() else "?" for c in secret[:12]) + ("…" if len(secret) > 12 else "")
+
+
+_SWEEP = 1
 
 
 class Metadata:
@@ -165,6 +172,14 @@ class Metadata:
         """Write what waits, and close the database."""
         self._database.close()
 
+    def check(self) -> None:
+        """Raise `errors.Unavailable` when the database does not answer."""
+        self._database.check()
+
+    def alone_in_sweep(self) -> AbstractContextManager[bool]:
+        """Say whether no other replica sweeps (`direct_uploads`) until the end of the block."""
+        return self._database.alone(_SWEEP)
+
     # Organizations and keys
 
     def add_organization(self, org_id: str, key: str) -> None:
@@ -175,7 +190,7 @@ class Metadata:
             ).first()
             if known is None:
                 connection.execute(tables.organizations.insert().values(id=org_id, created=now_ms()))
-            hashed = _hash_key(key)
+            hashed = hash_key(key)
             if connection.execute(sa.select(tables.keys.c.hash).where(tables.keys.c.hash == hashed)).first() is None:
                 connection.execute(
                     tables.keys.insert().values(
@@ -185,7 +200,9 @@ class Metadata:
 
     def organization_for_key(self, key: str) -> str | None:
         """The id of the organization that an API key belongs to, or None for a key unknown here."""
-        query = sa.select(tables.keys.c.org_id).where(tables.keys.c.hash == _hash_key(key))
+        query = sa.select(tables.keys.c.org_id).where(
+            tables.keys.c.hash == hash_key(key), tables.keys.c.revoked.is_(None)
+        )
         with self._database.read() as connection:
             return cast("str | None", connection.execute(query).scalar())
 
@@ -329,6 +346,14 @@ class Metadata:
         )
         return self._rows(query)
 
+    def exported(self, org_id: str, dataset_id: str) -> Iterator[tuple[ProfileRow, list[tuple[str, str]], str | None]]:
+        """Yield the uploaded profiles of a dataset, oldest first, with their segment tags and regions."""
+        profiles = tables.profiles.c
+        query = _uploads(org_id, dataset_id).add_columns(profiles.segment_tags, profiles.region)
+        with self._database.read() as connection:
+            for row in connection.execute(query.order_by(profiles.uploaded, profiles.id)).mappings():
+                yield _profile_row(row), [(key, value) for key, value in json.loads(row["segment_tags"])], row["region"]
+
     def newest(self, org_id: str, dataset_id: str, limit: int) -> list[ProfileRow]:
         """The uploaded profiles of a dataset, newest upload first, at most `limit`."""
         query = _uploads(org_id, dataset_id).order_by(tables.profiles.c.uploaded.desc(), tables.profiles.c.id.desc())
@@ -439,17 +464,35 @@ class Metadata:
         )
         return self._database.first(query.limit(1)) is not None
 
-    def unknown_references(self, session: SessionRow, profile_ids: Sequence[str]) -> list[str]:
-        """Those of `profile_ids` that name no reference of the session, each once, in the order given."""
+    def has_open_slots(self, org_id: str, dataset_id: str, since: int) -> bool:
+        """Whether a profile of a dataset was announced since a time (ms) and has not arrived."""
+        query = sa.select(tables.profiles.c.id).where(
+            tables.profiles.c.org_id == org_id,
+            tables.profiles.c.dataset_id == dataset_id,
+            tables.profiles.c.uploaded.is_(None),
+            tables.profiles.c.announced >= since,
+        )
+        return self._database.first(query.limit(1)) is not None
+
+    def etags(self, profile_ids: Sequence[str]) -> dict[str, str | None]:
+        """Of those profiles that are known: the etag with which each was taken over from a store, if it was."""
+        query = sa.select(tables.profiles.c.id, tables.profiles.c.etag).where(tables.profiles.c.id.in_(profile_ids))
+        with self._database.read() as connection:
+            return {row.id: row.etag for row in connection.execute(query)}
+
+    def unknown_references(self, org_id: str, dataset_id: str, profile_ids: Sequence[str]) -> list[str]:
+        """Those of `profile_ids` that name no reference of a dataset, each once, in the order given."""
         asked = list(dict.fromkeys(profile_ids))
-        # By id alone: each is one step, whatever else the session holds.
-        columns = (tables.profiles.c.id, tables.profiles.c.session_id, tables.profiles.c.kind)
-        query = sa.select(*columns).where(tables.profiles.c.id.in_(asked))
+        # By id alone: each is one step, whatever else the dataset holds.
+        profiles = tables.profiles.c
+        query = sa.select(profiles.id, profiles.org_id, profiles.dataset_id, profiles.kind).where(
+            profiles.id.in_(asked)
+        )
         with self._database.read() as connection:
             known = {
                 row.id
                 for row in connection.execute(query)
-                if row.session_id == session.session_id and row.kind == "reference"
+                if (row.org_id, row.dataset_id, row.kind) == (org_id, dataset_id, "reference")
             }
         return [profile_id for profile_id in asked if profile_id not in known]
 
@@ -555,10 +598,45 @@ def _claim_one(connection: sa.Connection, session_id: str, org_id: str) -> str:
     return dataset_id
 
 
+def new_ids(profiles: Sequence[NewProfile]) -> list[str]:
+    """Return an id for each of several profiles."""
+    return [("log-" if profile.kind == "batch" else "ref-") + random_text(16) for profile in profiles]
+
+
+def slot_rows(
+    key: tuple[str, str],
+    ids: Sequence[str],
+    profiles: Sequence[NewProfile],
+    *,
+    session_id: str | None = None,
+    transaction_id: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the rows of profiles of a dataset whose bytes are to come."""
+    now = now_ms()
+    return [
+        {
+            "id": profile_id,
+            "session_id": session_id,
+            "transaction_id": transaction_id,
+            "org_id": key[0],
+            "dataset_id": key[1],
+            "kind": profile.kind,
+            "alias": profile.alias,
+            "dataset_timestamp": profile.dataset_timestamp,
+            "segment_tags": json.dumps(profile.segment_tags),
+            "region": profile.region,
+            "announced": now,
+            "day": None
+            if profile.kind != "batch" or profile.dataset_timestamp is None
+            else day_start(profile.dataset_timestamp),
+        }
+        for profile_id, profile in zip(ids, profiles, strict=True)
+    ]
+
+
 def _announce(
     connection: sa.Connection, requests: Sequence[tuple[str, Sequence[NewProfile]]]
 ) -> list[tuple[SessionRow, list[str]] | Exception]:
-    now = now_ms()
     found = _sessions(connection, {session_id for session_id, _ in requests})
     results: list[tuple[SessionRow, list[str]] | Exception] = []
     rows = []
@@ -568,70 +646,102 @@ def _announce(
         if row is None or refusal is not None:
             results.append(refusal or _no_session(session_id))
             continue
-        ids = [("log-" if profile.kind == "batch" else "ref-") + random_text(16) for profile in profiles]
+        ids = new_ids(profiles)
         results.append((_session_row(row), ids))
-        rows += [
-            {
-                "id": profile_id,
-                "session_id": session_id,
-                "org_id": row["org_id"],
-                "dataset_id": row["dataset_id"],
-                "kind": profile.kind,
-                "alias": profile.alias,
-                "dataset_timestamp": profile.dataset_timestamp,
-                "segment_tags": json.dumps(profile.segment_tags),
-                "region": profile.region,
-                "announced": now,
-                "day": None
-                if profile.kind != "batch" or profile.dataset_timestamp is None
-                else day_start(profile.dataset_timestamp),
-            }
-            for profile_id, profile in zip(ids, profiles, strict=True)
-        ]
+        rows += slot_rows((row["org_id"], row["dataset_id"]), ids, profiles, session_id=session_id)
     if rows:
         connection.execute(tables.profiles.insert(), rows)
     return results
 
 
 def _confirm(connection: sa.Connection, uploads: Sequence[Upload]) -> list[Arrival | Exception]:
-    """Note uploads of one transaction.
+    """Note uploads of one transaction of the database.
 
     No transaction's time of upload is that of another, so that whoever lists what came after a certain one
     (`profiles`) misses none.
     """
-    now = _next_upload(connection)
     slots = _slots(connection, {upload.profile_id for upload in uploads})
     results: list[Arrival | Exception] = []
     kept: dict[str, Upload] = {}
+    staged: dict[str, Upload] = {}
     for upload in uploads:
         slot = slots.get(upload.profile_id)
         if slot is None:
             results.append(_no_slot())
-        elif refusal := _refusal(slot):
+        elif slot["transaction_state"] == "aborted":
+            results.append(ResourceGone("The transaction of this upload was aborted."))
+        # What the store has taken of a claimed session goes where the others went.
+        elif (refusal := _refusal(slot)) and (upload.etag is None or slot["claimed"] is None):
             results.append(refusal)
         else:
+            if slot["claimed"] is not None:
+                slot = {**slot, "org_id": slot["claimed_by"], "dataset_id": slot["claimed_dataset"]}
+                slots[upload.profile_id] = slot
             results.append(Arrival(slot["org_id"], slot["dataset_id"], slot["day"], upload.sha256))
-            kept[upload.profile_id] = upload
-    kept = _without_twins(connection, slots, kept, now)
-    if not kept:
-        return results
-    statement = (
-        tables.profiles.update()
-        .where(tables.profiles.c.id == sa.bindparam("profile_id"))
-        .values(
-            uploaded=now,
-            same_as=None,
-            size=sa.bindparam("bytes"),
-            sha256=sa.bindparam("hash"),
-            blob=sa.bindparam("hash"),
-        )
-    )
-    connection.execute(
-        statement,
-        [{"profile_id": one.profile_id, "bytes": one.size, "hash": one.sha256} for one in kept.values()],
-    )
-    _note_days(connection, [(slots[one.profile_id], one) for one in sorted(kept.values(), key=_by_id)])
+            if upload.etag is None or upload.etag != slot["etag"]:  # else another replica was faster
+                (staged if slot["transaction_state"] == "open" else kept)[upload.profile_id] = upload
+    _write_uploads(connection, slots, staged, None)
+    if kept:
+        _show_uploads(connection, slots, kept)
     return results
+
+
+def _show_uploads(
+    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, Upload]
+) -> None:
+    """Note uploads that are to be listed and shown from now on."""
+    now = _next_upload(connection)
+    kept = _without_twins(connection, slots, uploads, now)
+    _write_uploads(connection, slots, kept, now)
+    _note_days(connection, [(slots[one.profile_id], one) for one in sorted(kept.values(), key=_by_id)])
+
+
+def _write_uploads(
+    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, Upload], now: int | None
+) -> None:
+    if uploads:
+        rows = [
+            {
+                "profile_id": one.profile_id,
+                "org": slots[one.profile_id]["org_id"],
+                "dataset": slots[one.profile_id]["dataset_id"],
+                "bytes": one.size,
+                "hash": one.sha256,
+                "etag_taken": one.etag,
+                "now": now,
+            }
+            for one in uploads.values()
+        ]
+        connection.execute(_TAKEN, rows)
+
+
+_TAKEN = (
+    tables.profiles.update()
+    .where(tables.profiles.c.id == sa.bindparam("profile_id"))
+    .values(
+        uploaded=sa.bindparam("now"),
+        org_id=sa.bindparam("org"),
+        dataset_id=sa.bindparam("dataset"),
+        same_as=None,
+        size=sa.bindparam("bytes"),
+        etag=sa.bindparam("etag_taken"),
+        sha256=sa.bindparam("hash"),
+        blob=sa.bindparam("hash"),
+    )
+)
+
+
+def confirm_committed(connection: sa.Connection, transaction_id: str) -> list[Arrival]:
+    """Let the uploads of a client's transaction, which is being committed, appear at one moment."""
+    profiles = tables.profiles.c
+    query = sa.select(profiles.id, profiles.size, profiles.sha256, profiles.etag).where(
+        profiles.transaction_id == transaction_id, profiles.sha256.is_not(None)
+    )
+    uploads = {row.id: Upload(row.id, row.size, row.sha256, row.etag) for row in connection.execute(query)}
+    slots = _slots(connection, uploads)
+    if uploads:
+        _show_uploads(connection, slots, uploads)
+    return [Arrival(slot["org_id"], slot["dataset_id"], slot["day"], slot["sha256"]) for slot in slots.values()]
 
 
 def _next_upload(connection: sa.Connection) -> int:
@@ -682,7 +792,16 @@ def _without_twins(
             connection.execute(
                 tables.profiles.update()
                 .where(profiles.id == one.profile_id)
-                .values(uploaded=None, same_as=twin, size=one.size, sha256=one.sha256, blob=one.sha256)
+                .values(
+                    uploaded=None,
+                    same_as=twin,
+                    org_id=org_id,
+                    dataset_id=dataset_id,
+                    size=one.size,
+                    sha256=one.sha256,
+                    blob=one.sha256,
+                    etag=one.etag,
+                )
             )
         if replaced:
             _release_twins(connection, [slots[profile_id] for profile_id in replaced], now)
@@ -766,7 +885,7 @@ def _sessions(connection: sa.Connection, session_ids: Iterable[str]) -> dict[str
     return {row["id"]: row for row in connection.execute(query).mappings()}
 
 
-def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, Mapping[Any, Any]]:
+def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, Mapping[str, Any]]:
     profiles, sessions = tables.profiles.c, tables.sessions.c
     query = (
         sa.select(
@@ -779,16 +898,19 @@ def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, M
             profiles.kind,
             profiles.alias,
             profiles.segment_tags,
+            profiles.etag,
             sessions.ended,
             sessions.ended_why,
             sessions.claimed,
             sessions.claimed_by,
             sessions.claimed_dataset,
+            tables.transactions.c.state.label("transaction_state"),
         )
-        .join_from(tables.profiles, tables.sessions, profiles.session_id == sessions.id)
+        .join_from(tables.profiles, tables.sessions, profiles.session_id == sessions.id, isouter=True)
+        .join(tables.transactions, profiles.transaction_id == tables.transactions.c.id, isouter=True)
         .where(profiles.id.in_(sorted(profile_ids)))
     )
-    return {row["id"]: row for row in connection.execute(query).mappings()}
+    return {row["id"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def open_session(connection: sa.Connection, session_id: str) -> SessionRow:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from songbird_widgets.observatory.view import View
 
     from .access import Viewer
+    from .organizations import Organizations
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -46,7 +47,7 @@ _POLICY = (
     # A notebook's panel previews the page: from the same origin behind the relay, else from this machine.
     "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
 )
-_NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
+NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
 _MIN_COMPRESSED = 4096
 _MAX_KEY = 512
 
@@ -119,8 +120,8 @@ class PageHandler(Handler):
         super().on_connection_close()
         self.budget.cancel()
 
-    def viewer(self, token: str) -> Viewer:
-        """Return who is asking; blocks on the database.
+    def viewer(self, token: str, dataset_id: str | None = None) -> Viewer:
+        """Return who is asking, and of a person's organizations the one that has a dataset; blocks on the database.
 
         Raises
         ------
@@ -130,7 +131,36 @@ class PageHandler(Handler):
         if token:
             return access.guest(self.metadata, token)
         key = self.request.headers.get("X-API-Key")
+        if key is None and self.organization_cookie is None and self.person is not None:
+            return access.person(self.metadata, self.person, self.organizations_of_person, dataset_id)
         return access.member(self.metadata, key, self.organization_cookie)
+
+    @property
+    def person(self) -> str | None:
+        """The name of the person who is asking, as a proxy or an earlier sign-in has it."""
+        proxy = self.settings.get("proxy_sign_in")
+        if proxy is not None:
+            return cast("str | None", proxy.person(self.request))
+        if self.settings.get("hub") is None:
+            return None
+        name = self.get_signed_cookie(access.PERSON_COOKIE, max_age_days=access.COOKIE_DAYS)
+        return None if name is None else name.decode("utf-8", "replace")
+
+    @property
+    def organizations_of_person(self) -> list[str]:
+        """The organizations of the person who is asking; blocks on the database."""
+        organizations = cast("Organizations", self.settings["organizations"])
+        return [] if self.person is None else organizations.of_person(self.person)
+
+    @property
+    def cookie_options(self) -> dict[str, Any]:
+        """What all cookies of a sign-in elsewhere have in common: they come along when that sends the browser back."""
+        return {"httponly": True, "samesite": "Lax", "secure": self.origin.startswith("https:")}
+
+    @property
+    def base_path(self) -> str:
+        """The path of the observatory's root, as browsers have it."""
+        return urlsplit(self.settings.get("public_url") or "").path.rstrip("/") + "/"
 
     @property
     def organization_cookie(self) -> bytes | None:
@@ -223,6 +253,7 @@ class PageHandler(Handler):
                 next="" if problem.status == HTTPStatus.GONE else self.next_page,
                 request_id=request_id,
                 wrong_key=wrong_key,
+                hub=self.settings.get("hub") is not None,
                 theme=theme,
             )
         )
@@ -230,7 +261,7 @@ class PageHandler(Handler):
     @property
     def next_page(self) -> str:
         """The page relative to the observatory's root, without a session token, for after a sign-in."""
-        found = _NEXT.search(self.request.path)
+        found = NEXT.search(self.request.path)
         return found[0] if found else ""
 
     def log_exception(
@@ -254,8 +285,9 @@ class Profiles(PageHandler):
     head = get
 
     def _make(self, dataset: str, form: str, asked: PageQuery) -> Answer:
-        viewer = self.viewer(asked.token)
+        viewer = self.viewer(asked.token, dataset)
         access.check_dataset(self.metadata, viewer, dataset)
+        self.take_arrivals(viewer.org_id, dataset)
         if not asked.profiles:
             if form:
                 raise PageProblem(
@@ -333,9 +365,10 @@ class Organization(PageHandler):
     head = get
 
     def _make(self, org: str) -> str:
-        viewer = self.viewer("")
-        access.check_organization(viewer, org)
-        signed_in = self.organization_cookie is not None and "X-API-Key" not in self.request.headers
+        if org not in self.organizations_of_person:
+            access.check_organization(self.viewer(""), org)
+        by_cookie = self.organization_cookie or self.get_signed_cookie(access.PERSON_COOKIE)
+        signed_in = by_cookie is not None and "X-API-Key" not in self.request.headers
         return self.observatory.organization_page(org, signed_in=signed_in)
 
 
@@ -356,7 +389,7 @@ class SignIn(PageHandler):
         origin = self.request.headers.get("Origin")
         cross = self.request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
         # With Referrer-Policy no-referrer browsers send the opaque origin "null" with a form of our own.
-        foreign = origin not in {None, "null"} and urlsplit(origin).netloc != self.request.host
+        foreign = origin not in {None, "null"} and urlsplit(origin).netloc != urlsplit(self.origin).netloc
         if cross or foreign:
             raise PageProblem(
                 ProblemText(
@@ -385,9 +418,9 @@ class SignIn(PageHandler):
             path="",  # the browser takes this URL's directory: right behind any proxy
             httponly=True,
             samesite="Strict",
-            secure=self.request.protocol == "https",
+            secure=self.origin.startswith("https:"),
         )
-        target = next_page if _NEXT.fullmatch(next_page) else f"organizations/{org_id}"
+        target = next_page if NEXT.fullmatch(next_page) else f"organizations/{org_id}"
         self.redirect(target, status=303)
 
     @property
@@ -405,6 +438,7 @@ class SignOut(SignIn):
         """Clear the cookie and say so."""
         self.check_origin()
         self.clear_cookie(access.COOKIE, path="")
+        self.clear_cookie(access.PERSON_COOKIE, path=self.base_path)
         self.say(
             ProblemText(
                 200,

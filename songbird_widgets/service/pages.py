@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from songbird_widgets.observatory.view import View
 
     from .access import Viewer
-    from .blobs import Blobs
+    from .blobs import BlobStore
     from .day_comparisons import DayComparisons
     from .metadata import DatasetRow, Metadata, ProfileRow
     from .summaries import Summaries
@@ -58,7 +58,7 @@ class Observatory:
         What the service keeps.
     """
 
-    def __init__(self, metadata: Metadata, blobs: Blobs, summaries: Summaries, compared: DayComparisons) -> None:
+    def __init__(self, metadata: Metadata, blobs: BlobStore, summaries: Summaries, compared: DayComparisons) -> None:
         self._metadata = metadata
         self._blobs = blobs
         self._loader = Loader(metadata, summaries)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from .blobs import Blobs
+    from .blobs import BlobStore
     from .database import Database
 
 logger = logging.getLogger("songbird_widgets.service")
@@ -57,7 +57,7 @@ class Retention:
         Days after its last upload for which a guest session is kept; 0 for ever.
     """
 
-    def __init__(self, database: Database, blobs: Blobs, summaries: Path, days: float = DEFAULT_DAYS) -> None:
+    def __init__(self, database: Database, blobs: BlobStore, summaries: Path, days: float = DEFAULT_DAYS) -> None:
         self._database = database
         self._blobs = blobs
         self._summaries = summaries

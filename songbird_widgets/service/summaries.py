@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import Profile
 
-    from .blobs import Blobs
+    from .blobs import BlobStore
     from .metadata import Arrival, DayRow, Metadata, ProfileRow
 
 T = TypeVar("T")
@@ -96,7 +96,7 @@ class Summaries:
         Where profiles are known and kept.
     """
 
-    def __init__(self, directory: Path, metadata: Metadata, blobs: Blobs) -> None:
+    def __init__(self, directory: Path, metadata: Metadata, blobs: BlobStore) -> None:
         self._directory = directory
         self._metadata = metadata
         self._blobs = blobs

@@ -83,6 +83,8 @@ profiles = sa.Table(
     # The uploaded profile of equal content, which alone is listed and shown; then this one is not uploaded itself.
     sa.Column("same_as", sa.Text),
     sa.Column("etag", sa.Text),  # of the object that was put straight to a store, as it was when it was taken
+    # Its bytes are kept and noted, but it is not uploaded before the transaction is committed.
+    sa.Column("transaction_id", sa.Text, index=True),
     sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
 )
 
@@ -127,6 +129,38 @@ days = sa.Table(
 )
 """The uploaded batches of each day, so that lists of days need not look at each upload."""
 
+
+transactions = sa.Table(
+    "transactions",
+    schema,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), nullable=False),
+    sa.Column("dataset_id", sa.Text, nullable=False),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),  # open, committed or aborted
+)
+
+members = sa.Table(
+    "members",
+    schema,
+    sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), primary_key=True),
+    sa.Column("person", sa.Text, primary_key=True),
+    sa.Column("created", sa.BigInteger, nullable=False),
+    sa.Index("members_by_person", "person"),
+)
+"""Who may see an organization's profiles after a sign-in; with a key anybody may."""
+
+documents = sa.Table(
+    "documents",
+    schema,
+    sa.Column("org_id", sa.Text, sa.ForeignKey("organizations.id"), primary_key=True),
+    sa.Column("dataset_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("changed", sa.BigInteger, nullable=False),
+)
+"""What else clients keep with a dataset: weights of its columns, and which are outputs."""
 
 clock = sa.Table("clock", schema, sa.Column("last_upload", sa.BigInteger, nullable=False))
 """The one row holds the time of the last transaction that noted uploads: no other has the same."""
@@ -218,13 +252,15 @@ def _add_organizations(connection: sa.Connection) -> None:
         "profiles ADD COLUMN same_as TEXT",
         "sessions ADD COLUMN ended BIGINT",
         "sessions ADD COLUMN ended_why TEXT",
+        "profiles ADD COLUMN transaction_id TEXT",
     ):
         connection.execute(sa.text(f"ALTER TABLE {column}"))
     if connection.dialect.name == "sqlite":
         _make_profiles_anew(connection)
     else:
         connection.execute(sa.text("ALTER TABLE profiles ALTER COLUMN session_id DROP NOT NULL"))
-    for table in (clock, settings):
+        connection.execute(sa.text("CREATE INDEX ix_profiles_transaction_id ON profiles (transaction_id)"))
+    for table in (transactions, members, documents, clock, settings):
         table.create(connection)
     last = connection.execute(sa.select(sa.func.max(profiles.c.uploaded))).scalar()
     connection.execute(clock.insert().values(last_upload=last or 0))

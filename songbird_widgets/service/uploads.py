@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlencode
 
 from tornado.web import url
@@ -21,14 +21,32 @@ from .metadata import Upload as UploadedBytes
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
-    from .blobs import Blobs, IncomingBlob
+    from .app import Application
+    from .blobs import BlobStore, Incoming
     from .metadata import Arrival, Metadata
 
 #: How long an upload URL is good for, in seconds: what object stores' presigned URLs usually have.
 LIFETIME = 15 * 60
 
+MAX_PROFILE_BYTES = 256 << 20
+
 #: Bytes gathered in memory before they go to disk; most profiles are smaller: one trip to the executor.
 _BUFFER = 1 << 20
+
+
+class UploadURLs(Protocol):
+    """Where the bytes of a slot are to be put: to the service (`UploadSigner`) or to a store (`DirectUploads`)."""
+
+    def url(self, origin: str, org_id: str, dataset_id: str, profile_id: str, /) -> str:
+        """Return an address that takes the bytes of a profile for `LIFETIME` seconds.
+
+        Parameters
+        ----------
+        origin
+            Where clients reach the service.
+        org_id, dataset_id, profile_id
+            The slot.
+        """
 
 
 class UploadSigner:
@@ -43,7 +61,7 @@ class UploadSigner:
     def __init__(self, key: str) -> None:
         self._key = key.encode()
 
-    def url(self, origin: str, profile_id: str) -> str:
+    def url(self, origin: str, _org_id: str, _dataset_id: str, profile_id: str) -> str:
         """An address at `origin` that takes the bytes of a profile for `LIFETIME` seconds."""
         expires = int(time.time()) + LIFETIME
         query = urlencode({"expires": expires, "signature": self._signature(profile_id, str(expires))})
@@ -72,12 +90,12 @@ class Upload(BodyHandler):
     """``PUT /uploads/{profile_id}``: answered once the bytes are on disk and known to the database."""
 
     operation = "upload"
-    limit = 256 << 20
+    limit = MAX_PROFILE_BYTES
     length_required = True
 
     def initialize(self) -> None:
         self._buffer = bytearray()
-        self._blob: IncomingBlob | None = None
+        self._blob: Incoming | None = None
         self._keeping = False
 
     async def admit(self) -> None:
@@ -109,11 +127,7 @@ class Upload(BodyHandler):
         self._keeping = True
         arrival = await self.work(_keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id)
         self.set_header("X-Content-SHA256", arrival.sha256)
-        summaries = self.settings.get("summaries")
-        if summaries is not None:
-            summaries.arrived(arrival)
-        else:  # not loaded yet
-            self.settings["arrivals"].append(arrival)
+        cast("Application", self.application).arrived(arrival)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
@@ -126,7 +140,7 @@ class Upload(BodyHandler):
             self._blob = None
 
 
-def _keep(blobs: Blobs, metadata: Metadata, blob: IncomingBlob | None, rest: bytearray, profile_id: str) -> Arrival:
+def _keep(blobs: BlobStore, metadata: Metadata, blob: Incoming | None, rest: bytearray, profile_id: str) -> Arrival:
     """Make the bytes permanent, and only then tell the database."""
     with blob or blobs.incoming() as kept:
         kept.write(rest)

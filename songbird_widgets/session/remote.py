@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
 from ..basics import DAY_MS, one_line
+from ..client import models as m
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
-from ..client.models import GetProfileFilesRequest
 from ..client.redaction import Secret
 from . import content
 from .errors import SelectionError, SessionError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..client import Songbird
-    from ..client.models import SessionMetadata
     from .endpoint import Endpoint
     from .ledger import Ledger
     from .models import SessionProfile
@@ -156,9 +155,7 @@ class RemoteSession:
             for _ in range(_MAX_PAGES):
                 after = self._listed
                 try:
-                    page = self.request(
-                        lambda client: client.list_session_profiles(session_id.reveal(), self._listed, _PAGE)
-                    )
+                    page = self.request(lambda client: client.send(self._ask_listing(session_id)))
                 except NotFound:
                     if self.endpoint.local:
                         raise
@@ -169,6 +166,13 @@ class RemoteSession:
                 self._listed = page.next or after
                 if page.next is None or page.next == after:
                     return
+
+    def _ask_listing(self, session_id: Secret) -> m.Request[m.ListSessionProfilesResponse]:
+        return m.ListSessionProfilesRequest(session_id.reveal(), self._listed, _PAGE)
+
+    def target(self) -> str | m.Dataset:
+        """Return where uploads go, as `client.iter_uploads` takes it."""
+        return self.begin().reveal()
 
     def known_link(self) -> ObservatoryLink | None:
         """Return the link of what is selected, if it was asked for already."""
@@ -205,13 +209,11 @@ class RemoteSession:
         session_id = self.begin()
         batches = [item for item in selected if item.kind == "batch"]
         references = [item for item in selected if item.kind == "reference"]
-        answer = self.request(
-            lambda client: client.get_session_profile_observatory_link(
-                session_id.reveal(),
-                [item.dataset_timestamp for item in batches if item.dataset_timestamp is not None],
-                [item.profile_id for item in references if item.profile_id is not None],
-            )
+        asked = m.GetProfileObservatoryLinkRequest(
+            tuple(item.dataset_timestamp for item in batches if item.dataset_timestamp is not None),
+            tuple(item.profile_id for item in references if item.profile_id is not None),
         )
+        answer = self.request(lambda client: client.send(self._link_request(asked, session_id)))
         text = "Open side by side in the observatory" if len(selected) > 1 else "Open in the observatory"
         # Endpoints list references first, and may answer fewer.
         urls = {item.key: url for item, url in zip([*references, *batches], answer.individual_observatory_urls)}  # noqa: B905
@@ -220,6 +222,11 @@ class RemoteSession:
             [(url, text), *((urls[item.key], item.choice) for item in selected if item.key in urls)]
         )
         return ObservatoryLink(together, href=together.href, individual=individual, text=text)
+
+    def _link_request(
+        self, asked: m.GetProfileObservatoryLinkRequest, session_id: Secret
+    ) -> m.Request[m.GetProfileObservatoryLinkResponse]:
+        return m.GetSessionProfileObservatoryLinkRequest(asked, session_id.reveal())
 
     def files(self, profile: SessionProfile) -> bytes:
         """Return the bytes of a reference, or of all uploads of a batch's day: one file, or a zip of several.
@@ -242,8 +249,11 @@ class RemoteSession:
                 "Compare the data itself with songbird_widgets.compare(...), or add its file again."
             )
         return self.request(
-            lambda client: client.send(GetProfileFilesRequest(dataset_id, _in_address(profile), session_id.reveal()))
+            lambda client: client.send(self._files_request(dataset_id, _in_address(profile), session_id))
         )
+
+    def _files_request(self, dataset_id: str, profile: str, session_id: Secret) -> m.Request[bytes]:
+        return m.GetProfileFilesRequest(dataset_id, profile, session_id.reveal())
 
     def claim(self, org_id: str | None, api_key: Secret | None) -> str:
         """Hand the session's profiles to an organization, and return which.
@@ -297,7 +307,7 @@ class RemoteSession:
             return False
         return session.org_id == org_id
 
-    def info(self) -> SessionMetadata:
+    def info(self) -> m.SessionMetadata:
         """Ask for the session's metadata; needs an API key."""
         session_id, key = self.begin(), self.endpoint.key()
         return self.request(lambda client: client.get_session(session_id.reveal(), api_key=revealed(key))).session

@@ -7,8 +7,11 @@ import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..basics import one_line
+from ..client.errors import ConfigurationError
+from ..client.models import Dataset
 from ..client.redaction import Secret
 from . import adding, content, display
+from .dataset import RemoteDataset
 from .endpoint import Endpoint
 from .errors import AddError
 from .executor import SerialExecutor
@@ -52,6 +55,9 @@ class Session(UploadingSession):
     api_key : str, optional
         Key of an organization, needed for `claim` and `info` only; by default the one of the environment, and
         for the local service its own organization's.
+    org_id, dataset_id : str, optional
+        Upload to this dataset of an organization and show what it holds, with the organization's key, in place of a
+        guest session. The first upload makes the dataset, where the endpoint allows that.
     user_id : str, optional
         Name under which the session is made; a random one by default.
     client : Songbird, optional
@@ -69,6 +75,8 @@ class Session(UploadingSession):
         session_id: str | None = None,
         *,
         api_key: str | None = None,
+        org_id: str | None = None,
+        dataset_id: str | None = None,
         user_id: str | None = None,
         client: Songbird | None = None,
     ) -> None:
@@ -76,6 +84,9 @@ class Session(UploadingSession):
         identifier = Secret.of(session_id)
         key = Secret.of(api_key)
         del session_id, api_key
+        if (org_id is None) != (dataset_id is None) or (org_id is not None and identifier is not None):
+            raise ConfigurationError("Name an organization and one of its datasets, or a session, or none of them.")
+        self._dataset = None if org_id is None or dataset_id is None else Dataset(org_id, dataset_id)
         self._user_id = user_id or str(uuid.uuid4())
         self._requests = SerialExecutor("songbird-request")
         self._remote = self._open(endpoint, identifier, key, client)
@@ -84,6 +95,9 @@ class Session(UploadingSession):
     def _open(
         self, endpoint: str | None, session_id: Secret | None, api_key: Secret | None, client: Songbird | None = None
     ) -> RemoteSession:
+        if self._dataset is not None:
+            where = Endpoint(endpoint, api_key, client)
+            return RemoteDataset(where, self._ledger, self._store, dataset=self._dataset, warn=self._warnings.append)
         known = None if session_id is None or client is not None else self._ledger.session(session_id)
         where = Endpoint(known.endpoint if endpoint is None and known else endpoint, api_key, client)
         remote = RemoteSession(
@@ -434,6 +448,7 @@ class Session(UploadingSession):
         self._uploads.submit(lambda: None).result()
         self._remote.endpoint.close()
         self._store.leave()
+        self._dataset = None
         self._remote = self._open(endpoint, identifier, key)
         self.set_trait("progress", UploadProgress())
         self.set_trait("notice", None)

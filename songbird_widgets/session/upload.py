@@ -184,7 +184,7 @@ class Upload:
         items = {upload.key: item for upload, (item, _) in zip(uploads, ready, strict=True)}
         may_restart = self._remote.endpoint.local and not again
         lost = []
-        for event in iter_uploads(self._remote.endpoint.client(), session_id.reveal(), uploads, cancel=self._cancel):
+        for event in iter_uploads(self._remote.endpoint.client(), self._remote.target(), uploads, cancel=self._cancel):
             item = items[event.key]
             gone = event.state == "failed" and isinstance(event.error, EndpointUnreachable)
             if gone and may_restart and not self._cancel.is_set():

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 PICTURES = ROOT / "build" / "artifacts"  # kept as an output of a CI run
 KEY = "canarykeys.the-key-of-the-servers-owner-must-be-nowhere"
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 # JupyterLab runs as on a hub, for what holds there holds at the root too; the others show the root.
 BASE_URLS = {"lab": "/user/ada/", "notebook": "/", "voila": "/"}
 # Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme: their scripts lie under static/.
@@ -52,7 +52,7 @@ class FrontEnd:
         request = urllib.request.Request(
             self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             body = answer.read()
         return json.loads(body) if body else None
 
@@ -130,7 +130,7 @@ def running_front_end(start_server, name, environment, directory):
         command += [f"--IdentityProvider.token={token}"]
         ready = f"{url}api/status?token={token}"
     log = directory / "server.log"
-    where = {"cwd": root, "env": environment, "own_group": True, "patience": 15}
+    where = {"cwd": root, "env": environment, "own_group": True, "patience": 60}
     with start_server(command, ready, log, **where):
         yield FrontEnd(name, url, token, root, environment, log, base_url)
 

@@ -130,7 +130,7 @@ def test_three_visitors_at_once_see_nothing_of_each_other_nor_of_the_owner(desk,
         assert not [secret for secret in foreign if secret.encode() in seen]
     for path in ("api/kernels", "api/sessions", "api/contents", "voila/api/kernels"):
         try:
-            with urllib.request.urlopen(visitors[0].front_end.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(visitors[0].front_end.url + path, timeout=60) as answer:
                 told = answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -109,7 +109,7 @@ def hub(start_server, proxy_command, tmp_path_factory):
     )
     log = directory / "hub.log"
     command = [sys.executable, "-m", "jupyterhub", "-f", "hub.py"]
-    where = {"cwd": directory, "env": _environment(directory), "own_group": False, "patience": 30}
+    where = {"cwd": directory, "env": _environment(directory), "own_group": False, "patience": 60}
     try:
         with start_server(command, f"{public}hub/health", log, **where):
             yield Hub(public, password, homes, log)

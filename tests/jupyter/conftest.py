@@ -87,7 +87,7 @@ def running(environment, start_server):
             port = probe.getsockname()[1]
         command = [part.replace("{port}", str(port)) for part in command]
         base, log = f"http://127.0.0.1:{port}{base_path}", directory / f"server-{port}.log"
-        where = {"cwd": directory, "env": environment, "own_group": False, "patience": 20}
+        where = {"cwd": directory, "env": environment, "own_group": False, "patience": 60}
         with start_server(command, base + path_that_answers, log, **where) as process:
             yield Server(base, process.pid, log)
 
@@ -166,7 +166,7 @@ class Kernel:
             if message["msg_type"] in kinds:
                 outputs.append((message["msg_type"], message["content"]))
 
-        reply = self.client.execute_interactive(code, timeout=90, output_hook=note)["content"]
+        reply = self.client.execute_interactive(code, timeout=180, output_hook=note)["content"]
         assert (reply["status"] == "error") == fails, reply
         return outputs
 
@@ -182,11 +182,11 @@ class Kernel:
 
     def subshell(self):
         """Return the id of a new subshell, which handles messages beside a busy cell; None if it has none."""
-        reply = self.client.kernel_info(reply=True, timeout=90)["content"]
+        reply = self.client.kernel_info(reply=True, timeout=180)["content"]
         if "kernel subshells" not in reply.get("supported_features", []):
             return None
         self.client.control_channel.send(self.client.session.msg("create_subshell_request", {}))
-        return self.client.get_control_msg(timeout=90)["content"]["subshell_id"]
+        return self.client.get_control_msg(timeout=180)["content"]["subshell_id"]
 
 
 @pytest.fixture(scope="session")
@@ -201,7 +201,7 @@ def starting(environment):
         client = manager.blocking_client()
         client.start_channels()
         try:
-            client.wait_for_ready(90)
+            client.wait_for_ready(180)
             yield Kernel(client), manager
         finally:
             client.stop_channels()

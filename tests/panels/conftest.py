@@ -130,7 +130,7 @@ def failure():
 def eventually():
     """Wait for what happens on another thread."""
 
-    def wait(condition, seconds=20):
+    def wait(condition, seconds=60):
         deadline = time.monotonic() + seconds
         while not (value := condition()):
             assert time.monotonic() < deadline, "it did not happen"

@@ -88,7 +88,9 @@ def test_a_csv_column_that_turns_to_text_is_text_as_a_whole_and_costs_no_other(t
     assert (late.types.integral, late.counts.null, late.ints_max) == (1, FAR, 3)
 
 
-@pytest.mark.parametrize("rows", [1, FAR // 2], ids=["at once", "late"])
+@pytest.mark.parametrize(
+    "rows", [pytest.param(1, id="at once"), pytest.param(FAR // 2, id="late", marks=pytest.mark.slow)]
+)
 def test_a_json_column_of_two_types_is_counted_value_by_value(tmp_path, rows):
     path = tmp_path / "mixed.jsonl"
     path.write_text('{"a": 1}\n' * rows + '{"a": "x", "b": 2.5}\n', encoding="utf-8")

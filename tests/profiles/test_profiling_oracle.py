@@ -76,6 +76,7 @@ def test_frequent_items_beyond_what_is_kept_have_true_bounds(parts):
     assert items.offset <= 2 * len(values) / 768
 
 
+@pytest.mark.slow  # simulates
 def test_ranks_stay_within_the_promised_error_over_a_thousand_sets():
     rng = np.random.default_rng(7)
     beyond = 0

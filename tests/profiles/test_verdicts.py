@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from songbird_widgets.profiles import (
+    MEASURES,
     Column,
     Counts,
+    DistinctEstimate,
     FrequentItemsSketch,
+    ProfileError,
     Types,
     column_statistics,
     compare,
@@ -162,6 +166,98 @@ def test_four_points_of_a_flag_are_a_drift(random):
     assert drift_of(before, same).verdict == "none"
 
 
+# --- single values
+
+
+def replaced(random, values, share, value):
+    return np.where(random.random(len(values)) < share, value, values)
+
+
+def of(random, values, shares, n=5000):
+    return np.array(values)[random.choice(len(values), n, p=np.array(shares) / sum(shares))]
+
+
+SINGLE_VALUES = {
+    "sentinels within the range of amounts": lambda r: (
+        r.lognormal(5, 2, 5000),
+        replaced(r, r.lognormal(5, 2, 5000), 0.02, 9999),
+    ),
+    "zeros among amounts": lambda r: (r.exponential(size=5000), replaced(r, r.exponential(size=5000), 0.03, 0)),
+    "zeros among few zeros": lambda r: (
+        replaced(r, r.exponential(size=5000), 0.8, 0),
+        replaced(r, r.exponential(size=5000), 0.88, 0),
+    ),
+    "a row that repeats itself": lambda r: (r.normal(size=5000), replaced(r, r.normal(size=5000), 0.05, 0.5)),
+    "a heap that vanished": lambda r: (replaced(r, r.normal(size=5000), 0.04, 0.5), r.normal(size=5000)),
+    "a rare flag": lambda r: (r.random(5000) < 0.01, r.random(5000) < 0.035),
+    "a rare word": lambda r: (of(r, list("abc"), [1, 50, 49]), of(r, list("abc"), [4, 48, 48])),
+    "a new word": lambda r: (of(r, list("ab"), [1, 1]), of(r, list("abc"), [49, 49, 2])),
+    "a lost word": lambda r: (of(r, list("abc"), [49, 49, 2]), of(r, list("ab"), [1, 1])),
+    "neighbouring codes": lambda r: (of(r, range(20), [8, 4] * 10), of(r, range(20), [4, 8] * 10)),
+    "codes beyond 2**53": lambda r: (2**60 + of(r, range(3), [6, 3, 1]), 2**60 + of(r, range(3), [1, 3, 6])),
+    "case": lambda r: (of(r, ["Oslo", "Bergen"], [6, 4]), of(r, ["Oslo", "Bergen", "oslo"], [57, 40, 3])),
+    "nulls that became empty": lambda r: (
+        np.where(r.random(5000) < 0.1, None, "a"),
+        np.where(r.random(5000) < 0.1, "", "a").astype(object),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SINGLE_VALUES)
+def test_the_share_of_a_single_value_is_minded(random, name):
+    before, after = SINGLE_VALUES[name](random)
+    assert drift_of(before, after).drifted
+    assert not drift_of(before, random.permutation(before)).drifted
+
+
+def test_a_handful_of_sentinels_among_amounts_is_suspicious(random):
+    for share in (0.005, 0.01, 0.02):
+        after = random.lognormal(5, 2, 1000)
+        after[: int(share * 1000)] = 9999
+        assert drift_of(random.lognormal(5, 2, 1000), after).verdict != "none"
+
+
+def test_a_change_that_chance_may_make_is_unknown_and_named():
+    found = drift_of(*(np.arange(1000) < many for many in (10, 30)))
+    assert found.verdict == "unknown"
+    assert found.reasons[0].startswith("The share of 1 went from 1 % to 3 %, but ")
+
+
+def test_running_numbers_are_compared_by_all_but_their_values(random):
+    found = drift_of(np.arange(3000), np.arange(3000, 9000))
+    assert (found.verdict, found.score) == ("none", 0)
+    assert any("running number" in note for note in found.notes)
+    holes = np.where(random.random(6000) < 0.2, None, np.arange(3000, 9000))
+    assert drift_of(np.arange(3000), holes).verdict == "strong"
+    assert drift_of(random.integers(0, 3000, 3000), 3000 + random.integers(0, 3000, 3000)).verdict == "strong"
+
+
+def test_whole_numbers_that_doubles_cannot_tell_apart_are_unknown(random):
+    found = drift_of(*(2**60 + random.integers(0, 100_000, (2, 2000))))
+    assert (found.verdict, "last digits" in found.reasons[0]) == ("unknown", True)
+    assert drift_of(np.full(500, 2**60), np.full(500, 2**60 + 1)).verdict == "strong"
+    assert drift_of(np.full(500, 2**60 + 1), np.full(500, 2**60 + 1)).verdict == "none"
+    wide, moved = (2**60 + shift + random.integers(0, 10**9, 2000) for shift in (0, 10**9))
+    assert drift_of(wide, moved).verdict == "strong"
+
+
+def test_dates_are_said_to_be_dates(random):
+    start = np.datetime64("2024-01-01", "s")
+    days = [(start + shift + random.integers(0, 86_400, 2000)) for shift in (0, 864_000)]
+    texts = drift_of(*(day.astype(str).astype(object) for day in days))
+    assert (texts.verdict, "dates" in texts.reasons[0]) == ("unknown", True)
+    objects = drift_of(*days)
+    assert (objects.verdict, "dates" in objects.reasons[0]) == ("unknown", True)
+
+
+def test_few_rows_say_what_would_have_been_certain(random):
+    few = drift_of(random.normal(size=30), random.normal(size=30))
+    assert few.verdict == "unknown"
+    assert "only a shift of 0.97 sd or more would be certain" in few.reasons[-1]
+    more = drift_of(np.arange(120.0), np.arange(120.0) + 0.5)
+    assert (more.verdict, more.notes[-1]) == ("none", "A shift of 0.48 sd or more would have been certain.")
+
+
 # --- values, not spellings
 
 
@@ -170,6 +266,20 @@ def test_flags_are_the_same_as_booleans_and_as_numbers(random):
     assert drift_of(flags[0], flags[1].astype(int)).verdict == "none"
     assert drift_of(flags[0].astype(int), flags[1]).verdict == "none"
     assert drift_of(flags[0], ~flags[1]).verdict == "strong"
+
+
+def test_texts_that_spell_the_values_of_the_other_column_are_one_with_them(random):
+    flags = random.random((2, 3000)) < 0.3
+    texts = np.where(flags[1], "True", "False").astype(object)
+    found = drift_of(flags[0], texts)
+    assert (found.verdict, found.type_change) == ("none", ("boolean", "string"))
+    assert "The type changed from boolean to string; the texts spell such values" in found.notes[0]
+    assert drift_of(texts, ~flags[0]).verdict == "strong"
+    digits = random.integers(0, 5, (2, 3000))
+    assert drift_of(digits[0], digits[1].astype(str).astype(object)).verdict == "none"
+    written = np.array([f"{digit:f}" for digit in digits[1]], object)
+    assert drift_of(digits[0].astype(str).astype(object), written).verdict == "none"
+    assert drift_of(texts, np.where(flags[0], "1", "0").astype(object)).verdict == "strong"  # both are text
 
 
 def integers(spelled):
@@ -267,6 +377,58 @@ def test_rows_that_were_not_counted_are_not_zero(random):
     assert compare_columns(lean, lean).verdict == "none"
     moved = profile({"x": random.normal(1, 1, 1000)}).column("x")
     assert compare_columns(lean, moved).verdict == "strong"
+
+
+# --- files that lie
+
+
+COUNTS = (0, 1, -1, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 2**64)
+FIGURES = (0.0, -1.0, np.nan, np.inf, -np.inf, 1.797e308, -1e308, 5e-324)
+
+
+def mutated(random, column):
+    def count(known=None):
+        return known if known is not None and random.random() < 0.6 else COUNTS[random.integers(len(COUNTS))]
+
+    def figure():
+        return float(random.choice(FIGURES))
+
+    changes = {
+        "counts": Counts(*map(count, column.counts)),
+        "types": Types(*map(count, column.types)),
+        "mean": figure(),
+        "m2": figure(),
+        "cardinality": DistinctEstimate(figure(), figure(), figure()),
+        "ints_min": count(),
+        "ints_max": count(),
+        "conditions": {"total": count(), "a": count(), "b": count()},
+        "metrics": {"custom/figure": figure(), "custom/count": count()},
+        "counted": random.random() < 0.5,
+        "typed": random.random() < 0.5,
+    }
+    chosen = random.choice(list(changes), random.integers(1, 4), replace=False)
+    return replace(column, **{str(name): changes[name] for name in chosen})
+
+
+def test_impossible_figures_are_an_error_or_left_out_of_what_is_said(random):
+    columns = [
+        profile({"x": values}).column("x")
+        for values in (random.normal(size=300), random.integers(0, 5, 300), of(random, list("abc"), [1, 2, 3], 300))
+    ]
+    refused = 0
+    for _ in range(400):
+        pair = [mutated(random, columns[random.integers(3)]) for _ in range(2)]
+        try:
+            found = compare_columns(*pair)
+        except ProfileError:
+            refused += 1
+            continue
+        shares = re.findall(r"(-?[\d.e+]+) %", " ".join([*found.reasons, *found.notes]))
+        assert all(0 <= float(share) <= 100 for share in shares), found.reasons
+        assert all(0 <= test.p <= 1 and 0 <= test.effect <= 10 for test in found.tests)
+        measures = [getattr(found, name) for name in ("score", *MEASURES)]
+        assert all(measure is None or np.isfinite(measure) for measure in measures)
+    assert 0 < refused < 400
 
 
 # --- rates

@@ -73,7 +73,7 @@ def test_the_summary_of_an_upload_is_that_of_its_profile(store):
 
 def test_what_arrives_is_summarised_without_anybody_asking(store):
     store.upload(CONTENTS[0], CONTENTS[1], arrive=True)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not any(path.parent.name == "days" for path in store.files()):
         assert time.monotonic() < until
         time.sleep(0.01)

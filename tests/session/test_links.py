@@ -134,7 +134,7 @@ def test_a_link_shows_what_is_selected_in_its_order(full):
     assert shown == ["1373414400000", july, "1373241600000"]
     assert [one.text for one in link.individual] == ["2013-07-10", "july", "2013-07-08"]
     assert f"profile={july}" in link.individual[1]
-    with urllib.request.urlopen(link, timeout=20) as answer:
+    with urllib.request.urlopen(link, timeout=60) as answer:
         headline = re.search(r"<h1>(.*?)</h1>", answer.read().decode(), re.DOTALL)[1]
     assert headline.index("2013-07-10") < headline.index("july") < headline.index("2013-07-08")
 
@@ -151,7 +151,7 @@ def test_a_link_follows_the_local_service_to_another_port(full):
         second = full.link
         assert urlsplit(second).port != urlsplit(first).port
         assert full.current_link is second
-        with urllib.request.urlopen(second, timeout=20) as answer:
+        with urllib.request.urlopen(second, timeout=60) as answer:
             assert answer.status == 200
 
 

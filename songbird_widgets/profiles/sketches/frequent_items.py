@@ -144,6 +144,9 @@ class FrequentItemsSketch:
         booleans : bool
             ``True`` and ``False`` are numbers, too: 1 and 0.
         """
+        everything = "\n".join(self.values)
+        if not booleans and "." not in everything and "-0" not in everything:
+            return self
         spelled = [_number(value, booleans) for value in self.values]
         if tuple(spelled) == self.values:
             return self
@@ -192,6 +195,24 @@ def _number(value: str, booleans: bool) -> str:
 
 
 _BOOLEANS = {"True": "1", "False": "0"}
+_SIX_DECIMALS = re.compile(rb"-?\d+\.\d{6}")
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?|True|False")
+
+MAX_CHARACTERS = 128
+"""Characters of a text that whylogs keeps."""
+
+
+def spelled_as_number(value: bytes) -> bytes:
+    """Spell a text as a number, if it reads as one with six decimals, which is how whylogs writes numbers."""
+    if not _SIX_DECIMALS.fullmatch(value):
+        return value
+    value = value.rstrip(b"0").rstrip(b".")
+    return b"0" if value == b"-0" else value
+
+
+def spells_number(value: str) -> bool:
+    """Whether a text is what a number or a boolean looks like as text."""
+    return _NUMBER.fullmatch(value) is not None
 
 
 def _strings(data: bytes, count: int) -> list[str]:

@@ -1,0 +1,320 @@
+"""How two columns differ in values without a distance: text, booleans, and codes, of which there are few.
+
+Values are matched by their hashes (see `summary`), of all columns at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .evidence import (
+    CHUNK,
+    FEWEST,
+    FEWEST_OF_ONE,
+    MAX_EFFECT,
+    NEW_VALUE_SHARE,
+    Candidates,
+    Sizes,
+    chances_of_counts,
+    measure_cells,
+    percent,
+    share_chances,
+    too_few,
+    value_effects,
+)
+from .number_evidence import MAX_CODES
+from .row_evidence import forgive_types
+from .sketches.frequent_items import MAX_CHARACTERS, spells_number
+from .summary import HASHES_OF_FLAGS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .evidence import Evidence, Pairs
+    from .sketches import Floats, Ints
+    from .summary import ProfileSummary
+
+    Flags = NDArray[np.bool_]
+    Hashes = NDArray[np.uint64]
+
+# Counts of frequent items are exact to within the offset; an item is a cell when it is this many times above it.
+_CLEAR_OF_OFFSET = 5
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: keeps equal values of different pairs apart
+
+
+def _spread(pairs: Ints) -> Hashes:
+    spread: Hashes = (pairs.astype(np.uint64) + np.uint64(1)) * _SPREAD
+    return spread
+
+
+_MOST_READ = 768  # items that must be numbers for a text to be one
+_NOTHING = 1e-12
+
+
+def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
+    """Compare the frequent items of all pairs that have some and may be compared by them."""
+    totals, offsets = (
+        np.array(pairs.of(name), np.float64).reshape(2, -1) for name in ("frequent_total", "frequent_offset")
+    )
+    lengths = np.array([np.diff(side.frequent_offsets)[rows] for side, rows in pairs.sides]).reshape(2, -1)
+    whole = ~pairs.any_of(frozenset({"fractional"}))
+    lossless = (offsets == 0).all(axis=0)
+    few = whole & (lengths <= MAX_CODES).all(axis=0) & lossless
+    _find_spelled(pairs, ~numbers & (totals > 0).all(axis=0), found)
+    same = np.array([one == other or "unknown" in (one, other) for one, other in pairs.types], np.bool_)
+    by_items = np.where(numbers, few | (found.blunt & lossless), same | found.as_values)
+    places = np.flatnonzero((totals > 0).all(axis=0) & by_items & ~found.running)
+    if not len(places):
+        return
+    apart = ~numbers[places]
+    found.sizes[places[apart]] = totals[:, places[apart]].T
+    cells = _Cells.of(pairs, places, totals[:, places], offsets[:, places], found)
+    filled = np.bincount(cells.pairs, minlength=len(places))
+    for place in places[filled == 0].tolist():
+        sizes = totals[:, place].astype(np.int64).tolist()
+        found.texts[place, "blind"] = (
+            too_few(*sizes)
+            if lossless[place] or min(sizes) < FEWEST
+            else "No value is frequent enough to be compared, so the sketches cannot tell."
+        )
+    ordered = np.flatnonzero(filled)
+    ordered = ordered[filled[ordered].argsort(kind="stable")]
+    starts = np.append(0, np.cumsum(filled))
+    for begin in range(0, len(ordered), CHUNK):
+        chunk = ordered[begin : begin + CHUNK]
+        width = int(filled[chunk].max())
+        cell = np.minimum(starts[chunk][:, None] + np.arange(width), len(cells.pairs) - 1)
+        there = np.arange(width) < filled[chunk][:, None]
+        error = (offsets[:, places[chunk]] / totals[:, places[chunk]]).sum(axis=0)
+        sizes = Sizes(totals[0, places[chunk]], totals[1, places[chunk]], error)
+        before, after = (np.where(there, one[cell], 0.0) for one in (cells.before, cells.after))
+        tables = _Tables(pairs, cells, cell, before, after, lossless[places[chunk]])
+        _weigh_tables(tables, sizes, places[chunk], numbers, found)
+
+
+def _find_spelled(pairs: Pairs, candidates: Flags, found: Evidence) -> None:
+    """Find texts that spell nothing but numbers or booleans, beside a column of such: they are compared as values."""
+    for place in np.flatnonzero(candidates).tolist():
+        types = pairs.types[place]
+        if types[0] == types[1] or "string" not in types or not {"integral", "boolean"} & set(types):
+            continue
+        side, rows = pairs.sides[types.index("string")]
+        row = int(rows[place])
+        values = side.frequent_values(row)
+        pure = side.types[row, 3:].sum() == side.types[row, 3]  # no objects among them
+        if pure and len(values) <= _MOST_READ and all(map(spells_number, values)):
+            found.as_values[place] = True
+            forgive_types(found, place)
+
+
+@dataclass
+class _Cells:
+    """The values that are compared, those of a pair beside each other: counts, and where each is in its list.
+
+    A value's share must be far above the sketches' error, and chance would bring several into either sample: of names
+    or identifiers that are seen once, any two samples have few in common. A count is its upper bound, which is exact
+    for an item that was never dropped; half the offset for one not listed.
+    """
+
+    pairs: Ints
+    before: Floats
+    after: Floats
+    items: tuple[Ints, Ints]
+    """Places in the lists of frequent items of both summaries; -1 where it is not listed."""
+
+    @classmethod
+    def of(cls, pairs: Pairs, places: Ints, totals: Floats, offsets: Floats, found: Evidence) -> _Cells:
+        smaller, larger = totals.min(axis=0), totals.max(axis=0)
+        fewest = FEWEST_OF_ONE * (1 + larger / smaller)
+        limit = _CLEAR_OF_OFFSET * (offsets / totals).max(axis=0)
+        flags = (pairs.any_of(frozenset({"boolean"})) | found.as_values)[places]
+        sides = [
+            _Side.of(summary, rows[places], flags, offset)
+            for (summary, rows), offset in zip(pairs.sides, offsets, strict=True)
+        ]
+        chosen = []
+        for side, total in zip(sides, totals, strict=True):
+            counts = side.counts
+            clear = counts >= (limit * total)[side.pairs]
+            # The larger of two counts is at least half of both.
+            clear &= (counts >= (fewest / 2)[side.pairs]) | (limit > 0)[side.pairs]
+            chosen.append((side.keys[clear], side.pairs[clear]))
+        keys, first = np.unique(np.concatenate([one for one, _ in chosen]), return_index=True)
+        of_pair = np.concatenate([pair for _, pair in chosen])[first]
+        (before, listed), (after, other_listed) = (side.look_up(keys, of_pair) for side in sides)
+        kept = np.flatnonzero(before + after >= fewest[of_pair])
+        # In the same order whatever other pairs there are, so that sums are the same to the last digit.
+        kept = kept[np.lexsort((keys[kept] - _spread(of_pair[kept]), of_pair[kept]))]
+        return cls(of_pair[kept], before[kept], after[kept], (listed[kept], other_listed[kept]))
+
+
+@dataclass
+class _Side:
+    """The frequent items of many columns of one summary, ascending by key."""
+
+    pairs: Ints
+    keys: Hashes
+    weights: Floats
+    items: Ints
+    offsets: Floats
+
+    @classmethod
+    def of(cls, summary: ProfileSummary, rows: Ints, flags: Flags, offsets: Floats) -> _Side:
+        starts = summary.frequent_offsets[rows]
+        lengths = summary.frequent_offsets[rows + 1] - starts
+        pairs = np.repeat(np.arange(len(rows)), lengths)
+        items = np.arange(len(pairs)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)
+        hashes = summary.frequent_hashes[items]
+        if flags.any():
+            for word, number in HASHES_OF_FLAGS.items():
+                hashes = np.where(flags[pairs] & (hashes == word), number, hashes)
+        keys = hashes + _spread(pairs)
+        order = keys.argsort()
+        weights = summary.frequent_weights[items].astype(np.float64)
+        return cls(pairs[order], keys[order], weights[order], items[order], offsets)
+
+    @property
+    def counts(self) -> Floats:
+        counts: Floats = self.weights + self.offsets[self.pairs]
+        return counts
+
+    def look_up(self, keys: Hashes, of_pair: Ints) -> tuple[Floats, Ints]:
+        """Count these values, in these pairs; spellings of one value add up."""
+        offsets = self.offsets[of_pair]
+        if not len(self.keys):
+            return offsets / 2, np.full(len(keys), -1, np.int64)
+        begin, end = self.keys.searchsorted(keys), self.keys.searchsorted(keys, side="right")
+        sums = np.append(0.0, np.cumsum(self.weights))
+        listed = end > begin
+        counts = np.where(listed, sums[end] - sums[begin] + offsets, offsets / 2)
+        return counts, np.where(listed, self.items[np.minimum(begin, len(self.keys) - 1)], -1)
+
+
+@dataclass
+class _Tables:
+    """Counts of values, a row a pair; what is beyond a row's last value is zero."""
+
+    pairs: Pairs
+    cells: _Cells
+    cell: Ints
+    before: Floats
+    after: Floats
+    lossless: Flags
+
+    def value(self, line: int, column: int) -> str:
+        """Return the value of a cell."""
+        cell = self.cell[line, column]
+        for (summary, _), items in zip(self.pairs.sides, self.cells.items, strict=True):
+            if items[cell] >= 0:
+                return summary.frequent_value(int(items[cell]))
+        return ""
+
+
+def _weigh_tables(tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, found: Evidence) -> None:
+    """Compare shares of items, a row a pair; the last cell is what is in no other."""
+    n, m = sizes.n, sizes.m
+    shares = []
+    for counts, size in ((tables.before, n), (tables.after, m)):
+        share = counts / size[:, None]
+        share /= np.maximum(1.0, share.sum(axis=1))[:, None]
+        shares.append(np.concatenate([share, np.maximum(0, 1 - share.sum(axis=1))[:, None]], axis=1))
+    p, q = shares
+    covered = np.minimum(p[:, :-1].sum(axis=1), q[:, :-1].sum(axis=1))
+    number = numbers[places]
+    # Numbers that hardly moved are where they were, whatever the cells say, unless doubles cannot tell them apart.
+    number &= ~found.blunt[places]
+    gated = number & (found.effects[0, places] == 0)
+    few = found.too_few[places].copy()
+    measure_cells(p, q, sizes, places, found)
+    found.too_few[places] = np.where(number, few, found.too_few[places])
+    for place in places.tolist():
+        found.basis[place] = "items"
+    found.compared[places] = True
+    found.blunt[places] = False
+    chances = chances_of_counts(p, q, sizes)
+    both = np.minimum(1.0, 2 * np.fmin(chances, found.chances[0, places]))
+    found.chances[0, places] = np.where(number, both, chances)
+    found.effects[0, places] = np.where(gated, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
+    apart = (~number | found.sharp[places])[:, None]
+    _weigh_single_items(tables, (np.where(apart, p, 0), np.where(apart, q, 0)), sizes, places, found)
+    measures = found.measures
+    measures["covered"][places] = covered
+    for place in places[covered < 0.5].tolist():
+        text = f"Only {percent(measures['covered'][place])} of the values are frequent enough to be compared."
+        found.texts[place, "blind"] = text
+        found.too_few[place] = True
+    _mind_cut_texts(tables, p, q, places, found)
+    total = n + m
+    counts = p * n[:, None] + q * m[:, None]
+    filled = counts > _NOTHING * total[:, None]
+    squares = np.where(filled, (p - q) ** 2, 0)
+    statistic = (squares / np.where(filled, counts, 1)).sum(axis=1) * n * m
+    measures["chi2"][places] = statistic
+    measures["cramers_v"][places] = np.sqrt(statistic / total)
+    measures["balanced_v"][places] = np.sqrt((squares / np.where(filled, p + q, 1)).sum(axis=1) / 2)
+    # By Cochran, too: at most one expected count in five below 5.
+    cells = filled.sum(axis=1)
+    rare = sum((filled & (counts * (size / total)[:, None] < FEWEST_OF_ONE)).sum(axis=1) for size in (n, m))
+    measures["chi2_degrees"][places] = np.where(tables.lossless & (rare <= 0.4 * cells), cells - 1, np.nan)
+
+
+def _weigh_single_items(
+    tables: _Tables, shares: tuple[Floats, Floats], sizes: Sizes, places: Ints, found: Evidence
+) -> None:
+    """Compare the shares of single values."""
+    p, q = shares
+    change = np.abs(q - p)[:, :-1]
+    largest = np.where(p > q, p * sizes.n[:, None], q * sizes.m[:, None])[:, :-1]
+    lines, columns = np.nonzero(
+        (change >= NEW_VALUE_SHARE) & (largest >= FEWEST_OF_ONE) & (sizes.smaller >= FEWEST)[:, None]
+    )
+    if not len(lines):
+        return
+    n, m = sizes.n[lines], sizes.m[lines]
+    before, after = p[lines, columns], q[lines, columns]
+    several = ((p + q)[:, :-1] > 0).sum(axis=1)[lines]
+    everything = ((p + q > _NOTHING).sum(axis=1) == 2)[lines]
+    several = np.where(everything, 1, several)
+    chances = several * share_chances(before * n, n, after * m, m, sizes.error[lines])
+    effects = value_effects(change[lines, columns], before, after)
+    spots = [partial(tables.value, line, column) for line, column in zip(lines.tolist(), columns.tolist(), strict=True)]
+    Candidates(places[lines], effects, chances, before, after, spots).note(found)
+
+
+def _mind_cut_texts(tables: _Tables, p: Floats, q: Floats, places: Ints, found: Evidence) -> None:
+    """Say of columns whose texts are cut off that what follows may differ."""
+    cut = np.zeros(tables.cell.shape, np.bool_)
+    for (summary, _), items in zip(tables.pairs.sides, tables.cells.items, strict=True):
+        item = items[tables.cell]
+        long = (item >= 0) & (summary.frequent_lengths[np.maximum(item, 0)] >= MAX_CHARACTERS)
+        for line, column in np.argwhere(long & (tables.before + tables.after > 0)).tolist():
+            cut[line, column] |= len(summary.frequent_value(int(item[line, column]))) >= MAX_CHARACTERS
+    if not cut.any():
+        return
+    shares = np.minimum((p[:, :-1] * cut).sum(axis=1), (q[:, :-1] * cut).sum(axis=1))
+    for place in places[shares >= 0.5].tolist():
+        found.texts[place, "blind"] = f"Profiles keep {MAX_CHARACTERS} characters of a text; what follows may differ."
+        found.too_few[place] = True
+
+
+def came_and_went(pairs: Pairs, place: int, found: Evidence) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the values that are new, and those that are gone; None unless both sketches counted everything."""
+    rows = [int(side[place]) for _, side in pairs.sides]
+    if any(summary.frequent_offset[row] for (summary, _), row in zip(pairs.sides, rows, strict=True)):
+        return None
+    flags = bool(found.as_values[place]) or "boolean" in pairs.types[place]
+    keys = []
+    for (summary, _), row in zip(pairs.sides, rows, strict=True):
+        begin, end = summary.frequent_offsets[row : row + 2].tolist()
+        hashes = summary.frequent_hashes[begin:end].tolist()
+        keys.append([int(HASHES_OF_FLAGS.get(one, one)) if flags else one for one in hashes])
+    values = [summary.frequent_values(row) for (summary, _), row in zip(pairs.sides, rows, strict=True)]
+    known, others = (frozenset(one) for one in keys)
+    return (
+        tuple(value for key, value in zip(keys[1], values[1], strict=True) if key not in known),
+        tuple(value for key, value in zip(keys[0], values[0], strict=True) if key not in others),
+    )

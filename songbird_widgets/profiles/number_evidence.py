@@ -1,0 +1,514 @@
+"""How two columns of numbers differ: in moments and ranges, which are exact, and in their distributions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .evidence import (
+    CHUNK,
+    FEWEST,
+    FEWEST_OF_ONE,
+    MAX_EFFECT,
+    NEW_VALUE_SHARE,
+    Candidates,
+    Sizes,
+    chances_of_counts,
+    chances_of_means,
+    measure_cells,
+    share_chances,
+    value_effects,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from .evidence import Evidence, Pairs
+    from .sketches import Floats, Ints
+    from .summary import ProfileSummary
+
+    Flags = NDArray[np.bool_]
+
+WASSERSTEIN_UNIT = 0.25
+MEAN_UNIT = 0.2
+SPREAD_UNIT = math.log(1.5)
+RANGE_UNIT = 0.0025
+
+MAX_CODES = 12
+"""Distinct numbers up to which a column may hold codes, which have no distance."""
+
+_DECILES = np.arange(1, 10) / 10
+_ATOM = 0.05  # a number that fills this much is a cell of its own
+_CELLS = 10
+_HAIR = 1e-9  # by how much a fraction may differ, relative to its size, and be the same
+_NEAR = 0.05  # numbers that moved less, in deviations on average, are where they were
+_FAR = 0.5  # deviations
+_SHARED = 0.9
+_FEWEST_RUNNING = 30
+_SLACK = 1e-6  # version 0 keeps ends as floats
+_LARGEST_WHOLE = 2.0**53  # beyond, doubles do not tell all whole numbers apart
+_FEWEST_STEPS = 1000  # between the smallest and the largest of numbers that doubles tell apart well enough
+# Cells of which a strong drift would fill a few: what few rows must tell apart.
+_TELLING_CELLS = 4
+
+
+def weigh_numbers(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
+    """Compare all pairs that are numbers on both sides."""
+    whole = ~pairs.any_of(frozenset({"fractional"}))
+    hair = np.where(whole, 0.0, _HAIR * _largest(pairs))
+    found.blunt = _blunt(pairs, numbers & whole)
+    found.running = _running(pairs, numbers)
+    _weigh_moments(pairs, numbers, hair, found)
+    _weigh_range(pairs, numbers, found)
+    _weigh_distributions(pairs, np.flatnonzero(numbers), hair, found)
+    for family in (0, 1, 2, 3, 7):  # all that the values of running numbers tell is how many came before
+        found.effects[family, found.running] = np.nan
+        found.chances[family, found.running] = np.nan
+    found.too_few &= ~found.running
+
+
+def _largest(pairs: Pairs) -> Floats:
+    ends, others = pairs.of("kll_ends")
+    largest: Floats = np.abs(np.concatenate([ends, others], axis=1)).max(axis=1, initial=0)
+    return largest
+
+
+def _blunt(pairs: Pairs, whole: Flags) -> Flags:
+    """Find whole numbers so large, and so near to each other, that doubles hardly tell them apart."""
+    ends, others = pairs.of("kll_ends")
+    largest = _largest(pairs)
+    span = np.maximum(ends[:, 1], others[:, 1]) - np.minimum(ends[:, 0], others[:, 0])
+    blunt: Flags = whole & (largest >= _LARGEST_WHOLE) & ~(span > _FEWEST_STEPS * np.spacing(largest))
+    return blunt
+
+
+def _running(pairs: Pairs, numbers: Flags) -> Flags:
+    """Find running numbers: whole, every value once, and at least every second one of their range there.
+
+    Drawn by chance, numbers so dense would hold many values twice.
+    """
+    found: Flags = numbers.copy()
+    for (summary, rows), values in zip(pairs.sides, pairs.numbers, strict=True):
+        ends = summary.kll_ends[rows]
+        found &= summary.has_ints[rows] & (summary.types[rows, 0] == values) & (values >= _FEWEST_RUNNING)
+        found &= ends[:, 1] - ends[:, 0] + 1 <= 2 * values
+        found &= summary.distinct[rows, 2] >= values  # the upper bound
+        found &= ends[:, 1] - ends[:, 0] + 1 >= values  # pigeons have holes of their own
+    return found
+
+
+# --- shares of a distribution, read off the summaries' grids
+
+
+def shares_of(summary: ProfileSummary, rows: Ints, points: Floats, *, inclusive: bool) -> Floats:
+    """Share of a column's numbers that are smaller than each point, or no larger.
+
+    Parameters
+    ----------
+    summary : ProfileSummary
+    rows : ndarray of int64
+        Columns, a row of the answer each.
+    points : ndarray of float, shape (rows, points)
+    inclusive : bool
+        Whether equal numbers count.
+    """
+    starts, ends = summary.grid_offsets[rows][:, None], summary.grid_offsets[rows + 1][:, None]
+    low = np.broadcast_to(starts, points.shape).copy()
+    high = np.broadcast_to(ends, points.shape).copy()
+    last = max(len(summary.grid) - 1, 0)
+    for _ in range(int((ends - starts).max(initial=0)).bit_length()):  # a binary search, all at once
+        middle = (low + high) >> 1
+        values = summary.grid[np.minimum(middle, last)]
+        up = ((values <= points) if inclusive else (values < points)) & (low < high)
+        low = np.where(up, middle + 1, low)
+        high = np.where(up, high, middle)
+    return np.where(low > starts, summary.grid_cdf[np.maximum(low - 1, 0)], 0.0)
+
+
+# --- what is exact
+
+
+def _spreads(summary: ProfileSummary, rows: Ints) -> Floats:
+    """Standard deviations; NaN where they are not known."""
+    n = summary.kll_n[rows]
+    spread = np.sqrt(summary.moments[rows, 1] / np.maximum(n - 1, 1))
+    return np.where(summary.has_moments[rows] & np.isfinite(spread), spread, np.nan)
+
+
+def _weigh_moments(pairs: Pairs, numbers: Flags, hair: Floats, found: Evidence) -> None:
+    """Compare means and spreads, which are exact, and how many values lie beyond the other's range."""
+    n, m = pairs.numbers
+    (mean, squares), (other, others) = (moments.T for moments in pairs.of("moments"))
+    ends, other_ends = pairs.of("kll_ends")
+    low, high = np.minimum(ends[:, 0], other_ends[:, 0]), np.maximum(ends[:, 1], other_ends[:, 1])
+    kept = numbers & np.logical_and(*pairs.of("has_moments"))
+    known = kept & np.isfinite(low) & np.isfinite(high) & (np.minimum(n, m) >= 2) & ~found.blunt
+    for one in (mean, other, squares, others):
+        known &= np.isfinite(one)
+    for values, average, square, of in ((n, mean, squares, ends), (m, other, others, other_ends)):
+        span, slack = of[:, 1] - of[:, 0], _SLACK * np.abs(of).max(axis=1, initial=0)
+        known &= (average >= of[:, 0] - slack) & (average <= of[:, 1] + slack)
+        known &= (square >= 0) & (square <= values * (span + slack) ** 2)  # else the file contradicts itself
+    shift = other - mean
+    sd, other_sd = np.sqrt(squares / (n - 1)), np.sqrt(others / (m - 1))
+    constant, other_constant = ends[:, 0] == ends[:, 1], other_ends[:, 0] == other_ends[:, 1]
+    # Squares of what is below 1e-160 are zero, so that nothing is known of its spread.
+    known &= ((squares > 0) | constant) & ((others > 0) | other_constant)
+    few = np.maximum(*(np.diff(side.grid_offsets)[rows] for side, rows in pairs.sides)) <= MAX_CODES
+    found.boundless = kept & ~known & (np.minimum(n, m) >= FEWEST) & ~few & ~found.blunt
+    still = np.maximum(sd, other_sd) <= hair
+    same = (shift == 0) | (still & (np.abs(shift) <= hair))
+    found.measures["mean_shift"] = np.where(known & (sd > 0), shift / sd, np.nan)
+    found.measures["spread_ratio"] = np.where(known & (sd > 0), other_sd / sd, np.nan)
+    effects = np.where(constant & ~same, MAX_EFFECT, np.abs(shift) / np.where(sd > 0, sd, np.inf) / MEAN_UNIT)
+    effects = np.where(same, 0.0, np.minimum(effects, MAX_EFFECT))
+    # Both together: what a permutation draws from.
+    total = n + m
+    center = (mean * n + other * m) / total
+    variance = (squares + others + shift * shift * n * m / total) / total
+    farthest = np.maximum(high - center, center - low)
+    beyond = _chances_of_range(pairs)
+    chances = np.minimum(1.0, 2 * np.fmin(chances_of_means(np.abs(shift), np.sqrt(variance), farthest, n, m), beyond))
+    usable = known & (np.minimum(n, m) >= FEWEST) & (variance > 0)
+    rows = usable & ~pairs.any_of(frozenset({"boolean"}))
+    found.note("mean", rows, effects[rows], chances[rows])
+    spreads = np.abs(np.log(other_sd / sd)) / SPREAD_UNIT
+    quiet = (constant & other_constant) | still | np.isnan(spreads)
+    spreads = np.where(quiet, 0.0, np.minimum(spreads, MAX_EFFECT))
+    # Squared distances from the common mean: their own spread is at most that of values at both ends.
+    apart = np.abs(others / m + (other - center) ** 2 - squares / n - (mean - center) ** 2)
+    most = farthest**2
+    own = np.sqrt(np.maximum(variance * (most - variance), 0))
+    chances = np.minimum(1.0, 2 * np.fmin(chances_of_means(apart, own, most - variance, n, m), beyond))
+    rows &= np.isfinite(most)
+    found.note("spread", rows, spreads[rows], chances[rows])
+
+
+def _weigh_range(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
+    """Compare how many values of one profile lie far outside the range of the other, as sentinels do.
+
+    Far is half a deviation of the other, or half of what the middle two thirds say it is. A sentinel's share is small,
+    and so is its share of the mean where the deviation is large; that no value was ever near it tells.
+    """
+    n, m = pairs.numbers
+    ends, other_ends = pairs.of("kll_ends")
+    usable = numbers & np.logical_and(*pairs.of("has_moments")) & (np.minimum(n, m) >= FEWEST)
+    sides = (
+        (pairs.second, pairs.after, m, other_ends, pairs.first, pairs.before, n, ends),
+        (pairs.first, pairs.before, n, ends, pairs.second, pairs.after, m, other_ends),
+    )
+    best = np.zeros(len(pairs))
+    for which, (inner, inner_rows, size, own, outer, outer_rows, outer_size, limits) in enumerate(sides):
+        spread = _spreads(outer, outer_rows)
+        beyond = usable & ((own[:, 0] < limits[:, 0]) | (own[:, 1] > limits[:, 1]))
+        places = np.flatnonzero(beyond & (spread > _HAIR * np.abs(limits).max(axis=1, initial=0)))
+        if not len(places):
+            continue
+        low, high = outer.middles[outer_rows[places]].T
+        half = (high - low) / 2
+        far = _FAR * np.where(half > 0, np.fmin(half, spread[places]), spread[places])
+        rows = inner_rows[places]
+        below = shares_of(inner, rows, (limits[places, 0] - far)[:, None], inclusive=True)[:, 0]
+        above = 1 - shares_of(inner, rows, (limits[places, 1] + far)[:, None], inclusive=False)[:, 0]
+        shares = np.maximum(below, above)
+        effects = np.minimum(np.sqrt(shares / RANGE_UNIT), MAX_EFFECT)
+        many = np.maximum((shares - inner.kll_error[rows]) * size[places], 1.0)
+        logs = many * np.log(size[places] / (size[places] + outer_size[places]))
+        better = effects > best[places]
+        places, effects = places[better], effects[better]
+        best[places] = effects
+        found.note("range", places, effects, np.minimum(1.0, 4 * np.exp(logs[better])))
+        found.note_shares("range", places, 0.0, shares[better], which)
+
+
+def _chances_of_range(pairs: Pairs) -> Floats:
+    """Probability that so many values of one sample lie beyond all of the other.
+
+    Each of the `j` largest values of both together is of the larger sample with the same chance, so that all of them
+    are with ``(m / (n + m)) ** j`` at most (E. Gumbel and H. von Schelling, Ann. Math. Stat. 21, 1950). The sketch's
+    error is taken off the count.
+    """
+    logs = np.zeros(len(pairs))
+    n, m = pairs.numbers
+    first, second = pairs.of("kll_ends")
+    sides = (
+        (pairs.first, pairs.before, n, first, m, second),
+        (pairs.second, pairs.after, m, second, n, first),
+    )
+    for summary, rows, size, own, other_size, ends in sides:
+        # Nobody lies beyond unless the end does.
+        outside = (n > 0) & (m > 0) & ((own[:, 1] > ends[:, 1]) | (own[:, 0] < ends[:, 0]))
+        places = np.flatnonzero(outside)
+        if not len(places):
+            continue
+        above = 1 - shares_of(summary, rows[places], ends[places, 1:], inclusive=True)[:, 0]
+        below = shares_of(summary, rows[places], ends[places, :1], inclusive=False)[:, 0]
+        most = np.maximum(above, below) - summary.kll_error[rows[places]]
+        many = np.maximum(most * size[places], 1.0)
+        these = many * np.log(size[places] / (size[places] + other_size[places]))
+        logs[places] = np.minimum(logs[places], these)
+    chances: Floats = np.minimum(1.0, 4 * np.exp(logs))
+    return chances
+
+
+# --- distributions
+
+
+@dataclass
+class _Moves:
+    """How far the values of each pair moved, in their own units, and what tells whether that is far."""
+
+    moved: Floats
+    noise: Floats
+    chance: Floats
+    shared: Floats
+
+    @classmethod
+    def of(cls, many: int) -> _Moves:
+        return cls(*(np.full(many, np.nan) for _ in range(4)))
+
+
+def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Evidence) -> None:
+    if not len(places):
+        return
+    found.compared[places] = True
+    n, m = pairs.numbers
+    found.sizes[places, 0], found.sizes[places, 1] = n[places], m[places]
+    moves = _Moves.of(len(pairs))
+    windows = np.maximum(_windows(pairs), hair)
+    found.sharp = windows < 1
+    widths = np.diff(pairs.first.grid_offsets)[pairs.before] + np.diff(pairs.second.grid_offsets)[pairs.after]
+    ordered = places[widths[places].argsort(kind="stable")]
+    for start in range(0, len(ordered), CHUNK):
+        chunk = ordered[start : start + CHUNK]
+        merged = _Merged.of(*_padded(pairs.first, pairs.before[chunk]), *_padded(pairs.second, pairs.after[chunk]))
+        sizes = Sizes(n[chunk], m[chunk], pairs.error[chunk])
+        _weigh_merged(merged, sizes, chunk, found, moves)
+        _weigh_deciles(merged, sizes, chunk, found)
+        _weigh_single_values(pairs, merged, sizes, chunk, windows[chunk], found)
+    for place in places.tolist():
+        found.basis[place] = "deciles"
+    _conclude(pairs, places, moves, hair, found)
+
+
+def _padded(summary: ProfileSummary, rows: Ints) -> tuple[Floats, Floats]:
+    """Take distributions as a matrix, a row each: points, and the mass at each; ends repeat, without mass."""
+    starts, ends = summary.grid_offsets[rows], summary.grid_offsets[rows + 1]
+    places = np.minimum(starts[:, None] + np.arange((ends - starts).max()), ends[:, None] - 1)
+    shares = summary.grid_cdf[places]
+    masses = shares.copy()
+    masses[:, 1:] -= shares[:, :-1]
+    return summary.grid[places], masses
+
+
+@dataclass
+class _Merged:
+    """Two distributions at all points of both, a row a pair: cumulative shares before and after each distinct point.
+
+    Of equal points only the last changes the shares.
+    """
+
+    points: Floats
+    first: Floats
+    second: Floats
+    first_mass: Floats
+    second_mass: Floats
+
+    @classmethod
+    def of(cls, points: Floats, masses: Floats, others: Floats, other_masses: Floats) -> _Merged:
+        every = np.concatenate([points, others], axis=1)
+        order = every.argsort(axis=1, kind="stable")  # of two sorted runs: no more than a merger
+        order += np.arange(0, every.size, every.shape[1])[:, None]
+        signed = np.concatenate([masses, -other_masses], axis=1).ravel()[order]
+        every = every.ravel()[order]
+        first = np.maximum(signed, 0).cumsum(axis=1)
+        second = first - signed.cumsum(axis=1)
+        # The cumulative functions are what they are only after the last of equal points.
+        last = np.empty(every.shape, np.bool_)
+        last[:, -1] = True
+        np.not_equal(every[:, 1:], every[:, :-1], out=last[:, :-1])
+        if not last.all():
+            first = np.maximum.accumulate(np.where(last, first, 0), axis=1)
+            second = np.maximum.accumulate(np.where(last, second, 0), axis=1)
+        first_mass, second_mass = first.copy(), second.copy()
+        first_mass[:, 1:] -= first[:, :-1]
+        second_mass[:, 1:] -= second[:, :-1]
+        return cls(every, first, second, first_mass, second_mass)
+
+
+def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, moves: _Moves) -> None:
+    measures = found.measures
+    n, m, error = sizes.n, sizes.m, sizes.error
+    gaps = np.abs(merged.first - merged.second)
+    measures["ks"][rows] = gaps.max(axis=1)
+    measures["ks_error"][rows] = error
+    widths = merged.points[:, 1:] - merged.points[:, :-1]
+    moves.moved[rows] = np.einsum("ij,ij->i", gaps[:, :-1], widths)
+    weight = (n / (n + m))[:, None]
+    joint = merged.first * weight + merged.second * (1 - weight)
+    scale = np.sqrt(sizes.scale)
+    deviation = np.einsum("ij,ij->i", np.sqrt(np.maximum(joint * (1 - joint), 0))[:, :-1], widths)
+    span = merged.points[:, -1] - merged.points[:, 0]
+    moves.noise[rows] = error * span + 3 * scale * deviation
+    moves.chance[rows] = scale * deviation
+    masses = joint.copy()
+    masses[:, 1:] -= joint[:, :-1]
+    middle = joint - masses / 2
+    differences = merged.first_mass - merged.second_mass
+    centered = middle - 0.5
+    chances = [
+        _chances_of_scores(centered, masses, differences, sizes),
+        _chances_of_scores(centered * centered, masses, differences, sizes),
+        _chances_of_cells(middle, merged, sizes),
+    ]
+    shared = np.minimum(merged.first_mass, merged.second_mass) > 0
+    moves.shared[rows] = np.minimum(
+        np.einsum("ij,ij->i", shared, merged.first_mass), np.einsum("ij,ij->i", shared, merged.second_mass)
+    )
+    found.chances[0, rows] = np.minimum(1.0, len(chances) * np.fmin.reduce(chances))
+
+
+def _chances_of_scores(scores: Floats, masses: Floats, differences: Floats, sizes: Sizes) -> Floats:
+    """Test scores of ranks: their mean in one sample against that in the other."""
+    scores = scores - np.einsum("ij,ij->i", scores, masses)[:, None]
+    spread = np.sqrt(np.einsum("ij,ij,ij->i", scores, scores, masses))
+    farthest = np.maximum(scores.max(axis=1), -scores.min(axis=1))
+    # A rank that is off by the sketches' error changes the mean score by no more than that.
+    distance = np.maximum(np.abs(np.einsum("ij,ij->i", scores, differences)) - sizes.error, 0)
+    chances: Floats = chances_of_means(distance, spread, farthest, sizes.n, sizes.m)
+    return chances
+
+
+def _chances_of_cells(middle: Floats, merged: _Merged, sizes: Sizes) -> Floats:
+    """Test the shares in cells that hold about equally many of both samples together."""
+    rows = len(middle)
+    cells = np.clip(sizes.smaller // (FEWEST_OF_ONE + 1), 2, _CELLS).astype(np.int64)
+    places = np.minimum((middle * cells[:, None]).astype(np.int64), cells[:, None] - 1)
+    places += np.arange(rows)[:, None] * _CELLS
+    p, q = (
+        np.bincount(places.ravel(), masses.ravel(), rows * _CELLS).astype(np.float64).reshape(rows, _CELLS)
+        for masses in (merged.first_mass, merged.second_mass)
+    )
+    return chances_of_counts(p, q, sizes)
+
+
+def _weigh_deciles(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence) -> None:
+    """Compare the shares between the baseline's deciles: the cells of Jensen-Shannon distance and PSI."""
+    many, width = merged.first.shape
+    apart = 2.0 * np.arange(many)[:, None]  # rows of one ascending array
+    cuts = (merged.first + apart).ravel().searchsorted((_DECILES - _HAIR)[None, :] + apart)
+    starts = np.arange(0, many * width, width)[:, None]
+    cuts = np.clip(cuts, starts, starts + width - 1)
+    p, q = np.ones((2, many, 2 * len(_DECILES) + 1))
+    for shares, cumulative in ((p, merged.first.ravel()), (q, merged.second.ravel())):
+        shares[:, 0:-1:2] = np.where(cuts > starts, cumulative[np.maximum(cuts - 1, 0)], 0.0)
+        shares[:, 1:-1:2] = cumulative[cuts]
+    # A decile that many values share is cut off on both sides, so that a column of one value, or of many zeros, does
+    # not hide a shift within one cell.
+    mass = p[:, 1:-1:2] - p[:, 0:-1:2]
+    atoms = (mass >= _ATOM) & (mass * sizes.n[:, None] > 1.5)
+    for shares in (p, q):
+        shares[:, 1:-1:2] = np.where(atoms, shares[:, 1:-1:2], shares[:, 0:-1:2])
+    p, q = (np.diff(np.maximum.accumulate(shares, axis=1), axis=1, prepend=0.0) for shares in (p, q))
+    measure_cells(p, q, sizes, rows, found, most_degrees=_TELLING_CELLS)
+
+
+def _windows(pairs: Pairs) -> Floats:
+    """How near numbers are taken for the same place: a twentieth of the smaller deviation of either kind."""
+    spreads = []
+    for summary, rows in pairs.sides:
+        low, high = summary.middles[rows].T
+        half = (high - low) / 2
+        spreads += [_spreads(summary, rows), np.where(half > 0, half, np.nan)]
+    with np.errstate(all="ignore"):
+        least = np.fmin.reduce([np.where(spread > 0, spread, np.nan) for spread in spreads])
+    return np.where(np.isfinite(least), _NEAR * least, 0.0)
+
+
+def _weigh_single_values(  # noqa: PLR0917 - a chunk of everything
+    pairs: Pairs, merged: _Merged, sizes: Sizes, rows: Ints, windows: Floats, found: Evidence
+) -> None:
+    """Compare the shares of single numbers: sentinels within the range, zeros, heaps, codes.
+
+    A share counts by what it changed at the number itself, but no more than it surely did near it: numbers that moved
+    by less are where they were.
+    """
+    larger = np.maximum(merged.first_mass, merged.second_mass)
+    heaps = (sizes.smaller >= FEWEST)[:, None] & (larger >= NEW_VALUE_SHARE)
+    heaps &= larger * np.maximum(sizes.n, sizes.m)[:, None] >= FEWEST_OF_ONE - _ROUNDING
+    changed = merged.first_mass - merged.second_mass
+    lines, columns = np.nonzero(heaps & (np.abs(changed) >= NEW_VALUE_SHARE))
+    if not len(lines):
+        return
+    n, m = sizes.n[lines], sizes.m[lines]
+    before, after = merged.first_mass[lines, columns], merged.second_mass[lines, columns]
+    enough = np.where(before > after, before * n, after * m) >= FEWEST_OF_ONE - _ROUNDING
+    lines, columns = lines[enough], columns[enough]
+    n, m, before, after = (one[enough] for one in (n, m, before, after))
+    points = merged.points[lines, columns]
+    near = []
+    for summary, of_side in pairs.sides:
+        ends = points - windows[lines], points + windows[lines]
+        side = of_side[rows[lines]]
+        near.append(
+            shares_of(summary, side, ends[1][:, None], inclusive=True)[:, 0]
+            - shares_of(summary, side, ends[0][:, None], inclusive=False)[:, 0]
+        )
+    change = after - before
+    beside, other_beside = np.maximum(near[0] - before, 0), np.maximum(near[1] - after, 0)
+    pooled = (beside * n + other_beside * m) / (n + m)
+    chance = _DEVIATIONS * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    around = np.abs(change) + (other_beside - beside) * np.sign(change) - chance
+    sure = np.maximum(np.minimum(np.abs(change), around), 0)
+    several = heaps.sum(axis=1)[lines]
+    # Of two values that are all there are, one tells of the other.
+    several = np.where((several == 2) & (_filled(merged)[lines] == 2), 1, several)
+    chances = several * share_chances(before * n, n, after * m, m, sizes.error[lines])
+    effects = value_effects(sure, before, after)
+    Candidates(rows[lines], effects, chances, before, after, points.tolist()).note(found)
+
+
+_ROUNDING = 1e-6
+_DEVIATIONS = 2.5  # what chance may add to or take off the share beside a number
+
+
+def _filled(merged: _Merged) -> Ints:
+    filled: Ints = (merged.first_mass + merged.second_mass > 0).sum(axis=1)
+    return filled
+
+
+def _conclude(pairs: Pairs, places: Ints, moves: _Moves, hair: Floats, found: Evidence) -> None:
+    """Put distances in deviations of the baseline, and let cells count only where values moved."""
+    measures = found.measures
+    first, rows = pairs.first, pairs.before[places]
+    moved, noise = moves.moved[places], moves.noise[places]
+    spread = _spreads(first, rows)
+    spread = np.where(spread > 0, spread, np.nan)
+    distance = np.where(moved == 0, 0.0, moved / spread)
+    distance = np.where(np.isfinite(distance), distance, np.nan)
+    measures["wasserstein"][places] = distance
+    # Where a few extremes make the deviation, the middle two thirds tell what is near.
+    low, high = first.middles[rows].T
+    robust = np.where(high > low, (high - low) / 2, np.nan)
+    near = moved <= _NEAR * np.fmin(spread, robust) + moves.chance[places]
+    near |= moved <= hair[places]
+    near &= np.isfinite(moved)  # beside infinite values neither tells what is near
+    near &= ~((moves.shared[places] > _SHARED) & (np.diff(first.grid_offsets)[rows] <= MAX_CODES))
+    effects = np.where(near, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
+    far = (distance >= WASSERSTEIN_UNIT) & (moved > noise)
+    effects = np.where(far, np.fmax(effects, np.minimum(distance / WASSERSTEIN_UNIT, MAX_EFFECT)), effects)
+    measures["wasserstein_noise"][places] = np.where(distance >= WASSERSTEIN_UNIT, noise / spread, np.nan)
+    found.effects[0, places] = effects
+
+
+def smallest_shift(sizes: Any, chance: float) -> float:
+    """Return the shift of a mean, in standard deviations, that chance makes with no more than this probability.
+
+    For one of a normal distribution; where few values decide a mean it is larger.
+    """
+    n, m = (max(int(one), 1) for one in sizes)
+    return -NormalDist().inv_cdf(min(max(chance, 1e-300), 1.0) / 4) * math.sqrt(1 / n + 1 / m)

@@ -1,0 +1,100 @@
+"""How two columns differ in what is counted of rows: nulls, infinite values, types, conditions, distinct values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .evidence import FAMILIES, FEWEST, MAX_EFFECT, SHARE_UNIT, percent, share_chances, share_effects, short
+
+if TYPE_CHECKING:
+    from .evidence import Evidence, Pairs
+
+_NULL, _INFINITE = 1, 3  # columns of the counts
+_GROUPS = ((0, 1, 2), (3,), (4,), (5,))  # columns of the types; numbers and booleans are one
+GROUP_NAMES = ("numbers", "text", "objects", "tensors")
+INFINITE = 1
+"""What the shares of `nulls` are of, where it is not nulls."""
+
+
+def weigh_rows(pairs: Pairs, found: Evidence) -> None:
+    """Compare everything that is counted of rows."""
+    _weigh_nulls(pairs, found)
+    _weigh_types(pairs, found)
+    _weigh_conditions(pairs, found)
+    _weigh_distinct(pairs, found)
+
+
+def _weigh_nulls(pairs: Pairs, found: Evidence) -> None:
+    """Compare how many rows are null, and how many infinite."""
+    rows, others = pairs.of("counts")
+    counted = np.logical_and(*pairs.of("counted")) & (rows[:, 0] > 0) & (others[:, 0] > 0)
+    enough = counted & (np.minimum(rows[:, 0], others[:, 0]) >= FEWEST)
+    best = np.full(len(pairs), -1.0)
+    for column in (_NULL, _INFINITE):
+        # Hostile or odd files may count more nulls than rows.
+        a, b = np.minimum(rows[:, column], rows[:, 0]), np.minimum(others[:, column], others[:, 0])
+        before, after = a / rows[:, 0], b / others[:, 0]
+        if column == _NULL:
+            found.measures["null_delta"][counted] = (after - before)[counted]
+        effects = share_effects(before, after)
+        more = enough & (effects > best)
+        best[more] = effects[more]
+        found.note("nulls", more, effects[more], share_chances(a, rows[:, 0], b, others[:, 0])[more])
+        found.note_shares("nulls", more, before[more], after[more], 0 if column == _NULL else INFINITE)
+
+
+def _weigh_types(pairs: Pairs, found: Evidence) -> None:
+    """Compare the shares of types.
+
+    Numbers and booleans are one: whole numbers become fractions as soon as a value is missing.
+    """
+    rows, others = pairs.of("types")
+    n, m = rows.sum(axis=1, dtype=np.float64), others.sum(axis=1, dtype=np.float64)
+    typed = np.logical_and(*pairs.of("typed")) & (np.minimum(n, m) >= FEWEST)
+    best = np.full(len(pairs), -1.0)
+    for number, group in enumerate(_GROUPS):
+        a, b = rows[:, group].sum(axis=1, dtype=np.float64), others[:, group].sum(axis=1, dtype=np.float64)
+        effects = share_effects(a / n, b / m)
+        more = typed & (effects > best)
+        best[more] = effects[more]
+        found.note("types", more, effects[more], share_chances(a, n, b, m)[more])
+        found.note_shares("types", more, (a / n)[more], (b / m)[more], number)
+
+
+def _weigh_conditions(pairs: Pairs, found: Evidence) -> None:
+    """Compare how many rows met each condition."""
+    first, second = pairs.first, pairs.second
+    if not first.conditions or not second.conditions:
+        return
+    for place, (row, other) in enumerate(zip(pairs.before.tolist(), pairs.after.tolist(), strict=True)):
+        met, others = first.conditions.get(first.names[row]), second.conditions.get(second.names[other])
+        if not met or not others:
+            continue
+        n, m = met.get("total", 0), others.get("total", 0)
+        names = sorted((met.keys() & others.keys()) - {"total"})
+        if not names or min(n, m) < FEWEST:
+            continue
+        a, b = (
+            np.minimum(np.array([float(row[name]) for name in names]), size) for row, size in ((met, n), (others, m))
+        )
+        effects = np.minimum(np.abs(b / m - a / n) / SHARE_UNIT, MAX_EFFECT)
+        worst = int(effects.argmax())
+        chance = min(1.0, len(names) * float(share_chances(a[worst], n, b[worst], m)))
+        found.note("conditions", place, effects[worst], chance)
+        found.texts[place, "conditions"] = (
+            f"Rows that meet “{short(names[worst])}” went from {percent(a[worst] / n)} to {percent(b[worst] / m)}."
+        )
+
+
+def _weigh_distinct(pairs: Pairs, found: Evidence) -> None:
+    rows, others = (counts[:, 0] for counts in pairs.of("counts"))
+    distinct, other_distinct = (figures[:, 0] for figures in pairs.of("distinct"))
+    ratios = other_distinct / others - distinct / rows
+    found.measures["unique_delta"] = np.where((rows > 0) & (others > 0), ratios, np.nan)
+
+
+def forgive_types(found: Evidence, place: int) -> None:
+    """Let a change of type of one pair be no drift: the texts spell the numbers of the other."""
+    found.effects[FAMILIES.index("types"), place] = 0.0

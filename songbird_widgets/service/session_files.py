@@ -1,0 +1,184 @@
+"""A session, or a dataset of an organization, as one zip file: a manifest and the bytes of each upload."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from typing import TYPE_CHECKING, BinaryIO
+
+import msgspec
+
+from songbird_widgets import __version__
+from songbird_widgets.client.models import SegmentTag
+
+from .blobs import PART_BYTES
+from .checks import LAST_TIMESTAMP, TEXT_LIMIT
+from .errors import InvalidArgument
+from .metadata import NewProfile, Upload
+from .uploads import MAX_PROFILE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .blobs import BlobStore
+    from .metadata import Metadata
+    from .organizations import Organizations
+
+FORMAT = "songbird-session"
+MANIFEST = "manifest.json"
+_MAX_MANIFEST_BYTES = 256 << 20
+
+
+class Entry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """One upload; times in ms, size in bytes. `file` is its name in the zip."""
+
+    file: str
+    kind: str
+    size: int
+    sha256: str
+    id: str = ""
+    alias: str | None = None
+    dataset_timestamp: int | None = None
+    upload_timestamp: int | None = None
+    segment_tags: tuple[SegmentTag, ...] = ()
+    region: str | None = None
+
+
+class Manifest(msgspec.Struct, frozen=True, rename="camel"):
+    """What a zip file holds."""
+
+    format: str
+    version: int
+    made_by: str
+    profiles: tuple[Entry, ...]
+
+
+def export(metadata: Metadata, blobs: BlobStore, org_id: str, dataset_id: str, file: BinaryIO) -> int:
+    """Write the uploads of a dataset into a zip file, and return how many there are.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the bytes of one are gone.
+    """
+    entries = []
+    for number, (row, tags, region) in enumerate(metadata.exported(org_id, dataset_id), start=1):
+        entries.append(
+            Entry(
+                file=f"profiles/{number:06}.bin",
+                kind=row.kind,
+                size=row.size or 0,
+                sha256=row.sha256 or "",
+                id=row.id,
+                alias=row.alias,
+                dataset_timestamp=row.dataset_timestamp,
+                upload_timestamp=row.upload_timestamp,
+                segment_tags=tuple(SegmentTag(key, value) for key, value in tags),
+                region=region,
+            )
+        )
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        manifest = Manifest(FORMAT, 1, f"songbird-widgets {__version__}", tuple(entries))
+        archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        for entry in entries:
+            with archive.open(entry.file, "w", force_zip64=True) as member:
+                for part in blobs.parts(entry.sha256):
+                    member.write(part)
+    return len(entries)
+
+
+def read(file: BinaryIO) -> tuple[zipfile.ZipFile, Manifest]:
+    """Open a zip file that `export` has written and verify all of it.
+
+    Raises
+    ------
+    InvalidArgument
+        When it is none, or damaged; says what is wrong.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+        if archive.getinfo(MANIFEST).file_size > _MAX_MANIFEST_BYTES:
+            raise InvalidArgument("The manifest is too large.")
+        manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+        if (manifest.format, manifest.version) != (FORMAT, 1):
+            raise InvalidArgument("This file was not written by this version's export.")
+        for entry in manifest.profiles:
+            _verify(archive, entry)
+    except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError, msgspec.MsgspecError) as error:
+        raise InvalidArgument(f"This file cannot be imported: {error}.") from None
+    return archive, manifest
+
+
+def _verify(archive: zipfile.ZipFile, entry: Entry) -> None:
+    digest, size = hashlib.sha256(), 0
+    for part in _parts(archive, entry):
+        digest.update(part)
+        size += len(part)
+    if size != entry.size or size > MAX_PROFILE_BYTES or digest.hexdigest() != entry.sha256:
+        raise InvalidArgument(f"{entry.file[:100]} is not what the manifest says: the file is damaged.")
+    stamp = entry.dataset_timestamp
+    texts = (entry.alias, entry.region, *(text for tag in entry.segment_tags for text in (tag.key, tag.value)))
+    fine = (
+        entry.kind == "reference" or (entry.kind == "batch" and stamp is not None),
+        stamp is None or 0 <= stamp <= LAST_TIMESTAMP,
+        all(text is None or (len(text) <= TEXT_LIMIT and "\0" not in text) for text in texts),
+    )
+    if not all(fine):
+        raise InvalidArgument(f"What the manifest says of {entry.file[:100]} cannot be.")
+
+
+def _parts(archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
+    """Yield the bytes of an upload, no more than one may have and a part."""
+    left = MAX_PROFILE_BYTES
+    with archive.open(entry.file) as member:
+        while left >= 0 and (part := member.read(PART_BYTES)):
+            left -= len(part)
+            yield part
+
+
+def import_session(metadata: Metadata, blobs: BlobStore, file: BinaryIO) -> tuple[str, int]:
+    """Make a new guest session of a zip file; return its id and how many uploads it has.
+
+    Raises
+    ------
+    InvalidArgument
+        As `read` raises it; nothing was changed then.
+    """
+    archive, manifest = read(file)
+    with archive:
+        session_id = metadata.create_session("import")
+        for entry in manifest.profiles:
+            _, (profile_id,) = metadata.announce(session_id, [_new(entry)])
+            _keep(metadata, blobs, archive, entry, profile_id)
+    return session_id, len(manifest.profiles)
+
+
+def import_dataset(
+    metadata: Metadata, organizations: Organizations, blobs: BlobStore, key: tuple[str, str], file: BinaryIO
+) -> int:
+    """Add the uploads of a zip file to a dataset of an organization; return how many there are.
+
+    Raises
+    ------
+    InvalidArgument
+        As `read` raises it; nothing was changed then.
+    """
+    archive, manifest = read(file)
+    with archive:
+        for entry in manifest.profiles:
+            (profile_id,) = organizations.announce(*key, [_new(entry)])
+            _keep(metadata, blobs, archive, entry, profile_id)
+    return len(manifest.profiles)
+
+
+def _new(entry: Entry) -> NewProfile:
+    tags = tuple((tag.key, tag.value) for tag in entry.segment_tags)
+    kind = "batch" if entry.kind == "batch" else "reference"
+    return NewProfile(kind, entry.alias, entry.dataset_timestamp, tags, entry.region)  # type: ignore[arg-type]
+
+
+def _keep(metadata: Metadata, blobs: BlobStore, archive: zipfile.ZipFile, entry: Entry, profile_id: str) -> None:
+    with blobs.incoming() as blob:
+        for part in _parts(archive, entry):
+            blob.write(part)
+        metadata.confirm(Upload(profile_id, blob.size, blob.keep()))

@@ -1,0 +1,117 @@
+"""A session as one zip file, and back."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from songbird_widgets.__main__ import main
+from songbird_widgets.service.app import close_app, make_app
+
+
+@pytest.fixture
+def app(tmp_path):
+    made = make_app(tmp_path, secret=None, organization=("org-1", "key"))
+    yield made
+    close_app(made)
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch):
+    def command(*arguments, stdin=""):
+        monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        status = main([*map(str, arguments), "--data-dir", str(tmp_path)])
+        return status, *capsys.readouterr()
+
+    return command
+
+
+def fill(app):
+    from songbird_widgets.service.metadata import NewProfile, Upload
+
+    metadata, blobs = app.settings["metadata"], app.settings["blobs"]
+    session = metadata.create_session("someone")
+    profiles = [
+        NewProfile("reference", "train"),
+        NewProfile("batch", None, 1_373_241_600_005, (("carrier", "AA"),), "eu"),
+        NewProfile("reference", "never sent"),
+    ]
+    _, ids = metadata.announce(session, profiles)
+    for profile_id, content in zip(ids, (b"one", b"two" * 1000), strict=False):
+        metadata.confirm(Upload(profile_id, len(content), blobs.write(content)))
+    return session
+
+
+def held(app, session):
+    metadata = app.settings["metadata"]
+    row = metadata.session(session)
+    return [
+        (one.kind, one.alias, one.dataset_timestamp, one.sha256, tags, region)
+        for one, tags, region in metadata.exported(row.org_id, row.dataset_id)
+    ]
+
+
+def test_a_session_goes_out_and_comes_back(app, run, tmp_path):
+    session = fill(app)
+    file = tmp_path / "session.zip"
+    status, said, error = run("session", "export", file, stdin=session + "\n")
+    assert (status, error) == (0, "")
+    assert said.startswith("2 uploads")
+    with zipfile.ZipFile(file) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        assert [archive.read(one["file"]) for one in manifest["profiles"]] == [b"one", b"two" * 1000]
+    assert session not in json.dumps(manifest)
+    status, printed, _ = run("session", "import", file)
+    assert status == 0
+    assert printed.strip() != session
+    assert held(app, printed.strip()) == held(app, session)
+    assert run("session", "import", file, "--dataset", "org-1/flights")[0] == 0
+    again = tmp_path / "dataset.zip"
+    assert run("session", "export", again, "--dataset", "org-1/flights")[1].startswith("2 uploads")
+    assert run("session", "export", again, "--dataset", "org-1/flights")[0] == 1  # it is there: nothing is overwritten
+
+
+def broken(file, target, change):
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(target, "w") as made:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name == "manifest.json":
+                manifest = json.loads(content)
+                change(manifest)
+                content = json.dumps(manifest)
+            made.writestr(name, content)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda m: m.update(format="another"), "not written by"),
+        (lambda m: m["profiles"][1].update(sha256="0" * 64), "damaged"),
+        (lambda m: m["profiles"][1].update(size=1), "damaged"),
+        (lambda m: m["profiles"][1].update(file="../x"), "cannot be imported"),
+        (lambda m: m["profiles"][1].update(datasetTimestamp=-1), "cannot be."),
+        (lambda m: m["profiles"][1].update(kind="other"), "cannot be."),
+        (lambda m: m["profiles"][0].update(alias="a\0"), "cannot be."),
+        (lambda m: m.pop("profiles"), "cannot be imported"),
+    ],
+)
+def test_what_is_not_whole_is_refused_and_changes_nothing(app, run, tmp_path, change, said):
+    file, changed = tmp_path / "session.zip", tmp_path / "changed.zip"
+    run("session", "export", file, stdin=fill(app))
+    broken(file, changed, change)
+    before = app.settings["metadata"].datasets("org-1")
+    status, printed, error = run("session", "import", changed, "--dataset", "org-1/flights")
+    assert (status, printed) == (1, "")
+    assert said in error
+    assert app.settings["metadata"].datasets("org-1") == before
+
+
+def test_what_is_no_zip_and_a_session_that_is_not_there_are_said(run, tmp_path):
+    (tmp_path / "file").write_bytes(b"nothing")
+    assert "cannot be imported" in run("session", "import", tmp_path / "file")[2]
+    assert "not found" in run("session", "export", tmp_path / "x.zip", stdin="session-unknown")[2]
+    assert "There is no dataset" in run("session", "export", tmp_path / "x.zip", "--dataset", "org-1/none")[2]
+    assert not (tmp_path / "x.zip").exists()
