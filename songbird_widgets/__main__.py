@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import warnings
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from .basics import MAX_COMPARED
 from .service import administration
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .profiles.profiling import Period
     from .session import LedgerSession, Session, SessionProfile
@@ -64,17 +65,26 @@ def _parser() -> argparse.ArgumentParser:
         "compare",
         help="say what drifted between two or three data files or profiles",
         description="Compare data files (Parquet, CSV, JSON lines, Arrow) or profiles; the first is the baseline.",
-        epilog="Exit status: 0 done, 1 something cannot be read, 2 a wrong command line, 3 drift that --fail-on does "
-        "not allow. In a CI job: songbird-widgets compare train.parquet today.parquet --html report.html --fail-on "
-        "strong",
+        epilog=_COMPARE_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     compare.add_argument("data", nargs="+", metavar="DATA", help="two or three files; the first is the baseline")
     compare.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML file")
     compare.add_argument("--json", action="store_true", help="print everything as JSON instead of what drifted as text")
     compare.add_argument(
-        "--columns", nargs="+", metavar="COLUMN", help="after the files: columns that --fail-on judges"
+        "--columns",
+        action="append",
+        metavar="COLUMN[,COLUMN…]",
+        help="columns that --fail-on judges, all by default; may be repeated",
     )
-    compare.add_argument("--fail-on", choices=["moderate", "strong"], help="exit with status 3 if a column drifted so")
+    compare.add_argument(
+        "--fail-on",
+        choices=["moderate", "strong"],
+        help="exit with status 3 if a column drifted so; moderate is also a column that is missing or new",
+    )
+    compare.add_argument(
+        "--thresholds", type=Path, metavar="FILE", help="from which scores on a change counts, as TOML (see below)"
+    )
     compare.set_defaults(run=_compare)
 
     demo = commands.add_parser("demo", help="open the example notebook (or dashboard) on the local service")
@@ -145,7 +155,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     profile.add_argument("data", metavar="DATA", help="a file, or a quoted pattern of files that are one data set")
     profile.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: DATA's name, with .bin")
-    profile.add_argument("--columns", nargs="+", metavar="COLUMN", help="profile these only")
+    profile.add_argument("-f", "--force", action="store_true", help="replace profiles that are there already")
+    profile.add_argument(
+        "--columns", action="append", metavar="COLUMN[,COLUMN…]", help="profile these only; may be repeated"
+    )
     when = profile.add_mutually_exclusive_group()
     when.add_argument("--timestamp", type=_moment, metavar="DATE", help="when the data are from (default: now)")
     when.add_argument(
@@ -156,6 +169,29 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("--by", choices=["day", "hour", "week"], help="with --timestamp-column (default: day)")
     profile.set_defaults(run=_profile)
     return parser
+
+
+_COMPARE_HELP = """\
+exit status:
+  0    done; no drift that --fail-on does not allow
+  1    a file cannot be read, or a column or a threshold is not as it should be; the reason is on standard error
+  2    a wrong command line
+  3    drift that --fail-on does not allow
+
+thresholds: the score of a change is its size; from 1 on it is moderate, from 2 on strong, unless FILE says
+  moderate = 1.5
+  strong = 3
+  [columns.price]
+  strong = 2
+  [columns."updated at"]
+  moderate = inf              # never
+
+in a CI job (GitHub Actions):
+  - run: songbird-widgets compare train.parquet today.parquet --html report.html --fail-on strong
+  - uses: actions/upload-artifact@v4
+    if: always()
+    with: {name: drift, path: report.html}
+"""
 
 
 def _moment(text: str) -> datetime:
@@ -184,26 +220,60 @@ def _fail(message: str) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     from .observatory import compare
-    from .profiles import ProfileError, SourceError
+    from .profiles import ProfileError, SourceError, ThresholdsError
 
     if not 2 <= len(options.data) <= MAX_COMPARED:
         print(f"songbird-widgets compare: give two or three files, not {len(options.data)}.", file=sys.stderr)
         return 2
-    try:
-        comparison = compare(*options.data)
-        if options.html:
-            comparison.save(options.html)
-    except (ProfileError, SourceError, OSError) as error:
-        return _fail(str(error))
-    unknown = sorted(set(options.columns or ()).difference(comparison.names))
-    if unknown:
-        return _fail(f"No profile has a column called {', '.join(unknown)}.")
+    if options.html and options.html.suffix.lower() not in {".html", ".htm"}:
+        print(f"songbird-widgets compare: --html: {options.html} does not end in .html.", file=sys.stderr)
+        return 2
+    with _warnings_said():
+        try:
+            comparison = compare(*options.data, thresholds=options.thresholds)
+            chosen = _chosen_columns(options.columns, comparison.names)
+            if options.html:
+                comparison.save(options.html)
+        except (ProfileError, SourceError, ThresholdsError, _WrongColumnError, OSError) as error:
+            return _fail(str(error))
     print(json.dumps(comparison.to_dict()) if options.json else comparison.to_text())
     if options.fail_on is None:
         return 0
     failing = {"strong"} if options.fail_on == "strong" else {"moderate", "strong", "missing", "new"}
-    judged = [comparison.columns[name] for name in options.columns or comparison.names]
+    judged = [comparison.columns[name] for name in chosen]
     return 3 if any(drift and drift.verdict in failing for column in judged for drift in column.drifts) else 0
+
+
+class _WrongColumnError(Exception):
+    """A column that is asked for is not there."""
+
+
+def _listed(given: Sequence[str] | None) -> list[str] | None:
+    """Take names of columns apart, where nobody knows yet which there are."""
+    return None if given is None else [name for text in given for name in text.split(",") if name]
+
+
+def _chosen_columns(given: Sequence[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the columns that are asked for, all by default; a comma may also be part of a name."""
+    chosen: list[str] = []
+    for text in given or ():
+        chosen += [text] if text in known else _listed([text]) or ()
+    unknown = sorted(set(chosen).difference(known))
+    if unknown:
+        raise _WrongColumnError(f"No profile has a column called {', '.join(unknown)}.")
+    return chosen if given else list(known)
+
+
+@contextmanager
+def _warnings_said() -> Iterator[list[str]]:
+    """Say on standard error, each once, what is warned of within."""
+    said: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield said
+    said += dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, UserWarning))
+    for one in said:
+        _fail(one)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -283,29 +353,42 @@ def _stop(_: argparse.Namespace) -> int:
 
 
 def _profile(options: argparse.Namespace) -> int:
-    from .profiles import ProfileError, ProfilingWarning, profile, profile_batches
+    from .profiles import ProfileError, profile, profile_batches
 
     if options.by and not options.timestamp_column:
         return _fail("--by needs --timestamp-column: the column whose times tell the batches apart.")
     output: Path = options.output or Path(f"{Path(options.data).name.partition('.')[0].strip('*?[]') or 'profile'}.bin")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", ProfilingWarning)
+    columns = _listed(options.columns)
+    if not options.timestamp_column and (problem := _in_the_way([output], options)):
+        return _fail(problem)  # before a long file is read for nothing
+    with _warnings_said() as said:
         try:
             if options.timestamp_column:
                 by: Period = options.by or "day"
-                made = profile_batches(options.data, options.timestamp_column, by=by, columns=options.columns)
+                made = profile_batches(options.data, options.timestamp_column, by=by, columns=columns)
                 named = [(output.with_stem(f"{output.stem}-{_period(one.dataset_timestamp, by)}"), one) for one in made]
             else:
-                named = [(output, profile(options.data, timestamp=options.timestamp, columns=options.columns))]
+                named = [(output, profile(options.data, timestamp=options.timestamp, columns=columns))]
+            if problem := _in_the_way([path for path, _ in named], options):
+                return _fail(problem)
             for path, one in named:
                 one.save(path)
                 print(path)
         except (ProfileError, OSError) as error:
             return _fail(str(error))
-    problems = dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, ProfilingWarning))
-    for problem in problems:
-        _fail(problem)
-    return 1 if problems or not named else 0
+    return 1 if said or not named else 0
+
+
+def _in_the_way(outputs: Sequence[Path], options: argparse.Namespace) -> str | None:
+    """Say which of the files to be written must not be."""
+    there = [path for path in outputs if path.exists()]
+    for path in there:
+        if Path(options.data).exists() and path.samefile(options.data):
+            return f"{path} is the data itself: name another file with -o."
+    if not there or options.force:
+        return None
+    more = f" and {len(there) - 1} more are" if len(there) > 1 else " is"
+    return f"{there[0]}{more} there already, and nothing was written. --force replaces it."
 
 
 def _period(timestamp: int, by: str) -> str:

@@ -5,8 +5,15 @@ It imports nothing of ours, so every room may import it.
 
 from __future__ import annotations
 
+import errno
 import unicodedata
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    import os
 
 MAX_COMPARED = 3
 """Profiles side by side on one observatory page; the hosted service drops a fourth without a word."""
@@ -101,6 +108,31 @@ def size_text(size: float) -> str:
         if size < 1000 or unit == "GB":
             break
     return f"{size:.0f} {unit}" if unit == "kB" and size >= 10 else f"{size:.1f} {unit}"
+
+
+def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
+    """Write a file; an existing one is replaced, and stays as it is if that fails.
+
+    Returns
+    -------
+    Path
+        Where it lies.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; ``filename`` is the directory that is missing.
+    """
+    target = Path(path).expanduser()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "There is no directory to write into", str(target.parent))
+    partial = target.with_name(f".{target.name[-100:]}.{uuid4().hex}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
 
 
 def shorten(text: str, length: int = _LINE) -> str:

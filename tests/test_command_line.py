@@ -234,7 +234,13 @@ def test_compare_says_what_drifted_and_fails_where_it_is_told_to(shell, tmp_path
     assert "columns drifted: day, " in done.stdout
     assert "</html>" in report.read_text("utf-8")
     assert shell("compare", july, day, "--fail-on", "strong").returncode == 3
-    assert shell("compare", july, day, "--fail-on", "strong", "--columns", "hour", "origin").returncode == 0
+    assert shell("compare", "--columns", "hour,origin", july, day, "--fail-on", "strong").returncode == 0
+    assert shell("compare", "--columns", "hour", "--columns", "day", july, day, "--fail-on", "strong").returncode == 3
+    (tmp_path / "limits.toml").write_text("moderate = inf\n")
+    assert shell("compare", july, day, "--fail-on", "strong", "--thresholds", tmp_path / "limits.toml").returncode == 0
+    (tmp_path / "limits.toml").write_text("mode = 1\n")
+    done = shell("compare", july, day, "--thresholds", tmp_path / "limits.toml")
+    assert (done.returncode, "there is no key 'mode'" in done.stderr) == (1, True)
     data = json.loads(shell("compare", july, july, "--json").stdout)
     assert {column["drift"]["P2"]["verdict"] for column in data["columns"]} <= {"none", "unknown"}
 
@@ -246,6 +252,19 @@ def test_compare_takes_files_of_data(shell, tmp_path):
     done = shell("compare", tmp_path / "train.csv", tmp_path / "today.csv", "--fail-on", "strong")
     assert (done.returncode, done.stderr) == (3, "")
     assert "1 of 2 columns drifted: price" in done.stdout
+
+
+def test_profile_replaces_nothing_unless_it_is_told_to(shell, tmp_path):
+    data, made = tmp_path / "train.csv", tmp_path / "train.bin"
+    data.write_text("price\n1\n")
+    made.write_bytes(b"something else")
+    done = shell("profile", data, "-o", made)
+    assert (done.returncode, made.read_bytes()) == (1, b"something else")
+    assert "train.bin is there already, and nothing was written. --force replaces it." in done.stderr
+    assert shell("profile", data, "-o", made, "--force").stdout == f"{made}\n"
+    assert made.read_bytes().startswith(b"WHY1")
+    done = shell("profile", data, "-o", data, "--force")
+    assert (done.returncode, data.read_text()) == (1, "price\n1\n")
 
 
 def test_compare_names_what_it_cannot_read(shell, tmp_path):

@@ -9,15 +9,14 @@ from . import formatting
 from .query import PageQuery
 from .rendering import STATIC, render
 from .sparklines import sparkline
-from .table import VERDICTS
+from .verdicts import verdict_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from markupsafe import Markup
 
-    from songbird_widgets.profiles import Drift, ProfileSummary
+    from songbird_widgets.profiles import ProfileSummary
 
+    from .verdicts import VerdictLine
     from .view import View
 
 MAX_NAMED = 5
@@ -30,19 +29,6 @@ MAX_FOLDED_ROWS = 100
 """Further columns that can be unfolded: a notebook is to stay small."""
 
 _MAX_NAME = 80
-_MAX_REASON = 240
-
-
-@dataclass(frozen=True)
-class VerdictLine:
-    """What is said of one column of one profile."""
-
-    place: int
-    verdict: str
-    sign: str
-    word: str
-    score: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -108,7 +94,7 @@ def as_text(view: View) -> str:
         f"  {formatting.clipped(name, 40)} ({labels[line.place]}): {line.word}"
         f"{f', score {line.score}' if line.score else ''}. {line.reason}".rstrip()
         for name in changed[:MAX_SHOWN_ROWS]
-        for line in _lines(view.columns(name).drifts)
+        for line in verdict_lines(view.places, view.columns(name).drifts)
         if line.verdict not in {"none", "unknown"}
     ]
     return "\n".join([headline(view), *lines])
@@ -129,25 +115,5 @@ def _row(view: View, name: str) -> CardRow:
     return CardRow(
         formatting.clipped(name, _MAX_NAME),
         sparkline(view.places, columns.columns, columns.statistics),
-        tuple(_lines(columns.drifts)),
+        verdict_lines(view.places, columns.drifts),
     )
-
-
-def _lines(drifts: Sequence[Drift | None]) -> list[VerdictLine]:
-    lines = []
-    for place, drift in enumerate(drifts, start=1):
-        if drift is None:
-            continue
-        sign, word = VERDICTS[drift.verdict]
-        scored = drift.verdict in {"none", "moderate", "strong"}
-        lines.append(
-            VerdictLine(
-                place,
-                drift.verdict,
-                sign,
-                word,
-                f"{drift.score:.1f}" if scored else "",
-                formatting.clipped(" ".join(drift.reasons[:2]), _MAX_REASON) if drift.reasons else "",
-            )
-        )
-    return lines

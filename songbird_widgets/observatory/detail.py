@@ -14,18 +14,20 @@ from . import charts, figures, formatting
 from .charts import Series
 from .problems import PageProblem, not_found
 from .sparklines import common_items, item_shares
-from .table import HEADS, VERDICTS, score_of
+from .table import HEADS
 from .tails import histogram_of, middle
+from .verdicts import verdict_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from markupsafe import Markup
 
-    from songbird_widgets.profiles import Column, Drift, KllSketch
+    from songbird_widgets.profiles import Column, KllSketch
 
     from .query import PageQuery
     from .table import Row
+    from .verdicts import VerdictLine
     from .view import Columns, View
 
 RANKS = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
@@ -35,7 +37,6 @@ MAX_ITEMS = 15
 """Items that are drawn; the table lists more."""
 
 MAX_LISTED = 50
-_MAX_NAMED = 5
 _CURVE_POINTS = 240
 
 CHARTS = ("histogram", "distribution", "box", "items")
@@ -80,20 +81,6 @@ class Option:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """How one profile's column differs from P1's, in words."""
-
-    letter: str
-    label: str
-    verdict: str
-    sign: str
-    word: str
-    score: str
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class MeasureLine:
     """One measure of drift, with what it means."""
 
@@ -109,7 +96,7 @@ class DriftSheet:
     """Drift from P1, profile by profile and measure by measure."""
 
     letters: tuple[str, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[VerdictLine, ...]
     measures: tuple[MeasureLine, ...]
 
 
@@ -417,26 +404,7 @@ def _insights(columns: Columns) -> tuple[str, ...]:
 
 
 def _drift(columns: Columns, labels: Sequence[str]) -> DriftSheet:
-    named = dict(zip((f"P{place}" for place in columns.places), labels, strict=True))
     found = [(f"P{place}", drift) for place, drift in zip(columns.places, columns.drifts, strict=True) if drift]
-    verdicts = []
-    for letter, drift in found:
-        sign, word = VERDICTS[drift.verdict]
-        label = formatting.clipped(named[letter], 40)
-        reasons = tuple(formatting.clipped(text, 300) for text in drift.reasons)
-        notes = [*drift.notes, *_came_and_went(drift)]
-        verdicts.append(
-            Verdict(
-                letter,
-                label,
-                drift.verdict,
-                sign,
-                word,
-                score_of(drift),
-                reasons,
-                tuple(formatting.clipped(one, 300) for one in notes),
-            )
-        )
     lines = []
     for key, measure in MEASURES.items():
         # What the sketches' own error explains of this distance says nothing of the data.
@@ -448,22 +416,12 @@ def _drift(columns: Columns, labels: Sequence[str]) -> DriftSheet:
                 for number, chance in zip(formatting.numbers(values), chances, strict=True)
             )
             lines.append(MeasureLine(measure.title, measure.formula, measure.source, measure.reading, written))
-    return DriftSheet(tuple(letter for letter, _ in found), tuple(verdicts), tuple(lines))
+    verdicts = verdict_lines(columns.places, columns.drifts, labels)
+    return DriftSheet(tuple(letter for letter, _ in found), verdicts, tuple(lines))
 
 
 def _probability(chance: float) -> str:
     return "< 0.001" if chance < 0.001 else f"= {chance:.3f}"
-
-
-def _came_and_went(drift: Drift) -> list[str]:
-    """Name some of the values that are new and that vanished."""
-    said = []
-    for what, values in (("New", drift.new_values), ("Vanished", drift.vanished_values)):
-        if values:
-            some = ", ".join(formatting.clipped(value, 30) for value in values[:_MAX_NAMED])
-            more = f" and {len(values) - _MAX_NAMED:,} more" if len(values) > _MAX_NAMED else ""
-            said.append(f"{what} values: {some}{more}.")
-    return said
 
 
 def _neighbour(order: Sequence[str], name: str, query: PageQuery, step: int) -> tuple[str, str] | None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from songbird_widgets.basics import write_whole
 from songbird_widgets.profiles import (
+    MAX_SIDES,
     Comparison,
     Profile,
     ProfileError,
     ProfileSummary,
+    ProfilingWarning,
     SourceError,
     addable,
     find_sources,
@@ -20,6 +25,7 @@ from songbird_widgets.profiles import (
     merge_profiles,
     profile,
     read_profile,
+    read_thresholds,
 )
 from songbird_widgets.profiles import compare as compare_profiles
 
@@ -76,33 +82,71 @@ class ComparisonResult(Comparison):
         return frame
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write one HTML file that holds the table and every column's page, and needs no script and no server.
+        """Write the comparison to a file, in the format that its name ends in.
+
+        ``.html`` is one file with the table and every column's page, which needs no script and no server; ``.json`` is
+        what `to_dict` returns, ``.csv`` the table in full.
 
         Parameters
         ----------
         path
-            Where to; a file that is there is replaced.
+            Where to; a file that is there is replaced, and stays as it is if that fails.
 
         Returns
         -------
         Path
             Where it lies.
+
+        Raises
+        ------
+        ValueError
+            The name ends in something else; nothing is written.
+        OSError
+            It cannot be written there.
+
+        Examples
+        --------
+        >>> import songbird_widgets as sw
+        >>> prices = [{"price": price} for price in range(100)]
+        >>> sw.compare(prices, prices).save("report.html").name
+        'report.html'
         """
-        target = Path(path)
-        target.write_text(report.as_html(self._view), "utf-8")
-        return target
+        suffix = Path(path).suffix.lower()
+        if suffix not in _WRITERS:
+            raise ValueError(
+                f"The name of the file says what to write: end it in .html, .json or .csv, not {suffix or 'nothing'!r}."
+            )
+        return write_whole(path, _WRITERS[suffix](self, self._view))
 
 
-def compare(*data: Any, **named: Any) -> ComparisonResult:
+def _csv(_: ComparisonResult, view: View) -> bytes:
+    return b"".join(exports.csv_parts(view, PageQuery(limit=max(1, len(view.names)))))
+
+
+_WRITERS: dict[str, Callable[[ComparisonResult, View], bytes]] = {
+    ".html": lambda _, view: report.as_html(view).encode(),
+    ".htm": lambda _, view: report.as_html(view).encode(),
+    ".json": lambda result, _: json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False).encode(),
+    ".csv": _csv,
+}
+
+
+def compare(
+    *data: Any, thresholds: str | os.PathLike[str] | Mapping[str, Any] | None = None, **named: Any
+) -> ComparisonResult:
     """Compare up to three data sets or profiles; the first is the baseline.
 
     Parameters
     ----------
     *data : DataFrame, path, bytes, Profile, ProfileSummary, whylogs object, or one mapping of names to these
-        Whatever `Session.add` takes, and paths or globs of data files: Parquet, CSV, JSON lines, Arrow. Several
-        profiles or files in one argument (a glob, an archive) are compared as one.
+        Whatever `profile` and `Session.add` take: frames and series of any library, lists of dicts, dicts of columns,
+        paths or globs of profiles and of data files (Parquet, CSV, JSON lines, Arrow), bytes and open files of both,
+        whylogs' results. Several profiles or files in one argument (a glob, an archive) are compared as one.
+    thresholds : path of a TOML file, or mapping, optional
+        From which scores on a change counts: ``moderate`` (1 by default) and ``strong`` (2), and the same by column
+        under ``columns``: ``{"strong": 3, "columns": {"price": {"moderate": 0.5}}}``. ``inf`` is never.
     **named
-        The same, called by the keyword.
+        The same as `data`, called by the keyword.
 
     Returns
     -------
@@ -111,11 +155,11 @@ def compare(*data: Any, **named: Any) -> ComparisonResult:
     Raises
     ------
     ValueError
-        There is nothing to compare, or more than three.
+        There is nothing to compare, or more than three; or `thresholds` cannot be used.
     SourceError
         One of them holds no profile; the message says which, why, and what to do.
     ProfileError
-        A profile cannot be read.
+        A profile cannot be read, or data cannot be profiled.
 
     Examples
     --------
@@ -124,23 +168,33 @@ def compare(*data: Any, **named: Any) -> ComparisonResult:
     >>> july = [{"price": 2 * price} for price in range(100)]
     >>> sw.compare(january=january, july=july).drifted
     ('price',)
+    >>> sw.compare({"in January": january, "in July": july}, thresholds={"moderate": 30}).drifted
+    ()
     """
     if len(data) == 1 and not named and isinstance(data[0], Mapping):
         given = [(str(name), one) for name, one in data[0].items()]
     else:
-        given = [(_label(one, place), one) for place, one in enumerate(data, start=1)] + list(named.items())
+        given = [*zip(_labels(data), data, strict=True), *named.items()]
+    if not 1 <= len(given) <= MAX_SIDES:
+        raise ValueError(f"One to {MAX_SIDES} profiles can be compared, not {len(given)}.")
+    limits = None if thresholds is None else read_thresholds(thresholds)
     sides = [_side(name, one) for name, one in given]
-    return display(compare_profiles(sides, [name for name, _ in given]))
+    return display(compare_profiles(sides, [name for name, _ in given], limits))
 
 
 def display(comparison: Comparison) -> ComparisonResult:
     """Return a comparison as one that displays itself."""
-    return ComparisonResult(comparison.sides, comparison.labels)
+    return ComparisonResult(comparison.sides, comparison.labels, comparison.thresholds)
 
 
-def _label(source: Any, place: int) -> str:
-    """Call what has no name of its own by its place."""
-    return Path(source).stem if isinstance(source, (str, Path)) else f"P{place}"
+def _labels(data: Sequence[Any]) -> list[str]:
+    """Call files by their names, what has none by its place; files of one name by both."""
+    names = [Path(one).stem if isinstance(one, (str, Path)) else "" for one in data]
+    places = [f"P{place}" for place in range(1, len(data) + 1)]
+    return [
+        place if not name else f"{name} ({place})" if names.count(name) > 1 else name
+        for name, place in zip(names, places, strict=True)
+    ]
 
 
 def _side(name: str, source: Any) -> Profile | ProfileSummary:
@@ -152,6 +206,8 @@ def _side(name: str, source: Any) -> Profile | ProfileSummary:
     for found in find_sources(source):
         if isinstance(found, SourceError):
             raise found
+        for note in found.notes:
+            warnings.warn(note, ProfilingWarning, stacklevel=3)
         content = found.content
         profiles.append(read_profile(content if isinstance(content, bytes) else content.read_bytes()))
     if not profiles:

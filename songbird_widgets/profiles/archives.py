@@ -1,7 +1,7 @@
-"""Archives of profiles: zip, tar and gzip, read by what their members hold, within bounds.
+"""Archives of profiles and data: zip, tar and gzip, read by what their members hold, within bounds.
 
-A member is taken if it begins as a profile does, whatever its name, or if it is called ``.bin``, so that a damaged
-one is heard of. Nothing else is unpacked.
+A member is taken if it begins as a profile, Parquet or Arrow file does, whatever its name, or if it is called ``.bin``,
+so that a damaged one is heard of, or as files of CSV or JSON lines are. Nothing else is unpacked.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from .reading import is_profile
+from .tabular.files import file_format
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,7 +129,7 @@ def _looked_at(name: str, open_member: Callable[[], IO[bytes] | None], budget: _
     try:
         with open_member() or io.BytesIO() as stream:
             head = budget.read(stream, _HEAD)
-            if called_profile or is_profile(head):
+            if called_profile or is_profile(head) or _is_data(head, name):
                 yield Member(name, head + budget.read(stream))
             else:
                 budget.left += len(head)
@@ -144,6 +145,11 @@ def _looked_at(name: str, open_member: Callable[[], IO[bytes] | None], budget: _
         # What is no profile by its name may be anything: unless it has none, its damage is of no concern.
         if called_profile or not PurePosixPath(name).suffix:
             yield Member(name, b"", f"The archive is damaged here ({error}).")
+
+
+def _is_data(head: bytes, name: str) -> bool:
+    """Whether a member is data; what is called ``.json`` more often describes what lies beside it."""
+    return bool(head) and not name.lower().endswith(".json") and file_format(head, name) is not None
 
 
 def _zip_members(data: bytes, budget: _Budget) -> Iterator[Member]:

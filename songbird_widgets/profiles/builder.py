@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from itertools import repeat
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +18,7 @@ from .sketches.kll_builder import KllBuilder
 from .tabular.values import ValueNotProfiledError, most_frequent, tally, texts_of_floats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from .sketches.kll import Floats, Ints
     from .tabular.tables import Part
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
 _ROOM_OF_ALL, _MIN_ROOM, _MAX_ROOM = 1 << 20, 1 << 10, 1 << 12  # frequent items kept while counting
 _MADE_BY = "songbird_widgets.version"
 _TRUTHS = np.array([0.0, 1.0])
+
+
+Run = Callable[[Callable[["Part", str], None], "Part", Sequence[str]], None]
 
 
 class ColumnBuilder:
@@ -195,14 +197,14 @@ class TableBuilder:
         self._only = None if only is None else frozenset(only)
         self._columns: dict[str, ColumnBuilder] = {}
 
-    def add(self, part: Part, run: Callable[..., Iterable[None]] = map) -> None:
+    def add(self, part: Part, run: Run | None = None) -> None:
         """Count a part of the table.
 
         Parameters
         ----------
         part : Part
         run : callable, optional
-            What calls a function for each column: ``map``, or that of an executor.
+            What calls a function with the part and each of some columns; one after the other by default.
         """
         for name in filter(self._counts, part.problems):
             self._fail(name, ": ".join(filter(None, [part.where(None), part.problems[name]])))
@@ -211,7 +213,11 @@ class TableBuilder:
         for name in names:
             if name not in self._columns and name not in self.problems:
                 self._columns[name] = ColumnBuilder(room)
-        deque(run(self._add_column, repeat(part), names), maxlen=0)
+        if run is None:
+            for name in names:
+                self._add_column(part, name)
+        else:
+            run(self._add_column, part, names)
 
     def _counts(self, name: str) -> bool:
         return self._only is None or name in self._only

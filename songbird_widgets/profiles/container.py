@@ -8,17 +8,14 @@ at bytes of another.
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
 
-from ..basics import size_text, time_text
+from ..basics import size_text, time_text, write_whole
 from ..budget import checkpoint
 from . import protobuf
 from .errors import ProfileError
@@ -230,16 +227,7 @@ class Profile:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the profile to a file; an existing one is replaced, and stays as it is if that fails."""
-        target = Path(path).expanduser()
-        content = self.to_bytes()
-        if not target.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, "There is no directory to write into", str(target.parent))
-        partial = target.with_name(f".{target.name}.{uuid4().hex}")
-        try:
-            partial.write_bytes(content)
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(path, self.to_bytes())
 
     def parent_of(self, name: str) -> str | None:
         """Name of the column that this one was split from, or None.

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
 from . import dask_frames, spark_frames
-from .builder import TableBuilder
+from .builder import Run, TableBuilder
 from .container import read_version_1
 from .errors import ProfileError
 from .tabular.files import Manner, ReadAgainError, parts_of_files
+from .tabular.progress import progress_bar
 from .tabular.tables import parts_of
 from .tabular.values import ValueNotProfiledError
 from .timestamps import to_milliseconds
@@ -76,13 +78,29 @@ def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence
         A column cannot be profiled; the message names its first row that is wrong. The others are in the profile. Or
         a column of a CSV file is taken as text, since not all of its values are of one type.
     """
+    made, notes = make_profile(data, timestamp=timestamp, columns=columns)
+    _warn(notes)
+    return made
+
+
+def make_profile(
+    data: Any, *, timestamp: int | date | None = None, columns: Sequence[str] | None = None
+) -> tuple[Profile, list[str]]:
+    """Make what `profile` makes, and return instead of warning what is worth a warning."""
     moment = None if timestamp is None else to_milliseconds(timestamp)
     wanted = None if columns is None else list(columns)
+    notes: list[str] = []
     for engine in (dask_frames, spark_frames):
         if engine.is_frame(data):
-            return _finished(*engine.profile_partitions(data, wanted, moment))
-    builder = _counted(data, wanted, TableBuilder)
-    return _finished(builder.to_bytes(moment), builder.problems)
+            result = engine.profile_partitions(data, wanted, moment)
+            return _finished(result.content, result.problems, notes), notes
+    builder = _counted(data, wanted, TableBuilder, notes)
+    return _finished(builder.to_bytes(moment), builder.problems, notes), notes
+
+
+def _warn(notes: Iterable[str]) -> None:
+    for note in dict.fromkeys(notes):
+        warnings.warn(note, ProfilingWarning, stacklevel=3)
 
 
 def profile_batches(
@@ -119,14 +137,13 @@ def profile_batches(
     if by not in _PERIODS:
         raise ValueError(f"Batches are made by 'day', 'hour' or 'week', not by {by!r}.")
     wanted = None if columns is None else list(dict.fromkeys([*columns, timestamp_column]))
-    batches = _counted(data, wanted, lambda: _Batches(timestamp_column, by, columns))
+    notes: list[str] = []
+    batches = _counted(data, wanted, lambda: _Batches(timestamp_column, by, columns), notes)
     if batches.timeless:
-        warnings.warn(
-            f"{batches.timeless} rows have no time in column {timestamp_column!r}, and are in no batch.",
-            ProfilingWarning,
-            stacklevel=2,
-        )
-    return [_finished(one.to_bytes(start), one.problems) for start, one in sorted(batches.builders.items())]
+        notes.append(f"{batches.timeless} rows have no time in column {timestamp_column!r}, and are in no batch.")
+    made = [_finished(one.to_bytes(start), one.problems, notes) for start, one in sorted(batches.builders.items())]
+    _warn(notes)
+    return made
 
 
 class _Batches:
@@ -137,7 +154,7 @@ class _Batches:
         self.timeless = 0
         self._column, self._by, self._only = column, by, only
 
-    def add(self, part: Part, run: Callable[..., Iterable[None]]) -> None:
+    def add(self, part: Part, run: Run) -> None:
         length, origin = _PERIODS[self._by]
         times = self._times(part).astype("datetime64[ms]")
         missing = np.isnat(times)
@@ -163,36 +180,50 @@ class _Batches:
 
 
 class _Counter(Protocol):
-    def add(self, part: Part, run: Callable[..., Iterable[None]]) -> None: ...
+    def add(self, part: Part, run: Run) -> None: ...
 
 
 _C = TypeVar("_C", bound=_Counter)
 
 
-def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C]) -> _C:
-    """Count all parts; from the beginning again where the columns of a file are not what they seemed at first."""
+def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C], notes: list[str]) -> _C:
+    """Count all parts; from the beginning again where the columns of a file are not what they seemed at first.
 
-    def count(parts: Iterable[Part]) -> _C:
+    Parameters
+    ----------
+    data, columns
+        As in `profile`.
+    begin : callable
+        Makes a counter of nothing.
+    notes : list of str
+        Takes what is worth a warning.
+    """
+
+    def count(parts: Iterable[Part], bar: Any = None) -> _C:
         counter = begin()
         with _threads() as threads:
+
+            def run(add: Callable[[Part, str], None], part: Part, names: Sequence[str]) -> None:
+                if bar is not None:
+                    bar.total = (bar.total or 0) + len(names)
+                for _ in threads.map(add, repeat(part), names):
+                    if bar is not None:
+                        bar.update()
+
             for part in parts:
-                counter.add(part, threads.map)
+                counter.add(part, run)
         return counter
 
     if not isinstance(data, (str, Path)):
-        return count(parts_of(data, columns))
-    notes: list[str] = []
+        with progress_bar(unit=" columns") as bar:
+            return count(parts_of(data, columns), bar)
     manner = Manner()
     while True:
         try:
-            counter = count(parts_of_files(data, columns, notes, manner))
-            break
+            return count(parts_of_files(data, columns, notes, manner))
         except ReadAgainError as error:
             manner = error.manner
             notes.clear()
-    for note in notes:
-        warnings.warn(note, ProfilingWarning, stacklevel=3)
-    return counter
 
 
 def _groups(starts: np.ndarray[Any, np.dtype[np.int64]], rows: Any) -> Iterator[tuple[int, Any]]:
@@ -206,14 +237,13 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(count, _MAX_THREADS), thread_name_prefix="profile")
 
 
-def _finished(content: bytes, problems: Mapping[str, str]) -> Profile:
-    """Read the profile that was made, and warn of the columns that are not in it."""
+def _finished(content: bytes, problems: Mapping[str, str], notes: list[str]) -> Profile:
+    """Read the profile that was made, and note the columns that are not in it."""
     made = read_version_1(content)
     shown = [f"column {_shown(name)} ({reason})" for name, reason in problems.items()]
     if shown and not made.column_names:
         raise ProfileError("No column could be profiled: " + "; ".join(shown[:3]) + ".")
-    for problem in shown:
-        warnings.warn(f"Not in the profile: {problem}.", ProfilingWarning, stacklevel=3)
+    notes += [f"Not in the profile: {problem}." for problem in shown]
     return made
 
 

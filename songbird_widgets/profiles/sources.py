@@ -20,7 +20,7 @@ from ..basics import size_text, time_text
 from .archives import is_archive, unpack
 from .container import Profile, fullest
 from .errors import ProfileError
-from .profiling import profile
+from .profiling import make_profile
 from .reading import is_profile, read_profile, split_profiles
 from .recognition import is_data, is_grouped, is_of_whylogs, is_scalar, is_series, may_hold_profiles
 from .tabular.files import file_format
@@ -91,6 +91,8 @@ class ProfileSource:
         Hexadecimal.
     problem : str or None
         Something that does not keep the profile from being uploaded, but is worth knowing.
+    notes : tuple of str
+        What of the data is not in the profile that was made of them, or not as one would expect.
     """
 
     name: str
@@ -104,6 +106,7 @@ class ProfileSource:
     size: int
     sha256: str
     problem: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         what = f"reference {self.alias!r}" if self.kind == "reference" else f"batch {time_text(self.dataset_timestamp)}"
@@ -182,6 +185,7 @@ class _Found:
     data: bytes
     path: Path | None = None
     alias: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _find(source: Any, wanted: _Wanted) -> Iterator[ProfileSource | SourceError]:
@@ -244,6 +248,7 @@ def _checked(found: _Found, wanted: _Wanted) -> ProfileSource | SourceError:
         size=len(found.data),
         sha256=hashlib.sha256(found.data).hexdigest(),
         problem="It has no columns: nothing was logged into it." if empty else None,
+        notes=found.notes,
     )
 
 
@@ -394,7 +399,7 @@ def _why(error: Exception) -> str:
 
 
 def _unpacked(found: _Found) -> Iterator[_Found | SourceError]:
-    """Take the profiles out of an archive, or out of a file of several; anything else stays what it is."""
+    """Take profiles and data out of an archive, or profiles out of a file of several; the rest stays what it is."""
     if not is_archive(found.data):
         yield from _split(found)
         return
@@ -403,8 +408,12 @@ def _unpacked(found: _Found) -> Iterator[_Found | SourceError]:
         if member.problem is not None:
             yield SourceError(name, member.problem)
         else:
-            stem = Path(member.name.replace("\\", "/") if member.name else found.stem).stem
-            yield from _split(_Found(name, stem, member.data))
+            inner = Path(member.name.replace("\\", "/") if member.name else found.stem)
+            if _is_table(member.data[:_HEAD], inner.name):
+                for made in _from_bytes(member.data, inner, inner.stem):
+                    yield SourceError(name, made.reason) if isinstance(made, SourceError) else replace(made, name=name)
+            else:
+                yield from _split(_Found(name, inner.stem, member.data))
 
 
 def _split(found: _Found) -> Iterator[_Found | SourceError]:
@@ -497,11 +506,12 @@ def _is_table(head: bytes, name: str) -> bool:
 
 def _from_table(path: Path) -> Iterator[_Found | SourceError]:
     try:
-        made = profile(path).to_bytes()
+        made, notes = make_profile(path)
     except ProfileError as error:
         yield SourceError(path.name, str(error).removeprefix(f"{path.name}: "))
     else:
-        yield _Found(path.name, path.name.partition(".")[0] or path.name, made)
+        stem = path.name.partition(".")[0] or path.name
+        yield _Found(path.name, stem, made.to_bytes(), notes=tuple(notes))
 
 
 def _from_data(data: Any) -> Iterator[_Found | SourceError]:
@@ -513,8 +523,8 @@ def _from_data(data: Any) -> Iterator[_Found | SourceError]:
     elif isinstance(data, Mapping):
         data = {name: column.to_list() if is_series(column) else column for name, column in data.items()}
     try:
-        made = profile(data).to_bytes()
+        made, notes = make_profile(data)
     except ProfileError as error:
         yield SourceError(name, str(error))
     else:
-        yield _Found(name, name, made)
+        yield _Found(name, name, made.to_bytes(), notes=tuple(notes))

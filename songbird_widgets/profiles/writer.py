@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from struct import Struct
 from typing import TYPE_CHECKING
 
-from .errors import ProfileError
-from .protobuf import DELIMITED, FIXED64, VARINT
+from .protobuf_writer import delimited, double, number, text, varint
 from .sketches import HllSketch
 from .sketches.frequent_items_builder import FrequentItemsBuilder
 from .sketches.hll_builder import HllBuilder
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
     from .sketches import FrequentItemsSketch, KllSketch
 
 _MAGIC = b"WHY1"
-_DOUBLE = Struct("<d")
-_UINT64 = (1 << 64) - 1
 _COLUMN_CHUNK = 2
 _MAX_INTEGER = (1 << 63) - 1  # what whylogs begins its bounds with
 # How whylogs joins the values of a component when it merges: by its type, unless a number says otherwise.
@@ -32,28 +28,28 @@ Component = tuple[str, bytes]
 
 def integer(path: str, value: int, how: int = _BY_TYPE) -> Component:
     """Make the component of a whole number."""
-    return path, (_number(1, how) if how else b"") + _number(2, value)
+    return path, (number(1, how) if how else b"") + number(2, value)
 
 
 def fraction(path: str, value: float) -> Component:
     """Make the component of a double."""
-    return path, _SMALL[3 << 3 | FIXED64] + _DOUBLE.pack(value)
+    return path, double(3, value)
 
 
 def frequent_items(sketch: bytes, prefix: str = "") -> Component:
     """Make the component of a sketch of frequent strings."""
-    return f"{prefix}frequent_items/frequent_strings", _delimited(4, _delimited(1, sketch))
+    return f"{prefix}frequent_items/frequent_strings", delimited(4, delimited(1, sketch))
 
 
 def cardinality(sketch: bytes, prefix: str = "") -> Component:
     """Make the component of an HLL sketch."""
-    return f"{prefix}cardinality/hll", _delimited(5, _delimited(1, sketch))
+    return f"{prefix}cardinality/hll", delimited(5, delimited(1, sketch))
 
 
 def distribution(sketch: bytes, mean: float, m2: float, prefix: str = "") -> list[Component]:
     """Make the components of a distribution: a KLL sketch, the mean, the sum of squared deviations."""
     return [
-        (f"{prefix}distribution/kll", _delimited(6, _delimited(1, sketch))),
+        (f"{prefix}distribution/kll", delimited(6, delimited(1, sketch))),
         fraction(f"{prefix}distribution/mean", mean),
         fraction(f"{prefix}distribution/m2", m2),
     ]
@@ -99,34 +95,34 @@ def write_columns(
     place = 0
     for name, components in sorted(columns, key=lambda column: column[0]):
         message = b"".join(
-            _delimited(1, _number(1, paths.setdefault(path, len(paths))) + _delimited(2, component))
+            delimited(1, number(1, paths.setdefault(path, len(paths))) + delimited(2, component))
             for path, component in components
         )
-        header = _number(1, _COLUMN_CHUNK) + _number(3, len(message))
-        chunk = _varint(len(header)) + header + message
+        header = number(1, _COLUMN_CHUNK) + number(3, len(message))
+        chunk = varint(len(header)) + header + message
         # As packed numbers, which is what protobuf makes of repeated ones.
-        offsets.append(_delimited(2, _text(1, name) + _delimited(2, _delimited(1, _varint(place)))))
+        offsets.append(delimited(2, text(1, name) + delimited(2, delimited(1, varint(place)))))
         chunks.append(chunk)
         place += len(chunk)
     properties = b"".join(
         [
-            _number(4, creation_timestamp),
-            _number(5, dataset_timestamp),
-            *(_delimited(6, _text(1, key) + _text(2, value)) for key, value in tags.items()),
-            *(_delimited(7, _text(1, key) + _text(2, value)) for key, value in metadata.items()),
+            number(4, creation_timestamp),
+            number(5, dataset_timestamp),
+            *(delimited(6, text(1, key) + text(2, value)) for key, value in tags.items()),
+            *(delimited(7, text(1, key) + text(2, value)) for key, value in metadata.items()),
         ]
     )
     header = b"".join(
         [
-            _delimited(1, properties),
+            delimited(1, properties),
             *offsets,
-            _number(4, place),
-            *(_delimited(5, _number(1, index) + _text(2, path)) for path, index in paths.items()),
+            number(4, place),
+            *(delimited(5, number(1, index) + text(2, path)) for path, index in paths.items()),
         ]
     )
-    pairs = b"".join(_delimited(1, _text(1, key) + _text(2, value)) for key, value in segments)
-    segment = _number(1, 1) + _delimited(4, pairs) if pairs else b""
-    return b"".join([_MAGIC, _varint(len(segment)), segment, _varint(len(header)), header, *chunks])
+    pairs = b"".join(delimited(1, text(1, key) + text(2, value)) for key, value in segments)
+    segment = number(1, 1) + delimited(4, pairs) if pairs else b""
+    return b"".join([_MAGIC, varint(len(segment)), segment, varint(len(header)), header, *chunks])
 
 
 def write_profile(profile: Profile, *, without: Collection[str] = (), timestamp: int | None = None) -> bytes:
@@ -143,15 +139,17 @@ def write_profile(profile: Profile, *, without: Collection[str] = (), timestamp:
     Raises
     ------
     ProfileError
-        A column's bytes are damaged; or there are performance metrics, for which this version of the format has no
-        place.
+        A column's bytes are damaged.
     """
-    if profile.performance is not None:
-        raise ProfileError("A profile with performance metrics can only be saved as it was read, not merged.")
     names = [name for name in profile.column_names if name not in without]
+    when = profile.dataset_timestamp if timestamp is None else timestamp
+    if profile.performance is not None:
+        from .version0_writer import write_version_0  # which needs what a profile is, as this does not
+
+        return write_version_0(profile, profile.performance, timestamp=when, columns=names)
     return write_columns(
         ((name, _column_components(profile.column(name))) for name in names),
-        dataset_timestamp=profile.dataset_timestamp if timestamp is None else timestamp,
+        dataset_timestamp=when,
         creation_timestamp=profile.creation_timestamp,
         tags=profile.tags,
         metadata=profile.metadata,
@@ -188,7 +186,7 @@ def _part_components(part: str, inner: Column) -> Iterator[Component]:
     if compound or inner.kll is None:
         yield from found if compound or len(found) != 1 else [(part, found[0][1])]
     else:
-        yield part, _delimited(6, _delimited(1, _kll(inner.kll)))
+        yield part, delimited(6, delimited(1, _kll(inner.kll)))
 
 
 def _kll(sketch: KllSketch) -> bytes:
@@ -207,30 +205,3 @@ def _items(sketch: FrequentItemsSketch) -> bytes:
     builder = FrequentItemsBuilder(len(sketch.values))
     builder.join(sketch)
     return builder.to_bytes()
-
-
-_SMALL = [bytes([value]) for value in range(0x80)]
-
-
-def _varint(value: int) -> bytes:
-    if 0 <= value < 0x80:  # by far the most
-        return _SMALL[value]
-    value &= _UINT64
-    groups = bytearray()
-    while value > 0x7F:
-        groups.append(value & 0x7F | 0x80)
-        value >>= 7
-    groups.append(value)
-    return bytes(groups)
-
-
-def _number(number: int, value: int) -> bytes:
-    return _SMALL[number << 3 | VARINT] + _varint(value)
-
-
-def _delimited(number: int, content: bytes) -> bytes:
-    return _SMALL[number << 3 | DELIMITED] + _varint(len(content)) + content
-
-
-def _text(number: int, text: str) -> bytes:
-    return _delimited(number, text.encode())

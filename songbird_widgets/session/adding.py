@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 from ..basics import DAY_MS, one_line_path, time_text
@@ -27,7 +28,7 @@ def add(
     ValueError
         If the arguments contradict each other; nothing was added.
     """
-    from ..profiles import ProfileSource, find_sources
+    from ..profiles import ProfileSource, ProfilingWarning, find_sources
 
     found: list[ProfileSource] = []
     problems: list[Problem] = []
@@ -53,7 +54,10 @@ def add(
             if not item.segment_tags:  # segments are parts of one data set
                 whole.add(profile.slot)
     result = ProfileList(added.values())
-    result.note = _note(store, whole)
+    notes = dict.fromkeys(note for item in found for note in item.notes)
+    for note in notes:
+        warnings.warn(note, ProfilingWarning, stacklevel=3)  # a script shows no note
+    result.note = "\n".join(filter(None, [*notes, _note(store, whole)]))
     return result, problems
 
 

@@ -89,7 +89,8 @@ class ProfileList(list[SessionProfile]):
     Attributes
     ----------
     note : str
-        What is worth knowing of them together; empty if nothing is.
+        What is worth knowing: columns of data that could not be profiled, data sets that become one; a line each,
+        empty if there is nothing.
     """
 
     note = ""

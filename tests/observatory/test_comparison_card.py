@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
+import pandas as pd
+import polars as pl
 import pytest
 
 import songbird_widgets as sw
+from songbird_widgets.profiles import ThresholdsError
 
 JULY, JULY_8 = "reference-july.bin", "batch-2013-07-08.bin"
 
@@ -53,7 +57,7 @@ def test_files_of_data_are_profiled_and_compared(july, tmp_path):
     for number in range(2):
         (tmp_path / f"part-{number}.csv").write_text("price\n" + "".join(f"{x}\n" for x in range(number, 500, 2)))
     compared = sw.compare(old, new, str(old))
-    assert compared.labels == ("old", "new", "old")
+    assert compared.labels == ("old (P1)", "new", "old (P3)")
     assert compared.drifted == ("price",)
     parted = sw.compare(a=old, b=parts)
     assert [side.column("price").counts.n for side in parted.sides] == [500, 500]
@@ -99,6 +103,77 @@ def test_the_comparison_hands_itself_out_as_data(july, profile_path):
     assert [profile["label"] for profile in data["profiles"]] == ["july", "day"]
     assert data["columns"][0]["name"] == "day"
     assert json.dumps(data, allow_nan=False)
+
+
+def test_every_kind_of_data_is_compared_with_every_other(tmp_path):
+    frame = pd.DataFrame({"price": range(500), "city": ["Bonn", "Oslo"] * 250})
+    frame.to_csv(tmp_path / "prices.csv", index=False)
+    made = sw.profile(frame)
+    made.save(tmp_path / "prices.bin")
+    kinds = [
+        pl.DataFrame({name: frame[name].tolist() for name in frame}),
+        frame.to_dict("records"),
+        frame.to_dict("list"),
+        tmp_path / "prices.csv",
+        str(tmp_path / "prices.bin"),
+        (tmp_path / "prices.csv").open("rb"),
+        made.to_bytes(),
+        made,
+    ]
+    for kind in kinds:
+        comparison = sw.compare(frame, kind)
+        assert comparison.drifted == ()
+        assert comparison.names == ("city", "price")
+        assert [side.column("price").counts.n for side in comparison.sides] == [500, 500]
+
+
+def test_a_comparison_is_saved_in_the_format_that_the_name_ends_in(july, profile_path, tmp_path):
+    comparison = sw.compare(july=july, day=profile_path(JULY_8))
+    assert json.loads(comparison.save(tmp_path / "out.json").read_text("utf-8")) == comparison.to_dict()
+    table = pd.read_csv(comparison.save(tmp_path / "out.csv"))
+    assert set(table["column"]) == set(comparison.names)
+    assert comparison.save(tmp_path / "out.HTML").read_text("utf-8").startswith("<!doctype html>")
+    for name in ("out.txt", "out"):
+        with pytest.raises(ValueError, match=r"end it in \.html, \.json or \.csv, not '(\.txt|nothing)'"):
+            comparison.save(tmp_path / name)
+        assert not (tmp_path / name).exists()
+    with pytest.raises(FileNotFoundError, match="no directory to write into"):
+        comparison.save(tmp_path / "nowhere" / "out.html")
+
+
+def test_thresholds_say_for_all_and_for_each_column_what_counts(july, profile_path, tmp_path):
+    day = profile_path(JULY_8)
+    before = sw.compare(july, day)
+    scores = {name: before.columns[name].drift.score for name in before.drifted}
+    limits = tmp_path / "limits.toml"
+    limits.write_text("moderate = 1e6\n[columns.day]\nmoderate = 0.5\nstrong = 1\n[columns.hour]\nmoderate = inf\n")
+    after = sw.compare(july, day, thresholds=limits)
+    assert after.drifted == ("day",)
+    assert after.columns["day"].drift.score == pytest.approx(2 * scores["day"])
+    assert sw.compare(july, day, thresholds={}).drifted == before.drifted
+    stricter = sw.compare(july, day, thresholds={"strong": 1.0})
+    assert {stricter.columns[name].drift.verdict for name in before.drifted} == {"strong"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("moderat = 1", "limits.toml: there is no key 'moderat'. Allowed are moderate, strong and columns."),
+        ("strong = 'x'", "limits.toml: strong is 'x'. Allowed is a number above 0"),
+        ("strong = nan", "strong is 'nan'"),
+        ("moderate = true", "moderate is 'True'"),
+        ("moderate = 3\nstrong = 2", "strong is 2, less than moderate, 3"),
+        ("[columns]\nday = 3", "[columns.'day'] is no table"),
+        ("[columns.day]\nstong = 3", "[columns.'day']: there is no key 'stong'. Allowed are moderate and strong."),
+        ("[columns.dya]\nstrong = 3", "No profile has a column called 'dya'"),
+        ("moderate = ", "limits.toml is no TOML"),
+    ],
+)
+def test_thresholds_that_are_wrong_name_the_key_and_what_is_allowed(july, tmp_path, content, said):
+    limits = tmp_path / "limits.toml"
+    limits.write_text(content)
+    with pytest.raises(ThresholdsError, match=re.escape(said)):
+        sw.compare(july, july, thresholds=limits)
 
 
 def test_performance_metrics_are_shown_as_what_they_are(profile_path, tmp_path):

@@ -196,7 +196,7 @@ def test_the_progress_bar_appears_on_a_terminal_and_not_in_a_pipe(tmp_path):
     path = tmp_path / "long.csv"
     path.write_text("n\n" + "1\n" * FAR, encoding="utf-8")
     program = (
-        "import sys; from songbird_widgets.profiles.tabular import files; files._BAR_AFTER = 0;"
+        "import sys; from songbird_widgets.profiles.tabular import progress; progress.BAR_AFTER = 0;"
         "import songbird_widgets as sw; sw.profile(sys.argv[1])"
     )
     assert run("-c", program, path, stderr=subprocess.PIPE).stderr == ""

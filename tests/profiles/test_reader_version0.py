@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,35 @@ def test_merged_performance_adds_up_over_all_labels():
     assert merged.confusion.counts[:3, 3:].sum() == 0
     assert merged.regression.count == 600
     assert merged.regression.mean_absolute_error == regression.performance.regression.mean_absolute_error
+
+
+@pytest.mark.parametrize(
+    "name", ["new-classification", "new-regression", "new-segment", "classification", "regression"]
+)
+def test_a_merged_profile_with_performance_is_saved_and_read_again(name):
+    merged = merge_profiles([read_profile(content(name))] * 2)
+    again = read_profile(merged.to_bytes())
+    assert again.performance.to_dict() == merged.performance.to_dict()
+    assert (again.dataset_timestamp, again.segments) == (merged.dataset_timestamp, merged.segments)
+    for column in map(merged.column, merged.column_names):
+        read = again.column(column.name)
+        assert (read.counts.n, read.counts.null, read.types) == (column.counts.n, column.counts.null, column.types)
+        assert (read.ints_min, read.ints_max) == (column.ints_min, column.ints_max)
+        if column.kll is not None:
+            assert (read.kll.items.tolist(), read.mean, read.m2) == (column.kll.items.tolist(), column.mean, column.m2)
+        if column.frequent_items is not None:
+            assert read.frequent_items.estimates == column.frequent_items.estimates
+
+
+def test_whylogs_reads_the_performance_of_a_merged_profile(whylogs_python, tmp_path):
+    merge_profiles([read_profile(content("new-classification"))] * 2).save(tmp_path / "merged.bin")
+    program = (
+        "import sys; from whylogs.migration.converters import read_v0_to_view; view = read_v0_to_view(sys.argv[1]);"
+        "cells = view.model_performance_metrics.confusion_matrix.confusion_matrix.values();"
+        "print(sum(cell.n for cell in cells), len(view.get_columns()))"
+    )
+    command = [str(whylogs_python), "-W", "ignore", "-c", program, str(tmp_path / "merged.bin")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "800 8\n"
 
 
 @pytest.mark.parametrize("name", ["segment", "new-segment"])

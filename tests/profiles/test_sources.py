@@ -479,3 +479,25 @@ def test_what_whylogs_refuses_is_told_and_kept_apart(july):
     found = list(find_sources([View(), july]))
     assert found[0].reason == "whylogs cannot write it (disk full)."
     assert isinstance(found[1], ProfileSource)
+
+
+def test_data_in_an_archive_are_profiled_beside_profiles(tmp_path):
+    (tmp_path / "a.csv").write_text("n\n1\n2\n")
+    (tmp_path / "broken.csv").write_text("n,m\n1\n")
+    FRAME.to_parquet(tmp_path / "b.parquet")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a.csv", "b.parquet", "broken.csv"):
+            archive.write(tmp_path / name, f"data/{name}")
+        archive.writestr("metadata.json", "{}")
+    found = list(find_sources(tmp_path / "all.zip"))
+    assert [one.name for one in found] == ["all.zip:data/a.csv", "all.zip:data/b.parquet", "all.zip:data/broken.csv"]
+    assert [one.rows for one in found[:2]] == [2, 3]
+    assert found[2].reason == "broken.csv: row 0 has 1 value, but the header 2: 1"
+
+
+def test_what_could_not_be_profiled_is_noted_beside_the_profile(tmp_path):
+    (tmp_path / "twice.csv").write_text("a,a,b\n1,2,3\n")
+    (found,) = find_sources(tmp_path / "twice.csv")
+    assert found.notes == (
+        "Not in the profile: column 'a' (twice.csv: columns 0 and 1 have this one name, counted from 0: rename them).",
+    )

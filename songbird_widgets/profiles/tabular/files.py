@@ -13,6 +13,7 @@ from ..errors import ProfileError
 from . import csv_columns, json_lines
 from .arrow_columns import arrow
 from .names import Names
+from .progress import progress_bar
 from .tables import MAX_PART_BYTES, parts_of_batches
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ _PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _BLOCK, _LARGE_BLOCK = 1 << 22, 1 << 26  # bytes of text read at once; no row may be longer
 _MIN_BATCH, _MAX_BATCH = 1 << 10, 1 << 17  # rows of a batch of Parquet
 _BATCH_BYTES = MAX_PART_BYTES // 2
-_BAR_AFTER = 1.0  # seconds after which a progress bar appears
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,9 @@ def parts_of_files(
     paths = _paths(pattern)
     # pandas reads by pyarrow, too, so a file is read the same way with and without it.
     pa = arrow()
-    tqdm = import_module("tqdm.auto").tqdm
     total = sum(path.stat().st_size for path in paths)
     done = 0
-    with tqdm(total=total, unit="B", unit_scale=True, delay=_BAR_AFTER, disable=None, leave=False) as bar:
+    with progress_bar(total, unit="B", unit_scale=True) as bar:
         for path in paths:
             with _explained(path, pa):
                 start = _start(path)

@@ -94,15 +94,6 @@ def numbered(parts: Iterable[Part], source: str = "") -> Iterator[Part]:
         yield part
 
 
-def is_table(data: Any) -> bool:
-    """Whether this is a table that `parts_of` can read; of a sequence the first item is looked at."""
-    if isinstance(data, np.ndarray):
-        return data.dtype.names is not None
-    if isinstance(data, (list, tuple)):
-        return bool(data) and isinstance(data[0], Mapping)
-    return _is_frame(data)
-
-
 def parts_of(data: Any, wanted: Sequence[str] | None = None) -> Iterator[Part]:
     """Read a table in parts.
 
