@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -16,7 +17,7 @@ from .builder import Run, TableBuilder
 from .container import read_version_1
 from .errors import ProfileError
 from .tabular.files import Manner, ReadAgainError, parts_of_files
-from .tabular.progress import progress_bar
+from .tabular.progress import ProgressBar
 from .tabular.tables import parts_of
 from .tabular.values import ValueNotProfiledError
 from .timestamps import to_milliseconds
@@ -199,23 +200,23 @@ def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C], 
         Takes what is worth a warning.
     """
 
-    def count(parts: Iterable[Part], bar: Any = None) -> _C:
+    def count(parts: Iterable[Part], bar: ProgressBar | None = None) -> _C:
         counter = begin()
         with _threads() as threads:
 
             def run(add: Callable[[Part, str], None], part: Part, names: Sequence[str]) -> None:
                 if bar is not None:
-                    bar.total = (bar.total or 0) + len(names)
+                    bar.total += len(names)
                 for _ in threads.map(add, repeat(part), names):
                     if bar is not None:
-                        bar.update()
+                        bar.reach(bar.done + 1)
 
             for part in parts:
                 counter.add(part, run)
         return counter
 
     if not isinstance(data, (str, Path)):
-        with progress_bar(unit=" columns") as bar:
+        with closing(ProgressBar(unit=" columns")) as bar:
             return count(parts_of(data, columns), bar)
     manner = Manner()
     while True:

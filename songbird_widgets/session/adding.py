@@ -57,6 +57,7 @@ def add(
     notes = dict.fromkeys(note for item in found for note in item.notes)
     for note in notes:
         warnings.warn(note, ProfilingWarning, stacklevel=3)  # a script shows no note
+    result.notes = tuple(notes)
     result.note = "\n".join(filter(None, [*notes, _note(store, whole)]))
     return result, problems
 

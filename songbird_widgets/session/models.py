@@ -89,11 +89,13 @@ class ProfileList(list[SessionProfile]):
     Attributes
     ----------
     note : str
-        What is worth knowing: columns of data that could not be profiled, data sets that become one; a line each,
-        empty if there is nothing.
+        What is worth knowing, a line each; empty if nothing is: `notes`, and which data sets become one.
+    notes : tuple of str
+        Columns of the data that are not in the profiles, or not as one would expect.
     """
 
     note = ""
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         lines = [

@@ -176,6 +176,8 @@ class AddPart(Part):
                         self._say("info", name if len(added) == 1 else profile.name, text, frozenset({profile.key}))
                 for problem, reason in problems:
                     self._say("bad", problem, reason)
+                for note in getattr(added, "notes", ()):
+                    self._say("info", "", note, frozenset(p.key for p in added))
                 self._say_merged()
                 self.show()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +13,7 @@ from ..errors import ProfileError
 from . import csv_columns, json_lines
 from .arrow_columns import arrow
 from .names import Names
-from .progress import progress_bar
+from .progress import ProgressBar
 from .tables import MAX_PART_BYTES, parts_of_batches
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def parts_of_files(
     pa = arrow()
     total = sum(path.stat().st_size for path in paths)
     done = 0
-    with progress_bar(total, unit="B", unit_scale=True) as bar:
+    with closing(ProgressBar(total, unit="B", unit_scale=True)) as bar:
         for path in paths:
             with _explained(path, pa):
                 start = _start(path)
@@ -127,7 +127,7 @@ def parts_of_files(
                 raise ProfileError(
                     f"{path.name} is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
                 )
-            bar.set_description(path.name, refresh=False)
+            bar.name = path.name
             size = path.stat().st_size
             reading = _Reading(path, wanted, notes, manner)
             rows = 0
@@ -136,9 +136,9 @@ def parts_of_files(
                     part.source, part.first_row = path.name, rows
                     rows += part.rows
                     yield part
-                    bar.update(min(position, size) + done - bar.n)
+                    bar.reach(min(position, size) + done)
             done += size
-            bar.update(done - bar.n)
+            bar.reach(done)
 
 
 def _paths(pattern: str | Path) -> list[Path]:

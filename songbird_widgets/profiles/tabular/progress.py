@@ -3,30 +3,55 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 BAR_AFTER = 1.0
 """Seconds after which a bar appears."""
 
 
-@contextmanager
-def progress_bar(total: int | None = None, **options: Any) -> Iterator[Any]:
-    """Return a bar of tqdm that appears when the work takes long, and goes with it.
+class ProgressBar:
+    """A bar of tqdm that appears when the work takes long, and goes with it; until then tqdm is not even loaded.
 
     Parameters
     ----------
-    total : int, optional
-        How much there is to do.
+    total : int
+        How much there is to do; it may become more.
     **options
-        Of tqdm: `unit`, `unit_scale`.
+        Of tqdm.
+
+    Attributes
+    ----------
+    total, done : int
+    name : str
+        What is being worked on.
     """
-    tqdm = import_module("tqdm.auto").tqdm
-    # A kernel's stderr is no terminal either, but there the bar is a widget.
-    disable = False if "ipykernel.zmqshell" in sys.modules else None
-    with tqdm(total=total, delay=BAR_AFTER, disable=disable, leave=False, **options) as bar:
-        yield bar
+
+    def __init__(self, total: int = 0, **options: Any) -> None:
+        self.total = total
+        self.done = 0
+        self.name = ""
+        self._options = options
+        self._begun = time.monotonic()
+        self._bar: Any = None
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def reach(self, done: int) -> None:
+        """Say how much is done."""
+        self.done = done
+        if self._bar is None:
+            if time.monotonic() - self._begun < BAR_AFTER:
+                return
+            # A kernel's stderr is no terminal either, but there the bar is a widget.
+            disable = False if "ipykernel.zmqshell" in sys.modules else None
+            self._bar = import_module("tqdm.auto").tqdm(total=self.total, disable=disable, leave=False, **self._options)
+            if hasattr(self._bar, "start_t"):  # it is shown
+                self._bar.start_t -= BAR_AFTER
+        self._bar.total = self.total
+        self._bar.set_description(self.name, refresh=False)
+        self._bar.update(done - self._bar.n)
