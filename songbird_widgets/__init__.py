@@ -1,4 +1,43 @@
-"""Songbird sessions in Jupyter: upload whylogs profiles, pick up to three, see them side by side.
+"""What changed in your data: whylogs profiles made, compared, uploaded and seen side by side. A tour.
+
+**Compare.** Two or three data frames, files or profiles; the first is the baseline. ::
+
+    import songbird_widgets as sw
+
+    result = sw.compare(last_month=before, this_month=after)
+    result                                # in a cell: what drifted, how much, and why
+    result.drifted                        # ('price', 'country')
+    result.columns["price"].drift.reasons
+    result.to_pandas()
+    result.save("report.html")            # one file to mail; .json and .csv, too
+
+`compare` returns a `ComparisonResult`. In a shell: ``songbird-widgets compare before.parquet after.parquet``.
+
+**Profile.** A profile is a few kilobytes that say what a data set holds, as whylogs 1.6.4 writes and reads them. ::
+
+    profile = sw.profile(frame)           # pandas, polars, Arrow, DuckDB, Dask, Spark, rows, files; a Profile
+    profile.save("today.bin")
+    days = sw.profile_batches("orders.parquet", "ordered", by="day")
+    week = sw.merge_profiles(days)
+    sw.read_profile("today.bin").column("price").mean
+
+`profile`, `profile_batches`, `merge_profiles` and `read_profile` work with `Profile`; what is wrong with data or a file
+is a `ProfileError`.
+
+**Session.** Profiles are uploaded into a session of an endpoint, by default the local service, and up to three are
+chosen, by method or in the panel that a session shows as the last line of a cell. ::
+
+    session = sw.Session()
+    session.add(frame, alias="train")     # with a name: a reference
+    session.add("profiles/*.bin")         # without: batches, known by their days; each is a SessionProfile
+    session.upload()
+    session.select("train", "2026-01-31")
+    session.compare()                     # the same result as above
+    session.link                          # an ObservatoryLink: the page with all figures
+    sw.dashboard(session)                 # for readers: pick, and see
+
+**The client alone.** `Songbird` and `AsyncSongbird` speak to any endpoint of the sessions API; what goes wrong is a
+`SongbirdError`.
 
 Importing the package costs next to nothing: each public name is loaded from its room when it is first used.
 """

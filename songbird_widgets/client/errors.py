@@ -26,6 +26,16 @@ class SongbirdError(Exception):
         What to do now.
     ambiguous
         True if the endpoint may have done what was asked although no proper answer came.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> with sw.Songbird() as client:
+    ...     try:
+    ...         client.list_session_profiles("session-that-never-was")
+    ...     except sw.SongbirdError as error:
+    ...         print(error.status)
+    404
     """
 
     def __init__(

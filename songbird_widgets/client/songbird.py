@@ -143,6 +143,13 @@ class Songbird(_Client):
     ------
     ConfigurationError
         If one of these is unusable.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> with sw.Songbird() as client:
+    ...     client.create_session("anyone").id.startswith("session-")
+    True
     """
 
     _transport_kind = "Transport"
@@ -290,6 +297,16 @@ class AsyncSongbird(_Client):
     """The same for asyncio. A client belongs to the event loop that it is first used on.
 
     The parameters are those of `Songbird`, with an `httpx.AsyncClient` or an asynchronous transport.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> import songbird_widgets as sw
+    >>> async def begin():
+    ...     async with sw.AsyncSongbird() as client:
+    ...         return (await client.create_session("anyone")).id.startswith("session-")
+    >>> asyncio.run(begin())
+    True
     """
 
     _transport_kind = "AsyncTransport"

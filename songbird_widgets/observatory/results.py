@@ -42,7 +42,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ComparisonResult(Comparison):
-    """A comparison that displays itself in a cell, and hands itself out as data and as a file; made by `compare`."""
+    """A comparison that displays itself in a cell, and hands itself out as data and as a file; made by `compare`.
+
+    Attributes
+    ----------
+    names, drifted : tuple of str
+        All columns; those that drifted, what drifted most first.
+    columns : dict of str to ColumnComparison
+        By name, what drifted most first: `statistics` and `drifts` of each profile, and `drift`, the largest.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> result = sw.compare(january={"price": range(100)}, july={"price": range(0, 200, 2)})
+    >>> result
+    <Comparison: 1 of 1 column drifted: price>
+    >>> result.columns["price"].drift.verdict, round(result.columns["price"].drift.mean_shift, 1)
+    ('strong', 1.7)
+    """
 
     @cached_property
     def _view(self) -> View:

@@ -163,6 +163,14 @@ class Profile:
         Bytes of the file.
     performance : Performance or None
         How a model did, where whylogs logged that.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> profile = sw.profile({"price": [9.5, 12.0], "city": ["Bonn", "Oslo"]}, timestamp=1767225600000)
+    >>> profile.column_names, profile.rows
+    (('city', 'price'), 2)
+    >>> profile.save("2026-01-01.bin")
     """
 
     dataset_timestamp: int

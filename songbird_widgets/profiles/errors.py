@@ -19,6 +19,15 @@ class ProfileError(ValueError):
     ----------
     reason, offset, column
         As given. ``str(error)`` joins them.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> try:
+    ...     sw.read_profile(b"PK")
+    ... except sw.ProfileError as error:
+    ...     print(error.reason.partition(".")[0])
+    This looks like text, not a profile
     """
 
     def __init__(self, reason: str, *, offset: int | None = None, column: str | None = None) -> None:

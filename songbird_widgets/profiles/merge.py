@@ -27,6 +27,13 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
     ------
     ValueError
         There is none.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> days = [sw.profile({"price": [9.5, 12.0]}), sw.profile({"price": [11.0]})]
+    >>> sw.merge_profiles(days).column("price").counts.n
+    3
     """
     if not profiles:
         raise ValueError("There is no profile to merge.")

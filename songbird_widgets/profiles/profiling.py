@@ -78,6 +78,15 @@ def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence
     ProfilingWarning
         A column cannot be profiled; the message names its first row that is wrong. The others are in the profile. Or
         a column of a CSV file is taken as text, since not all of its values are of one type.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> profile = sw.profile({"price": [9.5, 12.0, None], "city": ["Bonn", "Oslo", "Bonn"]}, timestamp=0)
+    >>> profile.column("price").mean, profile.column("price").counts.null
+    (10.75, 1)
+    >>> profile.column("city").frequent_items.estimates
+    {'Bonn': 2, 'Oslo': 1}
     """
     made, notes = make_profile(data, timestamp=timestamp, columns=columns)
     _warn(notes)
@@ -134,6 +143,15 @@ def profile_batches(
     -----
     ProfilingWarning
         As in `profile`; and of rows without a time, which are in no batch.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> orders = {"ordered": ["2026-01-01T23:00", "2026-01-02T01:00", "2026-01-02"], "items": [1, 4, 2]}
+    >>> for batch in sw.profile_batches(orders, "ordered"):
+    ...     print(batch.dataset_timestamp, batch.column("items").ints_max)
+    1767225600000 1
+    1767312000000 4
     """
     if by not in _PERIODS:
         raise ValueError(f"Batches are made by 'day', 'hour' or 'week', not by {by!r}.")

@@ -26,6 +26,13 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
         It is no profile (the message says what it looks like), is cut off, or is corrupt.
     OSError
         There is no such file, or it cannot be opened.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> sw.profile({"price": [9.5, 12.0]}).save("prices.bin")
+    >>> sw.read_profile("prices.bin").column_names
+    ('price',)
     """
     data = Path(source).expanduser().read_bytes() if isinstance(source, (str, Path)) else bytes(source)
     if data.startswith(MAGIC):

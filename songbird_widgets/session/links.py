@@ -32,6 +32,16 @@ class ObservatoryLink(str):
         The selected profiles one by one, in the order of the selection.
     text : str
         What the link is called.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> session = sw.Session()
+    >>> added = session.add({"price": [9.5, 12.0]}, alias="january")
+    >>> landed = session.upload()
+    >>> session.select("january")
+    >>> len(session.link.individual)
+    1
     """
 
     __slots__ = ("href", "individual", "text")

@@ -47,6 +47,13 @@ class SessionProfile:
         Of the bytes, in hex.
     upload_timestamp : int or None
         When it was uploaded, in milliseconds since 1970 in UTC.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> (july,) = sw.Session().add([{"price": price} for price in range(100)], alias="july")
+    >>> july.kind, july.alias, july.state, july.rows
+    ('reference', 'july', 'added', 100)
     """
 
     key: str

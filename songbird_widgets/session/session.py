@@ -67,6 +67,16 @@ class Session(UploadingSession):
     ------
     ConfigurationError
         On first use, if the endpoint or the key cannot be one.
+
+    Examples
+    --------
+    >>> import songbird_widgets as sw
+    >>> session = sw.Session()
+    >>> added = session.add([{"price": price} for price in range(100)], alias="january")
+    >>> landed = session.upload()
+    >>> session.select("january")
+    >>> session.link.startswith("http")
+    True
     """
 
     def __init__(
