@@ -12,7 +12,9 @@ from songbird_widgets.local import local_service
 
 NAMES = [name for name in sw.__all__ if name != "__version__"]
 # What these show needs the local service.
-WITH_SERVICE = {"AsyncSongbird", "ObservatoryLink", "Session", "SessionProfile", "Songbird", "SongbirdError", "dashboard"}
+WITH_SERVICE = frozenset(
+    {"AsyncSongbird", "ObservatoryLink", "Session", "SessionProfile", "Songbird", "SongbirdError", "dashboard"}
+)
 
 
 @pytest.fixture
