@@ -51,8 +51,8 @@ class VerdictLine:
 
     @property
     def reason(self) -> str:
-        """The weightiest reasons in one line."""
-        return formatting.clipped(" ".join(self.reasons[:2]), _MAX_SUMMED_UP)
+        """The weightiest reasons in one line; empty without any."""
+        return formatting.clipped(" ".join(self.reasons[:2]), _MAX_SUMMED_UP) if self.reasons else ""
 
 
 def verdict_lines(
