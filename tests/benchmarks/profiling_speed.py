@@ -1,6 +1,6 @@
 """How fast profiles are made, beside whylogs' and beside polars' own look at the same frame.
 
-    python tests/benchmarks/profiling_speed.py [--tiny] [--memory]
+    python tests/benchmarks/profiling_speed.py [--tiny] [--case CASE] [--memory FOLDER]
 
 `SONGBIRD_TEST_WHYLOGS_PYTHON` names an interpreter with whylogs 1.6.4, which makes the same data from the same seed.
 Every figure is the least of some rounds; what is compared runs in turns, so that other work on the machine meets all.
@@ -148,6 +148,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--tiny", action="store_true", help="see that it runs; the figures say nothing")
     parser.add_argument("--memory", metavar="FOLDER", help="measure memory with files of up to 10 GB in this folder")
+    parser.add_argument("--case", action="append", choices=list(CASES), help="this only; may be repeated")
     parser.add_argument("--child", nargs=2)
     options = parser.parse_args()
     if options.child:
@@ -161,7 +162,7 @@ def main():
         ways.remove("ours on one core")
     if "SONGBIRD_TEST_WHYLOGS_PYTHON" in os.environ:
         ways.append("whylogs")
-    for case in CASES:
+    for case in options.case or CASES:
         if options.tiny and case != "mixed":
             ways = ["ours"]  # the others have run once
         found = {what: once(what, case, options.tiny) for what in ways}
