@@ -401,6 +401,9 @@ def _upload(options: argparse.Namespace) -> int:
     from .local.local_service import LocalServiceError
     from .session import LedgerError, Session, SessionError
 
+    swallowed = [one for one in options.select if not options.files and Path(one).is_file()]
+    if swallowed:
+        return _fail(f"--select: {swallowed[0]} is a file: name files before --select. Nothing was uploaded.")
     if not options.files and not options.reference and not options.session:
         return _fail("Name at least one profile to upload; see songbird-widgets upload --help.")
     try:

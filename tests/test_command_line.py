@@ -97,6 +97,7 @@ def test_a_bad_file_is_named_and_the_others_are_uploaded(shell, tmp_path):
     ("arguments", "said"),
     [
         (["upload"], "at least one profile"),
+        (["upload", "--select", "july", PROFILES / "batch-2013-07-08.bin"], "name files before --select"),
         (["upload", "missing.bin"], "missing.bin"),
         (
             ["upload", PROFILES / "batch-2013-07-08.bin", "--select", "nobody"],
