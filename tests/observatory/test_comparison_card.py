@@ -116,12 +116,12 @@ def test_every_kind_of_data_is_compared_with_every_other(tmp_path):
         frame.to_dict("list"),
         tmp_path / "prices.csv",
         str(tmp_path / "prices.bin"),
-        (tmp_path / "prices.csv").open("rb"),
         made.to_bytes(),
         made,
     ]
-    for kind in kinds:
-        comparison = sw.compare(frame, kind)
+    with (tmp_path / "prices.csv").open("rb") as file:
+        results = [sw.compare(frame, kind) for kind in [*kinds, file]]
+    for comparison in results:
         assert comparison.drifted == ()
         assert comparison.names == ("city", "price")
         assert [side.column("price").counts.n for side in comparison.sides] == [500, 500]
@@ -129,7 +129,9 @@ def test_every_kind_of_data_is_compared_with_every_other(tmp_path):
 
 def test_a_comparison_is_saved_in_the_format_that_the_name_ends_in(july, profile_path, tmp_path):
     comparison = sw.compare(july=july, day=profile_path(JULY_8))
-    assert json.loads(comparison.save(tmp_path / "out.json").read_text("utf-8")) == comparison.to_dict()
+    assert json.loads(comparison.save(tmp_path / "out.json").read_text("utf-8")) == json.loads(
+        json.dumps(comparison.to_dict())
+    )
     table = pd.read_csv(comparison.save(tmp_path / "out.csv"))
     assert set(table["column"]) == set(comparison.names)
     assert comparison.save(tmp_path / "out.HTML").read_text("utf-8").startswith("<!doctype html>")

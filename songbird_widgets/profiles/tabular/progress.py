@@ -49,7 +49,9 @@ class ProgressBar:
                 return
             # A kernel's stderr is no terminal either, but there the bar is a widget.
             disable = False if "ipykernel.zmqshell" in sys.modules else None
-            self._bar = import_module("tqdm.auto").tqdm(total=self.total, disable=disable, leave=False, **self._options)
+            self._bar = import_module("tqdm.auto").tqdm(
+                desc=self.name or None, total=self.total, disable=disable, leave=False, **self._options
+            )
             if hasattr(self._bar, "start_t"):  # it is shown
                 self._bar.start_t -= BAR_AFTER
         self._bar.total = self.total
