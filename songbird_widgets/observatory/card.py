@@ -89,12 +89,11 @@ def as_html(view: View) -> str:
 def as_text(view: View) -> str:
     """Return the comparison as a few lines: the headline, then what drifted and why."""
     changed = [name for name in view.selected(PageQuery()) if _changed(view, name)]
-    labels = dict(zip(view.places, (formatting.clipped(side.label, 40) for side in view.shown), strict=True))
     lines = [
-        f"  {formatting.clipped(name, 40)} ({labels[line.place]}): {line.word}"
+        f"  {formatting.clipped(name, 40)} ({line.label}): {line.word}"
         f"{f', score {line.score}' if line.score else ''}. {line.reason}".rstrip()
         for name in changed[:MAX_SHOWN_ROWS]
-        for line in verdict_lines(view.places, view.columns(name).drifts)
+        for line in _verdicts(view, name)
         if line.verdict not in {"none", "unknown"}
     ]
     return "\n".join([headline(view), *lines])
@@ -115,5 +114,9 @@ def _row(view: View, name: str) -> CardRow:
     return CardRow(
         formatting.clipped(name, _MAX_NAME),
         sparkline(view.places, columns.columns, columns.statistics),
-        verdict_lines(view.places, columns.drifts),
+        _verdicts(view, name),
     )
+
+
+def _verdicts(view: View, name: str) -> tuple[VerdictLine, ...]:
+    return verdict_lines(view.places, view.columns(name).drifts, [side.label for side in view.shown])
