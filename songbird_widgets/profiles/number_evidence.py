@@ -357,7 +357,7 @@ def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, mo
     moves.chance[rows] = scale * deviation
     masses = joint.copy()
     masses[:, 1:] -= joint[:, :-1]
-    middle = joint - masses / 2
+    middle = joint - 0.5 * masses
     differences = merged.first_mass - merged.second_mass
     centered = middle - 0.5
     chances = [
@@ -385,13 +385,16 @@ def _chances_of_scores(scores: Floats, masses: Floats, differences: Floats, size
 
 def _chances_of_cells(middle: Floats, merged: _Merged, sizes: Sizes) -> Floats:
     """Test the shares in cells that hold about equally many of both samples together."""
-    rows = len(middle)
+    rows, width = middle.shape
     cells = np.clip(sizes.smaller // (FEWEST_OF_ONE + 1), 2, _CELLS).astype(np.int64)
+    # Ranks ascend, so that the cells of all rows are parts of one ascending array.
     places = np.minimum((middle * cells[:, None]).astype(np.int64), cells[:, None] - 1)
     places += np.arange(rows)[:, None] * _CELLS
+    starts = np.arange(0, rows * width, width)[:, None]
+    ends = places.ravel().searchsorted(np.arange(1, rows * _CELLS + 1)).reshape(rows, _CELLS)
     p, q = (
-        np.bincount(places.ravel(), masses.ravel(), rows * _CELLS).astype(np.float64).reshape(rows, _CELLS)
-        for masses in (merged.first_mass, merged.second_mass)
+        np.diff(np.where(ends > starts, cumulative.ravel()[np.maximum(ends - 1, 0)], 0.0), axis=1, prepend=0.0)
+        for cumulative in (merged.first, merged.second)
     )
     return chances_of_counts(p, q, sizes)
 
