@@ -82,8 +82,11 @@ CHROMIUM_ARGUMENTS = [
 def pytest_xdist_auto_num_workers(config):
     """Return the number of processes that share the tests: one for each processor and one more, for tests mostly wait.
 
-    Single files run in this process: they take less time than it takes to start others.
+    Single files run in this process: they take less time than it takes to start others. PYTEST_XDIST_AUTO_NUM_WORKERS
+    says otherwise, as always with pytest-xdist.
     """
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None  # pytest-xdist reads it
     if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
         return 0
     return min((os.cpu_count() or 1) + 1, MAX_WORKERS)
