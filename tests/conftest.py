@@ -260,8 +260,7 @@ class PostgreSQL:
         return self.url(name)
 
 
-@pytest.fixture(scope="session")
-def postgresql():
+def run_postgresql():
     """Debian's PostgreSQL, running; ``sh tests/install-programs.sh`` installs it."""
     homes = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     found = str(homes[-1]) if homes else shutil.which("initdb")
@@ -280,6 +279,9 @@ def postgresql():
         shutil.rmtree(directory, ignore_errors=True)
 
 
+postgresql = pytest.fixture(run_postgresql, scope="session", name="postgresql")
+
+
 @dataclass
 class ObjectStoreServer:
     """An S3-compatible server: its URL, and the environment that lets one in."""
@@ -293,8 +295,7 @@ class ObjectStoreServer:
         return f"s3://{self.bucket}/{secrets.token_hex(6)}"
 
 
-@pytest.fixture(scope="session")
-def object_store(tmp_path_factory):
+def run_object_store(folder: Path):
     """A server of moto's, in a process of its own; credentials are in the environment until the end."""
     environment = {
         "AWS_ACCESS_KEY_ID": "AKIACANARY",
@@ -303,7 +304,6 @@ def object_store(tmp_path_factory):
     }
     (port,) = free_ports(1)
     endpoint = f"http://127.0.0.1:{port}"
-    folder = tmp_path_factory.mktemp("moto")
     command = [sys.executable, "-m", "moto.server", "-p", str(port)]
     running = answering_server(
         command, f"{endpoint}/moto-api/", folder / "log", cwd=folder, env=dict(os.environ), own_group=True, patience=5
@@ -314,6 +314,11 @@ def object_store(tmp_path_factory):
         made = ObjectStoreServer(endpoint, environment)
         urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{made.bucket}", method="PUT"), timeout=30).close()
         yield made
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory):
+    yield from run_object_store(tmp_path_factory.mktemp("moto"))
 
 
 HAPROXY = """

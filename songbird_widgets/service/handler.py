@@ -21,6 +21,7 @@ from .errors import (
     ResourceNotFound,
     ServiceError,
     TooLarge,
+    TooManyRequests,
 )
 from .failures import explained, log_once
 
@@ -45,6 +46,9 @@ logger = logging.getLogger("songbird_widgets.service")
 #: connection and take the answer with it.
 _DRAIN_LIMIT = 1 << 30
 
+MAX_WAITING = 500
+"""Requests that wait for the database or the store; further ones are told to come again."""
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _AT_FIELD = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _MISSING_FIELD = re.compile(r"missing required field `(?P<name>[^`]+)`")
@@ -55,6 +59,8 @@ class Handler(web.RequestHandler):
 
     #: What the access log calls this handler. Paths and queries carry secrets and are never logged.
     operation: ClassVar[str] = ""
+
+    begun = False
 
     @property
     def metadata(self) -> Metadata:
@@ -96,7 +102,15 @@ class Handler(web.RequestHandler):
         """Run what blocks (database, blobs, decoding) on the executor."""
         executor = cast("ThreadPoolExecutor", self.settings["executor"])
         call = functools.partial(function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(executor, call)
+        waiting = self.settings.setdefault("waiting", 0)
+        if waiting >= MAX_WAITING and not self.begun:
+            raise TooManyRequests("The service has more to do than it can do in time. Try again in a moment.")
+        self.begun = True  # and what was begun is finished
+        self.settings["waiting"] = waiting + 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(executor, call)
+        finally:
+            self.settings["waiting"] -= 1
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")

@@ -97,6 +97,7 @@ class Upload(BodyHandler):
         self._buffer = bytearray()
         self._blob: Incoming | None = None
         self._keeping = False
+        self.begun = True  # its bytes are on their way
 
     async def admit(self) -> None:
         profile_id = self.path_args[0]

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from songbird_widgets.service import handler
+
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
 DAY = 86_400_000
 JULY_8 = 1_373_241_600_000
@@ -402,6 +404,15 @@ def test_of_two_claims_at_once_one_succeeds(service):
     with ThreadPoolExecutor(6) as pool:
         assert sorted(pool.map(claim, range(6))) == [200] + [410] * 5
     assert len(service.app.settings["metadata"].datasets(service.organization)) == before + 1
+
+
+def test_more_than_can_be_done_in_time_is_put_off(service, session, monkeypatch):
+    monkeypatch.setattr(handler, "MAX_WAITING", 0)
+    answer = service.call("GET", f"/v0/sessions/{session}/profiles")
+    service.check(answer, 429)
+    assert answer.headers["Retry-After"] == "1"
+    monkeypatch.undo()
+    assert service.listed(session) == []
 
 
 def test_what_fails_inside_is_an_internal_error_and_no_more(own_service, caplog):
