@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .metadata import Metadata
 
 COOKIE = "songbird_organization"
-"""Holds the signed id of the organization whose key was given; never the key."""
+"""Holds the signed hash of the key that was given, so that it ends with the key; never the key."""
 
 PERSON_COOKIE = "songbird_person"
 """Holds the signed name of a person whom others have let in."""
@@ -87,8 +87,8 @@ def member(metadata: Metadata, key: str | None, cookie: bytes | None) -> Viewer:
         if org_id is None:
             raise PageProblem(WRONG_KEY, sign_in=True)
         return Viewer(org_id)
-    if cookie:
-        return Viewer(cookie.decode())
+    if cookie and (org_id := metadata.organization_for_hash(cookie.decode("ascii", "replace"))) is not None:
+        return Viewer(org_id)
     raise PageProblem(NO_ACCESS, sign_in=True)
 
 

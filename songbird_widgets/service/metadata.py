@@ -199,10 +199,12 @@ class Metadata:
                 )
 
     def organization_for_key(self, key: str) -> str | None:
-        """The id of the organization that an API key belongs to, or None for a key unknown here."""
-        query = sa.select(tables.keys.c.org_id).where(
-            tables.keys.c.hash == hash_key(key), tables.keys.c.revoked.is_(None)
-        )
+        """The id of the organization that an API key belongs to, or None for a key unknown here or revoked."""
+        return self.organization_for_hash(hash_key(key))
+
+    def organization_for_hash(self, hashed: str) -> str | None:
+        """The same for what `hash_key` returns of a key."""
+        query = sa.select(tables.keys.c.org_id).where(tables.keys.c.hash == hashed, tables.keys.c.revoked.is_(None))
         with self._database.read() as connection:
             return cast("str | None", connection.execute(query).scalar())
 

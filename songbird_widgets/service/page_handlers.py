@@ -26,6 +26,7 @@ from songbird_widgets.observatory.trends import trends_as_csv, trends_as_json
 
 from . import access
 from .handler import Handler
+from .metadata import hash_key
 from .pages import Observatory, file_name
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class PageHandler(Handler):
 
     @property
     def organization_cookie(self) -> bytes | None:
-        """The organization that the cookie of an earlier sign-in names."""
+        """The hash of the key of an earlier sign-in."""
         return self.get_signed_cookie(access.COOKIE, max_age_days=access.COOKIE_DAYS)
 
     @property
@@ -413,7 +414,7 @@ class SignIn(PageHandler):
             return
         self.set_signed_cookie(
             access.COOKIE,
-            org_id,
+            hash_key(key),
             expires_days=None,
             path="",  # the browser takes this URL's directory: right behind any proxy
             httponly=True,

@@ -45,10 +45,16 @@ def test_a_key_is_shown_once_kept_hashed_and_ends_when_it_is_revoked(run, tmp_pa
         path = "/v0/organizations/org-1/log/async/model-1"
         return httpx.post(base + path, json=body, headers=headers, trust_env=False).status_code
 
-    with serve(lambda: make_app(tmp_path, secret=None), close_app, max_body_size=1 << 20) as (base, _):
+    with (
+        serve(lambda: make_app(tmp_path, secret=None), close_app, max_body_size=1 << 20) as (base, _),
+        httpx.Client(base_url=base, trust_env=False) as browser,
+    ):
         assert slot(base) == 200
+        assert browser.post("/sign-in", data={"key": key}).status_code == 303
+        assert browser.get("/organizations/org-1").status_code == 200
         assert run("key", "revoke", "org-1", key[:10])[0] == 0
         assert slot(base) == 401
+        assert browser.get("/organizations/org-1").status_code == 401
     assert "revoked" in run("key", "list", "org-1")[1]
 
 
