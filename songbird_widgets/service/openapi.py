@@ -23,6 +23,8 @@ _TEXT: dict[str, Any] = {"maxLength": TEXT_LIMIT, "pattern": _NO_NUL}
 _TIME: dict[str, Any] = {"minimum": 0, "maximum": LAST_TIMESTAMP}
 _NAME: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"}
 
+_ID: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9._-]+$"}
+
 # What the messages' types do not say, by the names of fields.
 _BOUNDS: dict[str, dict[str, Any]] = {
     "userId": {**_TEXT, "minLength": 1},
@@ -125,7 +127,7 @@ OPERATIONS = (
         "Move a session's profiles into an organization and close it.",
         answer=models.ClaimGuestSessionResponse,
         keyed=True,
-        parameters=(_query("org_id", {"type": "string", "minLength": 1, "pattern": _NO_NUL}, required=True),),
+        parameters=(_query("org_id", _ID, required=True),),
     ),
     Operation(
         "get",
@@ -287,7 +289,7 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 
 def _path_schema(name: str) -> dict[str, Any]:
-    return _NAME if name == "dataset_id" else {"type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9._-]+$"}
+    return _NAME if name == "dataset_id" else _ID
 
 
 def _content(message: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -76,10 +77,12 @@ def visit(hub):
     def log_in(user):
         http = httpx.Client(trust_env=False, follow_redirects=True, timeout=60)
         opened.append(http)
-        http.get(f"{public}hub/login")
-        token = {cookie.name: cookie.value for cookie in http.cookies.jar}["_xsrf"]
-        form = {"username": user, "password": password, "_xsrf": token}
-        http.post(f"{public}hub/login?next=/hub/token", data=form)
+        page = http.get(f"{public}hub/login")
+        token = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
+        assert token, f"{page.status_code} {page.text}"
+        form = {"username": user, "password": password, "_xsrf": token[1]}
+        answer = http.post(f"{public}hub/login?next=/hub/token", data=form)
+        assert answer.url.path == "/hub/token", answer.text
         return http
 
     yield log_in
