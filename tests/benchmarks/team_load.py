@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -46,29 +47,26 @@ class Load:
 
     def run(self, ask) -> tuple[float, float, float]:
         """Return answers a second, their median time (ms), and what of the replicas' processors each took (ms)."""
-        times: list[float] = []
-        lock, end = threading.Lock(), time.perf_counter() + self.seconds
-        before = self.processor_seconds()
+        start = threading.Barrier(self.clients + 1)
 
-        def work() -> None:
-            mine = []
+        def work() -> list[float]:
+            mine: list[float] = []
             with httpx.Client(trust_env=False, timeout=60) as http:
-                while time.perf_counter() < end:
+                start.wait()
+                end = time.perf_counter() + self.seconds
+                while not mine or time.perf_counter() < end:
                     begin = time.perf_counter()
                     answer = ask(http)
                     assert answer.status_code == 200, answer.text
                     mine.append(time.perf_counter() - begin)
-            with lock:
-                times.extend(mine)
+            return mine
 
-        threads = [threading.Thread(target=work) for _ in range(self.clients)]
-        begin = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        spent = time.perf_counter() - begin
-        used = self.processor_seconds() - before
+        with ThreadPoolExecutor(self.clients) as pool:
+            working = [pool.submit(work) for _ in range(self.clients)]
+            start.wait()
+            begin, before = time.perf_counter(), self.processor_seconds()
+            times = [one for future in working for one in future.result()]
+            spent, used = time.perf_counter() - begin, self.processor_seconds() - before
         return len(times) / spent, 1000 * sorted(times)[len(times) // 2], 1000 * used / len(times)
 
     def processor_seconds(self) -> float:
