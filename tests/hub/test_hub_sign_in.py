@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
 import sys
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
 
 CONFIGURATION = """
@@ -64,8 +67,19 @@ def hub(start_server, proxy_command, ports, tmp_path_factory):
     environment = {**os.environ, "HOME": str(directory), "CONFIGPROXY_AUTH_TOKEN": secrets.token_hex(32)}
     command = [sys.executable, "-m", "jupyterhub", "-f", "hub.py"]
     where = {"cwd": directory, "env": environment, "own_group": False, "patience": 30}
-    with start_server(command, f"{base}/health", directory / "log", **where):
-        yield public, base, password, data, directory / "log"
+    with start_server(command, f"{public}hub/health", directory / "log", **where) as process:
+        started = psutil.Process(process.pid).children(recursive=True)
+        try:
+            deadline = time.monotonic() + 120
+            while httpx.get(f"{base}/health", trust_env=False, timeout=10).status_code != 200:
+                assert time.monotonic() < deadline, (directory / "log").read_text("utf-8", "replace")
+                time.sleep(0.2)
+            started = psutil.Process(process.pid).children(recursive=True)
+            yield public, base, password, data, directory / "log"
+        finally:
+            for one in started:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.terminate()
 
 
 @pytest.fixture
