@@ -38,16 +38,18 @@ class PerformanceTable:
 def performance_tables(view: View) -> list[PerformanceTable]:
     """Return the tables of all profiles that say something of a model."""
     tables = []
-    for place, side in zip(view.places, view.shown, strict=True):
+    drifts = view.comparison.performance if view.shown else ()
+    for place, side, drift in zip(view.places, view.shown, drifts, strict=True):
         said = side.summary.performance if side.summary else None
+        change = " ".join([f"Drift from P1: {drift.verdict}.", *drift.reasons, *drift.notes]) if drift else ""
         if said and said["confusion_matrix"]:
-            tables.append(_confusion(place, said["confusion_matrix"]))
+            tables.append(_confusion(place, said["confusion_matrix"], change))
         if said and said["regression"]:
-            tables.append(_regression(place, said["regression"]))
+            tables.append(_regression(place, said["regression"], change))
     return tables
 
 
-def _confusion(place: int, matrix: Mapping[str, Any]) -> PerformanceTable:
+def _confusion(place: int, matrix: Mapping[str, Any], change: str) -> PerformanceTable:
     labels: Sequence[str] = matrix["labels"]
     counts: Sequence[Sequence[int]] = matrix["counts"]
     shown = range(min(len(labels), MAX_LABELS))
@@ -70,16 +72,16 @@ def _confusion(place: int, matrix: Mapping[str, Any]) -> PerformanceTable:
         f"accuracy {formatting.percent(matrix['accuracy'])}",
         (*(f"actual {names[column]}" for column in shown), "Precision"),
         tuple(lines),
-        f"{left_out:,} further labels are in the JSON." if left_out else "",
+        " ".join(filter(None, (f"{left_out:,} further labels are in the JSON." if left_out else "", change))),
     )
 
 
-def _regression(place: int, figures: Mapping[str, Any]) -> PerformanceTable:
+def _regression(place: int, figures: Mapping[str, Any], change: str) -> PerformanceTable:
     lines = [
         (label, (formatting.count(figures[key]) if key == "count" else formatting.number(figures[key]),))
         for key, label in _FIGURES
     ]
-    return PerformanceTable(place, f"Regression{_of(figures)}", ("Figure",), tuple(lines))
+    return PerformanceTable(place, f"Regression{_of(figures)}", ("Figure",), tuple(lines), change)
 
 
 def _of(said: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts
 from .errors import ProfileError
+from .performance_drift import compare_performance
 from .summary import ProfileSummary, summarize, summarize_column
 
 if TYPE_CHECKING:
@@ -138,6 +139,12 @@ class Comparison:
     def type_changes(self, side: int) -> dict[str, tuple[str, str]]:
         """Return the inferred types before and after, of the columns where they differ."""
         return self._versus[side - 1].type_changes
+
+    @cached_property
+    def performance(self) -> tuple[Drift | None, ...]:
+        """How what each side says of a model differs from the first; None where one of both says nothing."""
+        first = self.sides[0].performance
+        return (None, *(compare_performance(first, side.performance) for side in self.sides[1:]))
 
     @cached_property
     def counts(self) -> tuple[DriftSummary | None, ...]:

@@ -95,6 +95,7 @@ class DriftTest:
     Attributes
     ----------
     kind : {"values", "shares", "mean", "spread", "nulls", "types", "conditions", "range"}
+        Of a model: "accuracy" or "error".
     effect : float
         In units of the verdict's thresholds: 1 is moderate, 2 is strong.
     p : float

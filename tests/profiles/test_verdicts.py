@@ -11,10 +11,13 @@ import pytest
 from songbird_widgets.profiles import (
     MEASURES,
     Column,
+    ConfusionMatrix,
     Counts,
     DistinctEstimate,
     FrequentItemsSketch,
+    Performance,
     ProfileError,
+    RegressionMetrics,
     Types,
     column_statistics,
     compare,
@@ -23,6 +26,7 @@ from songbird_widgets.profiles import (
     profile,
     read_profile,
 )
+from songbird_widgets.profiles.performance_drift import compare_performance
 
 
 def drift_of(before, after):
@@ -377,6 +381,31 @@ def test_rows_that_were_not_counted_are_not_zero(random):
     assert compare_columns(lean, lean).verdict == "none"
     moved = profile({"x": random.normal(1, 1, 1000)}).column("x")
     assert compare_columns(lean, moved).verdict == "strong"
+
+
+# --- models
+
+
+def classified(right, wrong):
+    counts = np.array([[right // 2, wrong], [0, right - right // 2]], np.int64)
+    return Performance(ConfusionMatrix(("no", "yes"), counts)).to_dict()
+
+
+def predicted(random, n, spread):
+    errors = random.normal(0, spread, n)
+    sums = (float(np.abs(errors).sum()), float(errors.sum()), float((errors**2).sum()))
+    return Performance(regression=RegressionMetrics(n, *sums)).to_dict()
+
+
+def test_a_model_that_became_worse_drifted(random):
+    found = compare_performance(classified(900, 100), classified(800, 200))
+    assert (found.verdict, found.reasons) == ("strong", ("The accuracy went from 90 % to 80 %.",))
+    assert compare_performance(classified(900, 100), classified(897, 103)).verdict == "none"
+    assert compare_performance(classified(18, 2), classified(16, 4)).verdict == "unknown"
+    good, same, worse = (predicted(random, 2000, spread) for spread in (1, 1, 1.5))
+    assert compare_performance(good, same).verdict == "none"
+    assert compare_performance(good, worse).verdict == "strong"
+    assert compare_performance(good, classified(9, 1)) is compare_performance(None, good) is None
 
 
 # --- files that lie
