@@ -54,11 +54,11 @@ class ComparisonResult(Comparison):
     Examples
     --------
     >>> import songbird_widgets as sw
-    >>> result = sw.compare(january={"price": range(100)}, july={"price": range(0, 200, 2)})
+    >>> result = sw.compare(january={"price": [4, 5, 5, 6] * 50}, july={"price": [5, 6, 6, 7] * 50})
     >>> result
     <Comparison: 1 of 1 column drifted: price>
     >>> result.columns["price"].drift.verdict, round(result.columns["price"].drift.mean_shift, 1)
-    ('strong', 1.7)
+    ('strong', 1.4)
     """
 
     @cached_property
@@ -124,7 +124,7 @@ class ComparisonResult(Comparison):
         Examples
         --------
         >>> import songbird_widgets as sw
-        >>> prices = [{"price": price} for price in range(100)]
+        >>> prices = [{"price": price % 20} for price in range(200)]
         >>> sw.compare(prices, prices).save("report.html").name
         'report.html'
         """
@@ -181,8 +181,8 @@ def compare(
     Examples
     --------
     >>> import songbird_widgets as sw
-    >>> january = [{"price": price} for price in range(100)]
-    >>> july = [{"price": 2 * price} for price in range(100)]
+    >>> january = [{"price": price % 20} for price in range(200)]
+    >>> july = [{"price": 2 * (price % 20)} for price in range(200)]
     >>> sw.compare(january=january, july=july).drifted
     ('price',)
     >>> sw.compare({"in January": january, "in July": july}, thresholds={"moderate": 30}).drifted

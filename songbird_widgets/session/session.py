@@ -72,7 +72,7 @@ class Session(UploadingSession):
     --------
     >>> import songbird_widgets as sw
     >>> session = sw.Session()
-    >>> added = session.add([{"price": price} for price in range(100)], alias="january")
+    >>> added = session.add([{"price": price % 20} for price in range(200)], alias="january")
     >>> landed = session.upload()
     >>> session.select("january")
     >>> session.link.startswith("http")
@@ -317,8 +317,8 @@ class Session(UploadingSession):
         --------
         >>> import songbird_widgets as sw
         >>> session = sw.Session()
-        >>> added = session.add([{"price": price} for price in range(100)], alias="january")
-        >>> added = session.add([{"price": 2 * price} for price in range(100)], alias="july")
+        >>> added = session.add([{"price": price % 20} for price in range(200)], alias="january")
+        >>> added = session.add([{"price": 2 * (price % 20)} for price in range(200)], alias="july")
         >>> session.select("january", "july")
         >>> session.compare().drifted
         ('price',)
@@ -350,9 +350,9 @@ class Session(UploadingSession):
         --------
         >>> import songbird_widgets as sw
         >>> session = sw.Session()
-        >>> added = session.add([{"price": price} for price in range(200)], alias="train")
+        >>> added = session.add([{"price": price % 20} for price in range(200)], alias="train")
         >>> for day, factor in enumerate((1, 1, 2), start=1):
-        ...     data = [{"price": factor * price} for price in range(200)]
+        ...     data = [{"price": factor * (price % 20)} for price in range(200)]
         ...     added = session.add(data, timestamp=f"2024-01-{day:02}")
         >>> session.trends().drifted
         ('price',)
