@@ -41,7 +41,8 @@ A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. St
 chance makes *any* column of the comparison drift below 0.2 %.
 
 **Unknown** is a difference that would count and is not certain (of *values* and *shares*, which look at many things at
-once, if chance makes such a one less often than one time in five; and one of three quarters of what counts, if chance
+once, if chance makes such a one less often than one time in five; of *range*, of so few values that chance does so more
+often, only where they are more than three deviations away; and one of three quarters of what counts, if chance
 does so less often than one time in twenty), and a column of which even a strong drift would not be certain: of too few
 values (below about ninety in each profile), of mostly values that were seen so seldom that any two samples have few in
 common (identifiers, times), without any sketch, of numbers whose mean and deviation are not known (beside infinite

@@ -15,6 +15,7 @@ from .evidence import (
     FEWEST_OF_ONE,
     MAX_EFFECT,
     NEW_VALUE_SHARE,
+    SUSPICIOUS,
     Candidates,
     Sizes,
     chances_of_counts,
@@ -23,6 +24,7 @@ from .evidence import (
     share_chances,
     value_effects,
 )
+from .statistics import QUANTILE_RANKS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +48,9 @@ _ATOM = 0.05  # a number that fills this much is a cell of its own
 _CELLS = 10
 _HAIR = 1e-9  # by how much a fraction may differ, relative to its size, and be the same
 _NEAR = 0.05  # numbers that moved less, in deviations on average, are where they were
-_FAR = 0.5  # deviations
+_FAR, _VERY_FAR = 0.5, 3.0  # deviations
+_UNSUSPICIOUS = 0.7  # an effect that nobody minds
+_MEDIAN = QUANTILE_RANKS.index(0.5)
 _SHARED = 0.9
 _FEWEST_RUNNING = 30
 _SLACK = 1e-6  # version 0 keeps ends as floats
@@ -217,11 +221,18 @@ def _weigh_range(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         shares = np.maximum(below, above)
         effects = np.minimum(np.sqrt(shares / RANGE_UNIT), MAX_EFFECT)
         many = np.maximum((shares - inner.kll_error[rows]) * size[places], 1.0)
-        logs = many * np.log(size[places] / (size[places] + outer_size[places]))
+        chances = np.minimum(1.0, 4 * np.exp(many * np.log(size[places] / (size[places] + outer_size[places]))))
+        # One value or two are often farthest; they are suspicious only where they are very far.
+        median = outer.quantiles[outer_rows[places], _MEDIAN]
+        away = np.maximum(
+            (limits[places, 0] - own[places, 0]) / np.abs(median - low),
+            (own[places, 1] - limits[places, 1]) / np.abs(high - median),
+        )
+        effects = np.where((away <= _VERY_FAR) & (chances > SUSPICIOUS), np.minimum(effects, _UNSUSPICIOUS), effects)
         better = effects > best[places]
         places, effects = places[better], effects[better]
         best[places] = effects
-        found.note("range", places, effects, np.minimum(1.0, 4 * np.exp(logs[better])))
+        found.note("range", places, effects, chances[better])
         found.note_shares("range", places, 0.0, shares[better], which)
 
 

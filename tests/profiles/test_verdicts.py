@@ -507,6 +507,14 @@ def test_what_must_be_found_is_found():
         assert found >= (40 if kind == "words" else 38), kind
 
 
+def test_a_hundred_equal_rows_are_said_to_be_equal_more_often_than_not():
+    random = np.random.default_rng(8)
+    for draw in (EQUAL["normal"], ages, EQUAL["hours"], EQUAL["words"]):
+        verdicts = [drift_of(draw(random, 100), draw(random, 100)).verdict for _ in range(20)]
+        assert verdicts.count("none") >= 12
+        assert not {"moderate", "strong"} & set(verdicts)
+
+
 def test_a_page_of_many_equal_columns_holds_no_alarm():
     random = np.random.default_rng(3)
     sides = [profile({f"c{place}": random.normal(size=500) for place in range(200)}) for _ in range(3)]
