@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MAX_LISTED = 500
 """Profiles of a kind on a dataset's own page; the others are found by searching there."""
 
+MAX_COUNTED = 10_000
+"""Profiles of a kind up to which they are counted."""
+
 MAX_CHOICES = 200
 """Profiles of a kind that a chooser offers; the session's own page lists more."""
 
@@ -60,7 +63,7 @@ class Group:
 
     label: str
     choices: tuple[Choice, ...]
-    more: int
+    more: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def choices_of(
     references, days
         Those to list, in their order.
     reference_count, day_count
-        How many there are; None for more than are listed, however many.
+        How many there are, counted up to `MAX_COUNTED`; None for more than are listed, however many.
     """
     groups = (
         ("Reference profiles", "first", _references(references), reference_count),
@@ -93,13 +96,24 @@ def choices_of(
     )
     return Choices(
         tuple(
-            Group(f"{label} (the {which} {len(choices):,})", choices, 0)
+            Group(f"{label} (the {which} {len(choices):,})", choices, "")
             if count is None
-            else Group(f"{label} ({count:,})", choices, max(count - len(choices), 0))
+            else Group(f"{label} ({_counted(count)})", choices, _more(count, len(choices)))
             for label, which, choices, count in groups
             if choices
         )
     )
+
+
+def _counted(count: int) -> str:
+    return f"{count:,}" if count <= MAX_COUNTED else f"over {MAX_COUNTED:,}"
+
+
+def _more(count: int, shown: int) -> str:
+    """Say how many are not listed; nothing when all are."""
+    if count <= shown:
+        return ""
+    return f"{count - shown:,}" if count <= MAX_COUNTED else f"over {MAX_COUNTED - shown:,}"
 
 
 def day_choice(day: Day) -> Choice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,26 @@ def parse_trends(arguments: Mapping[str, Sequence[str]]) -> TrendQuery:
         offset=number_in(first("offset"), 0),
         theme=first("theme") if first("theme") in THEMES else "",
     )
+
+
+def days_of(text: str) -> tuple[int | None, int | None]:
+    """Return the first and the last day, in ms, of a year, a month (``2024-02``) or a day; None of another text."""
+    found = _BEGINNING.fullmatch(text)
+    if found is None:
+        return None, None
+    year, month, day = found.groups()
+    first = _day(f"{year}-{month or '01'}-{day or '01'}")
+    last = _day(f"{year}-{month or '12'}-{day}") if day else None
+    if month and not day:
+        following = (int(year) + (month == "12"), int(month) % 12 + 1)
+        after = _day(f"{following[0]:04}-{following[1]:02}-01")
+        last = None if after is None else after - DAY_MS
+    elif not month:
+        last = _day(f"{year}-12-31")
+    return (first, last) if first is not None else (None, None)
+
+
+_BEGINNING = re.compile(r"(\d{4})(?:-(\d\d)(?:-(\d\d))?)?-?", re.ASCII)
 
 
 def _day(text: str) -> int | None:

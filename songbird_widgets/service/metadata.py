@@ -384,11 +384,9 @@ class Metadata:
             query = query.where(tables.reference_name.contains(sa.func.lower(search), autoescape=True))
         return self._rows(query.order_by(tables.reference_name, tables.profiles.c.id).limit(limit))
 
-    def count_references(self, org_id: str, dataset_id: str) -> int:
-        """How many reference profiles were uploaded to a dataset."""
-        query = _references(org_id, dataset_id).with_only_columns(sa.func.count())
-        with self._database.read() as connection:
-            return int(connection.execute(query).scalar() or 0)
+    def count_references(self, org_id: str, dataset_id: str, most: int) -> int:
+        """How many reference profiles were uploaded to a dataset; `most` + 1 for more."""
+        return self._count(_references(org_id, dataset_id), most)
 
     def day(self, org_id: str, dataset_id: str, day: int) -> DayRow | None:
         """The uploaded batches of one UTC day, or None.
@@ -431,11 +429,14 @@ class Metadata:
         row = self._database.first(_days(org_id, dataset_id).order_by(tables.days.c.day).limit(1))
         return None if row is None else _day_row(row)
 
-    def count_days(self, org_id: str, dataset_id: str) -> int:
-        """How many days of a dataset have batches."""
-        query = _days(org_id, dataset_id).with_only_columns(sa.func.count())
+    def count_days(self, org_id: str, dataset_id: str, most: int) -> int:
+        """How many days of a dataset have batches; `most` + 1 for more."""
+        return self._count(_days(org_id, dataset_id), most)
+
+    def _count(self, query: sa.Select[Any], most: int) -> int:
+        some = query.with_only_columns(sa.literal(1)).limit(most + 1).subquery()
         with self._database.read() as connection:
-            return int(connection.execute(query).scalar() or 0)
+            return int(connection.execute(sa.select(sa.func.count()).select_from(some)).scalar() or 0)
 
     def day_uploads(
         self, org_id: str, dataset_id: str, day: int, *, after: tuple[int, str] = (0, "")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from songbird_widgets.basics import MAX_COMPARED
 from songbird_widgets.observatory import formatting
 from songbird_widgets.observatory.cards import card_of, nothing_logged
-from songbird_widgets.observatory.choices import MAX_LISTED, choices_of
+from songbird_widgets.observatory.choices import MAX_COUNTED, MAX_LISTED, choices_of
 from songbird_widgets.observatory.detail import check_column, drawn, make_detail
 from songbird_widgets.observatory.figures import WIDE, standalone
 from songbird_widgets.observatory.performance import performance_tables
@@ -19,7 +19,7 @@ from songbird_widgets.observatory.problems import LOST, PageProblem, bad_request
 from songbird_widgets.observatory.query import PageQuery
 from songbird_widgets.observatory.rendering import render
 from songbird_widgets.observatory.table import make_table, row_of, summary_of
-from songbird_widgets.observatory.trend_query import TrendQuery
+from songbird_widgets.observatory.trend_query import TrendQuery, days_of
 from songbird_widgets.profiles import ProfileError
 
 from .loading import Loader
@@ -37,13 +37,18 @@ if TYPE_CHECKING:
     from .access import Viewer
     from .blobs import BlobStore
     from .day_comparisons import DayComparisons
-    from .metadata import DatasetRow, Metadata, ProfileRow
+    from .metadata import DatasetRow, DayRow, Metadata, ProfileRow
     from .summaries import Summaries
 
 T = TypeVar("T")
 
+_PART_OF_A_DATE = re.compile(r"[0-9-]{1,10}")
+
 MAX_DATASETS = 200
 """Datasets on an organization's page, the newest ones."""
+
+MAX_SEARCHED = 10_000
+"""Days that a search looks at; one for a year or a month looks at these alone."""
 
 MAX_NEWEST = 20
 """Profiles of a dataset on its organization's page, the newest ones; the dataset's own page lists more."""
@@ -213,15 +218,24 @@ class Observatory:
         """Return the profiles of a dataset to choose from: what a search leaves of each kind, and what is used."""
         key = (org_id, dataset_id)
         references = self._metadata.references(*key, search=search, limit=limit)
-        days = self._metadata.days(*key, limit=None if search else limit)
+        days = self._days(*key, search, limit)
         if not search:
-            counts = (self._metadata.count_references(*key), self._metadata.count_days(*key))
+            counts = (self._metadata.count_references(*key, MAX_COUNTED), self._metadata.count_days(*key, MAX_COUNTED))
             return choices_of(references, counts[0], days, counts[1])
         known = {row.id for row in references}
         chosen = [row for value in used if value not in known and (row := self._metadata.reference(*key, value))]
         references += [row for row in chosen if row.state == "uploaded"]
         days = [day for day in days if search.casefold() in formatting.day(day.day) or str(day.day) in used]
         return choices_of(references, len(references), days[:limit], len(days))
+
+    def _days(self, org_id: str, dataset_id: str, search: str, limit: int) -> list[DayRow]:
+        """Return the newest days; those that a search may find, looked for among the newest `MAX_SEARCHED`."""
+        if not search:
+            return self._metadata.days(org_id, dataset_id, limit=limit)
+        if not _PART_OF_A_DATE.fullmatch(search):
+            return []
+        start, end = days_of(search)
+        return self._metadata.days(org_id, dataset_id, limit=MAX_SEARCHED, start=start, end=end)
 
     def organization_page(self, org_id: str, *, signed_in: bool) -> str:
         """Return the HTML of an organization's page: its datasets and their profiles, newest first."""

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from songbird_widgets.observatory.query import PageQuery, parse
+from songbird_widgets.observatory.trend_query import day_text, days_of, parse_trends
 
 TOKEN = "session-0123456789"
 
@@ -101,3 +102,34 @@ def test_hidden_fields_carry_all_but_what_the_form_asks_for():
 
 def test_a_repr_shows_no_token():
     assert TOKEN not in repr(PageQuery(profiles=("a",), token=TOKEN))
+
+
+@pytest.mark.parametrize(
+    ("text", "days"),
+    [
+        ("2024", ("2024-01-01", "2024-12-31")),
+        ("2024-02", ("2024-02-01", "2024-02-29")),
+        ("2023-12-", ("2023-12-01", "2023-12-31")),
+        ("2024-02-29", ("2024-02-29", "2024-02-29")),
+        ("02-29", ("", "")),
+        ("2024-13", ("", "")),
+        ("٢٠٢٤", ("", "")),
+    ],
+)
+def test_a_search_for_a_part_of_the_calendar_is_a_range_of_days(text, days):
+    assert tuple(map(day_text, days_of(text))) == days
+
+
+def test_the_page_of_many_days_keeps_what_it_was_asked_for():
+    asked = {
+        "profile": ["ref-1"],
+        "from": ["2024-02-01"],
+        "to": ["2024-01-01"],
+        "column": ["a&b", ""],
+        "sort": ["score"],
+    }
+    query = parse_trends(asked)
+    assert (day_text(query.start), day_text(query.end)) == ("2024-01-01", "2024-02-01")
+    again = parse_trends(parse_qs(urlsplit(query.url(offset=50)).query, keep_blank_values=True))
+    assert (again.columns, again.sort, again.offset, again.baseline) == (("a&b", ""), "score", 50, "ref-1")
+    assert parse_trends({"sort": ["evil"], "from": ["9999999999999999"], "limit": ["1_0"]}) == parse_trends({})
