@@ -119,9 +119,11 @@ class Application(web.Application):
             except ImportError:  # a broken installation; uploads go on
                 logger.exception("the observatory cannot be loaded")
                 raise Internal("The observatory cannot be loaded; the service's log says why.") from None
-            self.add_handlers(".*", [*page_handlers.routes(), *home.routes()])
-            self._has_observatory = True
             settings = self.settings
+            # Where people sign in, the root is theirs.
+            own = [] if "proxy_sign_in" in settings else home.routes()
+            self.add_handlers(".*", [*page_handlers.routes(), *own])
+            self._has_observatory = True
             summaries = Summaries(settings["summaries_dir"], settings["metadata"], settings["blobs"])
             compared = DayComparisons(settings["summaries_dir"] / "compared", settings["metadata"], summaries)
             summaries.then = compared.arrived
