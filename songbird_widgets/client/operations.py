@@ -103,16 +103,13 @@ OPERATIONS: dict[type[m.Request[Any]], Operation] = {
         keyed=True,
         repeat=Repeat.UNSENT,
     ),
-    m.DeleteSessionRequest: Operation(
-        "delete_session", "deleting the session", "DELETE", _SESSION, m.DeleteResponse, repeat=Repeat.UNSENT
-    ),
+    m.DeleteSessionRequest: Operation("delete_session", "deleting the session", "DELETE", _SESSION, m.DeleteResponse),
     m.DeleteProfileRequest: Operation(
         "delete_profile",
         "deleting a profile",
         "DELETE",
         _SESSION + "/profiles/{profile_id}",
         m.DeleteResponse,
-        repeat=Repeat.UNSENT,
     ),
     m.GetSessionProfileObservatoryLinkRequest: Operation(
         "get_session_profile_observatory_link",

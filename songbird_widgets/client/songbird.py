@@ -281,13 +281,16 @@ class Songbird(_Client):
         return self.send(message)
 
     def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
-        """Delete a session with all its profiles, on songbird-widgets' own service."""
+        """Delete a session with all its profiles, on songbird-widgets' own service.
+
+        It may be asked for again when it is not answered: `SessionExpired` then says that it is gone already.
+        """
         message = _message(m.DeleteSessionRequest, session_id)
         del session_id
         return self.send(message)
 
     def delete_profile(self, session_id: str | m.DeleteProfileRequest, profile_id: str = "") -> m.DeleteResponse:
-        """Delete a profile of a session, on songbird-widgets' own service."""
+        """Delete a profile of a session, on songbird-widgets' own service; NotFound says that it is gone already."""
         message = _message(m.DeleteProfileRequest, session_id, profile_id)
         del session_id
         return self.send(message)

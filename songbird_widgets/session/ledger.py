@@ -298,6 +298,13 @@ class Ledger:
             None,
         )
 
+    def erase(self, session_id: Secret, keys: Iterable[str]) -> None:
+        """Strike out profiles that the endpoint has deleted."""
+        rows = [(session_id, key) for key in keys]
+        self._write(
+            lambda ledger: ledger.executemany("delete from profiles where session_id = ? and key = ?", rows), None
+        )
+
     def close(self) -> None:
         """Close the file; the next use opens it again."""
         with self._lock:

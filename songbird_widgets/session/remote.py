@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import quote
 
@@ -13,15 +15,15 @@ from ..client.redaction import Secret
 from . import content
 from .errors import SelectionError, SessionError
 from .links import LinkCache, ObservatoryLink, in_order
-from .selection import names, there_is
+from .models import SessionProfile
+from .selection import names, resolve, there_is
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ..client import Songbird
     from .endpoint import Endpoint
     from .ledger import Ledger
-    from .models import SessionProfile
     from .store import ProfileStore
 
 T = TypeVar("T")
@@ -307,10 +309,62 @@ class RemoteSession:
             return False
         return session.org_id == org_id
 
+    def delete(self, what: Iterable[object]) -> list[SessionProfile]:
+        """Delete uploaded profiles at the endpoint, and return them; what was not uploaded is refused.
+
+        Raises
+        ------
+        SelectionError
+            If one is unknown, ambiguous, or not uploaded. Nothing is deleted then.
+        SongbirdError
+            If the endpoint refuses, or does not answer; what it has deleted until then is gone.
+        """
+        self.check_open()
+        profiles = self.store.snapshot().profiles
+        meant: dict[str, SessionProfile] = {}
+        for each in what:
+            found = resolve(each, profiles)
+            same = [found] if isinstance(each, SessionProfile) else [one for one in profiles if one.slot == found.slot]
+            meant.update((one.key, one) for one in same)
+        session_id = self.session_id
+        waiting = [one for one in meant.values() if one.profile_id is None or one.state != "uploaded"]
+        if waiting or session_id is None:
+            raise SelectionError(f"{names(waiting)} was not uploaded: take it out with session.remove(...).")
+        for profile in meant.values():
+            with contextlib.suppress(NotFound):  # it is gone already
+                self.request(partial(_delete_profile, session_id, profile.profile_id or ""))
+            self.ledger.erase(session_id, [profile.key])
+            self.store.drop([profile])
+        self._links.clear()
+        return list(meant.values())
+
+    def delete_session(self) -> None:
+        """Delete the session with all that was uploaded to it; it is over then.
+
+        Raises
+        ------
+        SongbirdError
+            If the endpoint refuses, or does not answer.
+        """
+        self.check_open()
+        session_id = self.session_id
+        if session_id is None:
+            return
+        uploaded = [one for one in self.store.snapshot().profiles if one.state == "uploaded"]
+        with contextlib.suppress(SessionExpired):  # it is gone already
+            self.request(lambda client: client.delete_session(session_id.reveal()))
+        self.ledger.erase(session_id, [one.key for one in uploaded])
+        self.store.drop(uploaded)
+        self.become("expired")
+
     def info(self) -> m.SessionMetadata:
         """Ask for the session's metadata; needs an API key."""
         session_id, key = self.begin(), self.endpoint.key()
         return self.request(lambda client: client.get_session(session_id.reveal(), api_key=revealed(key))).session
+
+
+def _delete_profile(session_id: Secret, profile_id: str, client: Songbird) -> object:
+    return client.delete_profile(session_id.reveal(), profile_id)
 
 
 def revealed(key: Secret | None) -> str | None:

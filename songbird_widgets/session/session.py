@@ -417,6 +417,33 @@ class Session(UploadingSession):
         """The page of the organization that claimed the session; None if none did, or nobody says where it is."""
         return self._remote.organization_link()
 
+    def delete(self, *what: object) -> None:
+        """Delete what was uploaded, for good: at the endpoint, where it is songbird-widgets' own service, and here.
+
+        Parameters
+        ----------
+        *what : object
+            Anything that `select` takes. A day means all its uploads, an entry of `profiles` that one alone. Without
+            any, the whole session is deleted, and is over then.
+
+        Raises
+        ------
+        SelectionError
+            If one is unknown, ambiguous, or was not uploaded (see `remove`). Nothing is deleted then.
+        SessionError
+            If the session is over.
+        SongbirdError
+            If the endpoint refuses, or does not answer.
+        """
+        self._resume()
+        try:
+            if what:
+                self._ask(lambda: self._remote.delete(what))
+            else:
+                self._ask(self._remote.delete_session)
+        finally:
+            self._publish()
+
     def info(self) -> SessionMetadata:
         """Ask the endpoint for the session's metadata; needs an API key.
 

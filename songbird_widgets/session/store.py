@@ -22,6 +22,8 @@ MAX_KEPT_BYTES = 64_000_000
 
 Profiles = tuple[SessionProfile, ...]
 
+_OTHER_BYTES = "The endpoint has other bytes under its id than were sent. Upload it again."
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -136,8 +138,11 @@ class ProfileStore:
             for new in listed:
                 key = (new.profile_id and ids.get(new.profile_id)) or new.key
                 known = self._profiles.get(key)
-                if known is not None and known.profile_id not in (None, new.profile_id):
-                    # The same bytes were uploaded twice to one slot, by whylogs for example.
+                if known is not None and known.sha256 and new.sha256 and known.sha256 != new.sha256:
+                    self._put(replace(known, state="failed", problem=_OTHER_BYTES, profile_id=None, sent=0))
+                    key, known = new.key, self._profiles.get(new.key)
+                if known is not None and known.profile_id not in (None, new.profile_id) and _is_nameless(new):
+                    # Of equal bytes under one name or day a service lists one; nameless references are called by ids.
                     key, known = f"{key}-{new.profile_id}", None
                 if known is not None and known.state == "uploading":
                     continue  # its upload is about to say so itself
@@ -191,6 +196,15 @@ class ProfileStore:
             self._selected = tuple(key for key in self._selected if key not in keys)
             self._snapshot = None
             return keys
+
+    def drop(self, profiles: Iterable[SessionProfile]) -> None:
+        """Drop profiles that the endpoint has deleted."""
+        with self._lock:
+            for profile in profiles:
+                self._profiles.pop(profile.key, None)
+                self._contents.pop(profile.key, None)
+            self._selected = tuple(key for key in self._selected if key in self._profiles)
+            self._snapshot = None
 
     def leave(self) -> None:
         """Drop what belongs to a session that is left; what was not sent can go to the next one."""
@@ -256,3 +270,7 @@ class ProfileStore:
                 f"{one_line(profile.label)!r} is {profile.state}: it can no longer be changed or removed."
             )
         return profile
+
+
+def _is_nameless(profile: SessionProfile) -> bool:
+    return profile.kind == "reference" and profile.alias in (None, profile.profile_id)
