@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .basics import MAX_COMPARED
+from .basics import MAX_COMPARED, size_text
 from .service import administration
 
 if TYPE_CHECKING:
@@ -147,6 +148,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     upload.set_defaults(run=_upload)
 
+    _add_delete(commands)
+
     profile = commands.add_parser(
         "profile",
         help="make profiles of data files",
@@ -192,6 +195,21 @@ in a CI job (GitHub Actions):
     if: always()
     with: {name: drift, path: report.html}
 """
+
+
+def _add_delete(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    delete = commands.add_parser(
+        "delete",
+        help="delete a session, or profiles of it, for good",
+        description="Delete a session with all that was uploaded to it, or some of its profiles.",
+        epilog="example: songbird-widgets delete session-6LpL 2013-07-08 july",
+    )
+    delete.add_argument("session", metavar="SESSION", help="of one begun here, the first letters of its id are enough")
+    delete.add_argument(
+        "profiles", nargs="*", metavar="PROFILE", help="alias, reference id, ISO date or timestamp in ms: these alone"
+    )
+    delete.add_argument("--endpoint", help="a Songbird endpoint (default: where the session was begun)")
+    delete.set_defaults(run=_delete)
 
 
 def _moment(text: str) -> datetime:
@@ -302,16 +320,17 @@ def _open(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from .local.identity import LocalServiceError
-    from .service.settings import Settings
+    from .service.settings import Settings, days_of
 
     try:
         settings = Settings.of(vars(options), os.environ)
+        keep_days = None if options.keep_days is None else days_of(options.keep_days)
     except LocalServiceError as error:
         return _fail(str(error))
     if settings is None:
         from .service import app
 
-        return app.run(data_dir=options.data_dir, port=options.port)
+        return app.run(data_dir=options.data_dir, port=options.port, keep_days=keep_days)
     if options.port is not None:
         return _fail("--port is for the local service. Name address and port of a team's with --bind.")
     from .service import team
@@ -330,7 +349,9 @@ def _status(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps(None))
         return _fail("The local service is not running. It starts by itself when a session needs it.")
-    facts = {"endpoint": service.endpoint, "pid": service.pid, "data_dir": str(service.data_dir)}
+    used = _bytes_in(service.data_dir)
+    facts: dict[str, object] = {"endpoint": service.endpoint, "pid": service.pid, "data_dir": str(service.data_dir)}
+    facts["disk_used"] = used if options.json else size_text(used)
     if options.show_key:
         facts |= {"organization": service.organization_id, "key": local_service.organization_key()}
     if options.json:
@@ -338,6 +359,34 @@ def _status(options: argparse.Namespace) -> int:
     else:
         for name, value in facts.items():
             print(f"{name.replace('_', ' '):<12}  {value}")
+    return 0
+
+
+def _bytes_in(directory: Path) -> int:
+    """Return the bytes of all files in a directory that another process works in."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - one a profile, of thousands
+    return total
+
+
+def _delete(options: argparse.Namespace) -> int:
+    from .client import SongbirdError
+    from .local.local_service import LocalServiceError
+    from .session import LedgerError, Session, SessionError
+
+    try:
+        session_id = _full_id(options.session, Session.recent(_MAX_RECENT))
+        with Session(endpoint=options.endpoint, session_id=session_id) as session:
+            before = len(session.profiles)
+            session.delete(*options.profiles)
+            deleted = before - len(session.profiles)
+    except (SongbirdError, SessionError, LedgerError, LocalServiceError) as error:
+        return _fail(str(error))
+    what = f"{deleted} profile{'' if deleted == 1 else 's'}"
+    print(f"Deleted: {what}." if options.profiles else f"Deleted: the session, with {what}.")
     return 0
 
 

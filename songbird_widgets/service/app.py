@@ -51,6 +51,7 @@ from .metadata import Metadata
 from .organizations import Organizations
 from .retention import DEFAULT_DAYS, Retention
 from .server import Server
+from .settings import days_of
 from .uploads import UploadSigner
 
 if TYPE_CHECKING:
@@ -336,12 +337,12 @@ def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
     return not any(thread.is_alive() for thread in threads)
 
 
-def run(data_dir: Path | None = None, port: int | None = None) -> int:
+def run(data_dir: Path | None = None, port: int | None = None, keep_days: float | None = None) -> int:
     """Serve in the foreground: print the endpoint, then the log, until Ctrl-C or `songbird-widgets stop`.
 
     Parameters
     ----------
-    data_dir, port : Path and int, optional
+    data_dir, port, keep_days : Path, int and float, optional
         As `serve` takes them.
 
     Returns
@@ -351,7 +352,7 @@ def run(data_dir: Path | None = None, port: int | None = None) -> int:
     """
     log_to(logging.StreamHandler())
     try:
-        serve(data_dir, port, announce=_print_endpoint)
+        serve(data_dir, port, announce=_print_endpoint, keep_days=keep_days)
     except LocalServiceError as error:
         print(f"songbird-widgets: {error}", file=sys.stderr)
         return 1
@@ -369,6 +370,7 @@ def serve(
     *,
     idle_seconds: float | None = None,
     announce: Callable[[str], None] | None = None,
+    keep_days: float | None = None,
 ) -> None:
     """Serve on loopback until SIGTERM, SIGINT, a stop request, or idleness.
 
@@ -382,6 +384,9 @@ def serve(
         End after so many seconds without a request; by default never.
     announce : callable, optional
         Called once with the endpoint, which holds the secret, when requests are answered.
+    keep_days : float, optional
+        Days after its last upload for which a guest session is kept, 0 for ever; by default what SONGBIRD_KEEP_DAYS
+        says, else 30.
 
     Raises
     ------
@@ -400,12 +405,22 @@ def serve(
         raise LocalServiceError(
             f"A service already runs over {data_dir}{where}. Use that one, or end it with `songbird-widgets stop`."
         ) from None
+    except (OSError, NotImplementedError) as error:
+        raise _unusable(data_dir, error) from error
     try:
-        asyncio.run(_serve(data_dir, port, idle_seconds, announce))
+        asyncio.run(_serve(data_dir, port, idle_seconds, announce, keep_days))
     except OSError as error:
-        raise LocalServiceError(f"The service cannot go on over {data_dir}: {error}.") from error
+        raise _unusable(data_dir, error) from error
     finally:
         lock.release()
+
+
+def _unusable(data_dir: Path, error: Exception) -> LocalServiceError:
+    reason = getattr(error, "strerror", None) or error
+    return LocalServiceError(
+        f"The service cannot go on over {data_dir}: {reason}. Set SONGBIRD_DATA_DIR to a local directory that you may "
+        "write to."
+    )
 
 
 def _listen(port: int) -> socket.socket:
@@ -435,7 +450,11 @@ def _open_listener(port: int | None, usual: int | None) -> socket.socket:
 
 
 async def _serve(
-    data_dir: Path, port: int | None, idle_seconds: float | None, announce: Callable[[str], None] | None
+    data_dir: Path,
+    port: int | None,
+    idle_seconds: float | None,
+    announce: Callable[[str], None] | None,
+    keep_days: float | None,
 ) -> None:
     identity = Identity.read(data_dir)
     listener = _open_listener(port, identity.port if identity else None)
@@ -449,6 +468,9 @@ async def _serve(
             secret=identity.secret,
             signing_key=identity.signing_key,
             organization=(identity.organization_id, identity.organization_key),
+            keep_days=days_of(os.environ.get("SONGBIRD_KEEP_DAYS") or str(DEFAULT_DAYS))
+            if keep_days is None
+            else keep_days,
         )
         stop = asyncio.Event()
         app.settings.update(identity=identity, port=record.port, stop=stop.set)
@@ -459,9 +481,9 @@ async def _serve(
             stop_on_signals(stop)
             app.settings["retention"].start()
             record.write(data_dir)
-            logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
             if announce is not None:
                 announce(endpoint(identity, record))
+            logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
             preloading = asyncio.create_task(preload(app))
             await _wait(app, stop, data_dir, idle_seconds)
             preloading.cancel()

@@ -60,6 +60,9 @@ class BlobStore(Protocol):
     def size(self, key: str) -> int:
         """Return the size of a blob in bytes; raises like `read`."""
 
+    def written(self, key: str) -> float:
+        """Return when a blob was written last, in seconds since 1970; raises like `read`."""
+
     def parts(self, key: str) -> Iterator[bytes]:
         """Return the bytes of a blob, some at a time; raises like `read`."""
 
@@ -181,6 +184,10 @@ class Blobs:
     def size(self, key: str) -> int:
         """The size of a blob in bytes; raises like `read`."""
         return self.path(key).stat().st_size
+
+    def written(self, key: str) -> float:
+        """When a blob was written last, in seconds since 1970; raises like `read`."""
+        return self.path(key).stat().st_mtime
 
     def parts(self, key: str) -> Iterator[bytes]:
         """The bytes of a blob, some at a time; raises like `read`.

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError, random_text
 
-from . import tables
+from . import tables, wal
 from .errors import Unavailable
 from .group_commit import GroupCommit
 
@@ -112,6 +112,16 @@ class Database:
     def in_directory(cls, data_dir: Path) -> Database:
         """Open the SQLite database of a data directory, which exists."""
         path = data_dir / DATABASE_FILE
+        if path.exists() and not path.stat().st_size and any((data_dir / "blobs").glob("[0-9a-f][0-9a-f]")):
+            raise SchemaError(
+                f"{path} is empty, and profiles lie beside it. Restore it from a backup, or move it away to start "
+                "afresh."
+            )
+        if aside := wal.set_aside_if_damaged(path):
+            raise SchemaError(
+                f"The journal of {path} is damaged: what was confirmed last cannot be read. It was set aside as "
+                f"{aside.name}. Restore {data_dir} from a backup, or start the service again to go on without that."
+            )
         path.touch(mode=0o600)
         return cls(sa.URL.create("sqlite", database=str(path)), called=str(path))
 
@@ -229,9 +239,19 @@ class Database:
                 )
 
     def _unusable(self, error: sa.exc.DatabaseError) -> SchemaError:
-        return SchemaError(
-            f"{self._called} cannot be used: {_reason(error)}. Restore it, or move it away to start afresh."
-        )
+        reason = _reason(error)
+        advice = next((said for word, said in _ADVICE.items() if word in reason.lower()), _RESTORE)
+        return SchemaError(f"{self._called} cannot be used: {reason}. {advice}")
+
+
+_RESTORE = "Restore it, or move it away to start afresh."
+_ADVICE = {
+    "full": "Free some space on its disk.",
+    "readonly": "Make it and its directory writable, or set SONGBIRD_DATA_DIR to another one.",
+    "locked": "End the program that holds it.",
+    "i/o": "Look after its disk: it reports errors.",
+    "unable to open": "Make it and its directory readable and writable, or set SONGBIRD_DATA_DIR to another one.",
+}
 
 
 def _make_settings(connection: sa.Connection) -> None:

@@ -147,6 +147,11 @@ class ObjectStore:
             self._obstore.delete(self._store, _blob(key))
         return True
 
+    def written(self, key: str) -> float:
+        """Return when a blob was written last, in seconds since 1970; raises like `read`."""
+        with self._asking("read"):
+            return float(self._obstore.head(self._store, _blob(key))["last_modified"].timestamp())
+
     def has(self, key: str) -> bool:
         """Tell whether a blob is there."""
         try:

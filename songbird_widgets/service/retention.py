@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -37,6 +38,9 @@ SLOT_HOURS = 24
 
 TOMBSTONE_DAYS = 90
 """Days for which an ended session is still said to have ended, and not to be unknown."""
+
+ORPHAN_DAYS = 2
+"""Days for which a blob is kept that no profile has: it may be of a database that is to be restored."""
 
 SWEEP_SECONDS = 3600.0
 FIRST_SWEEP_SECONDS = 30.0
@@ -142,18 +146,20 @@ class Retention:
         self._all_of(_rows_of_ended_sessions(), _remove_rows)
         self._all_of(_unused_slots(now - SLOT_HOURS * 3_600_000), _remove_rows)
         self._all_of(_old_tombstones(now - TOMBSTONE_DAYS * DAY_MS), _remove_tombstones)
-        self._sweep_blobs()
+        self._sweep_blobs(time.time() - ORPHAN_DAYS * 86_400)
 
     def _all_of(self, query: sa.Select[Any], remove: Callable[[sa.Connection, Sequence[Any]], list[Any]]) -> None:
         """Remove what a query finds, some at a time: others write in between."""
         while not self._ended.is_set() and (ids := self._ids(query)):
-            self._database.write(remove, tuple(ids))
+            for key in self._database.write(remove, tuple(ids)):
+                self._remove_blob(key)
 
     def _ids(self, query: sa.Select[Any]) -> list[str]:
         with self._database.read() as connection:
             return list(connection.execute(query.limit(_ROWS)).scalars())
 
-    def _sweep_blobs(self) -> None:
+    def _sweep_blobs(self, before: float) -> None:
+        """Remove blobs that nobody has and that are older than a moment (seconds since 1970)."""
         for prefix in self._blobs.prefixes():
             if self._ended.is_set():
                 return
@@ -161,7 +167,9 @@ class Retention:
             for start in range(0, len(keys), _KEYS):
                 some = keys[start : start + _KEYS]
                 for key in set(some) - self._needed(some):
-                    self._remove_blob(key)
+                    with contextlib.suppress(FileNotFoundError):
+                        if self._blobs.written(key) < before:
+                            self._remove_blob(key)
 
     def _needed(self, keys: Iterable[str]) -> set[str]:
         query = sa.select(tables.profiles.c.sha256).where(tables.profiles.c.sha256.in_(list(keys)))
@@ -272,25 +280,25 @@ def _delete_profiles(connection: sa.Connection, items: Sequence[tuple[str, str]]
     return results
 
 
-def _remove_rows(connection: sa.Connection, items: Sequence[tuple[str, ...]]) -> list[Exception | None]:
+def _remove_rows(connection: sa.Connection, items: Sequence[tuple[str, ...]]) -> list[list[str] | Exception]:
+    """Remove profiles of ended sessions and unused slots; return what content they had."""
     profiles, sessions = tables.profiles.c, tables.sessions.c
     ended = sa.select(sessions.id).where(sessions.ended.is_not(None))
+    results: list[list[str] | Exception] = []
     for ids in items:
-        connection.execute(
-            tables.profiles.delete().where(
-                profiles.id.in_(ids),
-                # What was put to a slot since it was found stays.
-                sa.or_(profiles.sha256.is_(None), profiles.session_id.in_(ended)),
-            )
-        )
-    return [None for _ in items]
+        # What was put to a slot since it was found stays.
+        still = profiles.id.in_(ids) & sa.or_(profiles.sha256.is_(None), profiles.session_id.in_(ended))
+        query = sa.select(profiles.sha256).where(still, profiles.sha256.is_not(None)).distinct()
+        results.append(list(connection.execute(query).scalars()))
+        connection.execute(tables.profiles.delete().where(still))
+    return results
 
 
-def _remove_tombstones(connection: sa.Connection, items: Sequence[tuple[str, ...]]) -> list[Exception | None]:
+def _remove_tombstones(connection: sa.Connection, items: Sequence[tuple[str, ...]]) -> list[list[str] | Exception]:
     for ids in items:
         query = sa.select(tables.sessions.c.org_id).where(tables.sessions.c.id.in_(ids))
         org_ids = list(connection.execute(query).scalars())
         connection.execute(tables.sessions.delete().where(tables.sessions.c.id.in_(ids)))
         connection.execute(tables.datasets.delete().where(tables.datasets.c.org_id.in_(org_ids)))
         connection.execute(tables.organizations.delete().where(tables.organizations.c.id.in_(org_ids)))
-    return [None for _ in items]
+    return [[] for _ in items]

@@ -89,7 +89,7 @@ class Settings:
             When one of them is wrong; the message does not repeat a database URL.
         """
         given = {name: str(options.get(name) or environment.get(f"SONGBIRD_{name.upper()}") or "") for name in NAMES}
-        if not any(given.values()):
+        if not any(text for name, text in given.items() if name != "keep_days"):  # which a local service has, too
             return None
         if _password(str(options.get("database_url") or "")):
             raise LocalServiceError(
@@ -110,7 +110,7 @@ class Settings:
             public_url=_url("public URL", given["public_url"]) or None,
             bind=_bind(given["bind"]) if given["bind"] else DEFAULT_BIND,
             data_dir=data_dir if isinstance(data_dir, Path) else None,
-            keep_days=_days(given["keep_days"]) if given["keep_days"] else 30,
+            keep_days=days_of(given["keep_days"]) if given["keep_days"] else 30,
             proxy_user_header=given["proxy_user_header"] or None,
             proxy_addresses=given["proxy_addresses"],
             proxy_secret=proxy_secret or None,
@@ -142,7 +142,8 @@ def _url(what: str, text: str) -> str:
     return text.rstrip("/")
 
 
-def _days(text: str) -> float:
+def days_of(text: str) -> float:
+    """Return the days for which guest sessions are kept; raises `LocalServiceError` for what is no number of them."""
     try:
         days = float(text)
     except ValueError:
