@@ -103,7 +103,7 @@ class Retention:
             When the session has ended.
         """
         for sha256 in self._database.write(_delete_profiles, (session_id, profile_id)):
-            self._remove_blob(sha256)
+            self.remove_blob(sha256)
 
     # What is swept
 
@@ -152,7 +152,7 @@ class Retention:
         """Remove what a query finds, some at a time: others write in between."""
         while not self._ended.is_set() and (ids := self._ids(query)):
             for key in self._database.write(remove, tuple(ids)):
-                self._remove_blob(key)
+                self.remove_blob(key)
 
     def _ids(self, query: sa.Select[Any]) -> list[str]:
         with self._database.read() as connection:
@@ -169,14 +169,14 @@ class Retention:
                 for key in set(some) - self._needed(some):
                     with contextlib.suppress(FileNotFoundError):
                         if self._blobs.written(key) < before:
-                            self._remove_blob(key)
+                            self.remove_blob(key)
 
     def _needed(self, keys: Iterable[str]) -> set[str]:
         query = sa.select(tables.profiles.c.sha256).where(tables.profiles.c.sha256.in_(list(keys)))
         with self._database.read() as connection:
             return {str(key) for key in connection.execute(query).scalars()}
 
-    def _remove_blob(self, key: str) -> None:
+    def remove_blob(self, key: str) -> None:
         """Remove a blob, and what was made of it, unless some profile has it."""
         if self._blobs.remove(key, lambda: bool(self._needed([key]))):
             with contextlib.suppress(OSError):

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from tornado.web import url
 
-from .errors import Forbidden
+from .errors import Forbidden, ResourceGone, ResourceNotFound
 from .handler import BodyHandler
 from .metadata import Upload as UploadedBytes
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .app import Application
     from .blobs import BlobStore, Incoming
     from .metadata import Arrival, Metadata
+    from .retention import Retention
 
 #: How long an upload URL is good for, in seconds: what object stores' presigned URLs usually have.
 LIFETIME = 15 * 60
@@ -126,7 +127,9 @@ class Upload(BodyHandler):
             await self._discard()
             raise self.refusal
         self._keeping = True
-        arrival = await self.work(_keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id)
+        arrival = await self.work(
+            _keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id, retention=self.retention
+        )
         self.set_header("X-Content-SHA256", arrival.sha256)
         cast("Application", self.application).arrived(arrival)
 
@@ -141,11 +144,26 @@ class Upload(BodyHandler):
             self._blob = None
 
 
-def _keep(blobs: BlobStore, metadata: Metadata, blob: Incoming | None, rest: bytearray, profile_id: str) -> Arrival:
-    """Make the bytes permanent, and only then tell the database."""
-    with blob or blobs.incoming() as kept:
-        kept.write(rest)
-        return metadata.confirm(UploadedBytes(profile_id, kept.size, kept.keep()))
+def _keep(
+    blobs: BlobStore,
+    metadata: Metadata,
+    blob: Incoming | None,
+    rest: bytearray,
+    profile_id: str,
+    *,
+    retention: Retention,
+) -> Arrival:
+    """Make the bytes permanent, and only then tell the database; what it refuses goes again."""
+    key = ""
+    try:
+        with blob or blobs.incoming() as kept:
+            kept.write(rest)
+            key = kept.keep()
+            return metadata.confirm(UploadedBytes(profile_id, kept.size, key))
+    except (ResourceGone, ResourceNotFound):
+        if key:
+            retention.remove_blob(key)
+        raise
 
 
 def routes() -> list[URLSpec]:
