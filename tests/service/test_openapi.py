@@ -7,7 +7,6 @@ import re
 import httpx
 import hypothesis
 import pytest
-import schemathesis
 
 from songbird_widgets.service.app import close_app
 from songbird_widgets.service.openapi import OPERATIONS
@@ -32,6 +31,8 @@ def served(serve, tmp_path_factory):
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
 def test_schemathesis_finds_it_true(operation, served):
+    import schemathesis  # here, for it takes a second to load
+
     base, headers, path, organizations = served
     schema = schemathesis.openapi.from_url(f"{base}/openapi.json")
     if operation.name == "claim_guest_session":
