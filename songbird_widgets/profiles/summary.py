@@ -38,7 +38,7 @@ MAX_GRID = 512
 MAX_EXACT_GRID = 1024
 
 _TAIL = 16  # points at either end of a grid that are kept whatever their weight
-_MAGIC = b"SBW-SUMMARY\x03"
+_MAGIC = b"SBW-SUMMARY\x04"
 _MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
 _STEPS_OF_SHARE = (1 << 32) - 1
 _HAIR = 1e-9
@@ -303,9 +303,10 @@ class ProfileSummary:
 
     def to_bytes(self) -> bytes:
         """Write the summary, for `from_bytes`."""
-        arrays = [np.ascontiguousarray(getattr(self, name), kind) for name, kind in _ARRAYS.items()]
+        arrays = [_narrowed(np.ascontiguousarray(getattr(self, name), kind)) for name, kind in _ARRAYS.items()]
         head = msgspec.msgpack.encode(
-            {name: getattr(self, name) for name in _FIELDS} | {"lengths": [array.size for array in arrays]}
+            {name: getattr(self, name) for name in _FIELDS}
+            | {"lengths": [array.size for array in arrays], "kinds": [array.dtype.str for array in arrays]}
         )
         parts = [_MAGIC, len(head).to_bytes(8, "little"), head, bytes(-(len(_MAGIC) + 8 + len(head)) % 8)]
         for array in arrays:
@@ -341,33 +342,41 @@ class ProfileSummary:
         if end > len(content):
             raise _damaged()
         head = msgspec.msgpack.decode(content[start:end], type=_Head)
-        if len(head.lengths) != len(_ARRAYS):
+        if not len(head.lengths) == len(head.kinds) == len(_ARRAYS):
             raise _damaged()
         place = end + -end % 8
         arrays: dict[str, Any] = {}
         check = 0
         columns = len(head.names)
-        for (name, kind), length in zip(_ARRAYS.items(), head.lengths, strict=True):
+        for (name, wanted), kind, length in zip(_ARRAYS.items(), head.kinds, head.lengths, strict=True):
+            if np.dtype(kind) != wanted and kind not in _NARROW:
+                raise _damaged()
             array: NDArray[Any] = np.frombuffer(content, kind, length, place)
             place += array.nbytes + -array.nbytes % 8
             check = zlib.crc32(array.data, check) if length and name not in _CHECKED_LATER else check
+            array = array.astype(wanted, copy=False)
             arrays[name] = array.reshape(columns, _WIDTHS[name]) if name in _WIDTHS else array
         if zlib.crc32(content[start:end], check) != int.from_bytes(content[place:], "little"):
             raise _damaged()
         made = cls(**arrays, **{name: getattr(head, name) for name in _FIELDS})
+        made._check_lengths(arrays)
+        return made
+
+    def _check_lengths(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Raise `ProfileError` unless the arrays fit together."""
+        columns = len(self.names)
         for offsets, many in _OFFSETS.items():
-            found = getattr(made, offsets)
+            found = getattr(self, offsets)
             sizes = {len(arrays[name]) for name in many}
             if len(found) != columns + 1 or found[0] != 0 or sizes != {found[-1]} or (np.diff(found) < 0).any():
                 raise _damaged()
-        retained = np.repeat(np.diff(made.item_offsets), np.diff(made.grid_offsets))
-        if (made.grid_places >= retained).any() or made.frequent_lengths.sum(dtype=np.int64) != len(made.frequent_text):
+        retained = np.repeat(np.diff(self.item_offsets), np.diff(self.grid_offsets))
+        if (self.grid_places >= retained).any() or self.frequent_lengths.sum(dtype=np.int64) != len(self.frequent_text):
             raise _damaged()
-        if len(made.heights) not in {len(made.items), (len(made.items) + 1) // 2}:
+        if len(self.heights) not in {len(self.items), (len(self.items) + 1) // 2}:
             raise _damaged()
         if any(len(arrays[name]) != columns for name in _ONE_A_COLUMN):
             raise _damaged()
-        return made
 
 
 class _Head(msgspec.Struct):
@@ -385,9 +394,10 @@ class _Head(msgspec.Struct):
     metrics: dict[str, dict[str, int | float]]
     performance: dict[str, Any] | None
     lengths: tuple[int, ...]
+    kinds: tuple[str, ...]
 
 
-_FIELDS = tuple(name for name in _Head.__struct_fields__ if name != "lengths")
+_FIELDS = tuple(name for name in _Head.__struct_fields__ if name not in {"lengths", "kinds"})
 _ARRAYS = {
     "counted": "?",
     "typed": "?",
@@ -419,6 +429,7 @@ _ARRAYS = {
     "frequent_hashes": "<u8",
 }
 _CHECKED_LATER = frozenset({"items"})
+_NARROW = ("|u1", "<u2", "<u4")
 _OFFSETS = {
     "item_offsets": ("items",),
     "grid_offsets": ("grid_places", "grid_steps"),
@@ -449,6 +460,15 @@ _ONE_A_COLUMN = (
 
 def _damaged() -> ProfileError:
     return ProfileError("The summary of the profile is damaged.")
+
+
+def _narrowed(array: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers in the smallest type that holds them all."""
+    if array.dtype.kind not in "iu" or not array.size or array.min() < 0:
+        return array
+    most = int(array.max())
+    kind = next((kind for kind in _NARROW if most <= np.iinfo(kind).max), array.dtype.str)
+    return array.astype(kind, copy=False)
 
 
 def _check(items: Floats) -> int:
