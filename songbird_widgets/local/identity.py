@@ -177,7 +177,7 @@ class Identity:
         """Keep this identity in `data_dir`."""
         write_private(data_dir / IDENTITY_FILE, json.dumps(asdict(self), indent=1))
 
-    def proof(self, action: Literal["health", "stop", "open"], nonce: str, port: int, pid: int) -> str:
+    def proof(self, action: Literal["ask", "health", "stop", "open"], nonce: str, port: int, pid: int) -> str:
         """What only this user's programs can say about `nonce`: the service to be believed, to be stopped or opened.
 
         The port is part of it, so that a stranger that listens where the service used to cannot pass the

@@ -279,7 +279,8 @@ def _find(directory: Path) -> _Answer | None:
         return None
     nonce = secrets.token_hex(16)
     try:
-        said = _exchange(record.port, "GET", f"/health?nonce={nonce}")
+        asking = {"X-Songbird-Proof": identity.proof("ask", nonce, record.port, 0)}
+        said = _exchange(record.port, "GET", f"/health?nonce={nonce}", asking)
         pid, proof = said["pid"], said["proof"]
         # Were anything believed before the proof, a stranger at the port could pose as the service.
         if not hmac.compare_digest(proof, identity.proof("health", nonce, record.port, pid)):

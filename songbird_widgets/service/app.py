@@ -195,7 +195,10 @@ class Application(web.Application):
 
 
 class Health(Handler):
-    """``GET /health?nonce=``: proves to this user's programs that this is this user's service."""
+    """``GET /health?nonce=``: proves to this user's programs that this is this user's service.
+
+    Who cannot prove to be one of them learns that it lives, and no more.
+    """
 
     operation = "health"
 
@@ -205,6 +208,10 @@ class Health(Handler):
             raise InvalidArgument("nonce must be 32 hexadecimal digits.", "nonce")
         application, identity, port = self.application, self.settings["identity"], self.settings["port"]
         assert isinstance(application, Application)
+        asked, expected = self.request.headers.get("X-Songbird-Proof", ""), identity.proof("ask", nonce, port, 0)
+        if not hmac.compare_digest(expected.encode(), asked.encode("utf-8", "replace")):
+            self.answer({"status": "ok"})
+            return
         self.answer(
             {
                 "service": "songbird-widgets",

@@ -335,6 +335,21 @@ def test_nobody_else_can_stop_it(home):
     assert local_service.find() == service
 
 
+def test_a_stranger_learns_that_it_lives_and_no_more(home):
+    service, nonce = local_service.ensure(), "0" * 32
+    identity = Identity.read(home)
+    for proof in (
+        "",
+        "ü",
+        identity.proof("ask", "1" * 32, service.port, 0),
+        identity.proof("stop", nonce, service.port, 0),
+    ):
+        headers = {"X-Songbird-Proof": proof.encode()}
+        answer = httpx.get(f"{service.origin}/health?nonce={nonce}", headers=headers, trust_env=False)
+        assert answer.json() == {"status": "ok"}
+        assert not {"Server", "X-Powered-By"} & set(answer.headers)
+
+
 @pytest.mark.parametrize("nonce", ["", "?nonce=", "?nonce=abc", "?nonce=" + "g" * 32, "?nonce=" + "0" * 33])
 @pytest.mark.usefixtures("home")
 def test_a_health_check_needs_a_nonce(nonce):

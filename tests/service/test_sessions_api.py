@@ -325,7 +325,7 @@ def test_a_refusal_before_any_handler_arrives_after_a_large_body(service):
 
 
 def test_wrong_addresses_and_methods_are_refused_in_shape(service, session):
-    service.check(service.call("GET", "/"), 404)
+    service.check(service.call("GET", "/nowhere"), 404)
     service.check(service.call("GET", "/v0"), 404)
     service.check(service.call("PATCH", f"/v0/sessions/{session}"), 405)
     service.check(service.call("GET", f"/v0/sessions/{session}/upload"), 405)
