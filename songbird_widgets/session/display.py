@@ -71,7 +71,7 @@ def show(session: SessionTraits) -> None:
     NotImplementedError
         Where the session is displayed as what `bundle` returns.
     """
-    if not discovery.in_kernel() or _for_a_document() or discovery.front_end() not in {"jupyter", "hub", "voila"}:
+    if not discovery.in_kernel() or for_a_document() or discovery.front_end() not in {"jupyter", "hub", "voila"}:
         raise NotImplementedError
     try:
         panels = _panels()
@@ -91,7 +91,7 @@ def bundle(session: SessionTraits, compare: Callable[[], object]) -> tuple[dict[
         Compares what is selected, which a document shows.
     """
     kernel = discovery.in_kernel()
-    document = kernel and _for_a_document()
+    document = kernel and for_a_document()
     if kernel:
         waits = [_link(session)]
         if document and session.selection:
@@ -167,7 +167,7 @@ def _link(session: SessionTraits) -> Future[Any] | None:
     return SerialExecutor("songbird-link").submit(lambda: session.link)
 
 
-def _for_a_document() -> bool:
+def for_a_document() -> bool:
     """Tell whether nobody is there to use a panel: nbconvert, papermill and the like run the cell.
 
     They cannot answer `input()`, and say so. The page that they write would show a widget only with the help

@@ -89,6 +89,7 @@ def test_an_exported_notebook_has_the_table_and_a_link_that_opens(exported):
         shown = answer.read().decode()
     headline = re.search(r"<h1>(.*?)</h1>", shown, re.DOTALL)[1]
     assert [label for label in SELECTED + REST if label in headline] == SELECTED
+    assert "of 16 columns drifted" in exported
 
 
 def test_an_exported_notebook_tells_no_secret(exported, environment):
@@ -142,7 +143,7 @@ def test_a_document_links_to_an_address_and_not_to_a_path(starting):
         shown = kernel.run(
             "import songbird_widgets as sw\nfrom songbird_widgets.session import display\n"
             f"session = sw.Session()\nsession.add({str(PROFILES / 'batch-2013-07-08.bin')!r})\n"
-            "session.upload(); session.select('2013-07-08'); display._LINK_SECONDS = 60\nsession"
+            "session.upload(); session.select('2013-07-08'); session.link\nsession"
         )[-1][1]["data"]
         (link,) = Page(shown["text/html"]).links.values()
         assert link.startswith("http://127.0.0.1:8888/user/ada/songbird/resources/")
