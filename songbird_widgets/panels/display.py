@@ -9,7 +9,7 @@ import ipywidgets  # type: ignore[import-untyped]  # it ships no types
 from IPython.display import DisplayHandle, publish_display_data
 
 from ..local import discovery
-from ..session import as_html
+from ..session import as_html, display
 from ..session.executor import Throttle
 from .panel import SessionPanel
 
@@ -46,7 +46,23 @@ def panel(session: Session) -> SessionPanel | ipywidgets.VBox:
     return ipywidgets.VBox([ipywidgets.Label(discovery.advice(local=session.local)), shown])
 
 
-def dashboard(session: Session) -> SessionPanel:
+class SessionDocument:
+    """A session where nobody is there to use a panel: table and comparison, and no widget whose state would be kept.
+
+    Parameters
+    ----------
+    session : Session
+        The session to show.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, Any], dict[str, Any]]:
+        return display.bundle(self._session, self._session.compare)
+
+
+def dashboard(session: Session) -> SessionPanel | SessionDocument:
     """Return a widget for readers: they choose up to three profiles of a session, and see how they compare.
 
     Nothing can be added, uploaded or claimed with it.
@@ -56,12 +72,19 @@ def dashboard(session: Session) -> SessionPanel:
     session : Session
         The session to show.
 
+    Returns
+    -------
+    SessionPanel or SessionDocument
+        The latter where a notebook becomes a document: by nbconvert, papermill and the like.
+
     Examples
     --------
     >>> import songbird_widgets as sw
     >>> sw.dashboard(sw.Session()).parts
     ['picker', 'result']
     """
+    if discovery.in_kernel() and display.for_a_document():
+        return SessionDocument(session)
     return SessionPanel(session, ("picker", "result"))
 
 

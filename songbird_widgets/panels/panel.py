@@ -9,7 +9,6 @@ import anywidget
 import traitlets
 
 from ..local import discovery
-from ..session import display
 from ..session.executor import SerialExecutor
 from .bundle import SCRIPT
 from .parts.add import AddPart
@@ -115,13 +114,6 @@ class SessionPanel(anywidget.AnyWidget):
         self._following = True
         for part in self._parts.values():
             part.follow()
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-        """Return the widget; in a document that nobody can use it in, the session as table and comparison."""
-        if discovery.in_kernel() and display.for_a_document():
-            return display.bundle(self.session, self.session.compare)
-        shown: tuple[dict[str, Any], dict[str, Any]] | None = super()._repr_mimebundle_(**kwargs)
-        return shown
 
     def _watched(self) -> set[str]:
         return {trait for part in self._parts.values() for trait in part.watched}

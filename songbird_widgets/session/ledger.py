@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_VERSION = 2
+_VERSION = 3
 _SESSIONS = {
     "session_id": "text primary key",
     "endpoint": "text",
@@ -40,6 +40,7 @@ _SESSIONS = {
     "state": "text not null",
     "created": "integer not null",
     "used": "integer not null",
+    "name": "text",
 }
 # Named as the attributes of `SessionProfile` where they hold one.
 _PROFILES = {
@@ -162,7 +163,7 @@ class Ledger:
 
     # -- sessions -------------------------------------------------------------------------------------------
 
-    def begin(self, session_id: Secret, endpoint: str | None, label: str) -> None:
+    def begin(self, session_id: Secret, endpoint: str | None, label: str, name: str = "") -> None:
         """Write a session down, or that it was used again; drop kept bytes that nobody needs any more.
 
         Parameters
@@ -173,20 +174,28 @@ class Ledger:
             Where it lives; None for the local service, whose address may change.
         label : str
             The endpoint as people may see it.
+        name : str
+            What its owner calls it; empty leaves the name that it has.
         """
         now = time.time_ns() // 1_000_000
 
         def write(ledger: sqlite3.Connection) -> None:
             ledger.execute("insert or ignore into days values (?)", (now // DAY_MS,))
             ledger.execute(
-                f"insert into sessions ({', '.join(_SESSIONS)}) values (?, ?, ?, 'open', ?, ?) "
+                f"insert into sessions ({', '.join(_SESSIONS)}) values (?, ?, ?, 'open', ?, ?, ?) "
                 "on conflict (session_id) do update set endpoint = excluded.endpoint, "
-                "label = excluded.label, used = excluded.used",
-                (session_id, endpoint, label, now, now),
+                "label = excluded.label, used = excluded.used, name = coalesce(excluded.name, name)",
+                (session_id, endpoint, label, now, now, name or None),
             )
             self._tidy(ledger)
 
         self._write(write, None)
+
+    def rename(self, session_id: Secret, name: str) -> None:
+        """Write down what a session is called."""
+        self._write(
+            lambda ledger: ledger.execute("update sessions set name = ? where session_id = ?", (name, session_id)), None
+        )
 
     def mark(self, session_id: Secret, state: str) -> None:
         """Write down what became of a session."""
@@ -469,8 +478,11 @@ class Ledger:
             return
         connection.execute("begin immediate")
         try:
-            if connection.execute("pragma user_version").fetchone()[0] == 1:  # another kernel may have been faster
+            version = connection.execute("pragma user_version").fetchone()[0]  # another kernel may have been faster
+            if version == 1:
                 _upgrade_from_1(connection)
+            if version in (1, 2):
+                connection.execute(f"alter table sessions add column name {_SESSIONS['name']}")
             for statement in _SCHEMA:
                 connection.execute(statement)
             connection.execute(f"pragma user_version = {_VERSION}")

@@ -176,6 +176,8 @@ class LedgerSession:
         Milliseconds since 1970 in UTC.
     profiles, unfinished : int
         How many there are, and how many of them did not arrive.
+    name : str or None
+        What its owner calls it.
     """
 
     session_id: str = field(repr=False)
@@ -186,6 +188,7 @@ class LedgerSession:
     used: int
     profiles: int
     unfinished: int
+    name: str | None = None
 
     @property
     def short_id(self) -> str:

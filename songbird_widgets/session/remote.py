@@ -45,6 +45,8 @@ class RemoteSession:
         None makes it with the first call of `begin`.
     user_id : str
         Name under which it is made.
+    name : str
+        What its owner calls it.
     warn : callable
         Called with a sentence if what it holds could not be asked.
     """
@@ -57,6 +59,7 @@ class RemoteSession:
         *,
         session_id: Secret | None,
         user_id: str,
+        name: str,
         warn: Callable[[str], None],
     ) -> None:
         self.endpoint = endpoint
@@ -65,6 +68,7 @@ class RemoteSession:
         self.session_id = session_id
         self.state: SessionState = "new" if session_id is None else "open"
         self._user_id = user_id
+        self.name = name
         self._warn = warn
         self._links = LinkCache()
         # One at a time makes the session, or asks what it holds.
@@ -129,17 +133,25 @@ class RemoteSession:
         with self._opening:
             if self.session_id is None:
                 session_id = Secret(self.request(lambda client: client.create_session(self._user_id)).id)
-                self.ledger.begin(session_id, self.endpoint.url, self.endpoint.label)
+                self.ledger.begin(session_id, self.endpoint.url, self.endpoint.label, self.name)
                 self.session_id = session_id
                 self.become("open")
             return self.session_id
+
+    def rename(self, name: str) -> None:
+        """Call it something else."""
+        if name == self.name:
+            return
+        self.name = name
+        if self.session_id is not None:
+            self.ledger.rename(self.session_id, name)
 
     def resume(self) -> bool:
         """Find out once what a continued session holds; tell whether this call has done so."""
         with self._opening:
             if self._resumed or self.session_id is None:
                 return False
-            self.ledger.begin(self.session_id, self.endpoint.url, self.endpoint.label)
+            self.ledger.begin(self.session_id, self.endpoint.url, self.endpoint.label, self.name)
             self.store.restore((entry.profile, entry.content) for entry in self.ledger.entries(self.session_id))
             try:
                 self.refresh()

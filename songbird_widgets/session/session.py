@@ -62,6 +62,8 @@ class Session(UploadingSession):
         Name under which the session is made; a random one by default.
     client : Songbird, optional
         A client to use instead of one made from `endpoint` and `api_key`. It is left open.
+    name : str, optional
+        What to call the session, in lists of sessions; by default what it was called before.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class Session(UploadingSession):
         dataset_id: str | None = None,
         user_id: str | None = None,
         client: Songbird | None = None,
+        name: str = "",
     ) -> None:
         super().__init__()
         identifier = Secret.of(session_id)
@@ -99,11 +102,17 @@ class Session(UploadingSession):
         self._dataset = None if org_id is None or dataset_id is None else Dataset(org_id, dataset_id)
         self._user_id = user_id or str(uuid.uuid4())
         self._requests = SerialExecutor("songbird-request")
-        self._remote = self._open(endpoint, identifier, key, client)
+        self._remote = self._open(endpoint, identifier, key, client, name)
+        self.name = self._remote.name
         self._publish_state()
 
     def _open(
-        self, endpoint: str | None, session_id: Secret | None, api_key: Secret | None, client: Songbird | None = None
+        self,
+        endpoint: str | None,
+        session_id: Secret | None,
+        api_key: Secret | None,
+        client: Songbird | None = None,
+        name: str = "",
     ) -> RemoteSession:
         if self._dataset is not None:
             where = Endpoint(endpoint, api_key, client)
@@ -111,7 +120,13 @@ class Session(UploadingSession):
         known = None if session_id is None or client is not None else self._ledger.session(session_id)
         where = Endpoint(known.endpoint if endpoint is None and known else endpoint, api_key, client)
         remote = RemoteSession(
-            where, self._ledger, self._store, session_id=session_id, user_id=self._user_id, warn=self._warnings.append
+            where,
+            self._ledger,
+            self._store,
+            session_id=session_id,
+            user_id=self._user_id,
+            name=name or (known is not None and known.name) or "",
+            warn=self._warnings.append,
         )
         if known is not None and known.state in ("claimed", "expired"):
             remote.become("claimed" if known.state == "claimed" else "expired")
@@ -487,6 +502,7 @@ class Session(UploadingSession):
         self._store.leave()
         self._dataset = None
         self._remote = self._open(endpoint, identifier, key)
+        self.name = self._remote.name
         self.set_trait("progress", UploadProgress())
         self.set_trait("notice", None)
         self._resume()

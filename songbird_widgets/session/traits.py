@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import traitlets
 
+from ..basics import one_line
 from ..client.errors import SongbirdError
 from ..client.redaction import short_id
 from .comparing import Comparisons
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+MAX_NAME = 80
+"""Characters of a session's name."""
+
 
 class _Selection(traitlets.Tuple):
     """Who assigns it selects in the store; the trait itself is set by what is published alone."""
@@ -39,6 +43,8 @@ class SessionTraits(traitlets.HasTraits):
     #: "new" until something was uploaded; "open"; "claimed"; "expired"; "unreachable" after the endpoint was
     #: not.
     state = traitlets.Enum(("new", "open", "claimed", "expired", "unreachable"), "new", read_only=True)
+    #: What its owner calls the session; it can be changed at any time, and is kept on this machine only.
+    name = traitlets.Unicode()
     #: The endpoint as people may see it: no path, no secret.
     endpoint_label = traitlets.Unicode(read_only=True)
     #: The session id, shortened to what opens nothing; empty while there is none.
@@ -111,13 +117,24 @@ class SessionTraits(traitlets.HasTraits):
     def __repr__(self) -> str:
         now = self._store.snapshot()
         count = f"{len(now.profiles):,} profile{'' if len(now.profiles) == 1 else 's'}"
-        parts = [*filter(None, [self.short_id]), self.state, count, f"{len(now.selected)} selected"]
-        return f"Session({', '.join([*parts, self.endpoint_label])})"
+        called = filter(None, [repr(self.name) if self.name else "", self.short_id])
+        parts = [*called, self.state, count, f"{len(now.selected)} selected", self.endpoint_label]
+        return f"Session({', '.join(parts)})"
 
     @traitlets.default("profiles")
     def _first_profiles(self) -> tuple[SessionProfile, ...]:
         self._resume()
         return self._store.snapshot().profiles
+
+    @traitlets.validate("name")
+    def _one_line(self, proposal: dict[str, str]) -> str:
+        return one_line(proposal["value"].strip(), MAX_NAME)
+
+    @traitlets.observe("name")
+    def _keep_name(self, _change: object) -> None:
+        remote = getattr(self, "_remote", None)
+        if remote is not None:
+            remote.rename(self.name)
 
     def _replace_selection(self, what: Iterable[object]) -> None:
         self._resume()

@@ -254,3 +254,13 @@ def test_completing_nonsense_offers_nothing(add, say, eventually, typed, failure
     say(add, {"do": "complete", "text": typed})
     eventually(lambda: replies(add))
     assert failure(add) == ""
+
+
+def test_what_is_warned_of_while_data_are_profiled_is_said(session, say, eventually, tmp_path):
+    panel = AddPanel(session)
+    file = tmp_path / "mixed.csv"
+    file.write_text("price,when\n" + "1,2\n" * 50 + "n/a!,3\n", "utf-8")
+    say(panel, {"do": "add", "source": str(file)})
+    eventually(lambda: session.profiles and not panel.add_facts["busy"])
+    said = [one["text"] for one in panel.add_facts["messages"] if one["tone"] == "info"]
+    assert any("price" in text for text in said), panel.add_facts["messages"]

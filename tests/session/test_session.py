@@ -420,3 +420,19 @@ def test_a_long_session_is_listed_page_by_page_and_later_from_where_it_ended(ful
         again.refresh()
         assert len(again.profiles) == 10
         assert asked[3:] == [asked[2]]
+
+
+def test_a_session_has_the_name_that_its_owner_gives_it(profiles):
+    with Session(name="  flights\nof July ") as session:
+        assert session.name == "flights\ufffdof July"
+        session.add(profiles / "batch-2013-07-08.bin")
+        session.upload()
+        session.name = "flights"
+        assert session.recent(1)[0].name == "flights"
+        with Session(session_id=session.session_id) as again:
+            assert again.name == "flights"
+            again.switch()
+            assert again.name == ""
+            again.name = "another"
+        assert session.recent(1)[0].name == "flights"
+        assert "'flights'" in repr(session)

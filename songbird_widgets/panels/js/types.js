@@ -4,8 +4,8 @@
  * @typedef {"session" | "add" | "picker" | "upload" | "link" | "result" | "claim"} PartName
  *
  * @typedef {{ level: "info" | "warning" | "error", text: string }} Notice
- * @typedef {{ endpoint: string, id: string, state: string, words: string, busy: boolean, notice: Notice | null }} SessionFacts
- * @typedef {{ id: string, endpoint: string, state: string, used: number, profiles: number, unfinished: number }} EarlierSession
+ * @typedef {{ endpoint: string, id: string, name: string, state: string, words: string, busy: boolean, notice: Notice | null }} SessionFacts
+ * @typedef {{ id: string, name: string, endpoint: string, state: string, used: number, profiles: number, unfinished: number }} EarlierSession
  *
  * @typedef {{ id: number, tone: "good" | "bad" | "info", name: string, text: string }} AddMessage
  * @typedef {{ key: string, kind: "batch" | "reference", label: string, name: string, rows: number | null, columns: number | null, size: number }} WaitingProfile

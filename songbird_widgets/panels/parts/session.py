@@ -34,9 +34,9 @@ class SessionPart(Part):
     """
 
     name = "session"
-    watched = frozenset({"state", "endpoint_label", "short_id", "notice", "busy"})
+    watched = frozenset({"state", "endpoint_label", "short_id", "notice", "busy", "name"})
     automatic = frozenset({"ping", "look"})
-    owner_only = frozenset({"recall", "continue", "open"})
+    owner_only = frozenset({"recall", "continue", "open", "rename"})
 
     def __init__(self, panel: PartHost) -> None:
         super().__init__(panel)
@@ -54,6 +54,7 @@ class SessionPart(Part):
         return {
             "endpoint": shorten(session.endpoint_label, 300),
             "id": session.short_id,
+            "name": session.name,
             "state": session.state,
             "words": _STATE_WORDS[session.state],
             "busy": session.busy,
@@ -64,6 +65,10 @@ class SessionPart(Part):
         """Show the notice no more."""
         self._dismissed = self.session.notice
         self.show()
+
+    def do_rename(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
+        """Call the session what was typed."""
+        self.session.name = shorten(str(content.get("name") or ""), MAX_NAME)
 
     def do_identify(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         """Give the id to who asks for it, in a message of its own: it is in no widget's state."""
@@ -92,6 +97,7 @@ class SessionPart(Part):
             earlier = [
                 {
                     "id": one.short_id,
+                    "name": one.name or "",
                     "endpoint": shorten(one.label, MAX_NAME),
                     "state": one.state,
                     "used": one.used,

@@ -34,6 +34,7 @@ export function SessionPart({ store }) {
       { class: "sb-line", ref: line, "data-state": f.state },
       h("span", { class: "sb-dot", "aria-hidden": "true" }),
       h("strong", { class: "sb-title" }, "Songbird session"),
+      store.visited ? f.name && h("bdi", { class: "sb-label" }, f.name) : h(NameField, { store, name: f.name }),
       f.id &&
         button(copied || f.id, () => store.send("session", "identify"), {
           class: "sb-id",
@@ -51,6 +52,27 @@ export function SessionPart({ store }) {
     f.notice && h(NoticeLine, { store, notice: f.notice }),
     !store.visited && h(OtherSession, { store }),
   ];
+}
+
+/** What the owner calls the session. @param {Props & { name: string }} props */
+function NameField({ store, name }) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useEffect(() => {
+    if (field.current && field.current !== document.activeElement) field.current.value = name;
+  }, [name]);
+  return h("input", {
+    ref: field,
+    type: "text",
+    class: "sb-name",
+    size: Math.max(8, Math.min(40, name.length + 2)),
+    maxLength: 80,
+    placeholder: "name it",
+    title: "What you call this session; it is kept on the kernel’s machine only",
+    "aria-label": "Name of the session",
+    autocomplete: "off",
+    onChange: (/** @type {any} */ event) => store.send("session", "rename", { name: event.target.value }),
+    onKeyDown: (/** @type {any} */ event) => event.key === "Enter" && !event.isComposing && event.target.blur(),
+  });
 }
 
 /** @param {Props & { notice: import("../types.js").Notice }} props */
@@ -128,9 +150,10 @@ function EarlierLine({ one, shown, onContinue }) {
     one.state !== "open" && one.state,
   ];
   return [
+    one.name && h("bdi", { class: "sb-label" }, one.name),
     h("span", { class: "sb-mono" }, one.id),
     h("span", { class: "sb-quiet sb-grow" }, words.filter(Boolean).join(" · ")),
-    shown ? h("span", { class: "sb-quiet" }, "shown") : button(word, onContinue, { class: "sb-small", "aria-label": `${word} ${one.id}` }),
+    shown ? h("span", { class: "sb-quiet" }, "shown") : button(word, onContinue, { class: "sb-small", "aria-label": `${word} ${one.name || one.id}` }),
   ];
 }
 
