@@ -102,6 +102,7 @@ class Session(UploadingSession):
         self._dataset = None if org_id is None or dataset_id is None else Dataset(org_id, dataset_id)
         self._user_id = user_id or str(uuid.uuid4())
         self._requests = SerialExecutor("songbird-request")
+        self._chosen: dict[Secret, list[str]] = {}  # of sessions that were left
         self._remote = self._open(endpoint, identifier, key, client, name)
         self.name = self._remote.name
         self._publish_state()
@@ -499,6 +500,8 @@ class Session(UploadingSession):
         # After this job, nothing is sent to the old session any more.
         self._uploads.submit(lambda: None).result()
         self._remote.endpoint.close()
+        if self._remote.session_id is not None:
+            self._chosen[self._remote.session_id] = [profile.key for profile in self.selection]
         self._store.leave()
         self._dataset = None
         self._remote = self._open(endpoint, identifier, key)
@@ -506,6 +509,9 @@ class Session(UploadingSession):
         self.set_trait("progress", UploadProgress())
         self.set_trait("notice", None)
         self._resume()
+        if identifier is not None and not self._store.snapshot().selected:
+            # What was chosen of it when it was left.
+            self._store.replace_selection(self._store.get(self._chosen.get(identifier, ())))
         self._publish()
 
     def panel(self) -> Any:

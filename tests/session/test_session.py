@@ -436,3 +436,12 @@ def test_a_session_has_the_name_that_its_owner_gives_it(profiles):
             again.name = "another"
         assert session.recent(1)[0].name == "flights"
         assert "'flights'" in repr(session)
+
+
+def test_a_session_that_is_continued_has_its_selection_again(full):
+    full.selection = ("2013-07-10", "july")
+    left = full.session_id
+    full.switch()
+    assert full.selection == ()
+    full.switch(session_id=left)
+    assert [profile.choice for profile in full.selection] == ["2013-07-10", "july"]

@@ -65,6 +65,7 @@ export function TimeLine({ store, width, from, to, onRange, onChoose }) {
       "div",
       { class: "sb-axis", "data-hold": true },
       h(DayField, { words: "First day to show", value: isoDay(low * DAY_MS), onDay: (day) => setRange(day, high * DAY_MS) }),
+      from === null && to === null && h("span", { class: "sb-quiet", title: "Sessions keep a batch by its day in UTC: other time zones, hours and weeks are not to be had of an endpoint." }, "UTC days"),
       (from !== null || to !== null) && button("All dates", () => onRange(null, null), { class: "sb-small" }),
       h(DayField, { words: "Last day to show", value: isoDay(high * DAY_MS), onDay: (day) => setRange(low * DAY_MS, day) }),
     ),
