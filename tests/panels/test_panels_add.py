@@ -259,7 +259,7 @@ def test_completing_nonsense_offers_nothing(add, say, eventually, typed, failure
 def test_what_is_warned_of_while_data_are_profiled_is_said(session, say, eventually, tmp_path):
     panel = AddPanel(session)
     file = tmp_path / "mixed.csv"
-    file.write_text("price,when\n" + "1,2\n" * 50 + "n/a!,3\n", "utf-8")
+    file.write_text("price,when\n" + "1,2\n" * 600_000 + "n/a!,3\n", "utf-8")
     say(panel, {"do": "add", "source": str(file)})
     eventually(lambda: session.profiles and not panel.add_facts["busy"])
     said = [one["text"] for one in panel.add_facts["messages"] if one["tone"] == "info"]

@@ -305,7 +305,7 @@ def test_switching_takes_along_what_was_not_sent(full, profiles):
     assert second != first
     full.switch(session_id=first)
     assert len(full.profiles) == 9
-    assert full.selection == ()
+    assert [p.choice for p in full.selection] == ["july", "2013-07-08"]  # as it was left
     assert full.session_id == first
     full.select("july")
     assert "<html" in fetch(full.link)
