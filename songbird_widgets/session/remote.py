@@ -45,10 +45,10 @@ class RemoteSession:
         None makes it with the first call of `begin`.
     user_id : str
         Name under which it is made.
-    name : str
-        What its owner calls it.
     warn : callable
         Called with a sentence if what it holds could not be asked.
+    name : str
+        What its owner calls it.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class RemoteSession:
         *,
         session_id: Secret | None,
         user_id: str,
-        name: str,
         warn: Callable[[str], None],
+        name: str = "",
     ) -> None:
         self.endpoint = endpoint
         self.ledger = ledger
