@@ -44,8 +44,7 @@ MARKS = {
     "postgresql": ["slow"],
     "exported": ["slow"],
     "home": ["slow"],  # of a local service that is started and killed
-    "serve_jupyter": ["slow"],
-    "serve_voila": ["slow"],
+    "start_server": ["slow"],
     "starting": ["slow"],
     "whylogs_python": ["slow", "network"],
 }

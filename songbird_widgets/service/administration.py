@@ -122,7 +122,7 @@ def _with_organizations(
             with _organizations(options) as organizations:
                 run(organizations, options)
         except (LocalServiceError, ServiceError, OSError) as error:
-            print(f"songbird-widgets: {error}", file=sys.stderr)  # noqa: T201 (a command line speaks by printing)
+            print(f"songbird-widgets: {error}", file=sys.stderr)
             return 1
         return 0
 
@@ -157,7 +157,7 @@ def _create_organization(organizations: Organizations, options: argparse.Namespa
 
 def _create_key(organizations: Organizations, options: argparse.Namespace) -> None:
     _say(organizations.create_key(options.organization, options.name))
-    print("Keep it now: only a hash of it is stored.", file=sys.stderr)  # noqa: T201
+    print("Keep it now: only a hash of it is stored.", file=sys.stderr)
 
 
 def _list_keys(organizations: Organizations, options: argparse.Namespace) -> None:

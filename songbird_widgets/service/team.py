@@ -54,7 +54,7 @@ def run(settings: Settings) -> int:
         with data_directory(settings) as data_dir:
             asyncio.run(_serve(settings, data_dir))
     except (LocalServiceError, Unavailable) as error:
-        print(f"songbird-widgets: {error}", file=sys.stderr)  # noqa: T201 (a command line speaks by printing)
+        print(f"songbird-widgets: {error}", file=sys.stderr)
         return 1
     return 0
 
