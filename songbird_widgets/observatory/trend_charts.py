@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +52,7 @@ class Course:
 
     Attributes
     ----------
-    days : sequence of int
+    days : tuple of int
         Start of each day in ms, ascending.
     labels : sequence of str
     figures : ndarray of float, shape (figures, days)
@@ -67,7 +68,7 @@ class Course:
         Where each day's mark leads, for large charts.
     """
 
-    days: Sequence[int]
+    days: tuple[int, ...]
     labels: Sequence[str]
     figures: Floats
     baseline: Floats
@@ -98,19 +99,11 @@ class _Box:
     right: float
     top: float
     bottom: float
-    days: Sequence[int]
+    days: tuple[int, ...]
 
     @property
-    def xs(self) -> list[float]:
-        first, last = self.days[0], self.days[-1]
-        mark = self.mark
-        span = max(last - first, 1)
-        return [
-            round(self.left + mark / 2 + (self.right - self.left - mark) * (day - first) / span, 1)
-            if last > first
-            else round((self.left + self.right) / 2, 1)
-            for day in self.days
-        ]
+    def xs(self) -> Sequence[float]:
+        return _positions(self.days, self.left, self.right, self.mark)
 
     @property
     def mark(self) -> float:
@@ -119,14 +112,20 @@ class _Box:
         return min((self.right - self.left) / days, 24)
 
     def ys(self, values: Floats, low: float, high: float) -> list[float | None]:
-        span = high - low
-        room = self.bottom - self.top
-        if not math.isfinite(span) or span <= 0:
-            scaled = np.where(np.isnan(values), np.nan, 0.5)
-        else:
-            scaled = np.clip((values - low) / span, 0, 1)
-        placed = np.round(self.bottom - room * scaled, 1)
-        return [None if y != y else y for y in placed.tolist()]
+        span, room = high - low, self.bottom - self.top
+        scaled = (values - low) * (room / span) if math.isfinite(span) and span > 0 else values * 0 + room / 2
+        placed = (self.bottom - np.minimum(np.maximum(scaled, 0), room)).round(1).tolist()
+        return [None if y != y else y for y in placed] if np.isnan(values).any() else placed
+
+
+@lru_cache(maxsize=16)
+def _positions(days: tuple[int, ...], left: float, right: float, mark: float) -> tuple[float, ...]:
+    """Return where days lie; the same for every column of a page."""
+    first, last = days[0], days[-1]
+    if first == last:
+        return (round((left + right) / 2, 1),) * len(days)
+    scale = (right - left - mark) / (last - first)
+    return tuple(round(left + mark / 2 + scale * (day - first), 1) for day in days)
 
 
 def small_charts(course: Course) -> tuple[TrendChart, ...]:
@@ -142,6 +141,11 @@ def large_charts(course: Course, width: int) -> tuple[TrendChart, ...]:
 def _drawn(course: Course, key: str, width: int) -> TrendChart:
     if key == "drift":
         return _drift(course, width)
+    with np.errstate(all="ignore"):  # figures may be as large as a double can be
+        return _figure(course, key, width)
+
+
+def _figure(course: Course, key: str, width: int) -> TrendChart:
     row = {"mean": _MEAN, "nulls": _NULLS, "unique": _UNIQUE}[key]
     values = np.where(np.isfinite(course.figures[row]), course.figures[row], np.nan)
     if np.isnan(values).all():
@@ -201,11 +205,9 @@ def _drift(course: Course, width: int) -> TrendChart:
         if kind == "unknown":
             d = "".join(f"M{xs[day]} {box.bottom}v-5" for day in days)
         else:
-            tops = [heights[day] if kind != "absent" else box.top for day in days]
-            d = "".join(
-                f"M{xs[day]} {box.bottom}V{min(top, box.bottom - 2) if top is not None else box.bottom}"
-                for day, top in zip(days, tops, strict=True)
-            )
+            foot, least = box.bottom, box.bottom - 2
+            tops = [box.top if kind == "absent" else min(heights[day] or foot, least) for day in days]
+            d = "".join([f"M{xs[day]} {foot}V{top}" for day, top in zip(days, tops, strict=True)])
         inner += f'<path class="k-{kind}" stroke-width="{breadth:.1f}" d="{d}"/>'
     inner += _began(course, box, xs)
     if course.links:
@@ -298,6 +300,8 @@ def _dates(box: _Box, course: Course) -> str:
 
 def _line(xs: Sequence[float], ys: Sequence[float | None]) -> str:
     """Join the days that have a value; one between days that have none is a dot."""
+    if None not in ys:
+        return "M" + "L".join([f"{x} {y}" for x, y in zip(xs, ys, strict=True)]) + ("h0" if len(xs) == 1 else "")
     written = []
     pen = False
     for x, y in zip(xs, ys, strict=True):
@@ -310,6 +314,10 @@ def _line(xs: Sequence[float], ys: Sequence[float | None]) -> str:
 
 
 def _band(xs: Sequence[float], lows: Sequence[float | None], highs: Sequence[float | None]) -> str:
+    if None not in lows:
+        there = "L".join([f"{x} {y}" for x, y in zip(xs, highs, strict=True)])
+        back = "L".join([f"{x} {y}" for x, y in zip(reversed(xs), reversed(lows), strict=True)])
+        return f"M{there}L{back}z"
     written = []
     run: list[tuple[float, float, float]] = []
     for x, low, high in [*zip(xs, lows, highs, strict=True), (0.0, None, None)]:

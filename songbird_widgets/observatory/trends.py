@@ -94,6 +94,16 @@ class TrendView:
         return self.trends.names
 
     @cached_property
+    def timestamps(self) -> tuple[int, ...]:
+        """The days' first milliseconds."""
+        return tuple(day.timestamp for day in self.days)
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """What the days are called."""
+        return tuple(day.label for day in self.days)
+
+    @cached_property
     def baseline_figures(self) -> Floats:
         """The baseline's figures, by column of `names`, shape (figures, columns)."""
         assert self.baseline.summary is not None
@@ -206,8 +216,8 @@ def course_of(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
     """Return what is drawn of a column, by its place."""
     trends = view.trends
     return Course(
-        [day.timestamp for day in view.days],
-        [day.label for day in view.days],
+        view.timestamps,
+        view.labels,
         trends.figures[:, place],
         view.baseline_figures[:, place],
         trends.verdicts[place],
