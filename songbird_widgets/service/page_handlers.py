@@ -298,7 +298,12 @@ class Profiles(PageHandler):
                         "Add one to three: profile=<reference id, or batch timestamp in ms>.",
                     )
                 )
-            return Answer(self.observatory.session_page(viewer, dataset, asked), HTML)
+            return Answer(
+                self.observatory.session_page(
+                    viewer, dataset, asked, self.retention.expires(asked.token) if viewer.guest else None
+                ),
+                HTML,
+            )
         if form == ".bin":
             name, size, parts = self.observatory.files(viewer, dataset, asked)
             return Answer(parts, "application/octet-stream", file_name=name, size=size)

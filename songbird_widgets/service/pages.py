@@ -191,8 +191,8 @@ class Observatory:
                         yield packed.taken()
         yield packed.taken()
 
-    def session_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> str:
-        """Return the HTML of a dataset's own page, with nothing chosen."""
+    def session_page(self, viewer: Viewer, dataset_id: str, query: PageQuery, expires: int | None = None) -> str:
+        """Return the HTML of a dataset's own page, with nothing chosen; it says when (ms) a guest session expires."""
         choices = self._choices(viewer.org_id, dataset_id, MAX_LISTED, query.search, query.profiles)
         found = bool(choices.groups)
         timeline, timeline_said = self.trends.timelines(viewer, dataset_id, query)
@@ -205,6 +205,7 @@ class Observatory:
             "any": found or bool(query.search and self._choices(viewer.org_id, dataset_id, 1).groups),
             "timeline": timeline,
             "timeline_said": timeline_said,
+            "kept_until": "" if expires is None else formatting.day(expires),
         }
         return render("session.html", "../../", page=page, theme=query.theme, home=query.url())
 
