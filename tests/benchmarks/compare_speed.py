@@ -1,6 +1,6 @@
 """How long it takes from two data frames to a saved report, how much memory, and how large the file is: beside others.
 
-    uv venv peers && uv pip install -p peers/bin/python evidently skrub
+    uv venv peers && uv pip install -p peers/bin/python evidently skrub 'pandas<3'
     python tests/benchmarks/compare_speed.py --peers peers/bin/python --whylogs whylogs/bin/python
 
 Two frames of 200,000 rows and 50 columns (25 normal, 15 of integers, 10 of five strings), of which the second drifted
@@ -64,7 +64,7 @@ def evidently(before, after, target):
 def skrub(_, after, target):
     from skrub import TableReport
 
-    return lambda: TableReport(after, verbose=0, max_plot_columns=50, max_association_columns=50).write_html(target)
+    return lambda: TableReport(after, verbose=0).write_html(target)
 
 
 def whylogs(before, after, target):
