@@ -1,4 +1,4 @@
-"""The command line: ``songbird-widgets compare | demo | profile | serve | status | stop | upload``."""
+"""The command line: ``songbird-widgets compare | demo | profile | rotate | serve | status | stop | upload``."""
 
 from __future__ import annotations
 
@@ -114,6 +114,14 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print endpoint, pid and data_dir as JSON")
     status.add_argument("--show-key", action="store_true", help="also show the local organization and its API key")
     status.set_defaults(run=_status)
+
+    commands.add_parser(
+        "rotate",
+        help="give the local service new secrets, where old ones may have leaked",
+        description="End the local service and give it a new endpoint, new signatures and a new organization key. "
+        "What was made with the old ones ends: WHYLABS_API_ENDPOINT in running programs, upload URLs, sign-ins, the "
+        "key. Sessions, their ids and links, and profiles remain: a link that has leaked still opens its session.",
+    ).set_defaults(run=_rotate)
 
     stop = commands.add_parser("stop", help="end the local service; sessions and profiles stay")
     stop.set_defaults(run=_stop)
@@ -387,6 +395,23 @@ def _delete(options: argparse.Namespace) -> int:
         return _fail(str(error))
     what = f"{deleted} profile{'' if deleted == 1 else 's'}"
     print(f"Deleted: {what}." if options.profiles else f"Deleted: the session, with {what}.")
+    return 0
+
+
+def _rotate(_: argparse.Namespace) -> int:
+    from .local import local_service
+
+    try:
+        ended = local_service.rotate()
+    except local_service.LocalServiceError as error:
+        return _fail(str(error))
+    print(
+        "The local service has new secrets"
+        + (" and has ended; it starts again when a session needs it." if ended else ".")
+        + "\nEnded: its endpoint (set WHYLABS_API_ENDPOINT anew: songbird-widgets status), upload URLs that were not "
+        "used yet, sign-ins, and the local organization's key.\n"
+        "Remaining: sessions, their ids and links, and profiles. A link that has leaked still opens its session."
+    )
     return 0
 
 

@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..secret import Secret
 from .errors import ConfigurationError
-from .redaction import Redacted, Secret, origin_of
+from .redaction import Redacted, origin_of
 from .retry import Retry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ..local.route import Route
 
 _ENDPOINT_VARIABLES = ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT")
 _KEY_VARIABLES = ("SONGBIRD_API_KEY", "WHYLABS_API_KEY")
@@ -33,6 +36,7 @@ class Settings(Redacted, frozen=True, dict=True):
     timeout: float
     retry: Retry
     headers: tuple[tuple[str, Secret], ...] = ()
+    route: Route | None = None  # to the local service, if it is that
 
     @cached_property
     def origin(self) -> str:
@@ -80,8 +84,19 @@ def configure(
     if endpoint is None:
         from ..local import local_service
 
-        endpoint, source = Secret(local_service.ensure().endpoint), "the local service"
-    return Settings(_checked_endpoint(endpoint, source), key, _seconds(timeout), patience, extra)
+        service = local_service.ensure()
+        return Settings(Secret(service.endpoint), key, _seconds(timeout), patience, extra, service.route)
+    checked = _checked_endpoint(endpoint, source)
+    return Settings(checked, key, _seconds(timeout), patience, extra, _local_route(checked))
+
+
+def _local_route(endpoint: Secret) -> Route | None:
+    """Return the route to the local service, if its endpoint was named."""
+    if "/k/" not in endpoint.reveal():
+        return None
+    from ..local import local_service
+
+    return local_service.route_to(endpoint)
 
 
 def checked_key(api_key: object, source: str = "the argument api_key") -> Secret:

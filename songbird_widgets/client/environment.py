@@ -14,8 +14,9 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from ..secret import Secret
 from .errors import ConfigurationError
-from .redaction import Redacted, Secret, origin_of, plain
+from .redaction import Redacted, origin_of, plain
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")  # how OpenSSL finds a certificate in a directory

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from ..local.route import StrangerError
 from .errors import SongbirdError
 from .outcome import Failure, FailureKind
 from .redaction import plain
@@ -29,6 +30,7 @@ _FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Failure], 
 )
 # Why no connection came about, by errno: of an endpoint, and of a proxy.
 _NO_CONNECTION = {
+    errno.ENOENT: ("nothing is listening there", "nothing is listening at"),  # at a Unix socket
     errno.ECONNREFUSED: ("nothing is listening there", "nothing is listening at"),
     errno.ENETUNREACH: ("no network leads there", "no network leads to"),
     errno.EHOSTUNREACH: ("no network leads there", "no network leads to"),
@@ -80,6 +82,10 @@ def _not_connected(error: Exception, host: str, proxy: Proxy | None, trust: Trus
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):
             return _not_secure(cause, trust, "" if proxy is None else f", on the way through {proxy.label}")
+        if isinstance(cause, StrangerError):
+            return Failure(
+                FailureKind.UNUSABLE, str(cause), "Your local service has ended; a new session starts it again."
+            )
         if isinstance(cause, socket.gaierror):
             if proxy is not None:
                 return Failure(FailureKind.UNUSABLE, f"the name of {proxy.label} is not known (DNS)", proxy.advice)

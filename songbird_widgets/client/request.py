@@ -6,9 +6,10 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from ..secret import Secret
 from . import errors
 from .operations import OPERATIONS, Operation, check
-from .redaction import Redacted, Secret, origin_of
+from .redaction import Redacted, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

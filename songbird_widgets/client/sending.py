@@ -9,9 +9,10 @@ from urllib.parse import urljoin
 
 import msgspec
 
+from ..secret import Secret
 from . import errors
 from .outcome import HTTPResponse, Outcome
-from .redaction import Secret, origin_of
+from .redaction import origin_of
 from .response import RawResponse, raw_response, request_error
 from .retry import pause_before_retry
 

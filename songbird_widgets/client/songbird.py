@@ -8,9 +8,9 @@ import copy
 import time
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast
 
+from ..secret import Secret
 from . import models as m
 from .configuration import checked_key, configure
-from .redaction import Secret
 from .request import HTTPRequest, build_request
 from .sending import Steps, answered
 
@@ -53,7 +53,7 @@ class _Client:
         private = Secret.of(endpoint), Secret.of(api_key), _private(headers), Secret.of(proxy)
         del endpoint, api_key, headers, proxy
         self.settings = configure(private[0], private[1], timeout, retries, private[2])
-        self._route = (http_client, transport, private[3], verify)
+        self._means = (http_client, transport, private[3], verify)
         self._transports: list[Any] = []  # none or one, shared with what with_options returns
         self._owner = True
         if http_client is not None or transport is not None or private[3] is not None:
@@ -83,7 +83,7 @@ class _Client:
         if not self._transports:
             from . import transport  # and httpx with it, only when something is to be sent
 
-            self._transports.append(getattr(transport, self._transport_kind)(*self._route))
+            self._transports.append(getattr(transport, self._transport_kind)(*self._means, route=self.settings.route))
         return self._transports[0]  # the first, should two threads have made one each
 
     def _request(self, message: m.Request[Any], api_key: Secret | None) -> HTTPRequest:

@@ -21,18 +21,22 @@ from .outcome import Failure, HTTPResponse
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
     from typing_extensions import Self
 
+    from ..local.route import Route
+    from ..secret import Secret
     from .outcome import Outcome
-    from .redaction import Secret
     from .request import HTTPRequest
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_CONNECT_SECONDS = 10.0
 MAX_CONNECTIONS = 100
+# Of httpx's trace extension; the stream of a connection that was made can be written and read.
+_CONNECTING = {"connection.connect_unix_socket.started", "connection.connect_tcp.complete"}
+_PROOF_SECONDS, _PROOF_BYTES = 5.0, 4096
 
 _log = logging.getLogger("songbird_widgets.client")
 _ours: ContextVar[bool] = ContextVar("songbird_request", default=False)
@@ -57,14 +61,16 @@ class _Router(httpx.BaseTransport, httpx.AsyncBaseTransport):
     So a proxy's setting or a file of certificates does no harm where it is not used, and plain HTTP reads none.
     """
 
-    def __init__(self, kind: Any, connections: int, proxy: Proxy | None, trust: Trust) -> None:
-        self._kind, self._proxy, self._trust = kind, proxy, trust
+    def __init__(self, kind: Any, connections: int, proxy: Proxy | None, trust: Trust, route: Route | None) -> None:
+        self._kind, self._proxy, self._trust, self._route = kind, proxy, trust, route
         self._limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._proxies: dict[tuple[str, str, int | None], Proxy | None] = {}
         self._transports: dict[tuple[bool, Proxy | None], Any] = {}
         self._lock = threading.Lock()
 
     def proxy_for(self, url: httpx.URL) -> Proxy | None:
+        if self._route is not None:
+            return None
         place = (url.scheme, url.host, url.port)
         if place not in self._proxies:
             self._proxies[place] = self._proxy or proxy_for(*place)
@@ -83,16 +89,59 @@ class _Router(httpx.BaseTransport, httpx.AsyncBaseTransport):
                     tls = self._trust.context() if url.lower().startswith("https:") else None
                     through = httpx.Proxy(url, ssl_context=tls)
                 context = self._trust.context(secure=secure)
-                self._transports[secure, proxy] = self._kind(verify=context, limits=self._limits, proxy=through)
+                # The local service and what it names are all reached through its socket, where it has one.
+                path = None if self._route is None or self._route.socket is None else str(self._route.socket)
+                self._transports[secure, proxy] = self._kind(
+                    verify=context, limits=self._limits, proxy=through, uds=path
+                )
             return self._transports[secure, proxy]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self._route is not None:
+            request.extensions["trace"] = self._connecting
         response: httpx.Response = self._transport_for(request).handle_request(request)
         return response
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._route is not None:
+            request.extensions["trace"] = self._aconnecting
         response: httpx.Response = await self._transport_for(request).handle_async_request(request)
         return response
+
+    def _connecting(self, event: str, info: Mapping[str, Any]) -> None:
+        """Let a new connection to the local service be proved before anything is sent on it."""
+        if event not in _CONNECTING or self._route is None:
+            return
+        stream = info.get("return_value")
+        try:
+            if stream is None:
+                self._route.knock()
+                return
+            challenge = self._route.challenge()
+            stream.write(challenge.request, _PROOF_SECONDS)
+            while not challenge.receive(stream.read(_PROOF_BYTES, _PROOF_SECONDS)):
+                pass
+        except Exception as error:
+            if stream is not None:
+                stream.close()
+            raise httpx.ConnectError("") from error
+
+    async def _aconnecting(self, event: str, info: Mapping[str, Any]) -> None:
+        if event not in _CONNECTING or self._route is None:
+            return
+        stream = info.get("return_value")
+        try:
+            if stream is None:
+                self._route.knock()
+                return
+            challenge = self._route.challenge()
+            await stream.write(challenge.request, _PROOF_SECONDS)
+            while not challenge.receive(await stream.read(_PROOF_BYTES, _PROOF_SECONDS)):
+                pass
+        except Exception as error:
+            if stream is not None:
+                await stream.aclose()
+            raise httpx.ConnectError("") from error
 
     def close(self) -> None:
         for transport in self._transports.values():
@@ -121,6 +170,8 @@ class _Transport:
         transport: Any = None,
         proxy: Secret | None = None,
         verify: bool | str | Path | ssl.SSLContext = True,
+        *,
+        route: Route | None = None,
         connections: int = MAX_CONNECTIONS,
     ) -> None:
         if http_client is not None and (transport or proxy or verify is not True):
@@ -128,7 +179,7 @@ class _Transport:
         for given, kind in ((http_client, self._client_kind), (transport, self._given_kind)):
             if given is not None and not isinstance(given, kind):
                 raise ConfigurationError(f"This client needs an httpx.{kind.__name__}, not {type(given).__name__}.")
-        self._route = (http_client, transport, proxy, verify)
+        self._means, self._route = (http_client, transport, proxy, verify), route
         self._given = http_client is not None or transport is not None  # and so closed by its owner
         self._proxy = None if proxy is None else Proxy(proxy, "the argument proxy").checked()
         self._trust, self._connections = Trust(verify), connections
@@ -137,8 +188,8 @@ class _Transport:
     def _start(self) -> None:
         self._pid, self._lock = os.getpid(), threading.Lock()
         self._closed, self._under_way = False, 0
-        http_client, transport, *_ = self._route
-        self._router = _Router(self._made_kind, self._connections, self._proxy, self._trust)
+        http_client, transport, *_ = self._means
+        self._router = _Router(self._made_kind, self._connections, self._proxy, self._trust, self._route)
         if http_client is None:
             self._send = getattr(transport or self._router, self._handle)
         else:
@@ -153,7 +204,7 @@ class _Transport:
     def begin(self) -> Any:
         """Return what sends one more request."""
         self._stay_in_process()
-        http_client = self._route[0]
+        http_client = self._means[0]
         with self._lock:
             if self._closed or (http_client is not None and http_client.is_closed):
                 raise ConfigurationError("This client is closed.", advice="Make a new one.")
@@ -240,7 +291,7 @@ class AsyncTransport(_Transport):
 
     def single(self) -> AsyncTransport:
         """Return a transport of one connection to each host: in a pool, each request looks through all of them."""
-        return AsyncTransport(*self._route, connections=1)
+        return AsyncTransport(*self._means, route=self._route, connections=1)
 
     async def aclose(self) -> None:
         """Close the connections that this client made, once what is under way has ended."""

@@ -15,12 +15,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
+from ..secret import Secret
 from . import errors
 from . import models as m
 from .errors import Cancelled, SongbirdError
 from .operations import UPLOAD, check
 from .outcome import Failure
-from .redaction import Redacted, Secret, origin_of, plain, secrets_of
+from .redaction import Redacted, origin_of, plain, secrets_of
 from .request import HTTPRequest, build_request
 from .response import damaged_upload, refused_upload, unanswered
 from .sending import Steps, answered, sent

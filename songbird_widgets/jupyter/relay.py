@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 from html import escape
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
@@ -17,7 +18,9 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.httpclient import HTTPError, HTTPRequest
 from tornado.httputil import parse_response_start_line
+from tornado.iostream import IOStream
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
+from tornado.tcpclient import TCPClient
 from tornado.web import authenticated
 
 from songbird_widgets.local import local_service
@@ -25,6 +28,8 @@ from songbird_widgets.local import local_service
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
+
+    from songbird_widgets.local.route import Route
 
 T = TypeVar("T")
 
@@ -64,6 +69,28 @@ _BAD_GATEWAY = 502
 _UNAVAILABLE = 503
 
 
+class _RouteClient(TCPClient):
+    """Connects by the route to the local service, whatever address is asked for."""
+
+    route: Route
+
+    async def connect(self, host: str, port: int, *args: Any, **options: Any) -> IOStream:
+        """Return a connection on which nobody else can answer."""
+        if self.route.socket is not None:
+            stream = IOStream(socket.socket(socket.AF_UNIX), max_buffer_size=options.get("max_buffer_size"))
+            await stream.connect(str(self.route.socket))
+            return stream
+        stream, challenge = await super().connect(host, port, *args, **options), self.route.challenge()
+        try:
+            await stream.write(challenge.request)
+            while not challenge.receive(await stream.read_bytes(4096, partial=True)):
+                pass
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+
 class Upstream:
     """The local service as the relay sees it.
 
@@ -76,14 +103,16 @@ class Upstream:
     def __init__(self, *, organization: bool) -> None:
         self.organization = organization
         self.client = SimpleAsyncHTTPClient(force_instance=True, max_clients=32, max_body_size=_LARGEST)
+        self.client.tcp_client = self._connector = _RouteClient()
 
     async def origin(self) -> str:
-        """Return the service's address, starting it if need be.
+        """Return the service's address, starting it if need be; connections go by its route.
 
-        It is asked each time for a proof that it is this user's service: one that has ended may have left its
-        port to a stranger, whose pages would be shown on Jupyter's own origin.
+        One that has ended may have left its port to a stranger, whose pages would be shown on Jupyter's own origin.
         """
-        return (await _beside_loop(local_service.ensure)).origin
+        service = await _beside_loop(local_service.ensure)
+        self._connector.route = service.route
+        return service.origin
 
     async def key(self) -> str:
         """Return the API key of the local organization."""

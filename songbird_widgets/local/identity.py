@@ -8,6 +8,8 @@ Two small JSON files, readable by their owner only:
 ``service.json``
     The record of the running process. It is a hint and nothing more: whoever reads it must ask the address in
     it for a proof (see `Identity.proof`) before believing it.
+``service.sock``
+    The Unix socket of the running process, which this user alone can reach.
 
 Only the standard library is imported here, because kernels read these files too.
 """
@@ -23,14 +25,20 @@ import secrets
 import socket
 import tempfile
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+
+from ..secret import Secret
 
 IDENTITY_FILE = "identity.json"
 RECORD_FILE = "service.json"
 INSTANCE_LOCK = "service.lock"
 LOG_FILE = "service.log"
+HOST = "127.0.0.1"
+
+SOCKET_FILE = "service.sock"
+_MAX_SOCKET_PATH = 100  # bytes: systems take from 103
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -83,6 +91,12 @@ def make_private_dir(path: Path) -> None:
         )
 
 
+def socket_path(data_dir: Path) -> Path | None:
+    """Where the service over a directory has its Unix socket; None where there can be none."""
+    path = data_dir / SOCKET_FILE
+    return path if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _MAX_SOCKET_PATH else None
+
+
 def write_private(path: Path, text: str) -> None:
     """Replace a file in one step, readable by its owner only; a crash leaves the old file or the new one."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mkstemp makes it 0600
@@ -98,57 +112,65 @@ def write_private(path: Path, text: str) -> None:
         raise
 
 
-_IDENTITY_TYPES: dict[str, type[str | int]] = {
-    "secret": str,
-    "signing_key": str,
+_IDENTITY_TYPES: dict[str, type[Any]] = {
+    "secret": Secret,
+    "signing_key": Secret,
     "port": int,
     "organization_id": str,
-    "organization_key": str,
+    "organization_key": Secret,
 }
 
-_RECORD_TYPES: dict[str, type[str | int]] = {"pid": int, "port": int, "host": str, "started": int}
+_RECORD_TYPES: dict[str, type[Any]] = {"pid": int, "port": int, "host": str, "started": int, "has_socket": bool}
 
 
-def _checked(value: Any, type_: type[str | int]) -> Any:
-    if type(value) is not type_ or not value:
+def _checked(value: Any, type_: type[Any]) -> Any:
+    value = Secret.of(value) if type_ is Secret else value
+    if type(value) is not type_ or (type_ is not bool and value in {0, "", Secret("")}):
         raise TypeError("a value is missing or of the wrong type")
     return value
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Who this service is. Its repr shows nothing secret.
+    """Who this service is.
 
     Attributes
     ----------
-    secret : str
+    secret : Secret
         The part of the endpoint's path without which no session can be created.
-    signing_key : str
+    signing_key : Secret
         Signs upload URLs, sign-in cookies and health proofs; never leaves the data directory.
     port : int
         The port to listen on again after a restart.
     organization_id : str
         The local organization, into which this user claims sessions.
-    organization_key : str
+    organization_key : Secret
         Its API key.
     """
 
-    secret: str = field(repr=False)
-    signing_key: str = field(repr=False)
+    secret: Secret
+    signing_key: Secret
     port: int
     organization_id: str
-    organization_key: str = field(repr=False)
+    organization_key: Secret
 
     @classmethod
     def new(cls, port: int) -> Identity:
         """A fresh identity with a secret, a signing key and a local organization of its own."""
         organization = f"org-{random_text(6)}"
         return cls(
-            secret=random_text(32),
-            signing_key=random_text(43),
+            secret=Secret(random_text(32)),
+            signing_key=Secret(random_text(43)),
             port=port,
             organization_id=organization,
-            organization_key=f"{random_text(10)}.{random_text(50)}:{organization}",
+            organization_key=_organization_key(organization),
+        )
+
+    def renewed(self) -> Identity:
+        """The same service with a new endpoint, new signatures and a new key of its organization."""
+        new = Identity.new(self.port)
+        return replace(
+            new, organization_id=self.organization_id, organization_key=_organization_key(self.organization_id)
         )
 
     @classmethod
@@ -175,31 +197,43 @@ class Identity:
 
     def write(self, data_dir: Path) -> None:
         """Keep this identity in `data_dir`."""
-        write_private(data_dir / IDENTITY_FILE, json.dumps(asdict(self), indent=1))
+        values = {name: getattr(self, name) for name in _IDENTITY_TYPES}
+        plain = {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
+        write_private(data_dir / IDENTITY_FILE, json.dumps(plain, indent=1))
 
-    def proof(self, action: Literal["ask", "health", "stop", "open"], nonce: str, port: int, pid: int) -> str:
-        """What only this user's programs can say about `nonce`: the service to be believed, to be stopped or opened.
+    def endpoint(self, port: int) -> Secret:
+        """The address for clients of the service at `port`: what goes into WHYLABS_API_ENDPOINT."""
+        return Secret(f"http://{HOST}:{port}/k/{self.secret.reveal()}")
 
-        The port is part of it, so that a stranger that listens where the service used to cannot pass the
-        question on to the service at another port.
+    def proof(self, action: Literal["health", "details", "stop", "open"], nonce: str, port: int, pid: int = 0) -> str:
+        """What only this user's programs can say about `nonce`.
+
+        The service says it to be believed; others, to be told its details, to be let in, or to stop the process `pid`.
+        The port is part of it, so that a stranger that listens where the service used to cannot pass the question on
+        to the service at another port.
         """
         text = f"{action}\n{nonce}\n{port}\n{pid}"
-        return hmac.new(self.signing_key.encode(), text.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self.signing_key.reveal().encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _organization_key(organization_id: str) -> Secret:
+    return Secret(f"{random_text(10)}.{random_text(50)}:{organization_id}")
 
 
 @dataclass(frozen=True)
 class Record:
-    """Where the service runs: machine, process id, port, and when it started (ns since the epoch)."""
+    """Where the service runs: machine, process id, port, when it started (ns since the epoch), on a socket or not."""
 
     pid: int
     port: int
     host: str
     started: int
+    has_socket: bool
 
     @classmethod
-    def of_this_process(cls, port: int) -> Record:
-        """The record of the calling process, which listens on `port`."""
-        return cls(pid=os.getpid(), port=port, host=socket.gethostname(), started=time.time_ns())
+    def of_this_process(cls, port: int, *, has_socket: bool) -> Record:
+        """The record of the calling process, which listens on `port`, and on the data directory's socket or not."""
+        return cls(os.getpid(), port, socket.gethostname(), time.time_ns(), has_socket)
 
     @classmethod
     def read(cls, data_dir: Path) -> Record | None:

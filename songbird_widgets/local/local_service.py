@@ -14,8 +14,8 @@ from __future__ import annotations
 import contextlib
 import hmac
 import http.client
-import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -29,6 +29,7 @@ from filelock import FileLock, Timeout
 from songbird_widgets import __version__
 
 from .identity import (
+    HOST,
     INSTANCE_LOCK,
     LOG_FILE,
     Identity,
@@ -37,9 +38,12 @@ from .identity import (
     default_data_dir,
     make_private_dir,
 )
+from .route import Route
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from songbird_widgets.secret import Secret
 
 __all__ = [
     "LocalService",
@@ -48,6 +52,8 @@ __all__ = [
     "ensure",
     "find",
     "organization_key",
+    "rotate",
+    "route_to",
     "stop",
     "way_in",
 ]
@@ -60,7 +66,6 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 #: How long one that is ending may take: it finishes the requests it has begun.
 _SETTLE_SECONDS = 12.0
-_ANSWER_SECONDS = 3.0
 _POLL_SECONDS = 0.005
 #: An older service is replaced only when nobody has used it for so many seconds.
 _QUIET_SECONDS = 60
@@ -72,10 +77,8 @@ class LocalService:
 
     Attributes
     ----------
-    endpoint : str
-        What clients and WHYLABS_API_ENDPOINT take. It holds this user's secret, so the repr leaves it out.
-    origin : str
-        ``http://127.0.0.1:PORT``, without the secret.
+    route : Route
+        How our own programs reach it.
     pid, port : int
         Its process and port.
     data_dir : Path
@@ -84,12 +87,22 @@ class LocalService:
         The local organization; its key is `organization_key`.
     """
 
-    endpoint: str = field(repr=False)
-    origin: str
+    route: Route
     pid: int
     port: int
     data_dir: Path
     organization_id: str
+    _endpoint: Secret = field(repr=False)
+
+    @property
+    def endpoint(self) -> str:
+        """What clients and WHYLABS_API_ENDPOINT take. It holds this user's secret."""
+        return self._endpoint.reveal()
+
+    @property
+    def origin(self) -> str:
+        """``http://127.0.0.1:PORT``, without the secret."""
+        return f"http://{HOST}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -186,7 +199,7 @@ def way_in() -> str:
     proof = identity.proof("open", nonce, service.port, service.pid)
     headers = {"X-Songbird-Proof": proof, "Content-Length": "0"}
     try:
-        said = _exchange(service.port, "POST", f"/open?nonce={nonce}", headers)
+        said = service.route.ask("POST", f"/open?nonce={nonce}", headers)
         return f"{service.origin}/open/{said['ticket']}"
     except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
         raise LocalServiceError(
@@ -209,7 +222,49 @@ def organization_key() -> str:
         identity = Identity.read(directory)
     if identity is None:
         raise LocalServiceError(f"The local service runs, but its identity is gone from {directory}. Restart it.")
-    return identity.organization_key
+    return identity.organization_key.reveal()
+
+
+def route_to(endpoint: Secret) -> Route | None:
+    """The route to this user's local service, if an endpoint is its endpoint, at whatever port it was; else None."""
+    origin, slash, secret = endpoint.reveal().partition("/k/")
+    if not slash or not re.fullmatch(r"http://(127\.0\.0\.1|localhost)(:\d+)?", origin):
+        return None
+    directory = default_data_dir()
+    try:
+        identity = Identity.read(directory)
+    except LocalServiceError:
+        return None
+    if identity is None or not hmac.compare_digest(identity.secret.reveal().encode(), secret.encode()):
+        return None
+    return Route.to(data_directory(), identity, Record.read(directory))
+
+
+def rotate() -> bool:
+    """Give the service new secrets, where old ones may have leaked.
+
+    The endpoint (and what WHYLABS_API_ENDPOINT was set to), upload URLs that were not used yet, sign-ins and the
+    local organization's key end. Sessions, their ids and links, profiles and the port remain.
+
+    Returns
+    -------
+    bool
+        Whether a service was running; it was ended, and starts again when it is needed.
+
+    Raises
+    ------
+    LocalServiceError
+        When one runs and does not end.
+    """
+    directory = data_directory()
+    with _only_starter(directory):
+        answer = _settled(directory)
+        if answer is not None:
+            _end(answer)
+        identity = Identity.read(directory)
+        if identity is not None:
+            identity.renewed().write(directory)
+    return answer is not None
 
 
 @contextlib.contextmanager
@@ -277,41 +332,19 @@ def _find(directory: Path) -> _Answer | None:
     identity = Identity.read(directory) if record else None
     if record is None or identity is None:
         return None
-    nonce = secrets.token_hex(16)
+    nonce, route = secrets.token_hex(16), Route.to(directory, identity, record)
+    proof = {"X-Songbird-Proof": route.question(nonce)}  # strangers are told less
     try:
-        asking = {"X-Songbird-Proof": identity.proof("ask", nonce, record.port, 0)}
-        said = _exchange(record.port, "GET", f"/health?nonce={nonce}", asking)
-        pid, proof = said["pid"], said["proof"]
+        said = route.ask("GET", f"/health?nonce={nonce}", proof)
         # Were anything believed before the proof, a stranger at the port could pose as the service.
-        if not hmac.compare_digest(proof, identity.proof("health", nonce, record.port, pid)):
+        if not route.answers(nonce, said):
             return None
-        version, unused = str(said["version"]), int(said["unusedSeconds"])
+        pid, version, unused = int(said["pid"]), str(said["version"]), int(said["unusedSeconds"])
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return None
-    origin = f"http://127.0.0.1:{record.port}"
-    service = LocalService(
-        endpoint=f"{origin}/k/{identity.secret}",
-        origin=origin,
-        pid=pid,
-        port=record.port,
-        data_dir=directory,
-        organization_id=identity.organization_id,
-    )
+    endpoint = identity.endpoint(record.port)
+    service = LocalService(route, pid, record.port, directory, identity.organization_id, endpoint)
     return _Answer(service, identity, version, unused)
-
-
-def _exchange(port: int, method: str, path: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    """One request to loopback, past any proxy."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_ANSWER_SECONDS)
-    try:
-        connection.request(method, path, headers=headers or {})
-        response = connection.getresponse()
-        said = json.loads(response.read(10_000))
-    finally:
-        connection.close()
-    if response.status != http.client.OK or not isinstance(said, dict):
-        raise ValueError("this is not the answer of the service")
-    return said
 
 
 def _is_outdated(answer: _Answer) -> bool:
@@ -378,7 +411,7 @@ def _end(answer: _Answer) -> None:
     service, nonce = answer.service, secrets.token_hex(16)
     proof = answer.identity.proof("stop", nonce, service.port, service.pid)
     try:
-        _exchange(service.port, "POST", f"/stop?nonce={nonce}", {"X-Songbird-Proof": proof, "Content-Length": "0"})
+        service.route.ask("POST", f"/stop?nonce={nonce}", {"X-Songbird-Proof": proof, "Content-Length": "0"})
         with FileLock(service.data_dir / INSTANCE_LOCK, timeout=_STOP_SECONDS):
             return
     except (OSError, http.client.HTTPException, ValueError) as error:  # filelock's Timeout is an OSError

@@ -29,17 +29,21 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 from tornado import web
+from tornado.netutil import bind_unix_socket
 from tornado.web import url
 
 from songbird_widgets import __version__
 from songbird_widgets.local.identity import (
+    HOST,
     IDENTITY_FILE,
     INSTANCE_LOCK,
+    SOCKET_FILE,
     Identity,
     LocalServiceError,
     Record,
     default_data_dir,
     make_private_dir,
+    socket_path,
 )
 
 from . import organization_handlers, sessions, uploads
@@ -64,8 +68,6 @@ if TYPE_CHECKING:
     from .metadata import Arrival
     from .object_store import ObjectStore
     from .uploads import UploadURLs
-
-HOST = "127.0.0.1"
 _OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
 _API_PATHS = ("/v0/", "/v1/", "/uploads/", "/health", "/ready", "/metrics", "/stop")
 _NONCE = re.compile(r"[0-9a-f]{32}")
@@ -195,10 +197,7 @@ class Application(web.Application):
 
 
 class Health(Handler):
-    """``GET /health?nonce=``: proves to this user's programs that this is this user's service.
-
-    Who cannot prove to be one of them learns that it lives, and no more.
-    """
+    """``GET /health?nonce=``: proves to this user's programs that this is this user's service, and tells them more."""
 
     operation = "health"
 
@@ -208,9 +207,8 @@ class Health(Handler):
             raise InvalidArgument("nonce must be 32 hexadecimal digits.", "nonce")
         application, identity, port = self.application, self.settings["identity"], self.settings["port"]
         assert isinstance(application, Application)
-        asked, expected = self.request.headers.get("X-Songbird-Proof", ""), identity.proof("ask", nonce, port, 0)
-        if not hmac.compare_digest(expected.encode(), asked.encode("utf-8", "replace")):
-            self.answer({"status": "ok"})
+        if not _is_proof(self, identity.proof("details", nonce, port)):
+            self.answer({"status": "ok"})  # to who cannot prove to be one of them
             return
         self.answer(
             {
@@ -218,9 +216,15 @@ class Health(Handler):
                 "version": __version__,
                 "pid": os.getpid(),
                 "unusedSeconds": int(time.monotonic() - application.last_used),
-                "proof": identity.proof("health", nonce, port, os.getpid()),
+                "proof": identity.proof("health", nonce, port),
             }
         )
+
+
+def _is_proof(handler: Handler, expected: str) -> bool:
+    """Whether a request proves that one of this user's programs sent it."""
+    proof = handler.request.headers.get("X-Songbird-Proof", "")
+    return hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace"))
 
 
 class Stop(Handler):
@@ -229,9 +233,9 @@ class Stop(Handler):
     operation = "stop"
 
     def post(self) -> None:
-        nonce, proof = self.get_query_argument("nonce", ""), self.request.headers.get("X-Songbird-Proof", "")
+        nonce = self.get_query_argument("nonce", "")
         expected = self.settings["identity"].proof("stop", nonce, self.settings["port"], os.getpid())
-        if not _NONCE.fullmatch(nonce) or not hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace")):
+        if not _NONCE.fullmatch(nonce) or not _is_proof(self, expected):
             raise Forbidden("Only this user's programs may stop the service: `songbird-widgets stop`.")
         self.answer({})
         self.settings["stop"]()
@@ -283,6 +287,7 @@ def make_app(
     metadata = Metadata(database)
     if organization is not None:
         metadata.add_organization(*organization)
+        metadata.forget_other_keys(*organization)
     if blobs is None:
         blobs = directory = Blobs(data_dir / "blobs")
         directory.sweep()
@@ -456,6 +461,18 @@ def _open_listener(port: int | None, usual: int | None) -> socket.socket:
         return _listen(0)
 
 
+def _own_socket(data_dir: Path) -> socket.socket | None:
+    """The Unix socket through which this user's programs come; None where there can be none."""
+    path = socket_path(data_dir)
+    if path is None:
+        return None
+    try:
+        return bind_unix_socket(str(path), mode=0o600)  # in the place of one that a killed service left
+    except (OSError, ValueError) as error:
+        logger.warning("no Unix socket: %s", error)
+        return None
+
+
 async def _serve(
     data_dir: Path,
     port: int | None,
@@ -465,16 +482,17 @@ async def _serve(
 ) -> None:
     identity = Identity.read(data_dir)
     listener = _open_listener(port, identity.port if identity else None)
-    record = Record.of_this_process(listener.getsockname()[1])
+    own_socket = _own_socket(data_dir)
+    record = Record.of_this_process(listener.getsockname()[1], has_socket=own_socket is not None)
     with contextlib.closing(listener):
         if identity is None:
             identity = Identity.new(record.port)
             identity.write(data_dir)
         app = make_app(
             data_dir,
-            secret=identity.secret,
-            signing_key=identity.signing_key,
-            organization=(identity.organization_id, identity.organization_key),
+            secret=identity.secret.reveal(),
+            signing_key=identity.signing_key.reveal(),
+            organization=(identity.organization_id, identity.organization_key.reveal()),
             keep_days=days_of(os.environ.get("SONGBIRD_KEEP_DAYS") or str(DEFAULT_DAYS))
             if keep_days is None
             else keep_days,
@@ -484,12 +502,12 @@ async def _serve(
         app.add_handlers(".*", [url("/health", Health), url("/stop", Stop)])
         server = Server(app)
         try:
-            server.add_socket(listener)
+            server.add_sockets([listener] if own_socket is None else [listener, own_socket])
             stop_on_signals(stop)
             app.settings["retention"].start()
             record.write(data_dir)
             if announce is not None:
-                announce(endpoint(identity, record))
+                announce(identity.endpoint(record.port).reveal())
             logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
             preloading = asyncio.create_task(preload(app))
             await _wait(app, stop, data_dir, idle_seconds)
@@ -502,17 +520,16 @@ async def _serve(
             # First the record goes, so that nobody is sent here any more; then what was begun is finished.
             record.remove(data_dir)
             server.stop()
+            if own_socket is not None:
+                own_socket.close()
+                with contextlib.suppress(OSError):
+                    (data_dir / SOCKET_FILE).unlink()
             await finish(app)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(server.close_all_connections(), _LAST_SECONDS)
             if close_app(app):
                 last.cancel()
             logger.info("ended")
-
-
-def endpoint(identity: Identity, record: Record) -> str:
-    """The address for clients, with the secret: what goes into WHYLABS_API_ENDPOINT."""
-    return f"http://{HOST}:{record.port}/k/{identity.secret}"
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

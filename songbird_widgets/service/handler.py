@@ -6,12 +6,15 @@ import asyncio
 import functools
 import logging
 import re
+import socket
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 
 import msgspec
 from tornado import web
+
+from songbird_widgets.local.identity import HOST
 
 from .errors import (
     Internal,
@@ -90,7 +93,12 @@ class Handler(web.RequestHandler):
     @property
     def origin(self) -> str:
         """Where clients reach the service, for the links in its answer: what was set, or where the request came to."""
-        return self.settings.get("public_url") or f"{self.request.protocol}://{self.request.host}"
+        if public_url := self.settings.get("public_url"):
+            return cast("str", public_url)
+        if self.request.connection.context.address_family == getattr(socket, "AF_UNIX", None):  # type: ignore[union-attr]
+            # The name that its sender knows may be another's by now.
+            return f"http://{HOST}:{self.settings['port']}"
+        return f"{self.request.protocol}://{self.request.host}"
 
     def take_arrivals(self, org_id: str, dataset_id: str) -> None:
         """Learn what was put straight into a store for a dataset, before it is shown; blocks."""

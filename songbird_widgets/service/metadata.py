@@ -198,6 +198,12 @@ class Metadata:
                     )
                 )
 
+    def forget_other_keys(self, org_id: str, key: str) -> None:
+        """Let an organization have one key only: others may have leaked."""
+        others = (tables.keys.c.org_id == org_id) & (tables.keys.c.hash != hash_key(key))
+        with self._database.transaction() as connection:
+            connection.execute(tables.keys.delete().where(others))
+
     def organization_for_key(self, key: str) -> str | None:
         """The id of the organization that an API key belongs to, or None for a key unknown here or revoked."""
         return self.organization_for_hash(hash_key(key))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ..client import models as m
 from ..client.errors import NotFound
 from ..client.operations import check
-from ..client.redaction import Secret
+from ..secret import Secret
 from .errors import SessionError
 from .remote import RemoteSession
 

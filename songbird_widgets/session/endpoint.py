@@ -8,10 +8,11 @@ import weakref
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from ..client.errors import ConfigurationError, EndpointUnreachable
-from ..client.redaction import Secret, origin_of
+from ..client.errors import AuthenticationError, ConfigurationError, EndpointUnreachable
+from ..client.redaction import origin_of
 from ..client.retry import Retry
 from ..local import discovery, identity, local_service
+from ..secret import Secret
 from .errors import SessionError
 from .links import ObservatoryLink, followable, under
 
@@ -96,12 +97,24 @@ class Endpoint:
         """
         try:
             return call(self.client())
+        except AuthenticationError:
+            if not self._rotated():
+                raise
         except EndpointUnreachable as error:
             # An answer that broke off may have been the answer to something that must not be done twice.
             if not self.local or error.ambiguous:
                 raise
         self.restart()
         return call(self.client())
+
+    def _rotated(self) -> bool:
+        """Tell whether the local service was given new secrets since its client was made."""
+        with self._lock:
+            made = self._made
+        if not self.local or made is None:
+            return False
+        known = identity.Identity.read(identity.default_data_dir())
+        return known is not None and known.secret.reveal() not in made.settings.endpoint.reveal()
 
     def restart(self) -> None:
         """Start the local service again: it ends itself when idle, and may answer elsewhere now."""
@@ -175,7 +188,7 @@ class Endpoint:
     def _relayed_origin(self, url: str) -> str | None:
         """Return the origin of the service that the relay leads to: this user's local one."""
         if self.local:
-            return self.client().settings.origin
+            return origin_of(url)
         if urlsplit(url).hostname != "127.0.0.1":
             return None
         # Somebody named an endpoint on this machine: it may be the local service all the same.

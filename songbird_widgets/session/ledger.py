@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from filelock import FileLock, Timeout
 
 from ..basics import DAY_MS
-from ..client.redaction import Secret
 from ..local import local_service
+from ..secret import Secret
 from .content import Content, key_of
 from .models import LedgerSession, SessionProfile
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from ..basics import DAY_MS, one_line
 from ..client import models as m
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
-from ..client.redaction import Secret
+from ..secret import Secret
 from . import content
 from .errors import SelectionError, SessionError
 from .links import LinkCache, ObservatoryLink, in_order

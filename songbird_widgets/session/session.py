@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..basics import one_line
 from ..client.errors import ConfigurationError
 from ..client.models import Dataset
-from ..client.redaction import Secret
+from ..secret import Secret
 from . import adding, content, display
 from .dataset import RemoteDataset
 from .endpoint import Endpoint

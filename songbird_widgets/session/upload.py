@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from ..client import ProfileUpload, UploadEvent
-    from ..client.redaction import Secret
+    from ..secret import Secret
     from .content import Content
     from .models import SessionProfile
     from .remote import RemoteSession

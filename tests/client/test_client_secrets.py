@@ -10,7 +10,7 @@ import traceback
 import pytest
 
 from songbird_widgets import client as c
-from songbird_widgets.client.redaction import Secret
+from songbird_widgets.secret import Secret
 
 SESSION = "session-6LpLSESSIONCANARY"
 KEY = "canarykey0.KEYCANARYKEYCANARY:org-1"

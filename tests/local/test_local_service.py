@@ -72,11 +72,11 @@ def test_it_is_started_once_and_found_again(home):
 
 def test_its_repr_keeps_the_secret(home):
     service = local_service.ensure()
-    assert Identity.read(home).secret in service.endpoint
+    assert Identity.read(home).secret.reveal() in service.endpoint
     for secret in (
-        Identity.read(home).secret,
+        Identity.read(home).secret.reveal(),
         local_service.organization_key(),
-        Identity.read(home).signing_key,
+        Identity.read(home).signing_key.reveal(),
     ):
         assert secret not in repr(service)
         assert secret not in repr(Identity.read(home))
@@ -247,7 +247,7 @@ def stranger(home):
     Stranger.seen = []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    Record.of_this_process(before.port).write(home)
+    Record.of_this_process(before.port, has_socket=False).write(home)
     yield before, identity
     server.shutdown()
     server.server_close()
@@ -264,7 +264,7 @@ def test_a_stranger_at_its_port_is_not_believed_and_learns_nothing(stranger):
     assert new_session(after)
     assert Stranger.seen
     for secret in (identity.secret, identity.signing_key, identity.organization_key):
-        assert all(secret not in request for request in Stranger.seen)
+        assert all(secret.reveal() not in request for request in Stranger.seen)
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_nobody_else_can_stop_it(home):
     wrong = [
         {},
         {"X-Songbird-Proof": "ü".encode()},
-        {"X-Songbird-Proof": identity.proof("health", nonce, service.port, service.pid)},
+        {"X-Songbird-Proof": identity.proof("health", nonce, service.port)},
         {"X-Songbird-Proof": identity.proof("stop", "1" * 32, service.port, service.pid)},
     ]
     for headers in wrong:
@@ -341,7 +341,7 @@ def test_a_stranger_learns_that_it_lives_and_no_more(home):
     for proof in (
         "",
         "ü",
-        identity.proof("ask", "1" * 32, service.port, 0),
+        identity.proof("details", "1" * 32, service.port, 0),
         identity.proof("stop", nonce, service.port, 0),
     ):
         headers = {"X-Songbird-Proof": proof.encode()}
@@ -504,7 +504,7 @@ def test_a_foreground_service_is_found_like_a_detached_one(home):
         assert re.search(r"http://\S+", printed)[0] == service.endpoint
         assert local_service.stop()
         assert running.wait(20) == 0
-        assert Identity.read(home).secret not in running.stderr.read()
+        assert Identity.read(home).secret.reveal() not in running.stderr.read()
 
 
 @pytest.mark.parametrize(
