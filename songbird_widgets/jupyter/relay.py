@@ -21,6 +21,7 @@ from tornado.httputil import parse_response_start_line
 from tornado.iostream import IOStream
 from tornado.simple_httpclient import SimpleAsyncHTTPClient
 from tornado.tcpclient import TCPClient
+from tornado.web import HTTPError as WebError
 from tornado.web import authenticated
 
 from songbird_widgets.local import local_service
@@ -119,10 +120,32 @@ class Upstream:
         return await _beside_loop(local_service.organization_key)
 
 
-class RelayHandler(JupyterHandler):
-    """GET and HEAD of one path of the local service."""
+class _Handler(JupyterHandler):
+    """What all addresses below the relay have in common: no query of theirs is logged, logged in or out."""
 
     auth_resource: ClassVar[str] = "songbird"
+
+    def get_login_url(self) -> str:
+        """Return where to log in; what the login is told of this address, and logs, leaves the query out."""
+        self._hide_query()
+        return str(super().get_login_url())
+
+    def _log(self) -> None:
+        """Let Jupyter log the request; it hides what is called a token, and not what is a sessionToken."""
+        self._hide_query()
+        super()._log()
+
+    def log_exception(self, *error: Any) -> None:
+        """Let Jupyter log what went wrong, with the request but without its query."""
+        self._hide_query()
+        super().log_exception(*error)
+
+    def _hide_query(self) -> None:
+        self.request.uri = self.request.path
+
+
+class RelayHandler(_Handler):
+    """GET and HEAD of one path of the local service."""
 
     def initialize(self, upstream: Upstream, prefix: str) -> None:
         """Take what the route gives."""
@@ -159,19 +182,6 @@ class RelayHandler(JupyterHandler):
 
     def compute_etag(self) -> None:
         """Leave the tag of an answer to the service."""
-
-    def _log(self) -> None:
-        """Let Jupyter log the request; it hides what is called a token, and not what is a sessionToken."""
-        self._hide_query()
-        super()._log()
-
-    def log_exception(self, *error: Any) -> None:
-        """Let Jupyter log what went wrong, with the request but without its query."""
-        self._hide_query()
-        super().log_exception(*error)
-
-    def _hide_query(self) -> None:
-        self.request.uri = self.request.path
 
     def _target(self) -> tuple[str, str]:
         """Return path and query to ask the service for, as they were sent but without Jupyter's token."""
@@ -246,10 +256,16 @@ class RelayHandler(JupyterHandler):
         self.finish(_PAGE.format(title=escape(title), text=escape(text)))
 
 
-class RootHandler(JupyterHandler):
-    """Says that there is a relay: how a kernel with a cleaned environment finds out."""
+class NothingHandler(_Handler):
+    """Every other address below the relay: there is nothing, and Jupyter's own answer would log its query."""
 
-    auth_resource: ClassVar[str] = "songbird"
+    def prepare(self) -> None:  # type: ignore[override]
+        """Refuse whatever is asked."""
+        raise WebError(404)
+
+
+class RootHandler(_Handler):
+    """Says that there is a relay: how a kernel with a cleaned environment finds out."""
 
     @authenticated
     @authorized
@@ -282,6 +298,7 @@ def handlers(base_url: str, *, organization: bool) -> list[tuple[str, type[Jupyt
     return [
         (re.escape(prefix), RootHandler, {}),
         (pages, RelayHandler, {"upstream": upstream, "prefix": prefix}),
+        (rf"{re.escape(prefix.rstrip('/'))}(?:/.*)?", NothingHandler, {}),
     ]
 
 

@@ -199,8 +199,8 @@ class Metadata:
                 )
 
     def forget_other_keys(self, org_id: str, key: str) -> None:
-        """Let an organization have one key only: others may have leaked."""
-        others = (tables.keys.c.org_id == org_id) & (tables.keys.c.hash != hash_key(key))
+        """Let an organization have one key of those that nobody made by hand: others may have leaked."""
+        others = (tables.keys.c.org_id == org_id) & tables.keys.c.name.is_(None) & (tables.keys.c.hash != hash_key(key))
         with self._database.transaction() as connection:
             connection.execute(tables.keys.delete().where(others))
 

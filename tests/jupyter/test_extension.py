@@ -122,6 +122,21 @@ def test_a_request_that_is_refused_is_logged_without_its_session(jupyter, upload
     assert f"sessionToken={uploaded['id']}" not in unquote(jupyter.log.read_text("utf-8", "replace"))
 
 
+@pytest.mark.parametrize("token", ["canary-jupyter-token", None], ids=["logged in", "logged out"])
+@pytest.mark.parametrize(
+    "path", ["resources/canary-one/profiles", "v0/canary-two", "nowhere/canary-three", "?canary-four"]
+)
+def test_no_query_below_the_relay_is_logged(jupyter, path, token):
+    target = f"songbird/{path}{'&' if '?' in path else '?'}sessionToken=session-canary-token&profile=1"
+    answer = jupyter.ask(target, token=token)
+    assert answer.status in (204, 302, 403, 404)
+    if answer.status == 302:  # whose page is logged as well
+        assert "canary-token" not in answer.headers["Location"]
+    jupyter.ask(target, token=token, method="POST", body=b"")
+    jupyter.ask("api/status")  # what was logged before is written now
+    assert "session-canary-token" not in unquote(jupyter.log.read_text("utf-8", "replace"))
+
+
 def test_the_service_sees_nothing_of_jupyters_login_and_its_failures_are_pages(serve_jupyter):
     seen = []
 
