@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from songbird_widgets.local import local_service
 
 KERNEL = "window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
+GATE = "/k/gate"
 
 
 class Gate(ThreadingHTTPServer):
@@ -23,7 +24,7 @@ class Gate(ThreadingHTTPServer):
     def __init__(self, service):
         super().__init__(("127.0.0.1", 0), Passing)
         self.service = urlsplit(service.endpoint)
-        self.endpoint = f"http://127.0.0.1:{self.server_port}{self.service.path}"
+        self.endpoint = f"http://127.0.0.1:{self.server_port}{GATE}"  # what has the service's secret goes past it
         self.shut = False
         self.passed = []
         self._places = threading.Semaphore(0)
@@ -53,7 +54,8 @@ class Passing(BaseHTTPRequestHandler):
                 return
             self.server.passed.append(body)
         connection = http.client.HTTPConnection(self.server.service.netloc, timeout=60)
-        connection.request(self.command, self.path, body, dict(self.headers))
+        path = self.path.replace(GATE, self.server.service.path, 1)
+        connection.request(self.command, path, body, dict(self.headers))
         answer = connection.getresponse()
         content = answer.read()
         connection.close()
