@@ -6,7 +6,7 @@ Three tables. *Equal*: how many of N equal pairs of each distribution and size a
 each pair as a comparison of its own. *Drifted*: how many of N pairs that differ are found. *Others*: the same raw
 columns given to Evidently and whylogs, with their defaults, by the Pythons of environments that have them:
 
-    uv venv -p 3.11 evidently && uv pip install -p evidently/bin/python evidently
+    uv venv -p 3.11 evidently && uv pip install -p evidently/bin/python evidently "pandas<3"
     uv venv -p 3.11 whylogs && uv pip install -p whylogs/bin/python "whylogs[viz]==1.6.4" "numpy<2" "pandas<3"
 
 The script ends with 1 when a goal is missed.
