@@ -196,8 +196,9 @@ def grow(team, options: argparse.Namespace) -> None:
     with httpx.Client(trust_env=False, timeout=120, headers={"X-API-Key": key}) as http:
         for content in CONTENTS:
             body = {"alias": hashlib.sha256(content).hexdigest()}
-            made = http.post(f"{team.url}/v0/organizations/org-1/log/reference/seed", json=body).json()
-            httpx.put(made["uploadUrl"], content=content, trust_env=False)
+            made = http.post(f"{team.url}/v0/organizations/org-1/log/reference/seed", json=body)
+            assert made.status_code == 200, f"{made.status_code} {made.headers} {made.text}"
+            httpx.put(made.json()["uploadUrl"], content=content, trust_env=False)
         assert len(http.get(f"{team.url}/v0/organizations/org-1/datasets/seed/profiles").json()["profiles"])
         base = team.replica_urls[0]
         headings = ("first page ms", "last page ms", "own page ms", "three ms", "trends ms")
