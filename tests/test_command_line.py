@@ -203,7 +203,7 @@ def test_status_and_stop_say_what_is(shell):
 
     assert shell("upload", PROFILES / "batch-2013-07-08.bin").returncode == 0
     facts = json.loads(shell("status", "--json").stdout)
-    assert set(facts) == {"endpoint", "pid", "data_dir"}
+    assert set(facts) == {"endpoint", "pid", "data_dir", "disk_used"}
     os.kill(facts["pid"], 0)
     assert "key" not in shell("status").stdout
     shown = shell("status", "--show-key").stdout

@@ -397,7 +397,7 @@ def test_ending_it_finishes_the_uploads_it_has_begun(home):
 @pytest.mark.usefixtures("home")
 def test_one_that_hangs_is_named(monkeypatch):
     service = local_service.ensure()
-    monkeypatch.setattr(local_service, "_ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr("songbird_widgets.local.route.ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(local_service, "_SETTLE_SECONDS", 0.5)
     os.kill(service.pid, signal.SIGSTOP)
     try:
