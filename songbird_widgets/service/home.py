@@ -22,10 +22,13 @@ from songbird_widgets.observatory.trend_query import TrendQuery
 from . import access
 from .errors import Forbidden
 from .handler import Handler
+from .metadata import hash_key
 from .page_handlers import HTML, Answer, PageHandler
 
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
+
+    from songbird_widgets.local.identity import Identity
 
     from .metadata import Metadata, SeenSession
 
@@ -98,14 +101,14 @@ class Enter(PageHandler):
         self.set_header("Cache-Control", "no-store")
         if not _tickets(self.settings).take(ticket):
             raise PageProblem(USED)
-        identity = self.settings.get("identity")
+        identity: Identity | None = self.settings.get("identity")
         self._remember(COOKIE, _USER)
         if identity is not None:  # whose key this user has
-            self._remember(access.COOKIE, identity.organization_id)
+            self._remember(access.COOKIE, hash_key(identity.organization_key.reveal()))
         self.redirect("../", status=303)
 
     def _remember(self, name: str, value: str) -> None:
-        secure = self.request.protocol == "https"
+        secure = self.origin.startswith("https:")
         self.set_signed_cookie(
             name, value, expires_days=None, path="/", httponly=True, samesite="Strict", secure=secure
         )
@@ -122,7 +125,7 @@ class Home(PageHandler):
         self.set_header("Cache-Control", "no-store")
         if self.get_signed_cookie(COOKIE, max_age_days=COOKIE_DAYS) != _USER.encode():
             raise PageProblem(STRANGER)
-        identity = self.settings.get("identity")
+        identity: Identity | None = self.settings.get("identity")
         organization = identity.organization_id if identity is not None else ""
         await self.send(Answer(await self.made(_page, self.metadata, organization), HTML))
 
