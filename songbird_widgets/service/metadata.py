@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -387,7 +388,8 @@ class Metadata:
         """
         query = _references(org_id, dataset_id)
         if search:
-            query = query.where(tables.reference_name.contains(sa.func.lower(search), autoescape=True))
+            literal = re.sub("[/%_]", r"/\g<0>", search)
+            query = query.where(tables.reference_name.like(sa.func.lower(f"%{literal}%"), escape="/"))
         return self._rows(query.order_by(tables.reference_name, tables.profiles.c.id).limit(limit))
 
     def count_references(self, org_id: str, dataset_id: str, most: int) -> int:

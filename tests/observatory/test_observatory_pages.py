@@ -392,3 +392,19 @@ def test_static_files_are_kept_by_their_version(flights):
 
 def test_an_address_with_a_nul_character_is_refused(flights):
     assert flights.page("\x00").status_code == 400
+
+
+def test_the_session_page_finds_references_by_name_and_days_by_date(guest):
+    for alias in ("Train_1", "trainX1", "100 %"):
+        guest.reference(alias, (FLIGHTS / "reference-july.bin").read_bytes())
+    for day in range(3):
+        guest.batch(JULY_8 + day * 30 * DAY_MS, (FLIGHTS / "batch-2013-07-08.bin").read_bytes())
+
+    def found(search):
+        return [label.get_text() for label in soup(guest.page(q=search)).select("ul.choose label span:first-of-type")]
+
+    assert found("TRAIN_") == ["Train_1"]
+    assert found("%") == ["100 %"]
+    assert found("2013-08") == ["2013-08-07"]
+    assert found("09-0") == ["2013-09-06"]
+    assert found("nobody") == []
