@@ -17,12 +17,16 @@ Only the standard library is imported here, because kernels read these files too
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
+import shlex
 import socket
+import stat
 import tempfile
 import time
 from dataclasses import asdict, dataclass, replace
@@ -39,6 +43,9 @@ HOST = "127.0.0.1"
 
 SOCKET_FILE = "service.sock"
 _MAX_SOCKET_PATH = 100  # bytes: systems take from 103
+
+#: What the service and the sessions of this user keep in a data directory; other files in it are not theirs.
+_OURS = re.compile(r"\.?(?:identity|service|start|songbird|ledger)\.|(?:blobs|summaries|spool|senders)$")
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -69,32 +76,104 @@ def default_data_dir() -> Path:
 
 
 def make_private_dir(path: Path) -> None:
-    """Make a directory that its owner alone may enter.
+    """Make a directory that its owner alone may enter; one that is there already must be so, and what is in it too.
 
     Raises
     ------
     LocalServiceError
-        When it cannot be made, or belongs to another user.
+        When it cannot be made, or others have had a hand in it; nothing was changed then.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = path.stat()
+        if not path.is_symlink():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise LocalServiceError(
             f"The service's data directory {path} cannot be made: {error.strerror or error}. "
             "Set SONGBIRD_DATA_DIR to a directory that you may write to."
         ) from error
-    if hasattr(os, "getuid") and status.st_uid != os.getuid():
+    check_private_dir(path)
+
+
+def check_private_dir(path: Path) -> None:
+    """Refuse a data directory that others may enter, or that holds what others have made or may change.
+
+    Raises
+    ------
+    LocalServiceError
+        When it is no directory of this user alone, or one of its files is a link, another's or open to others.
+    """
+    try:
+        if path.is_symlink():
+            raise LocalServiceError(
+                f"The service's data directory {path} is a link. Set SONGBIRD_DATA_DIR to the directory itself, "
+                f"{os.path.realpath(path)}."
+            )
+        status = path.stat()
+        if not hasattr(os, "getuid"):
+            return  # Windows: directories of a user are private by what they inherit
+        if status.st_uid != os.getuid():
+            raise LocalServiceError(
+                f"The service's data directory {path} belongs to another user (uid {status.st_uid}). "
+                "Set SONGBIRD_DATA_DIR to a directory of your own."
+            )
+        if status.st_mode & 0o077:
+            raise LocalServiceError(
+                f"The service's data directory {path} is open to others (mode {stat.S_IMODE(status.st_mode):04o}). "
+                f"Run: chmod 700 {shlex.quote(str(path))}"
+            )
+        for entry in _entries(path):
+            if _OURS.match(entry.name):
+                _check_entry(entry)
+                if entry.is_dir():
+                    for part in _entries(Path(entry.path)):
+                        _check_entry(part)
+    except OSError as error:
         raise LocalServiceError(
-            f"The service's data directory {path} belongs to another user (uid {status.st_uid}). "
+            f"The service's data directory {path} cannot be read: {error.strerror or error}. "
             "Set SONGBIRD_DATA_DIR to a directory of your own."
-        )
+        ) from error
+
+
+def _entries(directory: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(directory) as entries:
+        return list(entries)
+
+
+def _check_entry(entry: os.DirEntry[str]) -> None:
+    """Refuse a part of a data directory that does not belong to this user alone."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:  # removed meanwhile by another program of ours
+        return
+    advice = "Move it away, and look who put it there."
+    kind = stat.S_IFMT(status.st_mode)
+    if kind == stat.S_IFLNK:
+        problem = "is a link"
+    elif kind not in {stat.S_IFREG, stat.S_IFDIR} and (kind != stat.S_IFSOCK or entry.name != SOCKET_FILE):
+        problem = "is neither a file nor a directory"
+    elif status.st_uid != os.getuid():
+        problem = f"belongs to another user (uid {status.st_uid})"
+    elif status.st_mode & 0o022:
+        problem = f"may be changed by others (mode {stat.S_IMODE(status.st_mode):04o})"
+        advice = f"If it is as you left it, run: chmod go-w {shlex.quote(entry.path)}"
+    else:
+        return
+    raise LocalServiceError(f"{entry.path} {problem}, so the service's data cannot be trusted. {advice}")
 
 
 def socket_path(data_dir: Path) -> Path | None:
     """Where the service over a directory has its Unix socket; None where there can be none."""
     path = data_dir / SOCKET_FILE
     return path if hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= _MAX_SOCKET_PATH else None
+
+
+def _read_file(path: Path) -> bytes:
+    """Read a file; one that is a link, or that would make its reader wait, is an error."""
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, mode: os.open(name, mode | flags)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a file")
+        return file.read()
 
 
 def write_private(path: Path, text: str) -> None:
@@ -185,7 +264,7 @@ class Identity:
         """
         path = data_dir / IDENTITY_FILE
         try:
-            values = json.loads(path.read_bytes())
+            values = json.loads(_read_file(path))
             return cls(**{name: _checked(values[name], type_) for name, type_ in _IDENTITY_TYPES.items()})
         except FileNotFoundError:
             return None
@@ -239,7 +318,7 @@ class Record:
     def read(cls, data_dir: Path) -> Record | None:
         """The record in `data_dir`, or None when there is none or it makes no sense."""
         try:
-            values = json.loads((data_dir / RECORD_FILE).read_bytes())
+            values = json.loads(_read_file(data_dir / RECORD_FILE))
             record = cls(**{name: _checked(values[name], type_) for name, type_ in _RECORD_TYPES.items()})
         except (OSError, ValueError, KeyError, TypeError):
             return None

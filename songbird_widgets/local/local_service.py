@@ -121,7 +121,7 @@ def data_directory() -> Path:
     Raises
     ------
     LocalServiceError
-        When it cannot be made, or belongs to another user.
+        When it cannot be made, or is not this user's alone.
     """
     directory = default_data_dir()
     make_private_dir(directory)

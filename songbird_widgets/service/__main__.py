@@ -10,7 +10,7 @@ import logging.handlers
 import sys
 from pathlib import Path
 
-from songbird_widgets.local.identity import LOG_FILE, LocalServiceError
+from songbird_widgets.local.identity import LOG_FILE, LocalServiceError, make_private_dir
 
 from .app import log_to, serve
 
@@ -22,12 +22,13 @@ def main() -> int:
     parser.add_argument("--idle-seconds", type=float, required=True)
     arguments = parser.parse_args()
 
-    log_to(
-        logging.handlers.RotatingFileHandler(
-            arguments.data_dir / LOG_FILE, maxBytes=1_000_000, backupCount=1, encoding="utf-8"
-        )
-    )
     try:
+        make_private_dir(arguments.data_dir)
+        log_to(
+            logging.handlers.RotatingFileHandler(
+                arguments.data_dir / LOG_FILE, maxBytes=1_000_000, backupCount=1, encoding="utf-8"
+            )
+        )
         serve(arguments.data_dir, idle_seconds=arguments.idle_seconds)
     except LocalServiceError as error:
         print(error, file=sys.stderr)

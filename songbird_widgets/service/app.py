@@ -405,9 +405,9 @@ def serve(
     LocalServiceError
         When it cannot be started; its message is for people.
     """
-    os.umask(0o077)  # what is written here is this user's alone
     data_dir = (data_dir or default_data_dir()).absolute()
     make_private_dir(data_dir)
+    os.umask(0o077)  # what is written here is this user's alone
     lock = FileLock(data_dir / INSTANCE_LOCK)
     try:
         lock.acquire(timeout=0.5)  # whoever asks whether it is free holds it for a moment

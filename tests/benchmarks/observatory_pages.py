@@ -57,7 +57,7 @@ class Service:
     """The local service of a source tree as a process, spoken to over HTTP."""
 
     def __init__(self, folder: Path, tree: Path) -> None:
-        folder.mkdir()
+        folder.mkdir(mode=0o700)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "songbird_widgets.service", "--data-dir", str(folder), "--idle-seconds", "600"],
             env={**os.environ, "PYTHONPATH": str(tree)},

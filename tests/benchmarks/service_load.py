@@ -203,7 +203,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory, contextlib.ExitStack() as stack:
         folders = [Path(directory) / part for part in ("raw", "bare", "here")]
         for folder in folders:
-            folder.mkdir()
+            folder.mkdir(mode=0o700)
         raw, bare, service = Raw(folders[0]), Bare(folders[1]), Service(folders[2], ROOT)
         stack.callback(bare.end)
         stack.callback(service.end)

@@ -142,7 +142,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         folders = [Path(directory) / part for part in ("bare", "here", "before")]
         for folder in folders:
-            folder.mkdir()
+            folder.mkdir(mode=0o700)
         servers: dict[str, Bare | Service] = {"bare tornado": Bare(folders[0]), "here": Service(folders[1], ROOT)}
         if given.before:
             servers["before"] = Service(folders[2], given.before.absolute())

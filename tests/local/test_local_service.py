@@ -198,7 +198,7 @@ def test_what_was_confirmed_survives_a_kill_at_any_moment(home):
 
 def test_killed_while_it_starts_it_is_started_anew(home):
     for moment in (0.0, 0.05, 0.1, 0.2, 0.3):
-        home.mkdir(exist_ok=True)
+        home.mkdir(mode=0o700, exist_ok=True)
         half = subprocess.Popen(
             [
                 sys.executable,
