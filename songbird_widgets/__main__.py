@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import __version__
+from . import __version__, given
 from .basics import MAX_COMPARED, size_text
 from .service import administration
 
@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         help="upload profiles from the shell and print the observatory link",
         description="Upload profiles to a session (a new one by default) and print the link of the selected ones.",
         epilog="example: songbird-widgets upload --reference july=reference-july.bin batch-*.bin "
-        "--select july 2013-07-08 2013-07-09",
+        f"--select july 2013-07-08 2013-07-09. {_SECRETS_HELP}",
     )
     upload.add_argument("files", nargs="*", metavar="FILES", help="profiles (.bin, .zip) to upload as batches")
     upload.add_argument(
@@ -148,12 +148,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PROFILE",
         help="up to three to link: alias, reference id, ISO date or timestamp in ms (default: the first three)",
     )
-    upload.add_argument("--endpoint", help="a Songbird endpoint (default: $SONGBIRD_ENDPOINT, else the local service)")
-    upload.add_argument(
-        "--session",
-        metavar="ID",
-        help="continue this session (default: a new one); of one begun here, the first letters of its id are enough",
-    )
+    given.add_endpoint(upload, "the local service")
+    given.add_session(upload)
     upload.set_defaults(run=_upload)
 
     _add_delete(commands)
@@ -205,18 +201,31 @@ in a CI job (GitHub Actions):
 """
 
 
+_SECRETS_HELP = (
+    f"{given.READABLE}A session's id opens the session: others do not see it in a file (--session-file) or in the "
+    "variable SONGBIRD_SESSION, nor an endpoint in --endpoint-file or SONGBIRD_ENDPOINT, nor a key in SONGBIRD_API_KEY."
+)
+
+
 def _add_delete(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     delete = commands.add_parser(
         "delete",
         help="delete a session, or profiles of it, for good",
         description="Delete a session with all that was uploaded to it, or some of its profiles.",
-        epilog="example: songbird-widgets delete session-6LpL 2013-07-08 july",
+        epilog=f"example: songbird-widgets delete session-6LpL 2013-07-08 july. {_SECRETS_HELP}",
     )
-    delete.add_argument("session", metavar="SESSION", help="of one begun here, the first letters of its id are enough")
+    delete.add_argument(
+        "session",
+        nargs="?",
+        metavar="SESSION",
+        help="of one begun here, the first letters of its id are enough; left out with --session-file, and with "
+        "$SONGBIRD_SESSION",
+    )
     delete.add_argument(
         "profiles", nargs="*", metavar="PROFILE", help="alias, reference id, ISO date or timestamp in ms: these alone"
     )
-    delete.add_argument("--endpoint", help="a Songbird endpoint (default: where the session was begun)")
+    given.add_session_file(delete)
+    given.add_endpoint(delete, "where the session was begun")
     delete.set_defaults(run=_delete)
 
 
@@ -386,15 +395,22 @@ def _delete(options: argparse.Namespace) -> int:
     from .session import LedgerError, Session, SessionError
 
     try:
-        session_id = _full_id(options.session, Session.recent(_MAX_RECENT))
-        with Session(endpoint=options.endpoint, session_id=session_id) as session:
+        profiles, elsewhere = options.profiles, options.session_file is not None or "SONGBIRD_SESSION" in os.environ
+        named = options.session is not None and options.session.startswith("session-")
+        if elsewhere and options.session is not None and (options.session_file is not None or not named):
+            profiles, options.session = [options.session, *profiles], None  # it is the first of the profiles
+        session_id = _session_id(options, Session.recent(_MAX_RECENT))
+        if session_id is None:
+            print("songbird-widgets delete: name a session.", file=sys.stderr)
+            return 2
+        with Session(endpoint=given.endpoint_of(options), session_id=session_id) as session:
             before = len(session.profiles)
-            session.delete(*options.profiles)
+            session.delete(*profiles)
             deleted = before - len(session.profiles)
-    except (SongbirdError, SessionError, LedgerError, LocalServiceError) as error:
+    except (SongbirdError, SessionError, LedgerError, LocalServiceError, given.GivenError) as error:
         return _fail(str(error))
     what = f"{deleted} profile{'' if deleted == 1 else 's'}"
-    print(f"Deleted: {what}." if options.profiles else f"Deleted: the session, with {what}.")
+    print(f"Deleted: {what}." if profiles else f"Deleted: the session, with {what}.")
     return 0
 
 
@@ -478,28 +494,34 @@ def _upload(options: argparse.Namespace) -> int:
     swallowed = [one for one in options.select if not options.files and Path(one).is_file()]
     if swallowed:
         return _fail(f"--select: {swallowed[0]} is a file: name files before --select. Nothing was uploaded.")
-    if not options.files and not options.reference and not options.session:
-        return _fail("Name at least one profile to upload; see songbird-widgets upload --help.")
     try:
-        session_id = options.session and _full_id(options.session, Session.recent(_MAX_RECENT))
-        with Session(endpoint=options.endpoint, session_id=session_id) as session:
+        session_id = _session_id(options, Session.recent(_MAX_RECENT))
+        if not options.files and not options.reference and not session_id:
+            return _fail("Name at least one profile to upload; see songbird-widgets upload --help.")
+        with Session(endpoint=given.endpoint_of(options), session_id=session_id) as session:
             try:
-                return _upload_into(session, options)
+                return _upload_into(session, options, continued=session_id is not None)
             except KeyboardInterrupt:
                 print(_stopped(session), file=sys.stderr)
                 return 130
-    except (SongbirdError, SessionError, LedgerError, LocalServiceError) as error:
+    except (SongbirdError, SessionError, LedgerError, LocalServiceError, given.GivenError) as error:
         return _fail(str(error))
 
 
-def _full_id(given: str, recent: Sequence[LedgerSession]) -> str:
-    """Return the id of the one session that this user has begun and that is meant by a short id."""
-    begun = given.rstrip("…")
+def _session_id(options: argparse.Namespace, recent: Sequence[LedgerSession]) -> str | None:
+    """Return the id of the session that is meant; by a short id, the one that this user has begun."""
+    named = given.session_of(options)
+    if named is None:
+        return None
+    begun = named.rstrip("…")
     known = [session.session_id for session in recent if session.session_id.startswith(begun)]
-    return known[0] if len(known) == 1 else given
+    session_id = known[0] if len(known) == 1 else named
+    if session_id == options.session:  # all of it was an argument
+        given.warn_of_session()
+    return session_id
 
 
-def _upload_into(session: Session, options: argparse.Namespace) -> int:
+def _upload_into(session: Session, options: argparse.Namespace, *, continued: bool) -> int:
     """Add, upload and link what can be; say what could not, and answer 1 if there was any."""
     from .session import AddError, SelectionError
 
@@ -525,7 +547,7 @@ def _upload_into(session: Session, options: argparse.Namespace) -> int:
     if any(profile.state != "uploaded" for profile in session.profiles):
         status = 1
     # Who continues a session wants its link, also if everything has arrived after all.
-    there = landed or [profile for profile in session.profiles if profile.state == "uploaded" and options.session]
+    there = landed or [profile for profile in session.profiles if profile.state == "uploaded" and continued]
     if not there:
         return _fail("Nothing was uploaded.")
     return _print_link(session, there) or status

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from songbird_widgets.local import local_service
+from songbird_widgets.session import Session
 
 pytestmark = pytest.mark.slow  # each starts processes
 
@@ -29,10 +30,11 @@ def shell(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
 
-    def run(*arguments, **changed):
+    def run(*arguments, stdin="", **changed):
         environment = {**os.environ, **changed}
         return subprocess.run(
             [*COMMAND, *map(str, arguments)],
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
@@ -170,6 +172,62 @@ sys.exit(main(["upload", *{files!r}]))
     assert session_id.startswith(said[2].rpartition(" ")[2])
     listing = json.loads(get(f"{local_service.find().origin}/v0/sessions/{session_id}/profiles"))
     assert len(listing["profiles"]) == 7
+
+
+@pytest.mark.parametrize("way", ["argument", "short id", "variable", "file", "stdin"])
+def test_a_session_comes_by_argument_variable_or_file_and_an_argument_is_warned_of(shell, tmp_path, way):
+    with Session() as session:
+        session.add(PROFILES / "batch-2013-07-08.bin")
+        session.upload()
+        (tmp_path / "id").write_text(session.session_id + "\n")
+        arguments, changed = {
+            "argument": (["--session", session.session_id], {}),
+            "short id": (["--session", session.short_id.rstrip("…")], {}),
+            "variable": ([], {"SONGBIRD_SESSION": session.session_id}),
+            "file": (["--session-file", tmp_path / "id"], {}),
+            "stdin": (["--session-file", "-"], {"stdin": session.session_id}),
+        }[way]
+        done = shell("upload", PROFILES / "batch-2013-07-09.bin", *arguments, **changed)
+        assert f"sessionToken={session.session_id}" in done.stdout
+        warned = "Others on this machine may read the arguments" in done.stderr
+        assert warned == ("SONGBIRD_SESSION or --session-file" in done.stderr) == (way == "argument")
+        assert session.session_id not in done.stderr
+        if way == "short id":
+            return
+        left = shell("delete", *([session.session_id] if way == "argument" else arguments), "2013-07-09", **changed)
+        assert left.stdout == "Deleted: 1 profile.\n"
+        assert ("Others on this machine" in left.stderr) == (way == "argument")
+    with Session(session_id=(tmp_path / "id").read_text().strip()) as again:
+        assert [profile.label for profile in again.profiles] == ["2013-07-08"]
+
+
+def test_an_endpoint_comes_by_file_and_one_with_its_secret_among_the_arguments_is_warned_of(shell, tmp_path):
+    endpoint = local_service.ensure().endpoint
+    (tmp_path / "endpoint").write_text(endpoint)
+    day = PROFILES / "batch-2013-07-08.bin"
+    by_file = shell("upload", day, "--endpoint-file", tmp_path / "endpoint")
+    by_argument = shell("upload", day, "--endpoint", endpoint)
+    assert (by_file.returncode, by_argument.returncode) == (0, 0)
+    assert "Others" not in by_file.stderr
+    assert "SONGBIRD_ENDPOINT or --endpoint-file" in by_argument.stderr
+    assert endpoint not in by_argument.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\x00", b"x" * 20_000])
+def test_a_file_that_holds_no_session_is_said_and_nothing_is_uploaded(shell, tmp_path, content):
+    if content is not None:
+        (tmp_path / "id").write_bytes(content)
+    done = shell("upload", PROFILES / "batch-2013-07-08.bin", "--session-file", tmp_path / "id")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert f"--session-file: {tmp_path / 'id'}" in done.stderr
+    assert local_service.find() is None
+
+
+@pytest.mark.parametrize("command", ["upload", "delete"])
+def test_help_says_who_may_read_arguments_and_what_to_use_instead(shell, command):
+    said = " ".join(shell(command, "--help").stdout.split())
+    for word in ("Others on this machine", "--session-file", "SONGBIRD_SESSION", "--endpoint-file", "SONGBIRD_API_KEY"):
+        assert word in said
 
 
 def test_who_reads_only_the_beginning_gets_no_traceback(shell):
