@@ -46,7 +46,7 @@ from songbird_widgets.local.identity import (
     socket_path,
 )
 
-from . import organization_handlers, sessions, uploads
+from . import organization_handlers, sessions, sign_ins, uploads
 from .blobs import Blobs
 from .database import Database
 from .errors import Forbidden, Internal, InvalidArgument, ResourceNotFound, ServiceError
@@ -194,6 +194,7 @@ class Application(web.Application):
                     "The secret in this endpoint is not this service's. `songbird-widgets status` prints the right one."
                 )
             request.path = slash + path
+        sign_ins.take_token(request)
 
 
 class Health(Handler):
@@ -295,6 +296,8 @@ def make_app(
         [*sessions.routes(), *organization_handlers.routes(), *uploads.routes()],
         secret=secret,
         metadata=metadata,
+        # Replicas keep none: their host is not shared, and a signed cookie is good at each of them.
+        sign_ins=None if secret is None else sign_ins.SignIns(),
         organizations=Organizations(database),
         blobs=blobs,
         retention=Retention(database, blobs, data_dir / "summaries", keep_days),

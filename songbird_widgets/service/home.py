@@ -19,11 +19,11 @@ from songbird_widgets.observatory.query import PageQuery
 from songbird_widgets.observatory.rendering import render
 from songbird_widgets.observatory.trend_query import TrendQuery
 
-from . import access
 from .errors import Forbidden
 from .handler import Handler
 from .metadata import hash_key
 from .page_handlers import HTML, Answer, PageHandler
+from .sign_ins import SignedIn
 
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
@@ -41,12 +41,6 @@ MAX_NAMED = 3
 TICKET_SECONDS = 60.0
 """How long a ticket can be used, once."""
 
-COOKIE = "songbird_user"
-"""Holds a mark of this service's user, signed; never the secret."""
-
-COOKIE_DAYS = 0.5
-
-_USER = "user"
 _NONCE = re.compile(r"[0-9a-f]{32}")
 _MAX_TICKETS = 100
 
@@ -102,16 +96,9 @@ class Enter(PageHandler):
         if not _tickets(self.settings).take(ticket):
             raise PageProblem(USED)
         identity: Identity | None = self.settings.get("identity")
-        self._remember(COOKIE, _USER)
-        if identity is not None:  # whose key this user has
-            self._remember(access.COOKIE, hash_key(identity.organization_key.reveal()))
-        self.redirect("../", status=303)
-
-    def _remember(self, name: str, value: str) -> None:
-        secure = self.origin.startswith("https:")
-        self.set_signed_cookie(
-            name, value, expires_days=None, path="/", httponly=True, samesite="Strict", secure=secure
-        )
+        # This user has the key of the organization.
+        key_hash = b"" if identity is None else hash_key(identity.organization_key.reveal()).encode()
+        self.redirect(f"../{self.begin_sign_in(SignedIn(key_hash, user=True))}", status=303)
 
 
 class Home(PageHandler):
@@ -123,7 +110,7 @@ class Home(PageHandler):
     async def get(self) -> None:
         """Answer with the page."""
         self.set_header("Cache-Control", "no-store")
-        if self.get_signed_cookie(COOKIE, max_age_days=COOKIE_DAYS) != _USER.encode():
+        if self.sign_in is None or not self.sign_in.user:
             raise PageProblem(STRANGER)
         identity: Identity | None = self.settings.get("identity")
         organization = identity.organization_id if identity is not None else ""

@@ -28,6 +28,7 @@ from . import access
 from .handler import Handler
 from .metadata import hash_key
 from .pages import Observatory, file_name
+from .sign_ins import SignedIn, path_of, token_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,13 +42,16 @@ if TYPE_CHECKING:
 
     from .access import Viewer
     from .organizations import Organizations
+    from .sign_ins import SignIns
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; "
-    # A notebook's panel previews the page: from the same origin behind the relay, else from this machine.
-    "frame-ancestors 'self' http://127.0.0.1:* http://localhost:*"
+    "form-action 'self'; base-uri 'none'; frame-ancestors "
 )
+# A notebook's panel previews a session's page: from the same origin behind the relay, else from this machine.
+# What a key opens comes through the relay; what a sign-in opens is framed by nobody.
+_SESSION_FRAMED_BY = "'self' http://127.0.0.1:* http://localhost:*"
+_RELAYED_FRAMED_BY = "'self'"
 NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
 _MIN_COMPRESSED = 4096
 _MAX_KEY = 512
@@ -88,7 +92,11 @@ class PageHandler(Handler):
 
     def set_default_headers(self) -> None:
         super().set_default_headers()
-        self.set_header("Content-Security-Policy", _POLICY)
+        if any(value.strip() for value in self.request.query_arguments.get("sessionToken", [])):
+            framed = _SESSION_FRAMED_BY
+        else:
+            framed = _RELAYED_FRAMED_BY if "X-API-Key" in self.request.headers else "'none'"
+        self.set_header("Content-Security-Policy", _POLICY + framed)
 
     @property
     def observatory(self) -> Observatory:
@@ -164,8 +172,45 @@ class PageHandler(Handler):
         return urlsplit(self.settings.get("public_url") or "").path.rstrip("/") + "/"
 
     @property
+    def sign_ins(self) -> SignIns | None:
+        """Who is signed in, where the host is shared with others."""
+        return cast("SignIns | None", self.settings.get("sign_ins"))
+
+    @property
+    def sign_in(self) -> SignedIn | None:
+        """The sign-in that this request belongs to by its path and its cookie."""
+        if self.sign_ins is None:
+            return None
+        return self.sign_ins.find(token_of(self.request), self.get_cookie(access.COOKIE, "") or "")
+
+    def begin_sign_in(self, opens: SignedIn) -> str:
+        """Set the cookie of a new sign-in, and return the path of its pages from the observatory's root."""
+        if self.sign_ins is None:
+            # Without a path the browser takes this URL's directory: right behind any proxy.
+            options: dict[str, Any] = {"expires_days": None, "path": "", "httponly": True, "samesite": "Strict"}
+            secure = self.origin.startswith("https:")
+            self.set_signed_cookie(access.COOKIE, opens.key_hash, secure=secure, **options)
+            return ""
+        self.end_sign_in()
+        token, cookie = self.sign_ins.begin(opens)
+        path, secure = path_of(token), self.origin.startswith("https:")
+        self.set_cookie(access.COOKIE, cookie, path=path, httponly=True, samesite="Strict", secure=secure)
+        return path.lstrip("/")
+
+    def end_sign_in(self) -> None:
+        """Forget the sign-in of this request, here and in the browser."""
+        token = token_of(self.request)
+        if self.sign_ins is None:
+            self.clear_cookie(access.COOKIE, path="")
+        elif token:
+            self.sign_ins.end(token, self.get_cookie(access.COOKIE, "") or "")
+            self.clear_cookie(access.COOKIE, path=path_of(token))
+
+    @property
     def organization_cookie(self) -> bytes | None:
         """The hash of the key of an earlier sign-in."""
+        if self.sign_ins is not None:
+            return self.sign_in.key_hash or None if self.sign_in is not None else None
         return self.get_signed_cookie(access.COOKIE, max_age_days=access.COOKIE_DAYS)
 
     @property
@@ -417,17 +462,10 @@ class SignIn(PageHandler):
             self._next = next_page
             self.say(WRONG_KEY_TYPED, sign_in=True, wrong_key=True)
             return
-        self.set_signed_cookie(
-            access.COOKIE,
-            hash_key(key),
-            expires_days=None,
-            path="",  # the browser takes this URL's directory: right behind any proxy
-            httponly=True,
-            samesite="Strict",
-            secure=self.origin.startswith("https:"),
-        )
+        up = "../../" if token_of(self.request) else ""
+        below = self.begin_sign_in(SignedIn(hash_key(key).encode()))
         target = next_page if NEXT.fullmatch(next_page) else f"organizations/{org_id}"
-        self.redirect(target, status=303)
+        self.redirect(f"{up}{below}{target}", status=303)
 
     @property
     def next_page(self) -> str:
@@ -443,7 +481,7 @@ class SignOut(SignIn):
     async def post(self) -> None:
         """Clear the cookie and say so."""
         self.check_origin()
-        self.clear_cookie(access.COOKIE, path="")
+        self.end_sign_in()
         self.clear_cookie(access.PERSON_COOKIE, path=self.base_path)
         self.say(
             ProblemText(

@@ -226,7 +226,7 @@ def power_round(directory: Path, chance: random.Random, found: Found) -> None:
         time.sleep(chance.uniform(0.05, 1.5))
         service.process.send_signal(signal.SIGSTOP)
         confirmed = uploaders.so_far()
-        shutil.copytree(directory, copy)
+        shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("*.sock"))  # sockets have nothing to copy
         service.process.send_signal(signal.SIGCONT)
         service.kill()
         uploaders.end()

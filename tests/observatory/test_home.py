@@ -1,5 +1,6 @@
 """The home page: this user's sessions for who has a ticket of this user's programs, nothing for strangers."""
 
+import re
 import subprocess
 import sys
 
@@ -39,19 +40,37 @@ def browser_like():
 def test_a_ticket_opens_the_sessions_and_the_organization(own, browser_like):
     service, session_id, organization = own
     page = browser_like.get(local_service.way_in())
-    assert (page.status_code, page.url.path) == (200, "/")
+    assert page.status_code == 200
+    home = re.fullmatch(r"/s/[\w-]{43}/", page.url.path)[0]
     assert "train; 2024-01-03 to 2024-01-05" in page.text
     assert f"sessionToken={session_id}" in page.text
     assert f"claimed by {organization}" in page.text
     assert "&lt;b&gt;claimed&lt;/b&gt;" in page.text
     assert browser_like.get(f"{service.origin}/resources/model-1/trends?sessionToken={session_id}").status_code == 200
-    assert browser_like.get(f"{service.origin}/organizations/{organization}").status_code == 200
+    place = page.url.join(f"organizations/{organization}")
+    assert browser_like.get(place).status_code == 200
+    assert browser_like.get(f"{service.origin}/organizations/{organization}").status_code == 401
+    kept = {"Cookie": f"songbird_organization={browser_like.cookies['songbird_organization']}"}
+    assert browser_like.get(page.url, headers=kept).status_code == 200
+    browser_like.cookies.clear()
+    assert browser_like.get(page.url).status_code == 401
+    assert browser_like.post(page.url.join("sign-out"), headers=kept).status_code == 200
+    assert browser_like.get(page.url, headers=kept).status_code == 401
+    assert home in str(place)
+
+
+def test_a_way_in_ends_with_the_service(own, browser_like):
+    page = browser_like.get(local_service.way_in())
+    local_service.stop()
+    again = local_service.ensure()
+    assert again.port == own[0].port
+    assert browser_like.get(page.url).status_code == 401
 
 
 def test_strangers_see_no_session_and_how_to_come_in(own, browser_like):
     service, session_id, organization = own
     for cookie in ("", "user"):
-        browser_like.cookies.set("songbird_user", cookie)
+        browser_like.cookies.set("songbird_organization", cookie)
         page = browser_like.get(f"{service.origin}/")
         assert page.status_code == 401
         assert "songbird-widgets open" in page.text

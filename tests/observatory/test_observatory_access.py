@@ -1,5 +1,6 @@
 """Who may see what, and what leaves with an answer."""
 
+import re
 from pathlib import Path
 
 import httpx
@@ -30,8 +31,8 @@ def visitor(service):
         yield client
 
 
-def newest_dataset(visitor, org):
-    page = BeautifulSoup(visitor.get(f"/organizations/{org}").text, "html.parser")
+def newest_dataset(visitor, path):
+    page = BeautifulSoup(visitor.get(path).text, "html.parser")
     return page.select_one("section h2 a")["href"]
 
 
@@ -104,20 +105,66 @@ def test_signing_in_with_the_key_sets_a_cookie_that_holds_no_key(visitor, servic
     org, key = service.organization
     answer = visitor.post("/sign-in", data={"key": key, "next": f"organizations/{org}"})
     assert answer.status_code == 303
-    assert answer.headers["Location"] == f"organizations/{org}"
+    below = re.fullmatch(rf"(s/[\w-]{{43}}/)organizations/{org}", answer.headers["Location"])[1]
     cookie = answer.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
-    assert "Path" not in cookie
+    assert f"Path=/{below};" in cookie
     assert key not in cookie
-    assert visitor.get(f"/organizations/{org}").status_code == 200
-    dataset = newest_dataset(visitor, org)
-    shown = visitor.get(httpx.URL(f"{service.base}/organizations/{org}").join(f"{dataset}?profile={JULY_8}"))
+    page = f"/{below}organizations/{org}"
+    assert visitor.get(page).status_code == 200
+    dataset = newest_dataset(visitor, page)
+    shown = visitor.get(httpx.URL(f"{service.base}{page}").join(f"{dataset}?profile={JULY_8}"))
     assert shown.status_code == 200
-    assert visitor.get("/organizations/org-other").status_code == 401
-    out = visitor.post("/sign-out")
+    assert visitor.get(f"/{below}organizations/org-other").status_code == 401
+    value = visitor.cookies["songbird_organization"]
+    out = visitor.post(f"/{below}sign-out")
     assert out.status_code == 200
-    assert visitor.get(f"/organizations/{org}").status_code == 401
+    assert "songbird_organization" not in visitor.cookies
+    sent = {"Cookie": f"songbird_organization={value}"}  # what a thief has kept
+    assert visitor.get(page, headers=sent).status_code == 401
+
+
+def test_of_a_sign_in_neither_its_cookie_nor_its_path_opens_anything_alone(visitor, service):
+    org, key = service.organization
+    answers = [visitor.post("/sign-in", data={"key": key}) for _ in range(2)]
+    paths = [f"/{answer.headers['Location']}" for answer in answers]
+    values = [answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0] for answer in answers]
+
+    def status(path, cookie):
+        headers = {"Cookie": f"songbird_organization={cookie}"} if cookie else {}
+        return httpx.get(service.base + path, headers=headers, trust_env=False).status_code
+
+    assert [status(path, value) for path, value in zip(paths, values, strict=True)] == [200, 200]
+    token = paths[0].split("/")[2]
+    for path, cookie in (
+        (f"/organizations/{org}", values[0]),
+        (paths[0], ""),
+        (paths[0], token),
+        (paths[0], values[1]),
+        (paths[0].replace(token, "x" * 43), values[0]),
+        (paths[0].replace(token, token[:-1]), values[0]),
+    ):
+        assert status(path, cookie) in {401, 404}, path
+
+
+def test_whoever_listens_at_another_port_gets_no_cookie_of_a_sign_in(visitor, service):
+    """Cookies know no ports: a browser sends to 127.0.0.1:2 what it has for the same path of 127.0.0.1:1."""
+    _, key = service.organization
+    answer = visitor.post("/sign-in", data={"key": key})
+    elsewhere = service.base.rpartition(":")[0] + ":9"
+    for path in ("/", "/organizations/org-1", "/s/", "/s/x/", "/sign-in"):
+        assert "Cookie" not in visitor.build_request("GET", elsewhere + path).headers
+    assert "Cookie" in visitor.build_request("GET", f"{service.base}/{answer.headers['Location']}").headers
+
+
+def test_a_sign_in_below_another_replaces_it(visitor, service):
+    org, key = service.organization
+    first = f"/{visitor.post('/sign-in', data={'key': key}).headers['Location']}"
+    answer = visitor.post(first.replace(f"organizations/{org}", "sign-in"), data={"key": key})
+    second = httpx.URL(service.base + first.replace(f"organizations/{org}", "sign-in")).join(answer.headers["Location"])
+    assert visitor.get(second).status_code == 200
+    assert visitor.get(first).status_code == 401
 
 
 def test_every_wrong_key_gets_the_same_answer(visitor, service):
@@ -148,7 +195,7 @@ def test_a_sign_in_leads_nowhere_else(visitor, service):
         "",
     ):
         answer = visitor.post("/sign-in", data={"key": key, "next": evil})
-        assert answer.headers["Location"] == f"organizations/{org}"
+        assert re.fullmatch(rf"s/[\w-]{{43}}/organizations/{org}", answer.headers["Location"])
 
 
 def test_other_sites_forms_are_refused(visitor, service):
@@ -161,11 +208,11 @@ def test_other_sites_forms_are_refused(visitor, service):
 
 def test_a_forged_or_damaged_cookie_opens_nothing(visitor, service):
     org, key = service.organization
-    visitor.post("/sign-in", data={"key": key})
-    value = visitor.cookies["songbird_organization"]
-    for forged in (org, value[:-2] + "00", value.replace("|", ""), "2|1:0|10:1|"):
+    answer = visitor.post("/sign-in", data={"key": key})
+    value = answer.headers["Set-Cookie"].partition("=")[2].partition(";")[0]
+    for forged in (org, value[:-2] + "00", value + "x", "2|1:0|10:1|"):
         answer = httpx.get(
-            f"{service.base}/organizations/{org}",
+            f"{service.base}/{visitor.post('/sign-in', data={'key': key}).headers['Location']}",
             headers={"Cookie": f"songbird_organization={forged}"},
             trust_env=False,
         )
@@ -174,18 +221,22 @@ def test_a_forged_or_damaged_cookie_opens_nothing(visitor, service):
 
 def test_answers_carry_the_headers_that_keep_a_page_to_itself(flights, service):
     org, key = service.organization
+    place = f"{flights.base}/{flights.http.post(f'{flights.base}/sign-in', data={'key': key}).headers['Location']}"
+    session, relay, nobody = "'self' http://127.0.0.1:* http://localhost:*", "'self'", "'none'"
     answers = [
-        flights.page(str(JULY_8)),
-        flights.page(),
-        flights.page("ref-unknown"),
-        flights.http.get(f"{flights.base}/organizations/{org}", headers={"X-API-Key": key}),
-        flights.http.get(f"{flights.base}/organizations/{org}"),
+        (flights.page(str(JULY_8)), session),
+        (flights.page(), session),
+        (flights.page("ref-unknown"), session),
+        (flights.http.get(f"{flights.base}/organizations/{org}", headers={"X-API-Key": key}), relay),
+        (flights.http.get(f"{flights.base}/organizations/{org}"), nobody),
+        (flights.http.get(place), nobody),
     ]
-    for answer in answers:
+    assert [answer.status_code for answer, _ in answers][-3:] == [200, 401, 200]
+    for answer, framed in answers:
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
-        assert "frame-ancestors 'self'" in policy
+        assert policy.endswith(f"; frame-ancestors {framed}")
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
