@@ -10,6 +10,7 @@ import urllib.request
 import pytest
 
 from songbird_widgets.client import SessionExpired, Songbird
+from songbird_widgets.client.models import ListSessionProfilesRequest
 from songbird_widgets.local import local_service
 from songbird_widgets.session import AddError, SelectionError, Session, SessionError
 
@@ -404,13 +405,14 @@ def test_what_a_front_end_without_widgets_shows(full):
 def test_a_long_session_is_listed_page_by_page_and_later_from_where_it_ended(full, profiles, monkeypatch):
     monkeypatch.setattr("songbird_widgets.session.remote._PAGE", 4)
     asked = []
-    listing = Songbird.list_session_profiles
+    send = Songbird.send
 
-    def listed(client, session_id, after=None, limit=None):
-        asked.append(after)
-        return listing(client, session_id, after, limit)
+    def sent(client, request):
+        if isinstance(request, ListSessionProfilesRequest):
+            asked.append(request.after)
+        return send(client, request)
 
-    monkeypatch.setattr(Songbird, "list_session_profiles", listed)
+    monkeypatch.setattr(Songbird, "send", sent)
     with Session(session_id=full.session_id) as again:
         assert len(again.profiles) == 9
         assert len(asked) == 3
