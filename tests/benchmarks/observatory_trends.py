@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="only see that it runs")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
-        for days, columns in [(3, 4)] if given.tiny else [(90, 50), (365, 200)]:
+        for days, columns in [(3, 5)] if given.tiny else [(90, 50), (365, 200)]:
             folder = Path(directory) / f"{days}"
             service = Service(folder, ROOT)
             try:
