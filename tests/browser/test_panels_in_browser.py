@@ -217,7 +217,7 @@ def test_from_a_path_to_the_observatory_and_a_claim_with_the_keyboard_alone(lab)
     keyboard.press("Shift+Tab")
     expect(claim.get_by_role("button", name="Claim for good")).to_be_focused()
     keyboard.press("Enter")
-    expect(claim.get_by_role("status")).to_contain_text("belong to the organization now")
+    expect(claim.get_by_role("status")).to_contain_text("belong to org-")
     expect(someone.panel("session").get_by_role("status").first).to_contain_text("claimed")
     assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
