@@ -326,6 +326,7 @@ global
 defaults
     mode http
     timeout connect 2s
+    timeout check 10s
     timeout client 60s
     timeout server 60s
     retries 3

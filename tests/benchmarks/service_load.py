@@ -73,7 +73,7 @@ def ask(port: int, request: Request, connection: socket.socket | None = None) ->
     """Send one request and return the body of the answer; it must be a success."""
     with contextlib.ExitStack() as stack:
         if connection is None:
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
         method, path, body = request
         head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Length: {len(body)}\r\n\r\n"
         connection.sendall(head.encode() + body)
@@ -89,7 +89,10 @@ def ask(port: int, request: Request, connection: socket.socket | None = None) ->
         lengths = [line for line in head_bytes.lower().split(b"\r\n") if line.startswith(b"content-length:")]
         length = int(lengths[0].partition(b":")[2]) if lengths else 0
         while len(content) < length:
-            content += connection.recv(65536)
+            part = connection.recv(65536)
+            if not part:
+                raise RuntimeError("The connection ended.")
+            content += part
         return content
 
 
@@ -113,15 +116,15 @@ def timed(works: list[Callable[[Callable[[], contextlib.AbstractContextManager[N
     return len(taken) / seconds, sorted(taken)[int(len(taken) * 0.99)] * 1000
 
 
-def over_http(port: int, requests: list[Request], clients: int) -> tuple[float, float]:
-    """Send requests by so many clients."""
+def over_http(port: int, requests: list[Request], clients: int, *, keep: bool = True) -> tuple[float, float]:
+    """Send requests by so many clients, each on one connection, unless the server keeps none."""
 
     def work(part: list[Request]) -> Callable[..., None]:
         def run(step: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
-            with socket.create_connection(("127.0.0.1", port)) as connection:
+            with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
                 for request in part:
                     with step():
-                        ask(port, request, connection)
+                        ask(port, request, connection if keep else None)
 
         return run
 
@@ -235,7 +238,7 @@ def main() -> None:
                 show(
                     "upload of 40 kB to moto's S3, in memory",
                     lambda clients=clients, many=many: over_http(
-                        moto.port, puts([f"/bucket/{index}" for index in range(many)]), clients
+                        moto.port, puts([f"/bucket/{index}" for index in range(many)]), clients, keep=False
                     ),
                 )
             slots, sessions = f"/v0/sessions/{service.session}/upload", f"/k/{service.secret}/v0/sessions"

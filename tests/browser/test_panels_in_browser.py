@@ -393,7 +393,8 @@ def test_a_panel_of_a_busy_kernel_says_that_it_waits(lab, tmp_path):
 
 
 def test_the_comparison_follows_the_choice_and_stays_in_the_notebook(lab):
-    someone = lab(SESSION + "session.select('first-quarter', 'july')\nsession")
+    selected = "session.add('profiles/reference-first-quarter.bin', alias='first-quarter')\nsession.upload()\n"
+    someone = lab(SESSION + selected + "session.select('first-quarter', 'july')\nsession")
     page = someone.page
     card, copy = someone.panel("result").locator(".songbird-card"), page.locator(".songbird-static")
     expect(card).to_contain_text("of 16 columns drifted")
