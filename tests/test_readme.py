@@ -30,7 +30,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     "line", [line for block in BLOCKS for line in block.splitlines() if line.startswith("songbird-widgets ")]
 )
 def test_commands_in_the_readme_are_understood(line):
-    _parser().parse_args(shlex.split(line)[1:])
+    _parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
 @pytest.mark.slow

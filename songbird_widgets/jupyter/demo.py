@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from songbird_widgets.local import local_service
+from songbird_widgets.local import child, local_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,8 @@ def run(*, voila: bool = False, port: int | None = None, browser: bool = True) -
     # A terminated demo takes its server with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"Songbird service  {service.origin}  (data in {service.data_dir})", flush=True)
-    with subprocess.Popen(command, cwd=examples) as process:
+    # Jupyter runs configuration files that it finds where it is started, and others may write to where we are.
+    with subprocess.Popen(command, cwd=examples.anchor) as process:
         try:
             url = _wait(process, lambda: _voila_url(chosen) if voila else _lab_url(process.pid))
             print(f"{'Dashboard' if voila else 'JupyterLab':<16}  {url}")
@@ -133,7 +134,7 @@ def _free_port(wanted: int | None) -> int:
 
 
 def _lab_command(examples: Path, port: int) -> list[str]:
-    command = [sys.executable, "-m", "jupyterlab", str(examples / "quickstart.ipynb")]
+    command = [*child.command("jupyterlab"), str(examples / "quickstart.ipynb")]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
     command += [f"--ServerApp.root_dir={examples}", "--log-level=ERROR"]
     # It passes on the settings of Notebook 6, and warns of an old one of them that it reads itself.
@@ -145,7 +146,7 @@ def _lab_command(examples: Path, port: int) -> list[str]:
 
 
 def _voila_command(examples: Path, port: int) -> list[str]:
-    command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(examples / "dashboard.ipynb")]
+    command = [*child.command("songbird_widgets.jupyter.voila"), str(examples / "dashboard.ipynb")]
     return [*command, f"--Voila.port={port}", "--Voila.ip=127.0.0.1", "--Voila.log_level=ERROR"]
 
 

@@ -45,7 +45,7 @@ SOCKET_FILE = "service.sock"
 _MAX_SOCKET_PATH = 100  # bytes: systems take from 103
 
 #: What the service and the sessions of this user keep in a data directory; other files in it are not theirs.
-_OURS = re.compile(r"\.?(?:identity|service|start|songbird|ledger)\.|(?:blobs|summaries|spool|senders)$")
+_OURS = re.compile(r"\.?(?:identity|service|start|songbird|ledger)\.|(?:blobs|summaries|spool|senders|examples)$")
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 

@@ -28,6 +28,7 @@ from filelock import FileLock, Timeout
 
 from songbird_widgets import __version__
 
+from . import child
 from .identity import (
     HOST,
     INSTANCE_LOCK,
@@ -359,10 +360,7 @@ def _start(directory: Path) -> _Answer:
     if not sys.executable:
         raise LocalServiceError("This Python does not know its own path, so it cannot start the local service.")
     before = Record.read(directory)
-    # Nothing is imported from the directory in which a kernel happens to run, nor from the data directory: others
-    # may write there. Python 3.10 lacks -P, and looks in the root, where the service works, instead.
-    safe = ["-P"] if sys.version_info >= (3, 11) else []
-    command = [sys.executable, *safe, "-m", "songbird_widgets.service", "--data-dir", str(directory)]
+    command = [*child.command("songbird_widgets.service"), "--data-dir", str(directory)]
     detached: dict[str, Any] = {"start_new_session": True}  # else an interrupted kernel would take it along
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}

@@ -84,11 +84,21 @@ def test_one_of_another_user_is_refused(directory):
 
 
 @pytest.mark.parametrize(
-    "name", ["identity.json", "service.json", "service.log", "service.lock", "songbird.db", "blobs", "ledger.sqlite3"]
+    "name",
+    [
+        "identity.json",
+        "service.json",
+        "service.log",
+        "service.lock",
+        "songbird.db",
+        "blobs",
+        "examples",
+        "ledger.sqlite3",
+    ],
 )
 def test_a_link_within_is_refused_by_name(directory, tmp_path, name):
     target = tmp_path / "target"
-    target.mkdir() if name == "blobs" else target.write_bytes(b"")
+    target.mkdir() if name in {"blobs", "examples"} else target.write_bytes(b"")
     (directory / name).symlink_to(target)
     assert_refused(directory, f"{directory / name} is a link")
     assert not target.is_file() or target.read_bytes() == b""
