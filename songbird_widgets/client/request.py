@@ -29,8 +29,8 @@ class HTTPRequest(Redacted, frozen=True):
 
     _shown = ("operation", "origin")
     operation: Operation
-    url: str
-    headers: tuple[tuple[str, str], ...]
+    url: Secret
+    headers: tuple[tuple[str, Secret], ...]
     content: bytes | Callable[[], Iterator[bytes]] | None
     timeout: float
     seconds: float
@@ -43,7 +43,7 @@ class HTTPRequest(Redacted, frozen=True):
     @property
     def origin(self) -> str:
         """Scheme, host and port: what may be shown of the URL."""
-        return origin_of(self.url)
+        return origin_of(self.url.reveal())
 
 
 def build_request(message: Request[Any], settings: Settings, api_key: Secret | None = None) -> HTTPRequest:
@@ -69,19 +69,19 @@ def build_request(message: Request[Any], settings: Settings, api_key: Secret | N
             request_id=request_id,
         )
     content = operation.content(message)
-    said = [("User-Agent", "songbird-widgets"), ("Accept", "application/json")]
+    said = [("User-Agent", Secret("songbird-widgets")), ("Accept", Secret("application/json"))]
     if content is not None:
-        said.append(("Content-Type", "application/json"))
-    said += [(name, value.reveal()) for name, value in settings.headers]
-    said.append(("X-Request-Id", request_id))
+        said.append(("Content-Type", Secret("application/json")))
+    said += settings.headers
+    said.append(("X-Request-Id", Secret(request_id)))
     if key is not None:
-        said.append(("X-API-Key", key.reveal()))
+        said.append(("X-API-Key", key))
     # The last of a name counts, in whatever case it is written.
     headers = {name.lower(): (name, value) for name, value in said}
     private = tuple(Secret.of(value) for value in (key, getattr(message, "session_id", "")) if value)
     return HTTPRequest(
         operation=operation,
-        url=settings.endpoint.reveal() + operation.target(message),
+        url=Secret(settings.endpoint.reveal() + operation.target(message)),
         headers=tuple(headers.values()),
         content=content,
         timeout=settings.timeout,

@@ -65,7 +65,7 @@ def _redirected(request: HTTPRequest, response: HTTPResponse) -> HTTPRequest:
     """Return the request to send instead; another origin gets none, and what was to be sent must not be lost."""
     origin, doing = request.origin, request.operation.doing
     try:
-        target = Secret(urljoin(request.url, response.location))
+        target = Secret(urljoin(request.url.reveal(), response.location))
     except ValueError:
         target = Secret("")
     place, usable = origin_of(target.reveal()), target.reveal().isascii() and target.reveal().isprintable()
@@ -76,4 +76,4 @@ def _redirected(request: HTTPRequest, response: HTTPResponse) -> HTTPRequest:
     if response.status not in {307, 308} and request.operation.method != "GET":
         said = f"{origin} redirects {doing} in a way that loses what is sent."
         raise request_error(request, errors.ResponseError, said, response, advice="Check the address of the endpoint.")
-    return msgspec.structs.replace(request, url=target.reveal())
+    return msgspec.structs.replace(request, url=target)

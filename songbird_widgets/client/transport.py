@@ -195,7 +195,7 @@ class _Transport:
         else:
             self._send = functools.partial(http_client.send, stream=True, auth=None, follow_redirects=False)
 
-    def proxy_for(self, url: str) -> Proxy | None:
+    def proxy_for(self, url: Secret) -> Proxy | None:
         """Return the proxy on the way to a URL; that of a client that was given is not known."""
         with contextlib.suppress(httpx.InvalidURL, SongbirdError):
             return None if self._given else self._router.proxy_for(_parsed(url)[0])
@@ -227,7 +227,7 @@ class _Transport:
             self._closed |= not requests
             return None if self._given or self._under_way or not self._closed else self._router
 
-    def failure(self, error: Exception, url: str) -> Failure | None:
+    def failure(self, error: Exception, url: Secret) -> Failure | None:
         """Return why there is no answer, or None if the error is nothing that a network does."""
         host = ""
         with contextlib.suppress(httpx.InvalidURL):
@@ -300,8 +300,9 @@ class AsyncTransport(_Transport):
 
 
 @functools.lru_cache(maxsize=64)  # the slots of a session share one URL, and httpx takes long to read it
-def _parsed(url: str) -> tuple[httpx.URL, dict[str, bytes]]:
+def _parsed(secret: Secret) -> tuple[httpx.URL, dict[str, bytes]]:
     """Return a URL, and as httpx's extension its path where httpx would encode anew what a signature covers."""
+    url = secret.reveal()
     start = url.find("/", url.find("://") + 3)
     target = url[start:].partition("#")[0] if start > 0 else "/"
     if not target.isascii() or not target.isprintable() or " " in target:
@@ -347,7 +348,7 @@ class _Attempt:
         return httpx.Request(
             request.operation.method,
             url,
-            headers=list(request.headers),
+            headers=[(name, value.reveal()) for name, value in request.headers],
             content=pieces if callable(request.content) else request.content,
             extensions={"timeout": timeout, **target},
         )

@@ -389,7 +389,7 @@ class _Upload:
                 slot = cast("Slot", (yield from self._asked(item.message, _FATAL)))
             if not origin_of(slot.upload_url).startswith("http"):
                 raise errors.ResponseError("The endpoint gave an address for the upload that cannot be used.")
-            request = self._put(item, slot.upload_url)
+            request = self._put(item, Secret(slot.upload_url))
             if self.stopped():
                 raise Cancelled("Stopped before it was sent.")
             item.begun = True
@@ -412,19 +412,19 @@ class _Upload:
     def _secret(self) -> tuple[Secret, ...]:
         return () if isinstance(self.target, m.Dataset) else (self.target,)
 
-    def _put(self, item: _Item, url: str) -> HTTPRequest:
+    def _put(self, item: _Item, url: Secret) -> HTTPRequest:
         content, extra, settings = item.profile.content, item.size / MIN_BYTES_PER_SECOND, self.settings
         return HTTPRequest(
             operation=UPLOAD,
             url=url,
-            headers=(("Content-Length", str(item.size)),),
+            headers=(("Content-Length", Secret(str(item.size))),),
             # Few bytes go out as they are: nothing could be told about their progress.
             content=content if isinstance(content, bytes) and item.size <= CHUNK_BYTES else item.chunks,
             timeout=settings.timeout,
             seconds=settings.timeout + extra,
             retry=settings.retry,
             deadline=time.monotonic() + settings.retry.budget + extra,
-            secrets=(*settings.secrets, *self._secret(), *secrets_of(url)),
+            secrets=(*settings.secrets, *self._secret(), *secrets_of(url.reveal())),
             blocking=isinstance(content, Path),
         )
 

@@ -10,11 +10,14 @@ import traceback
 import pytest
 
 from songbird_widgets import client as c
+from songbird_widgets.client.request import build_request
+from songbird_widgets.client.uploads import _Item, _Upload
 from songbird_widgets.secret import Secret
 
 SESSION = "session-6LpLSESSIONCANARY"
 KEY = "canarykey0.KEYCANARYKEYCANARY:org-1"
 CANARY = re.compile("SESSIONCANARY|KEYCANARY|PATHCANARY|SIGNATURECANARY|HEADERCANARY|PROXYCANARY")
+SIGNED = "http://127.0.0.1:1/uploads/x?signature=SIGNATURECANARY"
 ENDPOINT = "http://127.0.0.1:1/k/PATHCANARY"
 
 
@@ -82,6 +85,18 @@ def test_no_frame_of_the_client_holds_a_secret(case):
         shown = ours(error)
     assert shown, "frames of the client are looked at"
     assert not CANARY.search(shown), shown
+
+
+def test_no_field_of_a_request_shows_a_secret_to_who_looks_into_it():
+    with c.Songbird(ENDPOINT, KEY, headers={"X-Team": "HEADERCANARY"}) as client:
+        request = build_request(c.ClaimGuestSessionRequest("org", SESSION), client.settings, Secret(KEY))
+        upload = _Upload(client.settings, Secret(SESSION), [], 1, None)
+        put = upload._put(_Item(0, c.ProfileUpload(b"x", "batch", 0), upload), Secret(SIGNED))
+    for made in (request, put):
+        for name in set(made.__struct_fields__) - {"content"}:  # which is the message itself
+            assert not CANARY.search(repr(getattr(made, name))), name
+    assert [value.reveal() for name, value in request.headers if name == "X-API-Key"] == [KEY]
+    assert put.url.reveal() == SIGNED
 
 
 @pytest.mark.parametrize("status", [200, 302, 410, 500])
