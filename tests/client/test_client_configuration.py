@@ -36,7 +36,7 @@ def test_then_the_environment(monkeypatch, client):
 
 def test_then_the_local_service(monkeypatch, endpoint):
     asked = []
-    running = SimpleNamespace(endpoint=endpoint.endpoint)
+    running = SimpleNamespace(endpoint=endpoint.endpoint, route=None)
     monkeypatch.setattr(local_service, "ensure", lambda: asked.append(1) or running)
     with pytest.raises(c.ConfigurationError):
         c.Songbird(api_key="not good")

@@ -73,6 +73,13 @@ def test_request_on_the_wire(message):
 
 def test_operations_are_the_contracts():
     named = {operation.name: operation for operation in OPERATIONS.values()}
+    of_organizations = {
+        "log_async",
+        "log_reference",
+        "get_profile_observatory_link",
+        "list_dataset_profiles",
+        "get_dataset_files",
+    }
     assert set(named) == {
         "create_session",
         "get_session",
@@ -85,10 +92,12 @@ def test_operations_are_the_contracts():
         "get_profile_files",
         "delete_session",
         "delete_profile",
+        *of_organizations,
     }
     assert {name for name, operation in named.items() if operation.keyed} == {
         "get_session",
         "claim_guest_session",
+        *of_organizations,
     }
     assert named["claim_guest_session"].answer is c.ClaimGuestSessionResponse
     assert named["batch_create_reference_profile_upload"].answer is c.BatchLogSessionReferenceResponse
