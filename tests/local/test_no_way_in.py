@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import httpx
@@ -231,3 +232,24 @@ def upload_slot(service, session_id):
     asked = {"datasetTimestamp": 1373414400000, "segmentTags": []}
     url = f"{service.endpoint}/v0/sessions/{session_id}/upload"
     return httpx.post(url, json=asked, trust_env=False).json()["uploadUrl"]
+
+
+@pytest.mark.parametrize("call", ["ensure", "way_in", "rotate", "stop"])
+def test_no_frame_of_what_fails_locally_holds_a_secret(home, monkeypatch, call):
+    local_service.ensure()
+    identity = Identity.read(home)
+    canaries = [identity.secret, identity.signing_key, identity.organization_key]
+
+    def refuse(*_, **__):
+        raise OSError("no connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.socket.connect", refuse)
+        patch.setattr(local_service, "_SETTLE_SECONDS", 0.1)
+        with pytest.raises(local_service.LocalServiceError) as caught:
+            getattr(local_service, call)()
+    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [frame for frame in frames.stack if "songbird_widgets" in frame.filename]
+    assert ours
+    shown = f"{caught.value} {[frame.locals for frame in ours]}"
+    assert not [canary for canary in canaries if canary.reveal() in shown]
