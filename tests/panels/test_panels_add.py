@@ -256,6 +256,7 @@ def test_completing_nonsense_offers_nothing(add, say, eventually, typed, failure
     assert failure(add) == ""
 
 
+@pytest.mark.filterwarnings("ignore::songbird_widgets.profiles.ProfilingWarning")
 def test_what_is_warned_of_while_data_are_profiled_is_said(session, say, eventually, tmp_path):
     panel = AddPanel(session)
     file = tmp_path / "mixed.csv"
