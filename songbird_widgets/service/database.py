@@ -72,6 +72,7 @@ class Database:
         connect_args: dict[str, Any] = {"timeout": 30}
         pool: dict[str, Any] = {}
         if not sqlite:
+            tables.prepare_for_postgresql()
             connect_args = {
                 "connect_timeout": 5,
                 "keepalives_idle": 10,
