@@ -39,13 +39,14 @@ def ran(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["serve", "--port", "0"], "/k/"),
+        (["serve"], "/k/"),
         (["demo", "--no-browser"], "JupyterLab"),
         (["demo", "--no-browser", "--voila"], "Dashboard"),
     ],
 )
-def test_what_is_planted_where_it_is_started_or_keeps_its_data_does_not_run(ran, arguments, says):
-    with subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.PIPE, text=True) as process:
+def test_what_is_planted_where_it_is_started_or_keeps_its_data_does_not_run(ran, ports, arguments, says):
+    command = [SCRIPT, *arguments, "--port", str(*ports(1))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert any(says in line for line in iter(process.stdout.readline, ""))
         finally:
