@@ -247,7 +247,7 @@ def test_whole_numbers_that_doubles_cannot_tell_apart_are_unknown(random):
 
 def test_dates_are_said_to_be_dates(random):
     start = np.datetime64("2024-01-01", "s")
-    days = [(start + shift + random.integers(0, 86_400, 2000)) for shift in (0, 864_000)]
+    days = [start + (shift + random.integers(0, 86_400, 2000)).astype("m8[s]") for shift in (0, 864_000)]
     texts = drift_of(*(day.astype(str).astype(object) for day in days))
     assert (texts.verdict, "dates" in texts.reasons[0]) == ("unknown", True)
     objects = drift_of(*days)
