@@ -28,7 +28,6 @@ _HLL_4, _HLL_6, _HLL_8 = 0, 1, 2
 _HLL_REGISTERS_AT = 40
 _HLL_MIN_LG_K, _HLL_MAX_LG_K = 4, 21
 _COUPON_ADDRESS_BITS = 26
-_COUPON_ADDRESS = (1 << _COUPON_ADDRESS_BITS) - 1
 # A coupon list's relative standard error, 0.409 / 2**13, is far below what anyone would read off a page.
 _COUPON_ERROR = 0.409 / (1 << 13)
 # Measured quantiles of (estimate / truth - 1) at lg_k = 12, from DataSketches' simulation: {deviations: (low,

@@ -313,29 +313,7 @@ class KllSketch:
         masses: Floats = below[1:] - below[:-1]
         return masses
 
-    @cached_property
-    def decile_cells(self) -> tuple[Floats, Floats]:
-        """The deciles, as points that cut the number line into cells, and the share of the stream in each cell.
 
-        Cells are closed to the left. A decile that many values share is cut off on both sides, so that a column
-        of one value, or of many zeros, does not hide a shift within one cell.
-        """
-        ranks = (_DECILES * self.n).astype(np.int64)
-        places = self.cumulative[:-1].searchsorted(ranks)
-        cells = np.array(sorted(set(self.items[np.minimum(places, len(self.items) - 1)].tolist())))
-        left, right = (
-            self.items.searchsorted(cells, side="left"),
-            self.items.searchsorted(cells, side="right"),
-        )
-        mass = (self.cumulative[right] - self.cumulative[left]) / self.n
-        atoms = cells[(mass >= _ATOM) & (right - left > 1) & (cells < np.inf)]
-        if len(atoms):
-            cells = np.array(sorted({*cells.tolist(), *np.nextafter(atoms, np.inf).tolist()}))
-        return cells, self.pmf(cells)
-
-
-_DECILES = np.arange(1, 10) / 10
-_ATOM = 0.05  # a number that fills this much is a cell of its own: else a constant's shift would stay in one cell
 _POWERS: Ints = np.left_shift(np.int64(1), np.arange(_KLL_MAX_LEVELS, dtype=np.int64))
 
 
