@@ -200,35 +200,37 @@ def parse(arguments: Mapping[str, Sequence[str]]) -> PageQuery:
         Decoded values by parameter name.
     """
 
-    def first(name: str) -> str:
-        values = arguments.get(name, ())
-        return values[0][:_MAX_TEXT] if values else ""
-
     def known(name: str, allowed: Sequence[str]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(value for value in arguments.get(name, ()) if value in allowed))
 
-    sort = first("sort")
+    sort = first_in(arguments, "sort")
     columns = arguments.get("column", ())
-    bins = number_in(first("bins"), BINS[0])
+    bins = number_in(first_in(arguments, "bins"), BINS[0])
     return PageQuery(
         profiles=tuple(dict.fromkeys(value for value in arguments.get("profile", ()) if value)),
-        token=first("sessionToken"),
-        search=first("q").strip(),
+        token=first_in(arguments, "sessionToken"),
+        search=first_in(arguments, "q").strip(),
         highlights=tuple(dict.fromkeys(arguments.get("feature-highlight", ())))[:_MAX_HIGHLIGHTS],
         sort=sort if sort in SORTS else "",
-        descending=first("order") == "desc",
-        limit=min(max(number_in(first("limit"), PAGE_SIZE), 1), MAX_EXPORTED),
-        offset=max(number_in(first("offset"), 0), 0),
+        descending=first_in(arguments, "order") == "desc",
+        limit=min(max(number_in(first_in(arguments, "limit"), PAGE_SIZE), 1), MAX_EXPORTED),
+        offset=max(number_in(first_in(arguments, "offset"), 0), 0),
         show=known("show", FILTERS),
         types=known("type", TYPES),
         # A column's name may be empty or long: it is looked up, not interpreted.
         column=columns[0] if columns else None,
         bins=bins if bins in BINS else BINS[0],
-        counts=first("y") == "count",
-        log=first("scale") == "log",
-        whole=first("range") == "all",
-        theme=first("theme") if first("theme") in THEMES else "",
+        counts=first_in(arguments, "y") == "count",
+        log=first_in(arguments, "scale") == "log",
+        whole=first_in(arguments, "range") == "all",
+        theme=first_in(arguments, "theme") if first_in(arguments, "theme") in THEMES else "",
     )
+
+
+def first_in(arguments: Mapping[str, Sequence[str]], name: str) -> str:
+    """Return the first value of a parameter, of bounded length; empty if it is not there."""
+    values = arguments.get(name, ())
+    return values[0][:_MAX_TEXT] if values else ""
 
 
 def number_in(text: str, default: int) -> int:

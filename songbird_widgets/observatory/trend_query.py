@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from songbird_widgets.basics import DAY_MS, MAX_TIMESTAMP_MS, to_milliseconds
 
-from .query import MAX_EXPORTED, PAGE_SIZE, THEMES, PageQuery, number_in
+from .query import MAX_EXPORTED, PAGE_SIZE, THEMES, PageQuery, first_in, number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,6 @@ MAX_CHARTED = 200
 """The most columns on one page, whatever ``limit`` says: each has four charts."""
 
 _MAX_COLUMNS = 200
-_MAX_TEXT = 500
 
 
 @dataclass(frozen=True)
@@ -118,25 +117,20 @@ def parse_trends(arguments: Mapping[str, Sequence[str]]) -> TrendQuery:
     arguments
         Decoded values by parameter name.
     """
-
-    def first(name: str) -> str:
-        values = arguments.get(name, ())
-        return values[0][:_MAX_TEXT] if values else ""
-
-    start, end = _day(first("from")), _day(first("to"))
+    start, end = _day(first_in(arguments, "from")), _day(first_in(arguments, "to"))
     if start is not None and end is not None and end < start:
         start, end = end, start
     return TrendQuery(
-        baseline=first("profile"),
-        token=first("sessionToken"),
+        baseline=first_in(arguments, "profile"),
+        token=first_in(arguments, "sessionToken"),
         start=start,
         end=end,
-        search=first("q").strip(),
+        search=first_in(arguments, "q").strip(),
         columns=tuple(dict.fromkeys(arguments.get("column", ())))[:_MAX_COLUMNS],
-        sort=first("sort") if first("sort") in SORTS else SORTS[0],
-        limit=min(max(number_in(first("limit"), PAGE_SIZE), 1), MAX_EXPORTED),
-        offset=number_in(first("offset"), 0),
-        theme=first("theme") if first("theme") in THEMES else "",
+        sort=first_in(arguments, "sort") if first_in(arguments, "sort") in SORTS else SORTS[0],
+        limit=min(max(number_in(first_in(arguments, "limit"), PAGE_SIZE), 1), MAX_EXPORTED),
+        offset=number_in(first_in(arguments, "offset"), 0),
+        theme=first_in(arguments, "theme") if first_in(arguments, "theme") in THEMES else "",
     )
 
 
