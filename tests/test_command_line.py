@@ -150,6 +150,7 @@ from songbird_widgets.__main__ import main
 from songbird_widgets.session import Session
 def interrupt(change):
     if any(profile.state == "uploaded" for profile in change["new"]):
+        change["owner"].unobserve(interrupt, "profiles")
         os.kill(os.getpid(), signal.SIGINT)
 made = Session.__init__
 def __init__(session, *args, **options):
