@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import gc
 import hmac
-import importlib
 import logging
 import os
 import re
@@ -561,13 +560,20 @@ async def _wait(app: Application, stop: asyncio.Event, data_dir: Path, idle_seco
 async def preload(app: Application) -> None:
     """Have the pages ready before the first one is asked for, and after the first uploads were taken."""
     await asyncio.sleep(_PRELOAD_SECONDS)
-    with contextlib.suppress(ImportError, Internal):  # told to the one who asks for a page
+    try:
         await asyncio.get_running_loop().run_in_executor(app.settings["executor"], _prepare_observatory)
         app.add_observatory()
+    except Exception:  # noqa: BLE001 - nobody waits for it, and uploads go on
+        logger.exception("the observatory could not be prepared; it is tried again when a page is asked for")
 
 
 def _prepare_observatory() -> None:
-    importlib.import_module("songbird_widgets.service.page_handlers").prepare()
+    """Load what pages need, and compile their templates."""
+    from songbird_widgets.observatory.rendering import prepare
+
+    from . import page_handlers  # noqa: F401
+
+    prepare()
 
 
 async def finish(app: Application, seconds: float = _GRACE_SECONDS) -> None:

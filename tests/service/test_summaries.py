@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from songbird_widgets.profiles import ProfileError, compare, merge_profiles, read_profile, summarize
+from songbird_widgets.service.app import preload
 from songbird_widgets.service.blobs import Blobs
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.metadata import Metadata, NewProfile, Upload
@@ -80,6 +82,18 @@ def test_what_arrives_is_summarised_without_anybody_asking(store):
     for content in CONTENTS[:2]:
         store.blobs.path(sha256(content).hexdigest()).unlink()  # needed no more
     assert store.day().summary.rows == sum(summarize(read_profile(content)).rows for content in CONTENTS[:2])
+
+
+def test_what_arrives_is_summarised_though_no_page_was_asked_for(own_service):
+    session = own_service.session()
+    slot = own_service.announce_reference(session)
+    assert own_service.put(slot, CONTENTS[0]).status_code == 200
+    asyncio.run(preload(own_service.app))
+    kept = own_service.directory / "summaries" / (digest := sha256(CONTENTS[0]).hexdigest())[:2] / digest
+    until = time.monotonic() + 60
+    while not kept.exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("harm", ["missing", "old", "cut", "empty"])
