@@ -1,7 +1,7 @@
 """A client of Songbird endpoints that can be used alone: it knows HTTP and nothing of Jupyter."""
 
-from .errors import *  # noqa: F403 - the whole tree
-from .models import *  # noqa: F403 - all messages
+from .errors import *  # the whole tree
+from .models import *  # all messages
 from .response import RawResponse as RawResponse
 from .retry import Retry as Retry
 from .songbird import AsyncSongbird as AsyncSongbird

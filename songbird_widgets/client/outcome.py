@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
 from enum import Enum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from .errors import SongbirdError  # noqa: TC001
 from .redaction import Redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .errors import SongbirdError
 
 
 class HTTPResponse(Redacted, frozen=True):

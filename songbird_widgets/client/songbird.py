@@ -71,7 +71,7 @@ class _Client:
         del headers
         other = copy.copy(self)
         other.settings = self.settings.changed(timeout, retries, more)
-        other._owner = False  # noqa: SLF001 - its own class
+        other._owner = False  # its own class
         return other
 
     def __copy__(self) -> Self:
@@ -328,8 +328,8 @@ class AsyncSongbird(_Client):
     def single(self) -> AsyncSongbird:
         """Return a client of one connection to each host, for a worker among many."""
         worker = copy.copy(self)
-        worker._transports = [cast("AsyncTransport", self._transport()).single()]  # noqa: SLF001 - its own class
-        worker._owner = True  # noqa: SLF001
+        worker._transports = [cast("AsyncTransport", self._transport()).single()]  # its own class
+        worker._owner = True
         return worker
 
     async def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:

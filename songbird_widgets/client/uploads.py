@@ -564,7 +564,7 @@ def _told(on_progress: Callable[[UploadEvent], None] | None, event: UploadEvent)
     try:
         if on_progress is not None:
             on_progress(event)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is not ours
+    except Exception as error:  # whatever it is, it is not ours
         _log.warning("on_progress raised %s: no further progress is told.", type(error).__name__)
         return None
     return on_progress

@@ -161,7 +161,7 @@ def _svg(kind: str, summary: str, inner: str, data: Mapping[str, object]) -> Mar
     # What the script needs to say what is under the pointer; the heights are in the paths.
     written = {name: f"{value:.6g}" if isinstance(value, float) else escape(value) for name, value in data.items()}
     attributes = "".join(f' data-{name}="{value}"' for name, value in written.items())
-    return Markup(  # noqa: S704 - the summary is escaped, the rest is made of numbers
+    return Markup(  # the summary is escaped, the rest is made of numbers
         f'<svg class="spark {kind}" viewBox="0 0 {SPARK_WIDTH} {SPARK_HEIGHT}" preserveAspectRatio="none" '
         f'role="img" aria-label="{escape(summary)}"{attributes}>{inner}</svg>'
     )

@@ -338,7 +338,7 @@ _EMPTY = "These profiles hold no columns: nothing was logged into them."
 def _shown(view: View, query: PageQuery, row: Row, *, grouped: bool) -> ShownRow:
     parent = view.parents.get(row.name) if grouped else None
     if parent is None:
-        shown = Markup(escape(formatting.clipped(row.name, 120)))  # noqa: S704 - escaped
+        shown = escape(formatting.clipped(row.name, 120))
     else:
         part = formatting.clipped(row.name[len(parent) :], 120)
         hidden = formatting.clipped(parent, 120)

@@ -364,6 +364,6 @@ def _svg(key: str, summary: str, inner: str, width: int, told: dict[str, str]) -
         opening = f'<svg class="figure trend {key}" viewBox="0 0 {width} {FIGURE_HEIGHT}" role="{role}"'
     else:
         opening = f'<svg class="course {key}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
-    return Markup(  # noqa: S704 - text is escaped where it is written, the rest is made of numbers
+    return Markup(  # text is escaped where it is written, the rest is made of numbers
         f'{opening} aria-label="{escape(summary)}" data-trend="{key}"{data}>{inner}</svg>'
     )

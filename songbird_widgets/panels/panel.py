@@ -133,7 +133,7 @@ class SessionPanel(anywidget.AnyWidget):
         def guarded() -> None:
             try:
                 work()
-            except Exception as error:  # noqa: BLE001 - shown to the person
+            except Exception as error:  # shown to the person
                 self.fail(part, failure(error))
 
         self._worker.submit(guarded)
@@ -159,7 +159,7 @@ class SessionPanel(anywidget.AnyWidget):
                 continue
             try:
                 part.follow()
-            except Exception as error:  # noqa: BLE001 - shown to the person
+            except Exception as error:  # shown to the person
                 self.fail(part, failure(error))
 
     def _on_message(self, _widget: object, content: Any, buffers: Sequence[memoryview]) -> None:
@@ -178,7 +178,7 @@ class SessionPanel(anywidget.AnyWidget):
                 self.fail(part, "This is not open to a dashboard's visitors: its author does it in a notebook.")
             else:
                 handler(content, buffers)
-        except Exception as error:  # noqa: BLE001 - shown to the person
+        except Exception as error:  # shown to the person
             self.fail(part, failure(error))
         finally:
             self.send({"ack": content.get("message")})

@@ -230,7 +230,7 @@ class TableBuilder:
             column.add(part.values(name))
         except ValueNotProfiledError as error:
             self._fail(name, ": ".join(filter(None, [part.where(error.row), error.reason])))
-        except Exception as error:  # noqa: BLE001 - one column of any library must not cost the others, whatever it is
+        except Exception as error:  # one column of any library must not cost the others, whatever it is
             self._fail(name, ": ".join(filter(None, [part.where(None), type(error).__name__, str(error)])))
 
     def _fail(self, name: str, reason: str) -> None:

@@ -443,7 +443,7 @@ def _windows(pairs: Pairs) -> Floats:
     return np.where(np.isfinite(least), _NEAR * least, 0.0)
 
 
-def _weigh_single_values(  # noqa: PLR0917 - a chunk of everything
+def _weigh_single_values(  # a chunk of everything
     pairs: Pairs, merged: _Merged, sizes: Sizes, rows: Ints, windows: Floats, found: Evidence
 ) -> None:
     """Compare the shares of single numbers: sentinels within the range, zeros, heaps, codes.

@@ -318,7 +318,7 @@ def _from_path(source: str | Path) -> Iterator[_Found | SourceError]:
         path = Path(source).expanduser()
         if isinstance(source, str) and _GLOB_SIGNS.intersection(source) and not path.exists():
             # glob takes absolute patterns, which Path.glob does not.
-            paths = sorted(map(Path, glob.glob(str(path), recursive=True)))  # noqa: PTH207
+            paths = sorted(map(Path, glob.glob(str(path), recursive=True)))
             if not paths:
                 yield SourceError(text, "No file has a name like that.")
         else:
@@ -444,7 +444,7 @@ def _from_whylogs(source: Any) -> Iterator[_Found | SourceError]:
         for view in views:
             alias = (getattr(view, "metadata", None) or {}).get("name") or None
             yield _Found(alias or name, alias or name, _serialized(view), alias=alias)
-    except Exception as error:  # noqa: BLE001 - whylogs' errors are of any kind; each is this source's alone
+    except Exception as error:  # whylogs' errors are of any kind; each is this source's alone
         yield SourceError(name, f"whylogs cannot write it ({_why(error)}).")
 
 

@@ -140,7 +140,7 @@ class DayComparisons:
                     self._compare_own(*key)
             except (ProfileError, FileNotFoundError, WorkStoppedError):
                 pass  # a page that shows it says so, or compares the rest
-            except Exception:  # noqa: BLE001 - the next one may well be compared
+            except Exception:  # the next one may well be compared
                 logger.exception("days could not be compared; it is tried again when a page asks for them")
 
     def _compare_own(self, org_id: str, dataset_id: str) -> None:
@@ -225,7 +225,7 @@ class DayComparisons:
                 )
         return Compared(list(days), found, problems, left)
 
-    def _compare_group(  # noqa: PLR0917
+    def _compare_group(
         self,
         org_id: str,
         dataset_id: str,

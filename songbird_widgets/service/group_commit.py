@@ -86,7 +86,7 @@ class GroupCommit:
                     of_kind = [waiting for waiting in group if waiting.make == make]
                     made = make(connection, [waiting.item for waiting in of_kind])
                     results.update(zip(map(id, of_kind), made, strict=True))
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it
+        except Exception as error:  # whoever waits gets it
             if len(group) == 1:
                 group[0].future.set_exception(error)
                 return

@@ -305,7 +305,7 @@ def check_framing(request: HTTPServerRequest) -> None:
     for name in ("Content-Length", "Transfer-Encoding"):
         headers.pop(name, None)
     # What follows must not be taken for another request.
-    cast("HTTP1Connection", request.connection)._disconnect_on_finish = True  # noqa: SLF001 (tornado offers no other way)
+    cast("HTTP1Connection", request.connection)._disconnect_on_finish = True  # tornado offers no other way
     raise problem
 
 
@@ -336,8 +336,8 @@ def log_access(handler: web.RequestHandler) -> None:
     if operation in {"health", "ready", "metrics"} and handler.get_status() == 200:
         return
     method = handler.request.method if handler.request.method in web.RequestHandler.SUPPORTED_METHODS else "?"
-    spent = 1000 * (time.time() - handler.request._start_time)  # noqa: SLF001 (request_time() is only right at the end)
-    request_id = handler._headers.get("X-Request-Id", "")  # noqa: SLF001 (tornado offers no reading of answered headers)
+    spent = 1000 * (time.time() - handler.request._start_time)  # request_time() is only right at the end
+    request_id = handler._headers.get("X-Request-Id", "")  # tornado offers no reading of answered headers
     parts = (method, operation, handler.get_status(), spent, request_id)
     names = ("method", "operation", "status", "milliseconds", "requestId")
     logger.info("%s %s %d %.1f ms %s", *parts, extra={"request": dict(zip(names, parts, strict=True))})

@@ -134,7 +134,7 @@ def _do(job: _Job) -> None:
     try:
         with job.budget.spent():
             result = job.call()
-    except BaseException as error:  # noqa: BLE001 - whoever waits gets it
+    except BaseException as error:  # whoever waits gets it
         job.future.set_exception(error)
     else:
         job.future.set_result(result)

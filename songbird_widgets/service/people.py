@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .app import Application
 
-SECRET_HEADER = "X-Songbird-Proxy-Secret"  # noqa: S105 (its name)
+PROXY_HEADER = "X-Songbird-Proxy-Secret"
 
 _STATE_COOKIE = "songbird_sign_in"
 _STATE_DAYS = 0.02
@@ -85,7 +85,7 @@ class Proxy:
         if not name or len(name) > _MAX_NAME or len(request.headers.get_list(self.header)) != 1:
             return None
         if self.secret is not None:
-            given = request.headers.get(SECRET_HEADER, "")
+            given = request.headers.get(PROXY_HEADER, "")
             if not hmac.compare_digest(given.encode("utf-8", "replace"), self.secret.encode()):
                 return None
         try:

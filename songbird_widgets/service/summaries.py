@@ -141,7 +141,7 @@ class Summaries:
                     self._make(arrival)
             except (ProfileError, FileNotFoundError, WorkStoppedError):
                 pass  # a page that shows it says so
-            except Exception:  # noqa: BLE001 - the next one may well be made
+            except Exception:  # the next one may well be made
                 logger.exception("a summary could not be made; it is tried again when a page asks for it")
 
     def close(self) -> None:

@@ -280,5 +280,5 @@ def _make_profiles_anew(connection: sa.Connection) -> None:
     profiles.create(connection)
     known = {column["name"] for column in sa.inspect(connection).get_columns("profiles_before")}
     names = ", ".join(column.name for column in profiles.columns if column.name in known)
-    connection.execute(sa.text(f"INSERT INTO profiles ({names}) SELECT {names} FROM profiles_before"))  # noqa: S608
+    connection.execute(sa.text(f"INSERT INTO profiles ({names}) SELECT {names} FROM profiles_before"))
     connection.execute(sa.text("DROP TABLE profiles_before"))

@@ -186,7 +186,7 @@ async def _sweep(app: Application, stop: asyncio.Event) -> None:
             await asyncio.get_running_loop().run_in_executor(None, direct.sweep)
         except Unavailable as error:
             logger.warning("uploads are not taken over just now: %s", error)
-        except Exception:  # noqa: BLE001 - it is tried again
+        except Exception:  # it is tried again
             logger.exception("uploads could not be taken over; it is tried again")
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.wait(), SWEEP_SECONDS)

@@ -138,7 +138,7 @@ class _Job(Generic[T]):
             return
         try:
             result = self._context.run(self._call)
-        except BaseException as error:  # noqa: BLE001 - handed to whoever waits for the job
+        except BaseException as error:  # handed to whoever waits for the job
             self.future.set_exception(error)
         else:
             self.future.set_result(result)

@@ -165,7 +165,7 @@ class LinkCache:
         if mine:
             try:
                 future.set_result(ask())
-            except BaseException as error:  # noqa: BLE001 - handed to all who wait for it
+            except BaseException as error:  # handed to all who wait for it
                 future.set_exception(error)
         return future.result()
 

@@ -230,7 +230,8 @@ class RemoteSession:
         answer = self.request(lambda client: client.send(self._link_request(asked, session_id)))
         text = "Open side by side in the observatory" if len(selected) > 1 else "Open in the observatory"
         # Endpoints list references first, and may answer fewer.
-        urls = {item.key: url for item, url in zip([*references, *batches], answer.individual_observatory_urls)}  # noqa: B905
+        shown = zip([*references, *batches], answer.individual_observatory_urls, strict=False)
+        urls = {item.key: url for item, url in shown}
         url = in_order(answer.observatory_url, [_in_address(item) for item in selected])
         together, *individual = self.endpoint.links(
             [(url, text), *((urls[item.key], item.choice) for item in selected if item.key in urls)]

@@ -37,13 +37,13 @@ def main(port, job, count):
             slot()
     elif job == "batches":
         for _ in range(count):
-            requests.put(slot().upload_url, data=content)  # noqa: S113 - whylogs sets none
+            requests.put(slot().upload_url, data=content)  # whylogs sets none
     else:
         wanted = [LogReferenceRequest(alias=f"alias {n}", datasetTimestamp=0) for n in range(count)]
         request = BatchLogReferenceRequest(session_id=session, references=wanted)
         answer = api.batch_create_reference_profile_upload(batch_log_reference_request=request, session_id=session)
         for reference in answer.references:
-            requests.put(reference.upload_url, data=content)  # noqa: S113 - whylogs sets none
+            requests.put(reference.upload_url, data=content)  # whylogs sets none
     seconds = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     sys.stdout.write(json.dumps({name: value / count for name, value in seconds.items()}) + "\n")
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import importlib
 import json
 import os
 import resource
@@ -69,12 +70,10 @@ def ours(port, job, count):
 
 def importing(port):
     """Return the milliseconds until imported, and until the first answer, where widgets are in use already."""
-    import ipykernel.ipkernel  # noqa: F401
-    import ipywidgets  # noqa: F401
-
+    for name in ("ipykernel.ipkernel", "ipywidgets"):
+        importlib.import_module(name)
     began = time.perf_counter()
-    import songbird_widgets  # noqa: F401
-
+    importlib.import_module("songbird_widgets")
     imported = time.perf_counter()
     from songbird_widgets.client import Songbird
 

@@ -41,14 +41,10 @@ def give_up(reason):
 
 
 @pytest.fixture(scope="session")
-def node():
+def panel_tools():
+    """Node, and what the lock file names, installed beside the modules."""
     if shutil.which("node") is None:
         give_up("Node is not on PATH; install it with `sh tests/install-programs.sh`.")
-
-
-@pytest.fixture(scope="session")
-def panel_tools(node):  # noqa: ARG001 - it must be there
-    """What the lock file names, installed beside the modules."""
     installed = MODULES / "node_modules" / ".installed"
     if not installed.exists() or installed.read_bytes() != (MODULES / "package-lock.json").read_bytes():
         give_up("What builds the panel's script is not installed; `sh tests/install-programs.sh` does it.")
@@ -78,7 +74,7 @@ def test_the_lock_file_names_no_registry():
     assert not [name for name, package in packages.items() if "resolved" in package]
 
 
-@pytest.mark.usefixtures("node")
+@pytest.mark.usefixtures("panel_tools")
 def test_rows_are_read_as_they_were_written():
     profiles = [
         SessionProfile(f"k{i}", "reference" if i % 2 else "batch", label, name=f"Name-{i} ø🎈.bin", size=i)

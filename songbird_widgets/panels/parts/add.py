@@ -165,7 +165,7 @@ class AddPart(Part):
                 added = error.added
                 problems = [(problem.name, problem.reason) for problem in error.problems]
                 self.panel.tell(str(error))
-            except Exception as error:  # noqa: BLE001 - shown to the person
+            except Exception as error:  # shown to the person
                 problems = [(name, failure(error))]
             with self.panel.lock:
                 self._jobs -= 1

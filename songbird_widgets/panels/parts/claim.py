@@ -77,7 +77,7 @@ class ClaimPart(Part):
                 notice = self.session.notice
                 result = "" if notice is None else notice.text
                 self.panel.tell(result)
-            except Exception as error:  # noqa: BLE001 - shown to the person
+            except Exception as error:  # shown to the person
                 problem = failure(error)
             with self.panel.lock:
                 self._claiming, self._result = False, result

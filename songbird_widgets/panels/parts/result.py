@@ -80,7 +80,7 @@ class ResultPart(Part):
                 result = self.session.compare()
                 card = zlib.compress(result._repr_mimebundle_()["text/html"].encode("utf-8", "replace"), 6)
                 headline = result.to_text().partition("\n")[0]
-            except Exception as error:  # noqa: BLE001 - shown to the person
+            except Exception as error:  # shown to the person
                 problem = failure(error)
         else:
             result, card, headline, problem = self._result, self._card, self._headline, ""

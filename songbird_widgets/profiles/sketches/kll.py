@@ -210,7 +210,7 @@ class KllSketch:
         )
 
     @classmethod
-    def from_sorted(  # noqa: PLR0917 - what `items` and its neighbours are made of
+    def from_sorted(  # what `items` and its neighbours are made of
         cls, items: Floats, heights: NDArray[np.uint8], k: int, minimum: float, maximum: float, rank_error: float
     ) -> KllSketch:
         """Make a sketch of its retained numbers, ascending, and the binary logarithms of their weights."""

@@ -145,7 +145,7 @@ def _paths(pattern: str | Path) -> list[Path]:
     path = Path(pattern).expanduser()
     if path.is_file():
         return [path]
-    found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 - takes absolute ones
+    found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # takes absolute ones
     files = [each for each in found if each.is_file()]
     if not files:
         where = "is a directory: give the files in it" if path.is_dir() else "names no file"

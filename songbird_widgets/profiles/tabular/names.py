@@ -40,7 +40,7 @@ class Names:
     def _text(self, name: Any, place: int) -> str:
         try:
             text = name if type(name) is str else str(name)
-        except Exception:  # noqa: BLE001 - whatever a foreign object raises
+        except Exception:  # whatever a foreign object raises
             text = f"column {place}"
             self.problems[text] = f"its name is an object that has no text ({type(name).__name__})"
             return text
