@@ -200,12 +200,12 @@ def serve():
 
         thread = threading.Thread(target=lambda: asyncio.run(main()))
         thread.start()
-        assert started.wait(20)
+        assert started.wait(60)
         try:
             yield ready["base"], ready["application"]
         finally:
             ready["loop"].call_soon_threadsafe(ready["stop"].set)
-            thread.join(20)
+            thread.join(60)
             assert not thread.is_alive()
 
     return running
@@ -581,7 +581,7 @@ def answering_server(
             process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(5)
+            process.wait(60)
 
 
 @pytest.fixture(scope="session")

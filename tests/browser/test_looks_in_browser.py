@@ -57,25 +57,22 @@ def open_all(page):
     page.evaluate("() => document.querySelectorAll('.songbird details').forEach((one) => { one.open = true; })")
 
 
-@pytest.mark.parametrize("place", ["narrow", "wide"])
-def test_in_a_cell(desk, axe, place):
+@pytest.mark.parametrize(("place", "dark_when_folded"), [("narrow", False), ("wide", True)])
+def test_in_a_cell(desk, axe, place, dark_when_folded):
     someone = desk("lab", height=2400, width=1700 if place == "wide" else 1280)
     someone.write("looks.ipynb", SESSION + (NARROW if place == "narrow" else "session"))
     someone.open("looks.ipynb")
     someone.run_all()
     expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
-    for dark in (False, True):
+    for dark, name in ((dark_when_folded, f"panel-{place}"), (not dark_when_folded, f"panel-{place}-unfolded")):
         someone.use_theme(dark=dark)
         theme = "dark" if dark else "light"
         expect(someone.panel("picker")).to_have_attribute("data-theme", theme)
         assert someone.panel("picker").evaluate("element => getComputedStyle(element).colorScheme") == theme
-        someone.photograph(f"panel-{place}", dark=dark)
-        assert check_accessibility(someone.page, axe) == []
-    open_all(someone.page)
-    expect(someone.panel("session").get_by_role("listitem").first).to_be_visible()
-    for dark in (False, True):
-        someone.use_theme(dark=dark)
-        someone.photograph(f"panel-{place}-unfolded", dark=dark)
+        if name.endswith("unfolded"):
+            open_all(someone.page)
+            expect(someone.panel("session").get_by_role("listitem").first).to_be_visible()
+        someone.photograph(name, dark=dark)
         assert check_accessibility(someone.page, axe) == []
     for panel in someone.page.locator(".songbird").all():
         assert panel.evaluate(OUTSIDE) == []
@@ -86,14 +83,13 @@ def test_in_a_cell(desk, axe, place):
     expect(option).to_have_attribute("aria-selected", "false")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_in_a_grid_of_voila(desk, axe, dark):
+def test_in_a_dark_grid_of_voila(desk, axe):
     someone = desk("voila", height=1100)
     someone.write("grid.ipynb", SESSION + GRID)
-    someone.open("grid.ipynb", dark=dark)
+    someone.open("grid.ipynb", dark=True)
     expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
-    expect(someone.panel("picker")).to_have_attribute("data-theme", "dark" if dark else "light")
-    someone.photograph("voila-grid", dark=dark)
+    expect(someone.panel("picker")).to_have_attribute("data-theme", "dark")
+    someone.photograph("voila-grid", dark=True)
     assert check_accessibility(someone.page, axe) == []
     for panel in someone.page.locator(".songbird").all():
         assert panel.evaluate(OUTSIDE) == []

@@ -1,4 +1,4 @@
-"""Every example in every front end, with pictures; and the main job: pick, follow the link, find the figures."""
+"""The examples in the front ends, with pictures; and the main job: pick, follow the link, find the figures."""
 
 from __future__ import annotations
 
@@ -10,17 +10,6 @@ import pytest
 from playwright.sync_api import expect
 
 ORACLE = Path(__file__).parents[1] / "profiles" / "data"
-FRONT_ENDS = [("lab", "quickstart"), ("notebook", "quickstart"), ("voila", "quickstart")]
-FLIGHTS = ["july", "2013-07-14", "2013-07-10"]
-SHOWN = {
-    "quickstart": (9, FLIGHTS),
-    "whylogs_guest_session": (4, ["monday", "tuesday"]),
-}
-THE_OTHERS = [
-    ("lab", "whylogs_guest_session"),
-    ("notebook", "whylogs_guest_session"),
-    ("voila", "whylogs_guest_session"),
-]
 
 
 def numbers(row):
@@ -74,32 +63,28 @@ def run(desk, name, notebook):
     return someone
 
 
-@pytest.mark.parametrize(("name", "notebook"), THE_OTHERS)
-def test_an_example_runs_without_an_edit(desk, front_ends, request, name, notebook):
-    profiles, selected = SHOWN[notebook]
-    if notebook.startswith("whylogs"):
-        front_ends(name).use_kernel(f"{notebook}.ipynb", request.getfixturevalue("whylogs_kernel"))
-    someone = run(desk, name, notebook)
+def test_what_whylogs_logs_in_a_notebook_is_picked_and_linked(desk, front_ends, whylogs_kernel):
+    front_ends("notebook").use_kernel("whylogs_guest_session.ipynb", whylogs_kernel)
+    someone = run(desk, "notebook", "whylogs_guest_session")
     picker = someone.panel("picker")
-    expect(picker.get_by_role("listbox").get_by_role("option")).to_have_count(profiles)
-    for place, label in enumerate(selected):
+    expect(picker.get_by_role("listbox").get_by_role("option")).to_have_count(4)
+    for place, label in enumerate(("monday", "tuesday")):
         expect(picker.locator(".sb-chip[data-p]").nth(place)).to_contain_text(label)
     with someone.page.context.expect_page() as opened:
         someone.panel("link").get_by_role("link", name="side by side").click()
-    for label in selected:
+    for label in ("monday", "tuesday"):
         expect(opened.value.locator("h1")).to_contain_text(label)
     expect(opened.value.locator("table.columns")).to_be_visible()
-    if notebook.startswith("whylogs"):
-        # What it prints itself leads past the relay, straight to the service that it uploaded to.
-        printed = set(re.findall(r"http://127\S+sessionToken=[\w-]+", someone.page.locator("body").inner_text()))
-        pages = [someone.page.context.request.get(address).text() for address in printed]
-        for alias in ("monday", "monday again", "tuesday"):
-            assert any(alias in page for page in pages)
+    # What it prints itself leads past the relay, straight to the service that it uploaded to.
+    printed = set(re.findall(r"http://127\S+sessionToken=[\w-]+", someone.page.locator("body").inner_text()))
+    pages = [someone.page.context.request.get(address).text() for address in printed]
+    for alias in ("monday", "monday again", "tuesday"):
+        assert any(alias in page for page in pages)
 
 
-@pytest.mark.parametrize(("name", "notebook"), FRONT_ENDS)
-def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, notebook):
-    someone = run(desk, name, notebook)
+@pytest.mark.parametrize("name", ["lab", "notebook", "voila"])
+def test_from_the_notebook_to_three_profiles_side_by_side(desk, name):
+    someone = run(desk, name, "quickstart")
     page, picker = someone.page, someone.panel("picker")
     options = picker.get_by_role("listbox").get_by_role("option")
     expect(options).to_have_count(9)
@@ -149,11 +134,9 @@ def test_from_the_notebook_to_three_profiles_side_by_side(desk, name, notebook):
     check_figures(opened.value, ["batch-2013-07-10"])
 
 
-@pytest.mark.parametrize("name", ["lab", "voila"])
-def test_the_dashboard_shows_readers_what_changed(desk, name):
-    someone = desk(name, height=1600)
+def test_the_dashboard_shows_readers_what_changed(desk):
+    someone = desk("voila", height=1600)
     someone.open("dashboard.ipynb")
-    someone.run_all()
     picker, card = someone.panel("picker"), someone.panel("result").locator(".songbird-card")
     expect(card).to_contain_text("P1 (baseline): july")
     expect(card).to_contain_text("columns drifted")

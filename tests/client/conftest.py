@@ -90,7 +90,7 @@ class Line:
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         raise ConnectionAbortedError
 
-    def wait(self, seconds=20.0):
+    def wait(self, seconds=120.0):
         """Say nothing until the client or the test is done."""
         self.sock.settimeout(0.05)
         until = time.monotonic() + seconds
@@ -143,7 +143,7 @@ class Server:
     def _serve(self, sock, number):
         try:
             self._sockets[number] = sock
-            sock.settimeout(30)
+            sock.settimeout(120)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.context is not None:
                 sock = self.context.wrap_socket(sock, server_side=True)
@@ -219,7 +219,7 @@ class Server:
             return {"datasetId": "model-1", "profiles": [profile]}
         return {"session": {"sessionId": SESSION, "orgId": "org-0", "modelId": "model-1", "userId": "u"}}
 
-    def idle(self, seconds=5.0):
+    def idle(self, seconds=60.0):
         """Wait until no connection is open; return whether that came about."""
         until = time.monotonic() + seconds
         while self.open and time.monotonic() < until:
@@ -232,12 +232,12 @@ class Server:
         with contextlib.suppress(OSError):
             # Wakes the acceptor up, where closing alone does not.
             socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-        self._acceptor.join(5)
+        self._acceptor.join(60)
         for sock in list(self._sockets.values()):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
-            thread.join(5)
+            thread.join(60)
 
     def of(self, method):
         return [seen for seen in self.seen if seen.method == method]

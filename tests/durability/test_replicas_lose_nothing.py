@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from songbird_widgets.client import ProfileUpload, Songbird, upload_profiles
 
-ROUNDS = int(os.environ.get("SONGBIRD_TEST_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("SONGBIRD_TEST_ROUNDS", "4"))
 PROFILES = 12
 TRIES = 5
 DAY = 86_400_000

@@ -180,11 +180,11 @@ def test_what_was_confirmed_survives_a_kill_at_any_moment(home):
         threads = [threading.Thread(target=upload, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
-        assert going_on.wait(20)
+        assert going_on.wait(60)
         time.sleep(moment)
         kill(service.pid)
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
 
         service = local_service.ensure()
         profiles = httpx.get(f"{service.origin}/v0/sessions/{session}/profiles", trust_env=False).json()["profiles"]
@@ -376,7 +376,7 @@ def test_ending_it_finishes_the_uploads_it_has_begun(home):
     def pieces():
         yield bytes(2 << 20)
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         yield bytes(2 << 20)
 
     def put():
@@ -385,7 +385,7 @@ def test_ending_it_finishes_the_uploads_it_has_begun(home):
 
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(put)
-        assert begun.wait(20)
+        assert begun.wait(60)
         eventually(lambda: list((home / "blobs" / "incoming").iterdir()))
         os.kill(service.pid, signal.SIGTERM)
         eventually(lambda: not (home / "service.json").exists())
@@ -503,7 +503,7 @@ def test_a_foreground_service_is_found_like_a_detached_one(home):
         assert service.pid == running.pid
         assert re.search(r"http://\S+", printed)[0] == service.endpoint
         assert local_service.stop()
-        assert running.wait(20) == 0
+        assert running.wait(60) == 0
         assert Identity.read(home).secret.reveal() not in running.stderr.read()
 
 

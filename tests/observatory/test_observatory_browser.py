@@ -139,14 +139,14 @@ def test_large_charts_say_what_is_under_the_pointer(open_page, flights, chosen):
         assert said in page.locator(".tip").inner_text()
 
 
-@pytest.mark.parametrize("width", [1000, 1200, 1400])
-def test_a_table_is_never_cut_off(open_page, flights, chosen, width):
-    page = open_page(flights.url(*chosen), viewport={"width": width, "height": 900})
+def test_a_table_is_never_cut_off(open_page, flights, chosen):
+    page = open_page(flights.url(*chosen))
     frame = page.locator(".table-frame")
-    right = page.locator("table.columns").evaluate("table => table.getBoundingClientRect().right")
-    assert frame.evaluate("frame => getComputedStyle(frame).overflowX") == "auto" or right <= width - 24
-    if width == 1400:
-        assert right <= width - 24
+    for width in (1000, 1200, 1400):
+        page.set_viewport_size({"width": width, "height": 900})
+        right = page.locator("table.columns").evaluate("table => table.getBoundingClientRect().right")
+        assert frame.evaluate("frame => getComputedStyle(frame).overflowX") == "auto" or right <= width - 24
+    assert right <= width - 24
 
 
 def test_a_click_on_a_chart_opens_that_day_beside_the_baseline(open_page, flights):
@@ -211,12 +211,13 @@ def test_the_theme_follows_the_browser_the_switch_and_the_url(open_page, flights
     assert background(open_page(flights.url(*chosen, theme="light"), color_scheme="dark")) == light
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280, 2560])
-def test_nothing_sticks_out(open_page, flights, chosen, width):
-    for parameters in ({}, {"column": "arr_delay"}, {"column": "carrier"}):
-        for url in (flights.url(*chosen, **parameters), flights.url(**parameters).replace("/profiles?", "/trends?")):
-            page = open_page(url, viewport={"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+@pytest.mark.parametrize("parameters", [{}, {"column": "arr_delay"}, {"column": "carrier"}])
+def test_nothing_sticks_out(open_page, flights, chosen, parameters):
+    for url in (flights.url(*chosen, **parameters), flights.url(**parameters).replace("/profiles?", "/trends?")):
+        page = open_page(url)
+        for width in (360, 768, 1280, 2560):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{url} at {width} px"
 
 
 def test_a_chart_is_saved_as_svg_and_png(open_page, flights, chosen):
@@ -311,10 +312,12 @@ def test_axe_finds_nothing_serious(open_page, flights, chosen, axe, guest, schem
         (guest.url(odd[2], column=conditions), 1280),
         (flights.url(*chosen, q="nothing like it"), 1280),
     ]
+    # Another theme changes nothing but the colours.
+    rules = {} if scheme == "light" else {"runOnly": ["color-contrast", "link-in-text-block"]}
     for url, width in urls if scheme == "light" else urls[:7]:
         page = open_page(url, color_scheme=scheme, viewport={"width": width, "height": 900}, bypass_csp=True)
         page.evaluate(axe)
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        result = page.evaluate("rules => axe.run(document, {resultTypes: ['violations'], ...rules})", rules)
         found = [
             (one["id"], one["impact"], [node["html"][:200] for node in one["nodes"][:3]])
             for one in result["violations"]

@@ -34,14 +34,14 @@ def test_of_many_selections_the_last_one_is_shown_and_no_other_is_made(uploaded,
     def slow(session):
         chosen = [profile.choice for profile in session.selection]
         begun.set()
-        assert go.wait(20)
+        assert go.wait(60)
         made.append(chosen)
         return compare(session)
 
     monkeypatch.setattr(Session, "compare", slow)
     panel = ResultPanel(uploaded)
     uploaded.select("july")
-    assert begun.wait(20)
+    assert begun.wait(60)
     assert panel.result_facts["comparing"]
     for day in ("2013-07-08", "2013-07-10", "2013-07-12"):
         uploaded.selection = ("july", day)

@@ -53,7 +53,7 @@ def use_all_of(content: bytes, chance: random.Random) -> None:
         column_statistics(column)
         histogram([column, None, column])
         if column.frequent_items is not None:
-            column.frequent_items.items  # noqa: B018 - made when asked for
+            assert column.frequent_items.items is not None  # made when asked for
         merged = twice.column(name)
         column_statistics(merged)
         profile.parent_of(name)

@@ -25,7 +25,7 @@ JULY_8 = 1_373_241_600_000
 
 def connect(service):
     address = urlsplit(service.base)
-    return socket.create_connection((address.hostname, address.port), timeout=20)
+    return socket.create_connection((address.hostname, address.port), timeout=120)
 
 
 def request(service, session, path="profiles", profile=JULY_8, **parameters):
@@ -38,6 +38,14 @@ def request(service, session, path="profiles", profile=JULY_8, **parameters):
 def page(service, session, path="profiles", **parameters):
     parameters = {"profile": JULY_8, "sessionToken": session, **parameters}
     return service.call("GET", f"/resources/model-1/{path}", params=parameters)
+
+
+def until(condition):
+    """Wait for what another thread brings about."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "it did not come about"
+        time.sleep(0.001)
 
 
 def is_cut_off(connection):
@@ -62,7 +70,7 @@ def test_connections_that_ask_nothing_keep_nobody_out(serve_directory, tmp_path)
         began = time.monotonic()
         session = service.session()
         assert service.put(service.announce(session)).status_code == 200
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < server.HEADER_SECONDS  # the time that idle ones have
         assert len(service.listed(session)) == 1
 
 
@@ -92,7 +100,7 @@ def test_who_sends_too_slowly_is_cut_off(service, monkeypatch, sent):
         connection.sendall(sent)
         began = time.monotonic()
         assert is_cut_off(connection)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15  # and not the usual twenty seconds
 
 
 @pytest.mark.parametrize(
@@ -108,10 +116,10 @@ def test_a_byte_now_and_then_does_not_help(service, monkeypatch, head):
     began = time.monotonic()
     with connect(service) as connection, contextlib.suppress(ConnectionError):
         connection.sendall(head)
-        while time.monotonic() - began < 10:
+        while time.monotonic() - began < 60:
             connection.sendall(b"x")
             time.sleep(0.1)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
 
 
 def test_a_connection_in_use_may_rest_for_a_while(service, monkeypatch):
@@ -198,27 +206,25 @@ def test_a_page_ends_when_its_reader_leaves(own_service, wide_profile):
     makers = own_service.app.settings["observatory"].makers
     with connect(own_service) as connection:
         connection.sendall(request(own_service, session))
-        end = time.monotonic() + 60
-        while not makers._running:
-            assert time.monotonic() < end
-            time.sleep(0.001)
-    left = time.monotonic()
+        until(lambda: makers._running)
+    left = time.process_time()  # others may keep the machine busy
     while makers._running:
-        assert time.monotonic() - left < 1.5
-        time.sleep(0.005)
+        assert time.process_time() - left < 1.5
+        time.sleep(0.01)
 
 
 def test_pages_that_take_long_do_not_keep_others_waiting(own_service, wide_profile):
     hostile, other = uploaded(own_service, wide_profile(30_000)), uploaded(own_service, wide_profile(3))
     assert page(own_service, other).status_code == 200
+    makers = own_service.app.settings["observatory"].makers
     with contextlib.ExitStack() as stack:
         for _ in range(10):
             connection = stack.enter_context(connect(own_service))
             connection.sendall(request(own_service, hostile, "profiles.csv", limit=90_000))
+        until(lambda: makers._running and makers._waiting)
         for _ in range(3):
-            began = time.monotonic()
             assert page(own_service, other).status_code == 200
-            assert time.monotonic() - began < 2
+        assert makers._waiting, "the other's pages came before the end of these"
 
 
 def test_too_many_pages_at_once_are_refused(own_service, monkeypatch, wide_profile):
@@ -228,11 +234,10 @@ def test_too_many_pages_at_once_are_refused(own_service, monkeypatch, wide_profi
     monkeypatch.setattr("songbird_widgets.service.makers.MAX_WAITING", 2)
     free = threading.Event()
     with ThreadPoolExecutor(8) as pool:
-        pool.submit(asyncio.run, makers.run(session, Budget(20), free.wait))
-        while not makers._running:
-            time.sleep(0.01)
+        pool.submit(asyncio.run, makers.run(session, Budget(120), free.wait))
+        until(lambda: makers._running)
         answers = [pool.submit(page, own_service, session, "profiles.json") for _ in range(6)]
-        time.sleep(1)
+        until(lambda: sum(answer.done() for answer in answers) == 4)
         free.set()
         statuses = sorted(answer.result().status_code for answer in answers)
     assert statuses == [200, 200, 503, 503, 503, 503]

@@ -142,7 +142,7 @@ def test_what_breaks_a_transaction_breaks_its_own_write_only(open_database):
     hold = threading.Event()
 
     def make(_connection, items):
-        hold.wait(10)
+        hold.wait(60)
         if "broken" in items:
             raise OSError("No room.")
         return items

@@ -455,7 +455,7 @@ def test_a_timestamp_may_be_a_double_without_a_fraction(service, session):
 @pytest.mark.parametrize("line", ["POST /v0/sessions/x/upload", "GET /v0/sessions/x", "GET /health", "PUT /nowhere"])
 def test_a_request_of_unknown_length_gets_the_contracts_error_and_its_connection_ends(service, framing, line):
     address = urlsplit(service.base)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
         connection.sendall(f"{line} HTTP/1.1\r\nHost: {address.netloc}\r\n{framing}\r\n\r\n".encode())
         answer = b"".join(iter(lambda: connection.recv(65_536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")

@@ -266,7 +266,7 @@ def test_the_command_serves_a_team_from_a_file_with_the_password_and_ends_gracef
         assert 'songbird_requests_total{operation="create_session",status="200"} 1.0' in metrics
         assert "songbird_request_seconds_bucket" in metrics
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     text = Path(log).read_text()
     lines = [json.loads(line) for line in text.splitlines()]
     assert {"method": "POST", "operation": "create_session", "status": 200}.items() <= next(
@@ -303,10 +303,10 @@ def test_who_is_being_answered_when_a_replica_is_told_to_end_is_answered(serving
         path = slot["uploadUrl"].partition("127.0.0.1:1")[2]
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(http.put, path, content=body(), headers={"Content-Length": "2000"})
-            assert begun.wait(10)
+            assert begun.wait(60)
             process.send_signal(signal.SIGTERM)
             assert answer.result().status_code == 200
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def _listening(process):

@@ -109,7 +109,7 @@ def test_a_killed_kernel_holds_nothing_back(ledger):
         assert kernel.stdout.readline() == "leased\n"
         assert ledger.lease(ID, entries).elsewhere == {"k1"}
         kernel.kill()
-        kernel.wait(10)
+        kernel.wait(60)
         assert ledger.lease(ID, entries).granted == {"k1"}
     ledger.release(ID)
 
@@ -295,7 +295,7 @@ def test_a_locked_ledger_delays_an_upload_by_seconds_and_is_said_in_the_end(sess
         other.execute("begin exclusive")
         began = time.monotonic()
         assert len(session.upload()) == 7
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30  # seven profiles, each of which may wait five seconds
     assert session.notice.level == "warning"
     assert session.notice.text.startswith("7 of 7 uploaded")
     assert "database is locked. The session goes on, but could not be finished" in session.notice.text
@@ -417,7 +417,7 @@ def test_what_arrived_after_all_is_not_sent_again(session, profiles):
     session._store.update([late], uncertain=True)
     slot = session._remote.endpoint.client().create_dataset_profile_upload(session.session_id, late.dataset_timestamp)
     request = urllib.request.Request(slot.upload_url, data=days[0].read_bytes(), method="PUT")
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=60).close()
     assert [item.label for item in session.upload()] == [session.profiles[1].label]
     assert session.profiles[0].profile_id == slot.id
     assert {item.state for item in session.profiles} == {"uploaded"}
@@ -446,7 +446,7 @@ def test_threads_share_one_ledger(ledger):
             for i in range(20):
                 ledger.lease(ID, [LedgerEntry(replace(PROFILE, key=f"{n}-{i}"), None)])
                 ledger.entries(ID)
-        except Exception as error:  # noqa: BLE001 - asserted below
+        except Exception as error:  # asserted below
             errors.append(error)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]

@@ -24,7 +24,7 @@ def nobody():
 
 
 def session_at(endpoint):
-    return Session(client=Songbird(endpoint, retries=0, timeout=5.0))
+    return Session(client=Songbird(endpoint, retries=0, timeout=60.0))
 
 
 def test_an_unreachable_endpoint(nobody, profiles):
@@ -144,15 +144,15 @@ def test_cancelling_keeps_what_arrived_and_the_rest_can_be_sent(session, profile
 
 def test_cancelling_drops_uploads_that_wait_their_turn(session, profiles):
     gate, begun, landed = threading.Event(), threading.Event(), []
-    session._uploads.submit(lambda: begun.set() or gate.wait(30))
-    assert begun.wait(30)
+    session._uploads.submit(lambda: begun.set() or gate.wait(60))
+    assert begun.wait(60)
     session.add(profiles / "batch-2013-07-08.bin")
     waiting = threading.Thread(target=lambda: landed.append(session.upload()))
     waiting.start()
     while not session._uploads._jobs:
         time.sleep(0.01)
     session.cancel()
-    waiting.join(30)
+    waiting.join(60)
     gate.set()
     assert landed == [[]]
     assert session.profiles[0].state == "added"
