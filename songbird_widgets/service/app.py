@@ -563,7 +563,7 @@ async def preload(app: Application) -> None:
     try:
         await asyncio.get_running_loop().run_in_executor(app.settings["executor"], _prepare_observatory)
         app.add_observatory()
-    except Exception:  # noqa: BLE001 - nobody waits for it, and uploads go on
+    except Exception:  # nobody waits for it, and uploads go on
         logger.exception("the observatory could not be prepared; it is tried again when a page is asked for")
 
 
