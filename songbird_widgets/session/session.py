@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ..client import Songbird
     from ..client.models import SessionMetadata
     from ..observatory import ComparisonResult, TrendResult
-    from .links import ObservatoryLink
     from .models import Kind, LedgerSession, SessionProfile
 
 T = TypeVar("T")
@@ -147,8 +146,8 @@ class Session(UploadingSession):
         Parameters
         ----------
         *sources : object
-            Paths, globs, zips, bytes, file objects, whylogs objects, DataFrames (where whylogs is installed),
-            or lists and mappings (name to source) of these.
+            What `profile` takes (DataFrames, Arrow data, rows, data files), profiles by path, glob, zip, bytes or
+            file object, whylogs objects, or lists and mappings (name to source) of these.
         alias : str, optional
             Makes the one profile that is given a reference of this name.
         timestamp : int, str, date or datetime, optional
