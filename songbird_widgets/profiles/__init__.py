@@ -7,7 +7,7 @@ several as one; `find_sources` turns paths, archives, bytes and whylogs' own obj
 """
 
 from .comparison import MAX_SIDES, ColumnComparison, Comparison, compare, compare_columns, compare_profiles
-from .container import Column, Counts, Profile, Types
+from .data_model import Column, Counts, Profile, Types
 from .drift import Drift, DriftSummary, DriftTest, summarize_drift
 from .errors import ProfileError
 from .measures import MEASURES, Measure

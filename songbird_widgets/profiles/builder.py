@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import __version__
-from . import writer
-from .container import Counts, Types
+from . import version1_writer as writer
+from .data_model import Counts, Types
 from .sketches import hashing
 from .sketches.frequent_items_builder import FrequentItemsBuilder
 from .sketches.hll_builder import HllBuilder
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .sketches.kll import Floats, Ints
     from .tabular.tables import Part
     from .tabular.values import Values
-    from .writer import Component
+    from .version1_writer import Component
 
 _ROOM_OF_ALL, _MIN_ROOM, _MAX_ROOM = 1 << 20, 1 << 10, 1 << 12  # frequent items kept while counting
 _MADE_BY = "songbird_widgets.version"

@@ -17,7 +17,7 @@ from .summary import ProfileSummary, summarize, summarize_column
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .container import Column, Profile
+    from .data_model import Column, Profile
     from .drift import Verdict
     from .evidence import Evidence
     from .statistics import ColumnStatistics

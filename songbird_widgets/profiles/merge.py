@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-from .container import Column, Counts, Profile, Types
+from .data_model import Column, Counts, Profile, Types
 from .performance import merge_performance
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
+from .writing import write_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 
 def merge_profiles(profiles: Sequence[Profile]) -> Profile:
@@ -59,6 +61,7 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
         size=sum(profile.size for profile in profiles),
         paths=tuple(dict.fromkeys(path for profile in profiles for path in profile.paths)),
         _read=read,
+        _write=write_profile,
         performance=merge_performance(profile.performance for profile in profiles),
     )
 
@@ -111,12 +114,36 @@ def merge_columns(columns: Sequence[Column]) -> Column:
         frequent_items=FrequentItemsSketch.union(items) if items else None,
         counted=any(column.counted for column in columns),
         typed=any(column.typed for column in columns),
-        metrics={name: value for column in columns for name, value in column.metrics.items()},
+        metrics=_metrics(columns),
+        aggregates={name: how for column in columns for name, how in column.aggregates.items()},
         conditions={name: sum(column.conditions.get(name, 0) for column in columns) for name in conditions},
         others={
             name: merge_columns([column.others[name] for column in columns if name in column.others]) for name in others
         },
     )
+
+
+def _metrics(columns: Sequence[Column]) -> dict[str, int | float]:
+    """Join figures of metrics that whylogs does not have; without those of which it is not known how that is done."""
+    found: dict[str, int | float] = {}
+    for column in columns:
+        for name, value in column.metrics.items():
+            how = column.aggregates.get(name, "sum")
+            if name not in found:
+                found[name] = value
+            elif how in _JOINS:
+                found[name] = _JOINS[how]((found[name], value))
+            else:
+                found[name] = math.nan
+    return {
+        name: value
+        for name, value in found.items()
+        if (abs(value) < _TOO_LARGE if isinstance(value, int) else not math.isnan(value))
+    }
+
+
+_TOO_LARGE = 1 << 63  # for a whole number of the format
+_JOINS: dict[str, Callable[[Iterable[int | float]], int | float]] = {"sum": sum, "min": min, "max": max}
 
 
 def _added(rows: Iterable[tuple[int, ...]]) -> Iterable[int]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .builder import TableBuilder
-from .container import read_version_1
 from .merge import merge_profiles
-from .writer import write_profile
+from .version1 import read_version_1
+from .writing import write_profile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -14,19 +14,19 @@ import numpy as np
 
 from . import dask_frames, spark_frames
 from .builder import Run, TableBuilder
-from .container import read_version_1
 from .errors import ProfileError
 from .tabular.files import Manner, ReadAgainError, parts_of_files
 from .tabular.progress import ProgressBar
 from .tabular.tables import parts_of
 from .tabular.values import ValueNotProfiledError
 from .timestamps import to_milliseconds
+from .version1 import read_version_1
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
-    from .container import Profile
+    from .data_model import Profile
     from .tabular.tables import Part
 
 Period = Literal["day", "hour", "week"]

@@ -104,17 +104,6 @@ def fields(data: bytes, position: int, end: int) -> Iterator[tuple[int, int, int
             raise ProfileError("The file is corrupt: it holds a field of a kind that does not exist.", offset=position)
 
 
-def sole(data: bytes, position: int, end: int, key: int) -> int:
-    """Return where the content begins of a delimited field that is all of ``data[position:end]``; 0 if it is not.
-
-    A short cut past `fields`, for messages of one field.
-    """
-    if position + 1 >= end or data[position] != key:
-        return 0
-    length, start = varint(data, position + 1, end)
-    return start if start + length == end else 0
-
-
 def delimited(data: bytes, position: int, end: int) -> tuple[int, int]:
     """Read a length and return the bounds of the message after it."""
     length, start = varint(data, position, end)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .container import MAGIC, Profile, read_version_1
 from .errors import ProfileError
 from .merge import merge_profiles
 from .version0 import begins_version_0, read_version_0, split_version_0
+from .version1 import MAGIC, read_version_1
+
+if TYPE_CHECKING:
+    from .data_model import Profile
 
 
 def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile:
@@ -49,7 +53,7 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
         raise ProfileError(
             f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
         )
-    return replace(merge_profiles(profiles), _content=data)
+    return replace(merge_profiles(profiles), _write=lambda _: data)
 
 
 def is_profile(head: bytes) -> bool:

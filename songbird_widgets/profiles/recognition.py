@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .container import Profile
+from .data_model import Profile
 
 # Classes of tables, by their libraries and names; what offers the Arrow stream needs no listing.
 _LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "dask", "dask_expr", "pyspark", "modin", "cudf", "vaex"})

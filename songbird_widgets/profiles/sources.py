@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..basics import size_text, time_text
 from .archives import is_archive, unpack
-from .container import Profile, fullest
+from .data_model import Profile, fullest
 from .errors import ProfileError
 from .profiling import make_profile
 from .reading import is_profile, read_profile, split_profiles

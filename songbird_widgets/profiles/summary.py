@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from ..budget import checkpoint
-from .container import Column, Counts, Types
+from .data_model import Column, Counts, Types
 from .errors import ProfileError
 from .sketches import DistinctEstimate, FrequentItemsSketch, KllSketch
 from .sketches.frequent_items import spelled_as_number
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .container import Profile
+    from .data_model import Profile
     from .sketches import Floats, Ints
 
 MAX_GRID = 512
@@ -38,7 +38,7 @@ MAX_GRID = 512
 MAX_EXACT_GRID = 1024
 
 _TAIL = 16  # points at either end of a grid that are kept whatever their weight
-_MAGIC = b"SBW-SUMMARY\x04"
+_MAGIC = b"SBW-SUMMARY\x05"
 _MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
 _STEPS_OF_SHARE = (1 << 32) - 1
 _HAIR = 1e-9
@@ -113,6 +113,8 @@ class ProfileSummary:
         Rows that met each named condition, by column.
     metrics : mapping of str to mapping of str to (int or float)
         Figures of other metrics, by column.
+    aggregates : mapping of str to mapping of str to str
+        What those of these figures are that are no sums, by column.
     performance : mapping of str to object, or None
         What the profile says of a model, as `Performance.to_dict` gives it.
     """
@@ -157,6 +159,7 @@ class ProfileSummary:
     frequent_hashes: NDArray[np.uint64]
     conditions: Mapping[str, Mapping[str, int]]
     metrics: Mapping[str, Mapping[str, float]]
+    aggregates: Mapping[str, Mapping[str, str]]
     performance: Mapping[str, Any] | None
 
     def __repr__(self) -> str:
@@ -269,6 +272,7 @@ class ProfileSummary:
             frequent_items=self._frequent_items(place),
             conditions=self.conditions.get(name, {}),
             metrics=self.metrics.get(name, {}),
+            aggregates=self.aggregates.get(name, {}),
             counted=bool(self.counted[place]),
             typed=bool(self.typed[place]),
         )
@@ -392,6 +396,7 @@ class _Head(msgspec.Struct):
     size: int
     conditions: dict[str, dict[str, int]]
     metrics: dict[str, dict[str, int | float]]
+    aggregates: dict[str, dict[str, str]]
     performance: dict[str, Any] | None
     lengths: tuple[int, ...]
     kinds: tuple[str, ...]
@@ -542,6 +547,7 @@ class _Gathered:
     columns: list[Column] = field(default_factory=list)
     conditions: dict[str, dict[str, int]] = field(default_factory=dict)
     metrics: dict[str, dict[str, int | float]] = field(default_factory=dict)
+    aggregates: dict[str, dict[str, str]] = field(default_factory=dict)
     sketches: list[_Sketch] = field(default_factory=list)
     frequent: list[FrequentItemsSketch | None] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
@@ -565,6 +571,8 @@ class _Gathered:
             self.conditions[name] = dict(column.conditions)
         if column.metrics:
             self.metrics[name] = dict(column.metrics)
+        if column.aggregates:
+            self.aggregates[name] = dict(column.aggregates)
 
     def add_problem(self, name: str, reason: str) -> None:
         self.add(name, None, Column(name, counted=False, typed=False))
@@ -625,6 +633,7 @@ class _Gathered:
             frequent_hashes=_hashes(values),
             conditions=self.conditions,
             metrics=self.metrics,
+            aggregates=self.aggregates,
         )
 
 

@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from .comparison import Versus, shared_names
-from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, rejected_by_holm, weigh
+from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, reached, rejected_by_holm, weigh
 from .errors import ProfileError
 from .evidence import FAMILIES, Pairs
 from .statistics import QUANTILE_RANKS
@@ -55,7 +55,7 @@ MAX_CELLS = 200_000
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
 _BATCH = 2_000  # columns that are weighed at once, of as many days as have them
-_MAGIC = b"SBW-DAY\x02"
+_MAGIC = b"SBW-DAY\x03"
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,37 +227,39 @@ def _compare_batch(baseline: ProfileSummary, batch: Sequence[tuple[ProfileSummar
 
 def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]:
     """Put the columns of several profiles under each other; returns where each profile's begin, too."""
-    conditions: dict[str, Any] = {}
+    by_name: dict[str, Any] = {field: {} for field in _BY_NAME}
     names: list[str] = []
     starts = []
-    conditional = any(day.conditions for day in days)
+    renamed = any(getattr(day, field) for day in days for field in _BY_NAME)
     for number, day in enumerate(days):
         starts.append(len(names))
-        if conditional:  # they are known by the columns' names, which must differ
+        if renamed:  # what is known by the columns' names needs names that differ
             names += [f"{number}\n{name}" for name in day.names]
-            conditions |= {f"{number}\n{name}": met for name, met in day.conditions.items()}
+            for field, known in by_name.items():
+                known |= {f"{number}\n{name}": values for name, values in getattr(day, field).items()}
         else:
             names += day.names
     arrays: dict[str, Any] = {}
-    for field in fields(ProfileSummary):
-        parts = [getattr(day, field.name) for day in days]
-        if field.name in _WHOLE_SKETCHES:
+    for name in (field.name for field in fields(ProfileSummary)):
+        parts = [getattr(day, name) for day in days]
+        if name in _WHOLE_SKETCHES:
             continue
-        if field.name.endswith("offsets"):
+        if name.endswith("offsets"):
             ends = np.cumsum([0, *(part[-1] for part in parts[:-1])])
-            arrays[field.name] = np.concatenate(
+            arrays[name] = np.concatenate(
                 [np.zeros(1, np.int64), *(part[1:] + end for part, end in zip(parts, ends, strict=True))]
             )
         elif isinstance(parts[0], np.ndarray):
-            arrays[field.name] = np.concatenate(parts)
+            arrays[name] = np.concatenate(parts)
     # The sketches are large, and the comparison takes the grids: they are all that is kept of the numbers.
     arrays["items"], arrays["heights"] = np.concatenate([day.grid for day in days]), days[0].heights[:0]
     offsets = arrays["item_offsets"] = arrays["grid_offsets"]
     arrays["grid_places"] = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
-    made = replace(days[0], **arrays, names=tuple(names), parents=(None,) * len(names), conditions=conditions)
+    made = replace(days[0], **arrays, names=tuple(names), parents=(None,) * len(names), **by_name)
     return made, starts
 
 
+_BY_NAME = ("conditions", "metrics", "aggregates")
 _WHOLE_SKETCHES = frozenset({"items", "heights", "item_offsets", "grid_places"})
 
 
@@ -471,5 +473,5 @@ def _certain(comparisons: Sequence[DayComparison]) -> list[NDArray[np.bool_]]:
     chances = np.concatenate([one.chances for one in comparisons], axis=1)
     effects = np.concatenate([one.effects for one in comparisons], axis=1)
     with np.errstate(invalid="ignore"):
-        sure = (rejected_by_holm(chances, LEVEL) & (effects >= 1)).any(axis=0)
+        sure = (rejected_by_holm(chances, LEVEL) & (reached(effects, chances) >= 1)).any(axis=0)
     return np.split(sure, widths[:-1])

@@ -15,11 +15,13 @@ import numpy as np
 
 from ..budget import checkpoint
 from . import protobuf
-from .container import MAX_ENTRIES, SEGMENT_TAG, Column, Counts, Profile, Properties, Types
+from .data_model import SEGMENT_TAG, Column, Counts, Profile, Types
 from .errors import ProfileError
 from .performance import MAX_LABELS, ConfusionMatrix, Performance, RegressionMetrics
+from .properties import MAX_ENTRIES, Properties
 from .protobuf import DELIMITED, FIXED64, VARINT
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
+from .writing import write_profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +126,7 @@ def read_version_0(data: bytes, first: int, last: int, *, size: int) -> Profile:
         size=size,
         paths=(),
         _read=_reader(data, places),
+        _write=write_profile,
         performance=performance,
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .container import SEGMENT_TAG
+from .data_model import SEGMENT_TAG
 from .protobuf_writer import delimited, double, number, text, varint
 from .sketches import HllSketch
 from .sketches.frequent_items_builder import MAX_ITEMS, FrequentItemsBuilder
@@ -20,7 +20,7 @@ from .sketches.kll_builder import KllBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from .container import Column, Profile
+    from .data_model import Column, Profile
     from .performance import ConfusionMatrix, Performance, RegressionMetrics
 
 _SCHEMA = (1, 2)  # major and minor version

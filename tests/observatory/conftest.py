@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from songbird_widgets.profiles import protobuf
-from songbird_widgets.profiles.container import _column_offsets
+from songbird_widgets.profiles.version1 import _column_offsets
 from songbird_widgets.service.app import close_app, make_app
 
 ROOT = Path(__file__).parents[2]

@@ -22,10 +22,10 @@ from songbird_widgets.profiles import (
     ProfileError,
     column_statistics,
     compare_columns,
-    container,
     histogram,
     merge_profiles,
     read_profile,
+    version1,
 )
 
 DATA = Path(__file__).parent / "data"
@@ -189,7 +189,7 @@ def test_what_is_made_by_hand_is_read():
 
 def test_more_columns_than_anyone_has_are_refused_early(monkeypatch):
     listed = b"".join(field(2, field(1, b"%d" % i) + field(2, field(1, 3 * i))) for i in range(12))
-    monkeypatch.setattr(container, "MAX_ENTRIES", 10)
+    monkeypatch.setattr(version1, "MAX_ENTRIES", 10)
     with pytest.raises(ProfileError, match="more than 10 columns"):
         read_profile(b"WHY1" + varint(0) + varint(len(listed)) + listed + bytes(99))
 

@@ -1,4 +1,4 @@
-"""Profiles as whylogs 1 writes them; the layout is described in `container`."""
+"""Version 1 of the format, written as whylogs 1 does; the layout is described in `version1`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .sketches.hll_builder import HllBuilder
 from .sketches.kll_builder import KllBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from .container import Column, Profile
+    from .data_model import Column, Profile
     from .sketches import FrequentItemsSketch, KllSketch
 
 _MAGIC = b"WHY1"
@@ -21,6 +21,7 @@ _COLUMN_CHUNK = 2
 _MAX_INTEGER = (1 << 63) - 1  # what whylogs begins its bounds with
 # How whylogs joins the values of a component when it merges: by its type, unless a number says otherwise.
 _BY_TYPE, _BY_MINIMUM, _BY_MAXIMUM = 0, 1, 2
+_HOW = {"min": _BY_MINIMUM, "max": _BY_MAXIMUM}
 
 # A component of a column: its path, and its message.
 Component = tuple[str, bytes]
@@ -31,9 +32,9 @@ def integer(path: str, value: int, how: int = _BY_TYPE) -> Component:
     return path, (number(1, how) if how else b"") + number(2, value)
 
 
-def fraction(path: str, value: float) -> Component:
+def fraction(path: str, value: float, how: int = _BY_TYPE) -> Component:
     """Make the component of a double."""
-    return path, double(3, value)
+    return path, (number(1, how) if how else b"") + double(3, value)
 
 
 def frequent_items(sketch: bytes, prefix: str = "") -> Component:
@@ -125,31 +126,25 @@ def write_columns(
     return b"".join([_MAGIC, varint(len(segment)), segment, varint(len(header)), header, *chunks])
 
 
-def write_profile(profile: Profile, *, without: Collection[str] = (), timestamp: int | None = None) -> bytes:
-    """Write all that is known of a profile's columns.
+def write_version_1(profile: Profile, *, timestamp: int, columns: Iterable[str]) -> bytes:
+    """Write a profile.
 
     Parameters
     ----------
     profile : Profile
-    without : collection of str, optional
-        Columns to leave out.
-    timestamp : int, optional
-        The data set's timestamp in ms, UTC; the profile's own by default.
+    timestamp : int
+        The data set's timestamp in ms, UTC.
+    columns : iterable of str
+        The columns to write.
 
     Raises
     ------
     ProfileError
         A column's bytes are damaged.
     """
-    names = [name for name in profile.column_names if name not in without]
-    when = profile.dataset_timestamp if timestamp is None else timestamp
-    if profile.performance is not None:
-        from .version0_writer import write_version_0  # which needs what a profile is, as this does not
-
-        return write_version_0(profile, profile.performance, timestamp=when, columns=names)
     return write_columns(
-        ((name, _column_components(profile.column(name))) for name in names),
-        dataset_timestamp=when,
+        ((name, _column_components(profile.column(name))) for name in columns),
+        dataset_timestamp=timestamp,
         creation_timestamp=profile.creation_timestamp,
         tags=profile.tags,
         metadata=profile.metadata,
@@ -174,7 +169,8 @@ def _column_components(column: Column, prefix: str = "") -> Iterator[Component]:
     for name, count in column.conditions.items():
         yield integer(f"{prefix}condition_count/{name}", count)
     for path, value in column.metrics.items():
-        yield integer(path, value) if isinstance(value, int) else fraction(path, value)
+        how = _HOW.get(column.aggregates.get(path, ""), _BY_TYPE)
+        yield integer(path, value, how) if isinstance(value, int) else fraction(path, value, how)
     for part, inner in column.others.items():
         yield from _part_components(part, inner)
 
