@@ -115,6 +115,7 @@ class Detail:
     items: Sheet | None
     types: Sheet
     conditions: Sheet | None
+    metrics: Sheet | None
     children: tuple[tuple[str, str], ...]
     previous: tuple[str, str] | None
     next: tuple[str, str] | None
@@ -159,7 +160,7 @@ def drawn(view: View, name: str, query: PageQuery, width: int) -> dict[str, Mark
         if finite:
             made["box"] = figures.boxes(finite, width=width)
     shares = [item_shares(column) for column in columns]
-    names = common_items(shares, MAX_ITEMS, 2 * MAX_ITEMS)
+    names = common_items(columns, MAX_ITEMS, 2 * MAX_ITEMS)
     if names:
         series = [
             Series(place, charts.heights(names, share)) for place, share in zip(places, shares, strict=True) if share
@@ -199,6 +200,7 @@ def make_detail(view: View, name: str, query: PageQuery, row: Row) -> Detail:
         items=_items(letters, columns),
         types=_types(letters, columns),
         conditions=_conditions(letters, columns),
+        metrics=_metrics(letters, columns),
         children=tuple(
             (formatting.clipped(child, 120), query.url(column=child))
             for child, parent in view.parents.items()
@@ -325,7 +327,7 @@ def _rank_note(columns: Sequence[Column | None]) -> str:
 def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
     sketches = [column.frequent_items if column is not None else None for column in columns]
     found = [{item.value: (item.lower, item.upper) for item in sketch.items} if sketch else {} for sketch in sketches]
-    names = common_items([item_shares(column) for column in columns], MAX_LISTED, MAX_LISTED)
+    names = common_items(columns, MAX_LISTED, MAX_LISTED)
     if not names:
         return None
     lines = []
@@ -392,6 +394,16 @@ def _conditions(letters: tuple[str, ...], columns: Sequence[Column | None]) -> S
                 cells.append(f"{formatting.percent(met / tried)} · {met:,} of {tried:,}")
         lines.append((formatting.clipped(name, 120), tuple(cells)))
     return Sheet("Condition met", letters, tuple(lines))
+
+
+def _metrics(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet | None:
+    """List the figures of metrics that whylogs does not have, under their own names."""
+    every = [column.metrics if column is not None else {} for column in columns]
+    lines = []
+    for name in sorted(frozenset().union(*every))[:MAX_LISTED]:
+        figures = [metrics.get(name) for metrics in every]
+        lines.append((formatting.clipped(name, 120), tuple(formatting.numbers(figures))))
+    return Sheet("Figure", letters, tuple(lines)) if lines else None
 
 
 def _insights(columns: Columns) -> tuple[str, ...]:

@@ -171,9 +171,10 @@ def _figures_of(
         "quantiles": {str(rank): plain(value) for rank, value in statistics.quantiles.items()},
         "insights": [{"kind": insight.kind, "text": insight.text} for insight in statistics.insights],
         "conditions": dict(column.conditions),
+        "metrics": _plain_values(column.metrics),
         "frequentItems": [
             {"value": item.value, "estimate": item.estimate, "lower": item.lower, "upper": item.upper}
-            for item in (column.frequent_items.certain[:MAX_ITEMS] if column.frequent_items else ())
+            for item in (column.frequent_items.frequent[:MAX_ITEMS] if column.frequent_items else ())
         ],
     }
 
@@ -280,15 +281,14 @@ def csv_parts(view: View, query: PageQuery) -> Iterator[bytes]:
     writer = csv.writer(text, lineterminator="\r\n")
     names, _ = exported(view, query)
     measures = (*MEASURES, *ERRORS)
-    writer.writerow(
-        ("column", "place", "kind", "label", "drift", "driftScore", *_FIGURE_KEYS, "reasons", "basis", *measures)
-    )
+    added = ("reasons", "basis", *measures, "metrics")
+    writer.writerow(("column", "place", "kind", "label", "drift", "driftScore", *_FIGURE_KEYS, *added))
     for number, name in enumerate(names):
         if number % _COLUMNS_A_PART == 0:
             yield _taken(text)
         columns = view.columns(name)
-        for place, side, statistics, drift in zip(
-            view.places, view.shown, columns.statistics, columns.drifts, strict=True
+        for place, side, statistics, column, drift in zip(
+            view.places, view.shown, columns.statistics, columns.columns, columns.drifts, strict=True
         ):
             if statistics is None and drift is None:
                 continue
@@ -301,6 +301,7 @@ def csv_parts(view: View, query: PageQuery) -> Iterator[bytes]:
                 *(figures.get(key) for key in _FIGURE_KEYS),
                 *((as_text(" ".join(drift.reasons)), drift.basis) if drift else ("", "")),
                 *(plain(getattr(drift, measure)) if drift else None for measure in measures),
+                as_text("; ".join(f"{key}={value}" for key, value in column.metrics.items())) if column else None,
             )
             writer.writerow((as_text(name), *("" if cell is None else cell for cell in cells)))
     yield _taken(text)

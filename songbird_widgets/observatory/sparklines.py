@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -70,7 +69,7 @@ def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Marku
 
 def _items(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | None:
     shares = [item_shares(column) for column in columns]
-    names = common_items(shares, SPARK_ITEMS, NUMERIC_ITEMS)
+    names = common_items(columns, SPARK_ITEMS, NUMERIC_ITEMS)
     # Bars of some identifiers out of thousands, all as high, would say what is not so.
     if not names or not any(map(_stands_out, columns)):
         return None
@@ -100,13 +99,19 @@ def item_shares(column: Column | None) -> dict[str, float]:
     return {item.value: item.lower / sketch.total for item in sketch.certain}
 
 
-def common_items(shares: Sequence[dict[str, float]], most: int, most_numbers: int) -> list[str]:
-    """Return the items that say most about any of several profiles: by number if all are, else by share."""
+def common_items(columns: Sequence[Column | None], most: int, most_numbers: int) -> list[str]:
+    """Return the items that say most about any of several profiles: by number if all are, else by share.
+
+    Those that may have occurred once in each are none of them.
+    """
     best: dict[str, float] = {}
-    for share in shares:
+    for column in columns:
+        sketch = column.frequent_items if column is not None else None
+        if sketch is None:
+            continue
         # Heaviest first, and what is among the heaviest of all is among the heaviest of its own profile.
-        for name, fraction in islice(share.items(), most_numbers):
-            best[name] = max(best.get(name, 0.0), fraction)
+        for item in sketch.frequent[:most_numbers]:
+            best[item.value] = max(best.get(item.value, 0.0), item.lower / sketch.total)
     by_share = sorted(best, key=lambda name: (-best[name], name))
     few = by_share[:most_numbers]
     as_numbers = {name: number for name in few if (number := _as_number(name)) is not None}

@@ -14,9 +14,10 @@ The first profile is the baseline. A column drifted when a difference is both la
 - *mean*, *spread*: exact in a profile. The mean in units of 0.2 standard deviations of the baseline (J. Cohen,
   Statistical Power Analysis, 1988, calls that a small effect), the standard deviation in factors of 1.5. This is what
   finds tails: outliers, amounts in another currency.
-- *nulls*, *types*, *conditions*: four points of share are moderate, eight are strong; of nulls and types one point is
-  moderate where their share at least doubled or halved. Infinite values count like nulls. Whole numbers, fractions and
-  booleans are one type; texts that spell nothing but numbers are compared with numbers, and the change of type is said.
+- *nulls*, *types*, *conditions*, *metrics* (rows that a metric of one's own counts): four points of share are moderate,
+  eight are strong; of all but conditions one point is moderate where their share at least doubled or halved. Infinite
+  values count like nulls. Whole numbers, fractions and booleans are one type; texts that spell nothing but numbers are
+  compared with numbers, and the change of type is said.
 - *range*: a quarter of a percent of the values farther outside the other profile's range than half a deviation is
   moderate, one percent strong. This finds sentinels where the deviation is too large for the mean to show them.
 
@@ -42,12 +43,16 @@ chance makes *any* column of the comparison drift below 0.2 %.
 
 **Unknown** is a difference that would count and is not certain (of *values* and *shares*, which look at many things at
 once, if chance makes such a one less often than one time in five; of *range*, of so few values that chance does so more
-often, only where they are more than three deviations away; and one of three quarters of what counts, if chance
+often, only where they are more than three deviations away; and one within two standard errors of what counts, if chance
 does so less often than one time in twenty), and a column of which even a strong drift would not be certain: of too few
 values (below about ninety in each profile), of mostly values that were seen so seldom that any two samples have few in
 common (identifiers, times), without any sketch, of numbers whose mean and deviation are not known (beside infinite
-ones), or of whole numbers so large that doubles do not tell them apart. ``none`` is said of the rest, and a note says
-how large a shift would have been certain where that is more than a strong one.
+ones), of whole numbers so large that doubles do not tell them apart, or where a value's share changed by little more
+than the sketches are exact. ``none`` is said of the rest, and a note says how large a shift would have been certain
+where that is more than a strong one.
+
+An effect that is certain counts, too, if it is within two standard errors, or a twentieth, of what counts: it may be as
+large. What is certain and smaller is said in a note.
 """
 
 from __future__ import annotations
@@ -83,7 +88,9 @@ _NUMERIC = frozenset({"integral", "fractional", "boolean"})
 STRONG = 2.0
 """The score from which a drift is strong; from 1 on it is moderate."""
 
-_NEARLY, _HINT = 0.75, 0.05
+_HINT = 0.05
+_LEAST_CHANCE = 1e-300  # smaller ones are not told apart
+_ERRORS = 2.0  # standard errors by which an effect may be larger than it was measured
 _QUIET = 0.99  # the largest score of what did not drift
 _OF_MANY = 2  # families whose effect is of many cells or values: chance makes some of it always
 ABSENT = 100.0
@@ -95,7 +102,7 @@ class DriftTest:
 
     Attributes
     ----------
-    kind : {"values", "shares", "mean", "spread", "nulls", "types", "conditions", "range"}
+    kind : {"values", "shares", "mean", "spread", "nulls", "types", "conditions", "range", "metrics"}
         Of a model: "accuracy" or "error".
     effect : float
         In units of the verdict's thresholds: 1 is moderate, 2 is strong.
@@ -257,15 +264,32 @@ def judge(
         Whether nothing can be said of a column.
     """
     significant = rejected_by_holm(chances, LEVEL)
-    sure = np.where(significant & (effects >= 1), effects, 0)
+    sizes = reached(effects, chances)
+    sure = np.where(significant & (sizes >= 1), sizes, 0)
     scores: Floats = sure.max(axis=0, initial=0.0)
-    hinted = (effects >= _NEARLY) & (chances <= _HINT)
+    hinted = (sizes >= 1) & (chances <= _HINT)
     counts = effects >= 1
     counts[:_OF_MANY] &= chances[:_OF_MANY] <= SUSPICIOUS
     unsure = ((counts | hinted) & ~significant).any(axis=0)
     unknown: NDArray[np.bool_] = (scores < 1) & (unsure | doubtful)
     quiet = np.where(np.isnan(effects), 0, effects).max(axis=0, initial=0.0)
     return significant, np.where(scores >= 1, scores, np.where(unknown, 0.0, np.minimum(quiet, _QUIET))), unknown
+
+
+def reached(effects: Floats, chances: Floats) -> Floats:
+    """Raise to what counts the effects that may be as large: those within two standard errors, or a twentieth, of it.
+
+    The standard error is taken from the effect and its probability: a normal tail ``p`` is beyond at most
+    ``sqrt(2 * log(1/p))`` of them.
+
+    Parameters
+    ----------
+    effects, chances : ndarray of float
+        As in `Evidence`.
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        most = effects * (1 + _ERRORS / np.sqrt(-2 * np.log(np.maximum(chances, _LEAST_CHANCE))))
+    return np.where((effects < 1) & (most >= 1) & (chances < 1), 1.0, effects)
 
 
 def pairs_of(baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> Pairs:
@@ -311,7 +335,11 @@ class Drifts:
         if thresholds is not None:
             self.evidence = replace(self.evidence, effects=thresholds.rescaled(self.evidence.effects, names))
         self.doubtful: NDArray[np.bool_] = (
-            self.evidence.too_few | self.evidence.boundless | self.evidence.blunt | ~self.evidence.compared
+            self.evidence.too_few
+            | self.evidence.boundless
+            | self.evidence.blunt
+            | self.evidence.blurred
+            | ~self.evidence.compared
         )
         self.significant, self.scores, self.unknown = judge(self.evidence.effects, self.evidence.chances, self.doubtful)
 
@@ -366,13 +394,14 @@ class Drifts:
             notes.append("This looks like a running number, of which new values are no drift.")
         elif verdict == "none":
             notes += self._would_have_seen(place)
-        notes += self._other_metrics(name)
+        reasons = self.reasons(name)
+        notes += [text for text in self._other_metrics(name) if not any(text[:-1] in reason for reason in reasons)]
         new, vanished = counted or (None, None)
         basis = found.basis[place]
         return Drift(
             verdict,
             self.score(name),
-            self.reasons(name),
+            reasons,
             tuple(notes),
             basis="items" if basis == "items" else "deciles" if basis else None,
             type_change=change,
@@ -389,7 +418,7 @@ class Drifts:
         reasons = [
             text
             for test in sorted(self._tests(place), key=lambda test: -test.effect)
-            if test.effect >= (_NEARLY if verdict == "unknown" else 1) and (test.significant or verdict == "unknown")
+            if (verdict == "unknown" or test.significant) and self._counts(test)
             for text in self._reasons(place, test, verdict, measures)
         ]
         change = self.type_change(name)
@@ -398,6 +427,9 @@ class Drifts:
         if verdict == "unknown":
             reasons += self._why_unknown(place)
         return tuple(dict.fromkeys(reasons))
+
+    def _counts(self, test: DriftTest) -> bool:
+        return bool(reached(np.array([test.effect]), np.array([test.p]))[0] >= 1)
 
     def _measures(self, place: int) -> dict[str, float]:
         found = {key: float(values[place]) for key, values in self.evidence.measures.items() if key in _SHOWN}
@@ -435,18 +467,18 @@ class Drifts:
         found = []
         if test.kind == "values":
             distance, moved = measures.get("js_distance", 0.0), measures.get("wasserstein", 0.0)
-            if verdict == "unknown" or distance >= _SAID_DISTANCE:
+            if verdict == "unknown" or distance >= _SAID_DISTANCE or moved < _SAID_MOVE:
                 found.append(f"The distributions are {distance:.2g} apart (Jensen-Shannon).")
             if moved >= _SAID_MOVE:
                 found.append(f"Values moved by {_figure(moved)} sd on average.")
         elif test.kind in {"mean", "spread"}:
             found.append(self._moment(place, test.kind))
-        elif test.kind == "conditions":
-            found.append(self.evidence.texts[place, "conditions"])
+        elif test.kind in {"conditions", "metrics"}:
+            found.append(self.evidence.texts[place, test.kind])
         else:
             found.append(self._share(place, test.kind))
         if verdict == "unknown" and found:
-            found[-1] = f"{found[-1][:-1]}, but {self._excuse(place)}."
+            found[-1] = f"{found[-1][:-1]}, but {self._excuse(place, test)}."
         return found
 
     def _share(self, place: int, kind: str) -> str:
@@ -500,10 +532,14 @@ class Drifts:
         )
         return f"The standard deviation went from {before:.3g} to {after:.3g}."
 
-    def _excuse(self, place: int) -> str:
+    def _excuse(self, place: int, test: DriftTest) -> str:
+        if test.kind == "metrics" and test.p == 1:
+            return "what chance does to it is not known"
         few = int(self.evidence.sizes[place].min()) if self.evidence.sizes[place].any() else 0
         if few < _MANY:
             return "with so few values that may be chance"
+        if test.kind in {"shares", "range"} and self._pairs.error[place] > 0:
+            return "the sketches are not exact enough to be sure"
         return "a few extreme values or chance may have made that"
 
     def _why_unknown(self, place: int) -> list[str]:
@@ -516,6 +552,8 @@ class Drifts:
             ]
         if found.blunt[place]:
             return ["Numbers as large as these are kept without their last digits, in which they may differ."]
+        if found.blurred[place]:
+            return ["The share of a value changed by little more than the sketches are exact."]
         if found.compared[place]:
             return [self._too_few(place)] if found.too_few[place] else []
         return [self._nothing_to_compare(place)]
@@ -553,7 +591,8 @@ class Drifts:
         return [
             text
             for test in tests
-            if test.significant and _SMALL <= test.effect < 1 and test.kind in {"nulls", "types", "conditions"}
+            if test.significant and not self._counts(test)
+            if test.effect >= (_SMALL if test.kind in _SHARES_OF_ROWS else _SMALLER)
             for text in self._reasons(place, test, "none", {})
         ]
 
@@ -574,7 +613,8 @@ _DATE = re.compile(r"\d{4}-\d\d(-\d\d)?([T ]|$)|\d{1,2}[./]\d{1,2}[./]\d{4}\b|\d
 _DATES = "These look like dates or times, nearly all of which are seen once: they are not compared value by value."
 _SHOWN = frozenset(Drift.__dataclass_fields__)
 _SAID_DISTANCE, _SAID_MOVE = 0.1, 0.25
-_SMALL = 0.1
+_SMALL, _SMALLER = 0.1, 0.25
+_SHARES_OF_ROWS = frozenset({"nulls", "types", "conditions", "metrics"})
 _MANY = 200
 # The Kolmogorov-Smirnov test's p-value means nothing once the sketches' error is near the critical distance.
 _NEGLIGIBLE_ERROR = 0.2

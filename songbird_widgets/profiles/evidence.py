@@ -50,7 +50,7 @@ _CONFIDENCE, _USUAL_CONFIDENCE = 0.99, 0.95
 _JENSEN_SHANNON_CURVATURE = 8 * np.log(2)
 _NOTHING = 1e-12  # what rounding leaves of an empty cell
 
-FAMILIES = ("values", "shares", "mean", "spread", "nulls", "types", "conditions", "range")
+FAMILIES = ("values", "shares", "mean", "spread", "nulls", "types", "conditions", "range", "metrics")
 """What is tested of a column."""
 
 MEASURED = (
@@ -100,6 +100,8 @@ class Evidence:
         Whether the values are whole numbers so large that doubles hardly tell them apart.
     sharp : ndarray of bool
         Whether neighbouring whole numbers are far enough from each other to be different values.
+    blurred : ndarray of bool
+        Whether a value's share changed as chance hardly makes it, and the sketches are not exact enough to be sure.
     running : ndarray of bool
         Whether both columns look like running numbers, see `number_evidence`.
     as_values : ndarray of bool
@@ -119,6 +121,7 @@ class Evidence:
     boundless: Flags
     blunt: Flags
     sharp: Flags
+    blurred: Flags
     running: Flags
     as_values: Flags
     basis: list[str | None]
@@ -142,6 +145,7 @@ class Evidence:
             boundless=np.zeros(many, np.bool_),
             blunt=np.zeros(many, np.bool_),
             sharp=np.zeros(many, np.bool_),
+            blurred=np.zeros(many, np.bool_),
             running=np.zeros(many, np.bool_),
             as_values=np.zeros(many, np.bool_),
             basis=[None] * many,
@@ -290,8 +294,8 @@ def chances_of_counts(p: Floats, q: Floats, sizes: Sizes) -> Floats:
     """Test shares of several cells, a row a pair: Pearson's chi-squared statistic, two samples.
 
     Cells of which fewer than five are expected in the smaller sample are one, which where it is still too small joins
-    the smallest other. The tail is that of the chi-squared distribution, its exponent shrunk as in `chances_of_means`
-    by what one value in the smallest cell weighs.
+    the smallest other. The tail is that of the chi-squared distribution, what exceeds its mean shrunk as in
+    `chances_of_means` by what one value in the smallest cell weighs.
     """
     n, m, smaller = sizes.n, sizes.m, sizes.smaller[:, None]
     pooled = (p * n[:, None] + q * m[:, None]) / (n + m)[:, None]
@@ -314,31 +318,36 @@ def chances_of_counts(p: Floats, q: Floats, sizes: Sizes) -> Floats:
     statistic = squares / sizes.scale
     degrees = filled.sum(axis=1) - 1.0
     least = np.where(filled, pooled, 1).min(axis=1) * smaller[:, 0]
-    heavier = 1 + np.sqrt(statistic / np.maximum(least, 1)) / 3
-    return chi_squared_tails(statistic / heavier, degrees)
+    excess = np.maximum(statistic - degrees, 0)
+    heavier = 1 + np.sqrt(excess / np.maximum(least, 1)) / 3
+    return chi_squared_tails(statistic - excess + excess / heavier, degrees)
 
 
 # --- how large a difference is
 
 
 def share_effects(before: Any, after: Any) -> Any:
-    """Size of a change of share: four points count, and one point where it at least doubled or halved."""
+    """Size of a change of share: four points count, and one point where it at least doubled or halved.
+
+    Between one and two times as much, what one point counts grows with the logarithm of the ratio.
+    """
     change = np.abs(after - before)
-    smaller = np.minimum(before, after)
-    doubled = (change >= smaller) & (change >= DOUBLED_SHARE)
-    return np.minimum(np.maximum(change / SHARE_UNIT, doubled), MAX_EFFECT)
+    doublings = np.log2(np.maximum(before, after) / np.minimum(before, after))
+    points = np.minimum(change / DOUBLED_SHARE, 1.0) * np.where(change > 0, np.minimum(doublings, 1.0), 0.0)
+    return np.minimum(np.maximum(change / SHARE_UNIT, points), MAX_EFFECT)
 
 
 def value_effects(change: Any, before: Any, after: Any) -> Any:
     """Size of a change of one value's share by `change`.
 
-    It counts as any share does, but never as strong, unless the value is new or gone: then half a point counts and
-    eight are strong.
+    It counts as any share does, but never as strong, unless the value is new or gone (eight times as rare): then half a
+    point counts and eight are strong. What one point counts grows with the logarithm of the ratio.
     """
     smaller, larger = np.minimum(before, after), np.maximum(before, after)
-    size = np.where(larger >= 2 * smaller, change / DOUBLED_SHARE, change / SHARE_UNIT)
+    doublings = np.log2(larger / smaller)
+    weight = np.clip(np.where(doublings < 1, doublings, (doublings + 1) / 2), 0, DOUBLED_SHARE / NEW_VALUE_SHARE)
+    size = np.where(change > 0, np.maximum(change / SHARE_UNIT, weight * change / DOUBLED_SHARE), 0)
     came = smaller * _PRACTICALLY_NONE <= larger
-    size = np.where(came, change / NEW_VALUE_SHARE, size)
     return np.minimum(np.maximum(np.minimum(size, 1.0), np.where(came, change / SHARE_UNIT, 0)), MAX_EFFECT)
 
 

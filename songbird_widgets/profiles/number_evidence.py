@@ -11,6 +11,7 @@ import numpy as np
 
 from .evidence import (
     CHUNK,
+    FAMILIES,
     FEWEST,
     FEWEST_OF_ONE,
     MAX_EFFECT,
@@ -46,6 +47,7 @@ MAX_CODES = 12
 _DECILES = np.arange(1, 10) / 10
 _ATOM = 0.05  # a number that fills this much is a cell of its own
 _CELLS = 10
+_TAIL_RANKS = np.array([0.005, 0.02, 0.05, 0.95, 0.98, 0.995])
 _HAIR = 1e-9  # by how much a fraction may differ, relative to its size, and be the same
 _NEAR = 0.05  # numbers that moved less, in deviations on average, are where they were
 _FAR, _VERY_FAR = 0.5, 3.0  # deviations
@@ -176,7 +178,7 @@ def _weigh_moments(pairs: Pairs, numbers: Flags, hair: Floats, found: Evidence) 
     variance = (squares + others + shift * shift * n * m / total) / total
     farthest = np.maximum(high - center, center - low)
     beyond = _chances_of_range(pairs)
-    chances = np.minimum(1.0, 2 * np.fmin(chances_of_means(np.abs(shift), np.sqrt(variance), farthest, n, m), beyond))
+    chances = _any_of_three(np.fmin(chances_of_means(np.abs(shift), np.sqrt(variance), farthest, n, m), beyond))
     usable = known & (np.minimum(n, m) >= FEWEST) & (variance > 0)
     rows = usable & ~pairs.any_of(frozenset({"boolean"}))
     found.note("mean", rows, effects[rows], chances[rows])
@@ -187,9 +189,14 @@ def _weigh_moments(pairs: Pairs, numbers: Flags, hair: Floats, found: Evidence) 
     apart = np.abs(others / m + (other - center) ** 2 - squares / n - (mean - center) ** 2)
     most = farthest**2
     own = np.sqrt(np.maximum(variance * (most - variance), 0))
-    chances = np.minimum(1.0, 2 * np.fmin(chances_of_means(apart, own, most - variance, n, m), beyond))
+    chances = _any_of_three(np.fmin(chances_of_means(apart, own, most - variance, n, m), beyond))
     rows &= np.isfinite(most)
     found.note("spread", rows, spreads[rows], chances[rows])
+
+
+def _any_of_three(chances: Any) -> Any:
+    """Correct what one of three tests says of a moment: its own, of the range (both here), and of the tails (later)."""
+    return np.minimum(1.0, 3 * chances)
 
 
 def _weigh_range(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
@@ -277,10 +284,11 @@ class _Moves:
     noise: Floats
     chance: Floats
     shared: Floats
+    tails: Floats
 
     @classmethod
     def of(cls, many: int) -> _Moves:
-        return cls(*(np.full(many, np.nan) for _ in range(4)))
+        return cls(*(np.full(many, np.nan) for _ in range(5)))
 
 
 def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Evidence) -> None:
@@ -381,6 +389,7 @@ def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, mo
         np.einsum("ij,ij->i", shared, merged.first_mass), np.einsum("ij,ij->i", shared, merged.second_mass)
     )
     found.chances[0, rows] = np.minimum(1.0, len(chances) * np.fmin.reduce(chances))
+    moves.tails[rows] = _chances_of_tails(joint, merged, sizes)
 
 
 def _chances_of_scores(scores: Floats, masses: Floats, differences: Floats, sizes: Sizes) -> Floats:
@@ -408,6 +417,18 @@ def _chances_of_cells(middle: Floats, merged: _Merged, sizes: Sizes) -> Floats:
         for cumulative in (merged.first, merged.second)
     )
     return chances_of_counts(p, q, sizes)
+
+
+def _chances_of_tails(joint: Floats, merged: _Merged, sizes: Sizes) -> Floats:
+    """Test the shares beyond some outer ranks of both samples together."""
+    many, width = joint.shape
+    apart = 2.0 * np.arange(many)[:, None]  # rows of one ascending array
+    cuts = (joint + apart).ravel().searchsorted(_TAIL_RANKS[None, :] + apart)
+    places = np.clip(cuts - np.arange(0, many * width, width)[:, None], 0, width - 1)
+    p, q = (np.take_along_axis(cumulative, places, axis=1) for cumulative in (merged.first, merged.second))
+    n, m = sizes.n[:, None], sizes.m[:, None]
+    chances: Floats = len(_TAIL_RANKS) * share_chances(p * n, n, q * m, m, sizes.error[:, None]).min(axis=1)
+    return chances
 
 
 def _weigh_deciles(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence) -> None:
@@ -475,19 +496,37 @@ def _weigh_single_values(  # a chunk of everything
     change = after - before
     beside, other_beside = np.maximum(near[0] - before, 0), np.maximum(near[1] - after, 0)
     pooled = (beside * n + other_beside * m) / (n + m)
-    chance = _DEVIATIONS * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    several = heaps.sum(axis=1)[lines]
+    # The more values are looked at, the farther off is one of them by chance.
+    chance = (1 + np.log(several) / 2) * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     around = np.abs(change) + (other_beside - beside) * np.sign(change) - chance
     sure = np.maximum(np.minimum(np.abs(change), around), 0)
-    several = heaps.sum(axis=1)[lines]
     # Of two values that are all there are, one tells of the other.
     several = np.where((several == 2) & (_filled(merged)[lines] == 2), 1, several)
-    chances = several * share_chances(before * n, n, after * m, m, sizes.error[lines])
+    counts = before * n, n, after * m, m
+    outside = _chances_outside(pairs, rows[lines], points, counts, sizes.error[lines])
+    chances = np.minimum(several * share_chances(*counts, sizes.error[lines]), outside)
     effects = value_effects(sure, before, after)
+    blurred = (effects >= 1) & (chances > SUSPICIOUS) & (several * share_chances(*counts) <= SUSPICIOUS)
+    found.blurred[rows[lines[blurred]]] = True
     Candidates(rows[lines], effects, chances, before, after, points.tolist()).note(found)
 
 
+def _chances_outside(
+    pairs: Pairs, rows: Ints, points: Floats, counts: tuple[Floats, Floats, Floats, Floats], error: Floats
+) -> Floats:
+    """Probability that so many values lie beyond all of the other sample, as in `_chances_of_range`; 1 if within."""
+    a, n, b, m = counts
+    ends, others = (side[rows] for side in pairs.of("kll_ends"))
+    chances = np.ones(len(points))
+    for many, size, other_size, limits in ((a, n, m, others), (b, m, n, ends)):
+        beyond = (points < limits[:, 0]) | (points > limits[:, 1])
+        surely = np.maximum(many - error * size, 1.0)
+        chances = np.where(beyond, np.minimum(chances, 4 * (size / (size + other_size)) ** surely), chances)
+    return chances
+
+
 _ROUNDING = 1e-6
-_DEVIATIONS = 2.5  # what chance may add to or take off the share beside a number
 
 
 def _filled(merged: _Merged) -> Ints:
@@ -515,6 +554,11 @@ def _conclude(pairs: Pairs, places: Ints, moves: _Moves, hair: Floats, found: Ev
     effects = np.where(near, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
     far = (distance >= WASSERSTEIN_UNIT) & (moved > noise)
     effects = np.where(far, np.fmax(effects, np.minimum(distance / WASSERSTEIN_UNIT, MAX_EFFECT)), effects)
+    for family in ("mean", "spread"):
+        known = found.chances[FAMILIES.index(family)]
+        known[places] = np.where(
+            np.isnan(known[places]), np.nan, np.fmin(known[places], _any_of_three(moves.tails[places]))
+        )
     measures["wasserstein_noise"][places] = np.where(distance >= WASSERSTEIN_UNIT, noise / spread, np.nan)
     found.effects[0, places] = effects
 

@@ -23,6 +23,7 @@ def weigh_rows(pairs: Pairs, found: Evidence) -> None:
     _weigh_nulls(pairs, found)
     _weigh_types(pairs, found)
     _weigh_conditions(pairs, found)
+    _weigh_metrics(pairs, found)
     _weigh_distinct(pairs, found)
 
 
@@ -86,6 +87,57 @@ def _weigh_conditions(pairs: Pairs, found: Evidence) -> None:
         found.texts[place, "conditions"] = (
             f"Rows that meet “{short(names[worst])}” went from {percent(a[worst] / n)} to {percent(b[worst] / m)}."
         )
+
+
+def _weigh_metrics(pairs: Pairs, found: Evidence) -> None:
+    """Compare figures of metrics that whylogs does not have.
+
+    A whole number that is a sum over the rows, and no larger than their number, counts rows. What chance does to any
+    other figure is not known: a change by a fifth is suspicious.
+    """
+    first, second = pairs.first, pairs.second
+    if not first.metrics or not second.metrics:
+        return
+    for place, (row, other) in enumerate(zip(pairs.before.tolist(), pairs.after.tolist(), strict=True)):
+        name = first.names[row]
+        figures, others = first.metrics.get(name, {}), second.metrics.get(second.names[other], {})
+        bounds = {**first.aggregates.get(name, {}), **second.aggregates.get(second.names[other], {})}
+        rows = int(first.counts[row, 0]), int(second.counts[other, 0])
+        tested = [
+            _weigh_metric(metric, (figures[metric], others[metric]), rows, is_sum=metric not in bounds)
+            for metric in sorted(figures.keys() & others.keys())
+        ]
+        if not tested:
+            continue
+        found.compared[place] |= all(chance < np.inf for _, chance, _ in tested) and min(rows) >= FEWEST
+        effect, chance, text = max(tested, key=lambda one: (one[0] >= 1, -one[1], one[0]))
+        found.note("metrics", place, effect, min(1.0, chance * len(tested)))
+        found.texts[place, "metrics"] = text
+
+
+def _weigh_metric(
+    metric: str, values: tuple[float, float], rows: tuple[int, int], *, is_sum: bool
+) -> tuple[float, float, str]:
+    """Return the effect, its probability (infinite if nothing is known of it), and what to say."""
+    (a, b), (n, m) = values, rows
+    whole = isinstance(a, int) and isinstance(b, int)
+    if is_sum and whole and min(n, m) >= FEWEST and 0 <= a <= n and 0 <= b <= m:
+        text = f"Rows that “{short(metric)}” counts went from {percent(a / n)} to {percent(b / m)}."
+        return float(share_effects(a / n, b / m)), float(share_chances(a, n, b, m)), text
+    change = _relative(a, b)
+    if is_sum and n and m:  # it may be an average all the same
+        change = min(change, _relative(a / n, b / m))
+    text = f"{short(metric)} went from {a:.6g} to {b:.6g}."
+    return min(change / _SUSPICIOUS_CHANGE, 1.0) if change >= _SUSPICIOUS_CHANGE else 0.0, np.inf, text
+
+
+def _relative(a: float, b: float) -> float:
+    if a == b or not (np.isfinite(a) and np.isfinite(b)):
+        return 0.0 if a == b or (np.isnan(a) and np.isnan(b)) else 1.0
+    return abs(b - a) / max(abs(a), abs(b))
+
+
+_SUSPICIOUS_CHANGE = 0.2
 
 
 def _weigh_distinct(pairs: Pairs, found: Evidence) -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,6 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from songbird_widgets.profiles import profile, read_profile
+from songbird_widgets.profiles.writing import write_profile
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
@@ -100,6 +102,28 @@ def test_values_that_may_have_occurred_once_are_not_listed_as_frequent(guest):
     assert "id-00000" not in page.text
     assert not page.find(string="Frequent items")
     assert "no value stands out" in soup(guest.page(profile, q="uuid")).text
+
+
+def test_values_seen_once_are_not_listed_though_nothing_was_dropped(guest):
+    rows = profile({"city": ["Oslo", "Oslo", "Bonn"], "id": ["a", "b", "c"]})
+    reference = guest.reference("few", rows.to_bytes())
+    listed = {
+        column["name"]: [item["value"] for item in column["profiles"]["P1"]["frequentItems"]]
+        for column in guest.json(reference)["columns"]
+    }
+    assert listed == {"city": ["Oslo"], "id": []}
+    assert set(sheet(soup(guest.page(reference, column="city")), "Frequent items")) == {"Oslo"}
+    assert not soup(guest.page(reference, column="id")).find(string="Frequent items")
+
+
+def test_figures_of_other_metrics_are_shown_under_their_names(guest):
+    whole = profile({"city": ["Oslo", "Bonn"]})
+    city = replace(whole.column("city"), metrics={"mine/short": 1, "mine/mean": 4.5})
+    reference = guest.reference("mine", write_profile(replace(whole, _read=lambda _: city)))
+    (column,) = guest.json(reference)["columns"]
+    assert column["profiles"]["P1"]["metrics"] == {"mine/short": 1, "mine/mean": 4.5}
+    assert set(sheet(soup(guest.page(reference, column="city")), "Other metrics")) == {"mine/short", "mine/mean"}
+    assert "mine/short=1; mine/mean=4.5" in guest.page(reference, form=".csv").text
 
 
 def test_conditions_are_listed(guest):

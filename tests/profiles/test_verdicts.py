@@ -27,6 +27,7 @@ from songbird_widgets.profiles import (
     read_profile,
 )
 from songbird_widgets.profiles.performance_drift import compare_performance
+from songbird_widgets.profiles.version1_writer import write_version_1
 
 
 def drift_of(before, after):
@@ -262,6 +263,43 @@ def test_few_rows_say_what_would_have_been_certain(random):
     assert (more.verdict, more.notes[-1]) == ("none", "A shift of 0.48 sd or more would have been certain.")
 
 
+def test_an_effect_that_may_be_as_large_as_what_counts_counts():
+    def shifted(by):
+        values = np.linspace(-1.7, 1.7, 4000)
+        return drift_of(values, values + by * values.std(ddof=1))
+
+    assert [shifted(by).verdict for by in (0.12, 0.19, 0.2)] == ["none", "moderate", "moderate"]
+    small = shifted(0.12)
+    assert any(note.startswith("The mean moved from") for note in small.notes)  # certain, and too small to count
+
+
+def test_many_words_of_which_some_are_replaced_drift(random):
+    words = np.array([f"word {place}" for place in range(500)], object)
+    others = np.where(np.arange(500) < 50, words + " again", words)
+    before, same, after = (of(random, values, np.ones(500), 10_000) for values in (words, words, others))
+    assert drift_of(before, same).verdict == "none"
+    assert drift_of(before, after).verdict == "strong"
+
+
+@pytest.mark.parametrize("sentinel", [-1, 0, 999])
+def test_sentinels_just_beyond_the_range_of_a_thousand_are_suspected(random, sentinel):
+    found = []
+    for _ in range(5):
+        before, after = (np.clip(random.normal(40, 15, 1000), 1, 99).astype(int) for _ in range(2))
+        after[:10] = sentinel
+        found.append(drift_of(before, after).verdict)
+    assert "none" not in found
+
+
+def test_shares_within_the_error_of_sketches_are_not_known(random):
+    before, after = amounts(random, 10_000), amounts(random, 10_000)
+    after[:60] = 0
+    found = drift_of(before, after)
+    assert found.verdict == "unknown"
+    assert found.reasons[0].startswith("The share of 0 went from 0 % to 0.6")
+    assert "not exact enough" in found.reasons[0]
+
+
 # --- values, not spellings
 
 
@@ -381,6 +419,36 @@ def test_rows_that_were_not_counted_are_not_zero(random):
     assert compare_columns(lean, lean).verdict == "none"
     moved = profile({"x": random.normal(1, 1, 1000)}).column("x")
     assert compare_columns(lean, moved).verdict == "strong"
+
+
+def custom(rows, metrics, aggregates=()):
+    return Column("x", Counts(n=rows), Types(string=rows), metrics=metrics, aggregates=dict(aggregates))
+
+
+def test_rows_that_a_metric_of_ones_own_counts_drift_as_shares():
+    before = custom(1000, {"mine/short": 10})
+    found = compare_columns(before, custom(2000, {"mine/short": 160}))
+    assert (found.verdict, found.reasons) == ("moderate", ("Rows that “mine/short” counts went from 1 % to 8 %.",))
+    assert compare_columns(before, custom(2000, {"mine/short": 24})).verdict == "none"
+
+
+def test_figures_of_which_nobody_knows_what_chance_does_are_named_where_they_changed():
+    found = compare_columns(custom(1000, {"mine/mean": 3.1}), custom(1000, {"mine/mean": 8.2}))
+    assert found.verdict == "unknown"
+    assert found.reasons[0] == "mine/mean went from 3.1 to 8.2, but what chance does to it is not known."
+    largest = {"mine/largest": "max"}
+    sides = [custom(1000, {"mine/largest": value}, largest) for value in (3, 900)]
+    assert compare_columns(*sides).verdict == "unknown"  # no rows are counted by it
+    joined = merge_profiles([made_of(side) for side in sides]).column("x")
+    assert (joined.metrics, joined.aggregates) == ({"mine/largest": 900}, largest)
+    joined = merge_profiles([made_of(custom(10, {"mine/short": 3})) for _ in range(2)]).column("x")
+    assert joined.metrics == {"mine/short": 6}
+
+
+def made_of(column):
+    """A profile of one column, as it is read again."""
+    content = write_version_1(replace(profile({"x": ["a"]}), _read=lambda _: column), timestamp=0, columns=["x"])
+    return read_profile(content)
 
 
 # --- models

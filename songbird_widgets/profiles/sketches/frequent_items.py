@@ -180,6 +180,11 @@ class FrequentItemsSketch:
         """The items surely seen more often than any value not listed: lower bound above the offset."""
         return self.items[: int(np.count_nonzero(self.weights > self.offset))]
 
+    @property
+    def frequent(self) -> tuple[FrequentItem, ...]:
+        """Those of `certain` that were surely seen more than once."""
+        return self.items[: int(np.count_nonzero(self.weights > max(self.offset, 1)))]
+
 
 _INT64_MAX = (1 << 63) - 1
 
