@@ -9,10 +9,15 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from songbird_widgets.budget import checkpoint
+
 from . import formatting
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
+
+
+_PIECES = 256  # of a page that are rendered before other threads have a turn
 
 
 @lru_cache(maxsize=1)
@@ -55,8 +60,14 @@ def render(template: str, root: str, **context: Any) -> str:
     """
     context.setdefault("theme", "")
     context.setdefault("home", root)
-    return (
+    parts = []
+    pieces = (
         _templates()
         .get_template(template)
-        .render(root=root, static=lambda name: f"{root}static/{name}?v={_stamp(name)}", **context)
+        .generate(root=root, static=lambda name: f"{root}static/{name}?v={_stamp(name)}", **context)
     )
+    for number, piece in enumerate(pieces):
+        if number % _PIECES == 0:
+            checkpoint()
+        parts.append(piece)
+    return "".join(parts)

@@ -156,7 +156,7 @@ def _lines(view: View, columns: Columns) -> tuple[Line, ...]:
         }
         cells = _cells(statistics, numbers)
         if view.several:
-            cells = (_drift_cell(columns.drifts[index], first=index == 0), *cells)
+            cells = (_drift_cell(columns.verdicts[index], first=index == 0), *cells)
         lines.append(Line(place, cells, labels=not labelled))
         labelled = True
     return tuple(lines)

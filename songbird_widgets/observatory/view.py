@@ -65,6 +65,11 @@ class Columns:
         """How far each is from the first; None for the first itself, and where neither has the column."""
         return self._comparison.drift(self.name)
 
+    @cached_property
+    def verdicts(self) -> tuple[Drift | None, ...]:
+        """The same without measures."""
+        return self._comparison.verdict(self.name)
+
     def problem(self, index: int) -> str | None:
         """Why the column of a side cannot be read."""
         return self._comparison.sides[index].problems.get(self.name)
@@ -77,7 +82,7 @@ class Columns:
     @property
     def type_changed(self) -> bool:
         """Whether any side holds values of another inferred type than the first."""
-        return any(drift and drift.type_change for drift in self.drifts)
+        return any(drift and drift.type_change for drift in self.verdicts)
 
     @property
     def has_insights(self) -> bool:

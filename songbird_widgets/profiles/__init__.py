@@ -6,10 +6,20 @@ how far up to three profiles are apart, `compare_days` and `Trends` how far each
 several as one; `find_sources` turns paths, archives, bytes and whylogs' own objects into uploads.
 """
 
-from .comparison import MAX_SIDES, ColumnComparison, Comparison, compare, compare_columns, compare_profiles
+from .comparison import (
+    MAX_SIDES,
+    ColumnComparison,
+    Comparison,
+    compare,
+    compare_columns,
+    compare_profiles,
+    shared_names,
+    weigh_profiles,
+)
 from .data_model import Column, Counts, Profile, Types
 from .drift import Drift, DriftSummary, DriftTest, summarize_drift
 from .errors import ProfileError
+from .evidence import Evidence
 from .measures import MEASURES, Measure
 from .merge import addable, merge_profiles
 from .performance import ConfusionMatrix, Performance, RegressionMetrics
@@ -39,6 +49,7 @@ __all__ = [
     "Drift",
     "DriftSummary",
     "DriftTest",
+    "Evidence",
     "FrequentItem",
     "FrequentItemsSketch",
     "Histogram",
@@ -73,8 +84,10 @@ __all__ = [
     "profile_batches",
     "read_profile",
     "read_thresholds",
+    "shared_names",
     "split_profiles",
     "summarize",
     "summarize_drift",
     "to_milliseconds",
+    "weigh_profiles",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts
+from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts, pairs_of, weigh
 from .errors import ProfileError
 from .performance_drift import compare_performance
 from .summary import ProfileSummary, summarize, summarize_column
@@ -61,11 +61,14 @@ class Comparison:
         What to call each side.
     thresholds : Thresholds or None
         From which scores on a change is moderate, and strong; None for the default.
+    evidence : tuple of (Evidence or None)
+        What `weigh_profiles` found of each side beside the first, where that is known already; empty if it is not.
     """
 
     sides: tuple[ProfileSummary, ...]
     labels: tuple[str, ...]
     thresholds: Thresholds | None = None
+    evidence: tuple[Evidence | None, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -102,6 +105,10 @@ class Comparison:
         """Return the drift of each side from the first; None for the first, and where neither has the column."""
         return (None, *(versus.drift(name) for versus in self._versus))
 
+    def verdict(self, name: str) -> tuple[Drift | None, ...]:
+        """Return the same with verdict, score, reasons and change of type alone, which costs much less."""
+        return (None, *(versus.drift(name, measured=False) for versus in self._versus))
+
     @cached_property
     def columns(self) -> dict[str, ColumnComparison]:
         """Every column by name, the one that drifted most first."""
@@ -122,11 +129,24 @@ class Comparison:
 
     def score(self, name: str) -> float:
         """Return the largest drift score of a column in any side, to sort by."""
-        return max((versus.scores.get(name, 0.0) for versus in self._versus), default=0.0)
+        return self._scores.get(name, 0.0)
+
+    @cached_property
+    def _scores(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for versus in self._versus:
+            found = {name: max(score, found.get(name, 0.0)) for name, score in versus.scores.items()} | {
+                name: score for name, score in found.items() if name not in versus.scores
+            }
+        return found
 
     @cached_property
     def _versus(self) -> tuple[Versus, ...]:
-        return tuple(Versus(self.sides[0], other, thresholds=self.thresholds) for other in self.sides[1:])
+        known = self.evidence[1:] or (None,) * (len(self.sides) - 1)
+        return tuple(
+            Versus(self.sides[0], other, found, self.thresholds)
+            for other, found in zip(self.sides[1:], known, strict=True)
+        )
 
     def verdicts(self, side: int) -> dict[str, Verdict]:
         """Return the verdict on every column that the first side or the given one (1 or 2) has."""
@@ -212,6 +232,11 @@ def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
     return drift
 
 
+def weigh_profiles(baseline: ProfileSummary, other: ProfileSummary) -> Evidence:
+    """Compare all columns that two profiles share; what is found can be kept, and be handed to a `Comparison`."""
+    return weigh(pairs_of(baseline, other, shared_names(baseline, other)))
+
+
 def shared_names(baseline: ProfileSummary, other: ProfileSummary) -> list[str]:
     """Return the columns that both have and that can be read in both."""
     unreadable = baseline.problems.keys() | other.problems.keys()
@@ -295,7 +320,7 @@ class Versus:
             return name
         return max(parts, key=lambda part: (_RANKS[self.drifts.verdict(part)], self.drifts.score(part)))
 
-    def drift(self, name: str) -> Drift | None:
+    def drift(self, name: str, *, measured: bool = True) -> Drift | None:
         if name in self.missing:
             return _MISSING
         if name in self.new:
@@ -305,7 +330,7 @@ class Versus:
         if name not in self.drifts.places:
             return None
         leading = self.leading(name)
-        drift = self._described(leading)
+        drift = self._described(leading) if measured else self.drifts.brief(leading)
         return drift if leading == name else Drift(drift.verdict, drift.score, _of_part(leading, drift.reasons))
 
     def reasons(self, name: str) -> tuple[str, ...]:

@@ -360,6 +360,11 @@ class Drifts:
         types = self.types[self.places[name]]
         return types if types[0] != types[1] and "unknown" not in types else None
 
+    def brief(self, name: str) -> Drift:
+        """Return verdict, score and reasons of one column, and whether its type changed; no measures."""
+        reasons = self.reasons(name)
+        return Drift(self.verdict(name), self.score(name), reasons, type_change=self.type_change(name))
+
     def describe(self, name: str) -> Drift:
         """Return all measures of one column, and why the verdict is what it is."""
         place = self.places[name]

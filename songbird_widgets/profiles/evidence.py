@@ -8,12 +8,15 @@ which they are and where they are from. `row_evidence`, `number_evidence` and `i
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
+from .errors import ProfileError
 from .numerics import chi_squared_quantiles, chi_squared_tails, normal_tails
 
 if TYPE_CHECKING:
@@ -170,6 +173,51 @@ class Evidence:
         made.texts = {(place - start, about): text for (place, about), text in self.texts.items() if place in own}
         return made
 
+    def to_bytes(self) -> bytes:
+        """Write it, for `from_bytes`."""
+        spots = {place: spot() if callable(spot) else float(spot) for place, spot in self.spots.items()}
+        texts = [(place, about, text) for (place, about), text in self.texts.items()]
+        head = msgspec.msgpack.encode((self.basis, spots, texts))
+        kinds = [array.dtype for array in Evidence.about(0).arrays()]
+        arrays = b"".join(array.astype(kind).tobytes() for array, kind in zip(self.arrays(), kinds, strict=True))
+        content = len(head).to_bytes(8, "little") + head + arrays
+        return _MAGIC + zlib.compress(content, 1)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, many: int) -> Evidence:
+        """Read what `to_bytes` wrote of so many pairs.
+
+        Raises
+        ------
+        ProfileError
+            It is none, of others, was written by another version, or is damaged.
+        """
+        try:
+            if content[: len(_MAGIC)] != _MAGIC:
+                raise _damaged()
+            whole = bytearray(zlib.decompress(content[len(_MAGIC) :]))
+            place = 8 + int.from_bytes(whole[:8], "little")
+            basis, spots, texts = msgspec.msgpack.decode(whole[8:place], type=_Words)
+            made = cls.about(many)
+            for array in made.arrays():
+                flat = np.frombuffer(whole, array.dtype, array.size, place)
+                array[...] = flat.reshape(array.shape)
+                place += array.nbytes
+            if len(basis) != many or place != len(whole):
+                raise _damaged()
+        except (ValueError, TypeError, zlib.error, msgspec.MsgspecError) as error:
+            raise _damaged() from error
+        made.basis = basis
+        made.spots = {pair: partial(str, spot) if isinstance(spot, str) else spot for pair, spot in spots.items()}
+        made.texts = {(pair, about): text for pair, about, text in texts}
+        return made
+
+    def arrays(self) -> list[NDArray[Any]]:
+        """All arrays, in the order in which they are written."""
+        flags = (self.too_few, self.compared, self.boundless, self.blunt, self.sharp, self.running, self.as_values)
+        shares = [array for three in self.shares.values() for array in three]
+        return [*self.measures.values(), self.effects, self.chances, *shares, *flags, self.sizes]
+
     def note(self, family: str, rows: Any, effects: Any, chances: Any) -> None:
         """Keep what was found of a family."""
         place = FAMILIES.index(family)
@@ -180,6 +228,14 @@ class Evidence:
         """Keep the shares that a family's effect is of."""
         for array, values in zip(self.shares[family], (before, after, of), strict=True):
             array[rows] = values
+
+
+_Words = tuple[list[str | None], dict[int, float | str], list[tuple[int, str, str]]]
+_MAGIC = b"SBW-PAIR\x01"
+
+
+def _damaged() -> ProfileError:
+    return ProfileError("What was kept of two profiles is damaged, or of another version.")
 
 
 _OF_FAMILIES = frozenset({"effects", "chances"})

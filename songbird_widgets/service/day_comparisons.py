@@ -19,6 +19,8 @@ from songbird_widgets.profiles import DayComparison, ProfileError, compare_days
 from songbird_widgets.profiles.trends import most_days
 
 from .handler import logger
+from .kept_evidence import KeptEvidence
+from .memory import return_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,6 +36,12 @@ REST_SECONDS = 1.0
 
 WORK_SECONDS = 120.0
 """How long the days of one dataset are compared before others have their turn."""
+
+MAX_BASELINES = 4
+"""References (or days) beside which others are compared before anybody asks for it."""
+
+MAX_LIKELY = 20
+"""References, and newest days, that are compared with each of these."""
 
 _MAX_WAITING = 1_000
 _GROUP = 16  # days that are compared before anything else is looked at
@@ -91,6 +99,8 @@ class DayComparisons:
         self._budget = Budget(0)
         #: Held while some days are compared, so that nobody compares them twice.
         self._comparing = threading.Lock()
+        #: Of pairs of profiles, for the pages that show them side by side.
+        self.evidence = KeptEvidence(directory)
 
     # What arrives
 
@@ -142,12 +152,35 @@ class DayComparisons:
                 pass  # a page that shows it says so, or compares the rest
             except Exception:  # the next one may well be compared
                 logger.exception("days could not be compared; it is tried again when a page asks for them")
+            return_freed_memory()
 
     def _compare_own(self, org_id: str, dataset_id: str) -> None:
         baseline = self.own_baseline(org_id, dataset_id)
         if baseline is not None:
             days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
             self.compared(org_id, dataset_id, baseline, days, alone=False)
+        self._weigh_likely(org_id, dataset_id)
+
+    def _weigh_likely(self, org_id: str, dataset_id: str) -> None:
+        """Weigh the pairs that are likely to be looked at: references in their order, and the newest days."""
+        references = self._metadata.references(org_id, dataset_id, limit=MAX_LIKELY)
+        days = self._metadata.days(org_id, dataset_id, limit=MAX_LIKELY)
+        profiles = [(row.sha256 or "", None) for row in references] + [(day.digest, day) for day in days]
+        for place, (first, baseline) in enumerate(profiles[:MAX_BASELINES]):
+            for second, other in profiles[place + 1 : place + 1 + MAX_LIKELY]:
+                checkpoint()
+                if self._is_called(org_id, dataset_id):
+                    return
+                if first == second or self.evidence.has(first, second):
+                    continue
+                with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
+                    sides = [
+                        self._summaries.of_upload(digest)
+                        if day is None
+                        else self._summaries.of_day(org_id, dataset_id, day)
+                        for digest, day in ((first, baseline), (second, other))
+                    ]
+                    self.evidence.of(first, sides[0].summary, second, sides[1].summary)
 
     # What pages ask for
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import Unavailable
+from .memory import return_freed_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,6 +112,7 @@ class Makers:
                     if not self._running[job.owner]:
                         del self._running[job.owner]
                     self._condition.notify_all()
+            return_freed_memory()
 
     def close(self) -> None:
         """Stop what is being made, refuse what waits, and wait for the threads."""

@@ -20,7 +20,8 @@ from songbird_widgets.observatory.query import PageQuery
 from songbird_widgets.observatory.rendering import render
 from songbird_widgets.observatory.table import make_table, row_of, summary_of
 from songbird_widgets.observatory.trend_query import TrendQuery, days_of
-from songbird_widgets.profiles import ProfileError
+from songbird_widgets.observatory.view import View
+from songbird_widgets.profiles import Comparison, ProfileError
 
 from .loading import Loader
 from .makers import Makers
@@ -29,10 +30,10 @@ from .trend_pages import TrendPages, first_choices, frame_of
 from .view_cache import ViewCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from songbird_widgets.observatory.choices import Choices
-    from songbird_widgets.observatory.view import View
+    from songbird_widgets.observatory.sides import Side
 
     from .access import Viewer
     from .blobs import BlobStore
@@ -68,6 +69,7 @@ class Observatory:
         self._blobs = blobs
         self._loader = Loader(metadata, summaries)
         self.trends = TrendPages(metadata, self._loader, compared)
+        self._evidence = compared.evidence
         self._views = ViewCache()
         #: Threads of their own, so that other requests do not wait behind pages.
         self.makers = Makers()
@@ -89,7 +91,21 @@ class Observatory:
                 )
             )
         key = (viewer.org_id, dataset_id)
-        return self._views.through(self._loader.find(*key, query.profiles), lambda side: self._loader.load(*key, side))
+        return self._views.through(self._loader.find(*key, query.profiles), lambda sides: self._compared(*key, sides))
+
+    def _compared(self, org_id: str, dataset_id: str, found: Sequence[Side]) -> View:
+        """Load what profiles hold, and what is known of them beside the first."""
+        sides = [self._loader.load(org_id, dataset_id, side) for side in found]
+        shown = [(side, side.summary) for side in sides if side.summary is not None]
+        if len(shown) < 2:
+            return View(sides)
+        (first, baseline), *others = shown
+        evidence = (
+            None,
+            *(self._evidence.of(first.fingerprint, baseline, side.fingerprint, summary) for side, summary in others),
+        )
+        labels = tuple(side.label for side, _ in shown)
+        return View(sides, Comparison(tuple(summary for _, summary in shown), labels, evidence=evidence))
 
     def show(self, viewer: Viewer, dataset_id: str, query: PageQuery, make: Callable[[View], T]) -> T:
         """Return what is made of the profiles that a URL names; once more when a summary turns out to be damaged."""

@@ -26,6 +26,7 @@ from songbird_widgets.observatory.formatting import timestamp
 from songbird_widgets.profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
 
 from .handler import logger
+from .memory import return_freed_memory
 from .tables import chained
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ class Summaries:
                 pass  # a page that shows it says so
             except Exception:  # the next one may well be made
                 logger.exception("a summary could not be made; it is tried again when a page asks for it")
+            return_freed_memory()
 
     def close(self) -> None:
         """Make no more summaries."""

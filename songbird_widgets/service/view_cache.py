@@ -6,12 +6,11 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from songbird_widgets.observatory.view import View
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from songbird_widgets.observatory.sides import Side
+    from songbird_widgets.observatory.view import View
 
 MAX_COLUMNS = 4_000
 """Columns of all views that are kept, side by side; the latest is kept however many it has."""
@@ -24,15 +23,15 @@ class ViewCache:
         self._views: OrderedDict[tuple[object, ...], View] = OrderedDict()
         self._lock = threading.Lock()
 
-    def through(self, sides: Sequence[Side], load: Callable[[Side], Side]) -> View:
+    def through(self, sides: Sequence[Side], make: Callable[[Sequence[Side]], View]) -> View:
         """Return the view of these sides: the one of before, unless anything in them changed.
 
         Parameters
         ----------
         sides
             As they were found.
-        load
-            Returns one with what it holds.
+        make
+            Loads what they hold.
         """
         key = tuple((side.value, side.label, side.fingerprint, side.problem is None) for side in sides)
         with self._lock:
@@ -40,7 +39,7 @@ class ViewCache:
             if view is not None:
                 self._views.move_to_end(key)
                 return view
-        view = View([load(side) for side in sides])
+        view = make(sides)
         if len(view.shown) < len(sides):
             return view  # what is wrong may be mended
         with self._lock:
