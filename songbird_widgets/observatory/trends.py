@@ -81,12 +81,15 @@ class TrendView:
         A day each.
     more_days : str
         Which days are left out, in words; empty if none is.
+    waiting : int
+        How many days are still to be compared.
     """
 
     baseline: Side
     days: tuple[Day, ...]
     trends: Trends
     more_days: str = ""
+    waiting: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:

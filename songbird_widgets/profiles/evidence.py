@@ -214,9 +214,9 @@ class Evidence:
 
     def arrays(self) -> list[NDArray[Any]]:
         """All arrays, in the order in which they are written."""
-        flags = (self.too_few, self.compared, self.boundless, self.blunt, self.sharp, self.running, self.as_values)
         shares = [array for three in self.shares.values() for array in three]
-        return [*self.measures.values(), self.effects, self.chances, *shares, *flags, self.sizes]
+        own = [array for name in self.__dataclass_fields__ if isinstance(array := getattr(self, name), np.ndarray)]
+        return [*self.measures.values(), *shares, *own]
 
     def note(self, family: str, rows: Any, effects: Any, chances: Any) -> None:
         """Keep what was found of a family."""

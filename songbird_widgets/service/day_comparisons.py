@@ -93,6 +93,7 @@ class DayComparisons:
         self._summaries = summaries
         self._condition = threading.Condition()
         self._waiting: dict[tuple[str, str], float] = {}
+        self._asked: dict[tuple[str, str], str] = {}
         self._closed = False
         self._thread: threading.Thread | None = None
         self._numbers = itertools.count()
@@ -108,12 +109,20 @@ class DayComparisons:
         """Have the days of a dataset compared with its own baseline, as soon as nothing more arrives for it."""
         self.expect(arrival.org_id, arrival.dataset_id)
 
-    def expect(self, org_id: str, dataset_id: str) -> None:
-        """Have the days of a dataset compared with its own baseline soon."""
+    def expect(self, org_id: str, dataset_id: str, value: str = "") -> None:
+        """Have the days of a dataset compared with its own baseline soon.
+
+        Parameters
+        ----------
+        value : str, optional
+            Another baseline, which someone looks at, by its value in URLs; the latest one is taken first.
+        """
         with self._condition:
             if len(self._waiting) >= _MAX_WAITING or self._closed:
                 return
-            self._waiting[org_id, dataset_id] = time.monotonic() + REST_SECONDS
+            if value:
+                self._asked[org_id, dataset_id] = value
+            self._waiting[org_id, dataset_id] = time.monotonic() + (0 if value else REST_SECONDS)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="days", daemon=True)
                 self._thread.start()
@@ -155,10 +164,12 @@ class DayComparisons:
             return_freed_memory()
 
     def _compare_own(self, org_id: str, dataset_id: str) -> None:
-        baseline = self.own_baseline(org_id, dataset_id)
-        if baseline is not None:
-            days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
-            self.compared(org_id, dataset_id, baseline, days, alone=False)
+        asked = self._asked.pop((org_id, dataset_id), "")
+        own = self.own_baseline(org_id, dataset_id)
+        for baseline in [self._baseline(org_id, dataset_id, asked) if asked else None, own]:
+            if baseline is not None:
+                days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
+                self.compared(org_id, dataset_id, baseline, days, alone=False)
         self._weigh_likely(org_id, dataset_id)
 
     def _weigh_likely(self, org_id: str, dataset_id: str) -> None:
@@ -183,6 +194,16 @@ class DayComparisons:
                     self.evidence.of(first, sides[0].summary, second, sides[1].summary)
 
     # What pages ask for
+
+    def _baseline(self, org_id: str, dataset_id: str, value: str) -> Baseline | None:
+        """Return a baseline by its value in URLs; None if it is not there. Raises like `own_baseline`."""
+        row = self._metadata.reference(org_id, dataset_id, value)
+        if row is not None and row.sha256:
+            return Baseline(value, row.sha256, self._summaries.of_upload(row.sha256).summary)
+        day = self._metadata.day(org_id, dataset_id, int(value)) if value.lstrip("-").isdecimal() else None
+        if day is None:
+            return None
+        return Baseline(value, day.digest, self._summaries.of_day(org_id, dataset_id, day).summary)
 
     def own_baseline(self, org_id: str, dataset_id: str) -> Baseline | None:
         """Return what a dataset's days are compared with unless someone chose: its first reference, else its first day.

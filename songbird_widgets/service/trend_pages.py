@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from .metadata import DayRow, Metadata
 
 COMPARE_SECONDS = 10.0
-"""How long a page waits for days that were not compared yet; then it shows those that were."""
+"""How long data waits for days that were not compared yet; then it holds those that were."""
+
+PAGE_SECONDS = 0.5
+"""How long a page does; the rest is compared beside it."""
 
 
 class TrendPages:
@@ -59,8 +62,8 @@ class TrendPages:
         self._loader = loader
         self._compared = compared
 
-    def view(self, viewer: Viewer, dataset_id: str, query: TrendQuery) -> TrendView:
-        """Put a dataset's days beside a baseline.
+    def view(self, viewer: Viewer, dataset_id: str, query: TrendQuery, seconds: float = COMPARE_SECONDS) -> TrendView:
+        """Put a dataset's days beside a baseline; take so many seconds for days that were not compared yet.
 
         Raises
         ------
@@ -75,16 +78,17 @@ class TrendPages:
         rows = self._compared.days(*key, columns=columns, start=query.start, end=query.end)
         most = most_days(columns)
         more = left_out(len(rows), columns)
-        found = self._compared.compared(*key, baseline, rows[-most:], until=time.monotonic() + COMPARE_SECONDS)
+        found = self._compared.compared(*key, baseline, rows[-most:], until=time.monotonic() + seconds)
         if found.waiting:
-            self._compared.expect(*key)
-            more = f"{more} {found.waiting:,} days are still to be compared: load the page again.".lstrip()
+            self._compared.expect(*key, baseline.value)
+            left = f"{found.waiting:,} of {len(found.days):,} days are still being compared"
+            more = f"{more} {left}: they are here when the page is loaded again.".lstrip()
         days = tuple(_day(row, found.problems.get(place, ""), baseline.value) for place, row in enumerate(found.days))
-        return TrendView(side, days, Trends(found.comparisons), more)
+        return TrendView(side, days, Trends(found.comparisons), more, found.waiting)
 
     def page(self, viewer: Viewer, dataset_id: str, query: TrendQuery) -> str:
         """Return the HTML of a dataset over time, or of one column of it."""
-        view = self.view(viewer, dataset_id, query)
+        view = self.view(viewer, dataset_id, query, PAGE_SECONDS)
         page: dict[str, Any] = {
             **frame_of(viewer, dataset_id),
             "query": query,
@@ -96,6 +100,7 @@ class TrendPages:
             "headline": headline(view) if view.days else "",
             "rule": rule(view),
             "notice": view.more_days,
+            "waiting": view.waiting,
             "days": [day.value for day in view.days],
             "labels": [day.label for day in view.days],
             "open": query.day_url(view.baseline.value, view.baseline.value),

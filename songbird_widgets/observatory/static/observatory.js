@@ -341,6 +341,15 @@ function pngButton(button) {
   });
 }
 
+// What is still being computed is looked for again, unless someone reads or types just then.
+function lookAgain() {
+  setTimeout(() => {
+    const busy = document.hidden || document.activeElement?.matches("input, select") || !getSelection().isCollapsed;
+    if (busy) lookAgain();
+    else location.reload();
+  }, 3000);
+}
+
 function setUp(part) {
   part.querySelectorAll("select[data-submit]").forEach(goOnChange);
   part.querySelectorAll("form[data-choose]").forEach(limitChoice);
@@ -352,6 +361,7 @@ document.addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll("[data-theme-switch]").forEach(themeSwitch);
   document.querySelectorAll("form[role=search]").forEach(searchLive);
   setUp(document);
+  if (document.querySelector("[data-waiting]")) lookAgain();
   explain();
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
