@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from songbird_widgets.budget import checkpoint
 
@@ -71,3 +72,8 @@ def render(template: str, root: str, **context: Any) -> str:
             checkpoint()
         parts.append(piece)
     return "".join(parts)
+
+
+def part(template: str, **context: Any) -> Markup:
+    """Render what is a part of pages and refers to no other file."""
+    return Markup(_templates().get_template(template).render(**context))  # noqa: S704 - templates escape

@@ -10,10 +10,11 @@ from markupsafe import Markup, escape
 
 from . import formatting
 from .query import MAX_ROWS, TYPES
+from .rendering import part
 from .sparklines import sparkline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from songbird_widgets.profiles import ColumnStatistics, Drift
 
@@ -260,15 +261,25 @@ class Chip:
 
 
 @dataclass(frozen=True)
+class DrawnRow:
+    """A row of which all but the name is drawn, with the characters of its figures."""
+
+    span: int
+    labels: bool
+    rest: Markup
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class ShownRow:
     """A row as drawn on a page: with its link, and its name within its parent."""
 
     shown: Markup
     url: str
     sub: bool
-    chart: Markup
-    tags: tuple[Tag, ...]
-    lines: tuple[Line, ...]
+    span: int
+    labels: bool
+    rest: Markup
 
 
 @dataclass(frozen=True)
@@ -303,7 +314,8 @@ def make_table(view: View, query: PageQuery) -> Table:
     offset = min(query.offset, max(len(names) - 1, 0) // query.limit * query.limit)
     page = names[offset : offset + query.limit]
     heads = HEADS if not view.several else (DRIFT, *HEADS)
-    rows = tuple(_shown(view, query, row_of(view, name), grouped=sort == "name") for name in page)
+    drawn = {name: _drawn(view, name, len(heads)) for name in page}
+    rows = tuple(_shown(view, query, name, one, grouped=sort == "name") for name, one in drawn.items())
     return Table(
         rows=rows,
         heads=_heads(query.but(sort=sort, descending=descending, offset=query.offset), heads),
@@ -322,29 +334,40 @@ def make_table(view: View, query: PageQuery) -> Table:
         next_url=query.url(offset=offset + query.limit) if offset + query.limit < len(names) else "",
         pages=pages_of(query.limit, offset, len(names), lambda start: query.url(offset=start)),
         cell_count=len(heads),
-        broad=_width(rows) > MAX_CHARACTERS,
+        broad=_width(drawn.values()) > MAX_CHARACTERS,
     )
 
 
-def _width(rows: Sequence[ShownRow]) -> int:
+def _drawn(view: View, name: str, cell_count: int) -> DrawnRow:
+    """Draw all of a row but the name, once."""
+
+    def draw() -> DrawnRow:
+        row = _row(view, name)
+        lines = [line.cells for line in row.lines if line.cells]
+        widths = tuple(max(len(cell.text) for cell in column) for column in zip(*lines, strict=True))
+        return DrawnRow(len(row.lines), row.lines[0].labels, part("row.html", row=row, cell_count=cell_count), widths)
+
+    return view.kept(f"drawn\n{name}", draw)
+
+
+def _width(rows: Iterable[DrawnRow]) -> int:
     """Count the characters of the broadest figures."""
-    lines = [line.cells for row in rows for line in row.lines if line.cells]
-    return sum(max(len(cell.text) for cell in column) for column in zip(*lines, strict=True))
+    return sum(max(column) for column in zip(*(row.widths for row in rows if row.widths), strict=True))
 
 
 _EMPTY = "These profiles hold no columns: nothing was logged into them."
 
 
-def _shown(view: View, query: PageQuery, row: Row, *, grouped: bool) -> ShownRow:
-    parent = view.parents.get(row.name) if grouped else None
+def _shown(view: View, query: PageQuery, name: str, row: DrawnRow, *, grouped: bool) -> ShownRow:
+    parent = view.parents.get(name) if grouped else None
     if parent is None:
-        shown = escape(formatting.clipped(row.name, 120))
+        shown = escape(formatting.clipped(name, 120))
     else:
-        part = formatting.clipped(row.name[len(parent) :], 120)
+        own = formatting.clipped(name[len(parent) :], 120)
         hidden = formatting.clipped(parent, 120)
-        shown = Markup('<span class="visually-hidden">{}</span>{}').format(hidden, part)
-    url = query.url(column=row.name, offset=0) if len(row.name) <= MAX_LINKED_NAME else ""
-    return ShownRow(shown, url, parent is not None, row.chart, row.tags, row.lines)
+        shown = Markup('<span class="visually-hidden">{}</span>{}').format(hidden, own)
+    url = query.url(column=name, offset=0) if len(name) <= MAX_LINKED_NAME else ""
+    return ShownRow(shown, url, parent is not None, row.span, row.labels, row.rest)
 
 
 def _heads(query: PageQuery, heads: Sequence[Head]) -> tuple[ShownHead, ...]:
