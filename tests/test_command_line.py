@@ -1,7 +1,9 @@
-"""The command line, run as a shell runs it, against a service of its own."""
+"""The command line against a service of its own: by `main` in this process, or as a shell runs it."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -12,38 +14,63 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from songbird_widgets.__main__ import main
 from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 
-pytestmark = pytest.mark.slow  # each starts processes
+pytestmark = pytest.mark.slow  # most start a service
 
 PROFILES = Path(__file__).parents[1] / "examples" / "profiles"
 COMMAND = [sys.executable, "-W", "error", "-m", "songbird_widgets"]
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch):
-    """Run `songbird-widgets …` with a home of its own; end its service afterwards."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
+def home(tmp_path, monkeypatch):
+    """The variables of a home of one's own, whose service ends with the test."""
+    variables = {"HOME": str(tmp_path / "home"), "SONGBIRD_DATA_DIR": str(tmp_path / "data")}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    yield variables
+    local_service.stop()
+
+
+@pytest.fixture
+def call(home):
+    """Run `songbird-widgets …` in this process."""
 
     def run(*arguments, stdin="", **changed):
-        environment = {**os.environ, **changed}
-        return subprocess.run(
-            [*COMMAND, *map(str, arguments)],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=environment,
-            check=False,
-        )
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            patch.setattr("sys.stdin", io.StringIO(stdin))
+            for name, value in {**home, **changed}.items():
+                patch.setenv(name, value)
+            try:
+                status = main([str(argument) for argument in arguments])
+            except SystemExit as ended:  # of argparse
+                status = ended.code
+        return SimpleNamespace(returncode=status, stdout=out.getvalue(), stderr=err.getvalue())
 
-    yield run
-    local_service.stop()
+    return run
+
+
+@pytest.fixture
+def shell(home):
+    """Run `songbird-widgets …` as a shell does."""
+
+    def run(*arguments, **changed):
+        environment = {**os.environ, **home, **changed}
+        command = [*COMMAND, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+
+    return run
 
 
 def get(url):
@@ -52,14 +79,14 @@ def get(url):
 
 
 @pytest.mark.parametrize("command", ["", "compare", "demo", "serve", "status", "stop", "upload"])
-def test_help_is_there_for_every_command(shell, command):
-    done = shell(*command.split(), "--help")
+def test_help_is_there_for_every_command(call, command):
+    done = call(*command.split(), "--help")
     assert done.returncode == 0
     assert done.stdout.startswith(f"usage: songbird-widgets {command}".rstrip())
 
 
-def test_no_command_is_a_wrong_command_line(shell):
-    done = shell()
+def test_no_command_is_a_wrong_command_line(call):
+    done = call()
     assert done.returncode == 2
     assert "COMMAND" in done.stderr
 
@@ -78,17 +105,17 @@ def test_upload_starts_the_service_and_prints_a_link_that_answers(shell):
     assert [profile["label"] for profile in figures["profiles"]] == ["july", "2013-07-08"]
 
 
-def test_upload_selects_the_first_three_when_nothing_is_said(shell):
+def test_upload_selects_the_first_three_when_nothing_is_said(call):
     batches = sorted(PROFILES.glob("batch-*.bin"))[:4]
-    done = shell("upload", *batches)
+    done = call("upload", *batches)
     assert done.returncode == 0, done.stderr
     assert len(re.findall("[?&]profile=", done.stdout)) == 3
 
 
-def test_a_bad_file_is_named_and_the_others_are_uploaded(shell, tmp_path):
+def test_a_bad_file_is_named_and_the_others_are_uploaded(call, tmp_path):
     bad = tmp_path / "notes.txt"
     bad.write_text("not a profile")
-    done = shell("upload", bad, PROFILES / "batch-2013-07-08.bin")
+    done = call("upload", bad, PROFILES / "batch-2013-07-08.bin")
     assert done.returncode == 1
     assert "notes.txt" in done.stderr
     assert "sessionToken" in done.stdout
@@ -110,31 +137,24 @@ def test_a_bad_file_is_named_and_the_others_are_uploaded(shell, tmp_path):
         (["upload", PROFILES / "batch-2013-07-08.bin", "--session", "session-unknown"], "session"),
     ],
 )
-def test_what_goes_wrong_is_said_without_a_traceback(shell, arguments, said):
-    done = shell(*arguments)
+def test_what_goes_wrong_is_said_without_a_traceback(call, arguments, said):
+    done = call(*arguments)
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.usefixtures("shell")
-def test_a_selected_profile_that_fails_is_said_once_and_left_out_of_the_link(tmp_path):
+def test_a_selected_profile_that_fails_is_said_once_and_left_out_of_the_link(call, tmp_path, monkeypatch):
     gone = tmp_path / "gone.bin"
     shutil.copy(PROFILES / "batch-2013-07-09.bin", gone)
-    code = f"""
-import os, sys
-from songbird_widgets.__main__ import main
-from songbird_widgets.session import Session
-upload = Session.upload
-def after_the_file_is_gone(session):
-    os.unlink({str(gone)!r})
-    return upload(session)
-Session.upload = after_the_file_is_gone
-sys.exit(main(sys.argv[1:]))
-"""
-    batch = str(PROFILES / "batch-2013-07-08.bin")
-    command = [sys.executable, "-c", code, "upload", batch, str(gone), "--select", "2013-07-08", "2013-07-09"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    upload = Session.upload
+
+    def upload_after_the_file_is_gone(session):
+        gone.unlink()
+        return upload(session)
+
+    monkeypatch.setattr(Session, "upload", upload_after_the_file_is_gone)
+    done = call("upload", PROFILES / "batch-2013-07-08.bin", gone, "--select", "2013-07-08", "2013-07-09")
     assert done.returncode == 1
     assert len(re.findall("[?&]profile=", done.stdout)) == 1
     assert done.stderr.count("can no longer be read") == 1
@@ -175,39 +195,39 @@ sys.exit(main(["upload", *{files!r}]))
     assert len(listing["profiles"]) == 7
 
 
-@pytest.mark.parametrize("way", ["argument", "short id", "variable", "file", "stdin"])
-def test_a_session_comes_by_argument_variable_or_file_and_an_argument_is_warned_of(shell, tmp_path, way):
-    with Session() as session:
-        session.add(PROFILES / "batch-2013-07-08.bin")
-        session.upload()
-        (tmp_path / "id").write_text(session.session_id + "\n")
-        arguments, changed = {
-            "argument": (["--session", session.session_id], {}),
-            "short id": (["--session", session.short_id.rstrip("…")], {}),
-            "variable": ([], {"SONGBIRD_SESSION": session.session_id}),
-            "file": (["--session-file", tmp_path / "id"], {}),
-            "stdin": (["--session-file", "-"], {"stdin": session.session_id}),
-        }[way]
-        done = shell("upload", PROFILES / "batch-2013-07-09.bin", *arguments, **changed)
-        assert f"sessionToken={session.session_id}" in done.stdout
-        warned = "Others on this machine may read the arguments" in done.stderr
-        assert warned == ("SONGBIRD_SESSION or --session-file" in done.stderr) == (way == "argument")
-        assert session.session_id not in done.stderr
-        if way == "short id":
-            return
-        left = shell("delete", *([session.session_id] if way == "argument" else arguments), "2013-07-09", **changed)
-        assert left.stdout == "Deleted: 1 profile.\n"
-        assert ("Others on this machine" in left.stderr) == (way == "argument")
-    with Session(session_id=(tmp_path / "id").read_text().strip()) as again:
-        assert [profile.label for profile in again.profiles] == ["2013-07-08"]
+def test_a_session_comes_by_argument_variable_or_file_and_an_argument_is_warned_of(call, tmp_path):
+    for way in ("argument", "short id", "variable", "file", "stdin"):
+        with Session() as session:
+            session.add(PROFILES / "batch-2013-07-08.bin")
+            session.upload()
+            (tmp_path / "id").write_text(session.session_id + "\n")
+            arguments, changed = {
+                "argument": (["--session", session.session_id], {}),
+                "short id": (["--session", session.short_id.rstrip("…")], {}),
+                "variable": ([], {"SONGBIRD_SESSION": session.session_id}),
+                "file": (["--session-file", tmp_path / "id"], {}),
+                "stdin": (["--session-file", "-"], {"stdin": session.session_id}),
+            }[way]
+            done = call("upload", PROFILES / "batch-2013-07-09.bin", *arguments, **changed)
+            assert f"sessionToken={session.session_id}" in done.stdout, way
+            warned = "Others on this machine may read the arguments" in done.stderr
+            assert warned == ("SONGBIRD_SESSION or --session-file" in done.stderr) == (way == "argument"), way
+            assert session.session_id not in done.stderr, way
+            if way == "short id":
+                continue
+            left = call("delete", *([session.session_id] if way == "argument" else arguments), "2013-07-09", **changed)
+            assert left.stdout == "Deleted: 1 profile.\n", way
+            assert ("Others on this machine" in left.stderr) == (way == "argument"), way
+        with Session(session_id=(tmp_path / "id").read_text().strip()) as again:
+            assert [profile.label for profile in again.profiles] == ["2013-07-08"], way
 
 
-def test_an_endpoint_comes_by_file_and_one_with_its_secret_among_the_arguments_is_warned_of(shell, tmp_path):
+def test_an_endpoint_comes_by_file_and_one_with_its_secret_among_the_arguments_is_warned_of(call, tmp_path):
     endpoint = local_service.ensure().endpoint
     (tmp_path / "endpoint").write_text(endpoint)
     day = PROFILES / "batch-2013-07-08.bin"
-    by_file = shell("upload", day, "--endpoint-file", tmp_path / "endpoint")
-    by_argument = shell("upload", day, "--endpoint", endpoint)
+    by_file = call("upload", day, "--endpoint-file", tmp_path / "endpoint")
+    by_argument = call("upload", day, "--endpoint", endpoint)
     assert (by_file.returncode, by_argument.returncode) == (0, 0)
     assert "Others" not in by_file.stderr
     assert "SONGBIRD_ENDPOINT or --endpoint-file" in by_argument.stderr
@@ -215,18 +235,18 @@ def test_an_endpoint_comes_by_file_and_one_with_its_secret_among_the_arguments_i
 
 
 @pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\x00", b"x" * 20_000])
-def test_a_file_that_holds_no_session_is_said_and_nothing_is_uploaded(shell, tmp_path, content):
+def test_a_file_that_holds_no_session_is_said_and_nothing_is_uploaded(call, tmp_path, content):
     if content is not None:
         (tmp_path / "id").write_bytes(content)
-    done = shell("upload", PROFILES / "batch-2013-07-08.bin", "--session-file", tmp_path / "id")
+    done = call("upload", PROFILES / "batch-2013-07-08.bin", "--session-file", tmp_path / "id")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert f"--session-file: {tmp_path / 'id'}" in done.stderr
     assert local_service.find() is None
 
 
 @pytest.mark.parametrize("command", ["upload", "delete"])
-def test_help_says_who_may_read_arguments_and_what_to_use_instead(shell, command):
-    said = " ".join(shell(command, "--help").stdout.split())
+def test_help_says_who_may_read_arguments_and_what_to_use_instead(call, command):
+    said = " ".join(call(command, "--help").stdout.split())
     for word in ("Others on this machine", "--session-file", "SONGBIRD_SESSION", "--endpoint-file", "SONGBIRD_API_KEY"):
         assert word in said
 
@@ -246,39 +266,39 @@ def test_who_reads_only_the_beginning_gets_no_traceback(shell):
 
 
 @pytest.mark.parametrize("command", [["status"], ["stop"], ["upload", PROFILES / "batch-2013-07-08.bin"]])
-def test_a_data_directory_that_cannot_be_is_said_without_a_traceback(shell, tmp_path, command):
+def test_a_data_directory_that_cannot_be_is_said_without_a_traceback(call, tmp_path, command):
     (tmp_path / "file").write_text("")
-    done = shell(*command, SONGBIRD_DATA_DIR=str(tmp_path / "file" / "data"))
+    done = call(*command, SONGBIRD_DATA_DIR=str(tmp_path / "file" / "data"))
     assert done.returncode == 1
     assert "cannot be made: Not a directory. Set SONGBIRD_DATA_DIR" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_status_and_stop_say_what_is(shell):
-    done = shell("status")
+def test_status_and_stop_say_what_is(call):
+    done = call("status")
     assert done.returncode == 1
     assert "not running" in done.stderr
-    assert shell("stop").stdout == "The local service was not running.\n"
+    assert call("stop").stdout == "The local service was not running.\n"
 
-    assert shell("upload", PROFILES / "batch-2013-07-08.bin").returncode == 0
-    facts = json.loads(shell("status", "--json").stdout)
+    assert call("upload", PROFILES / "batch-2013-07-08.bin").returncode == 0
+    facts = json.loads(call("status", "--json").stdout)
     assert set(facts) == {"endpoint", "pid", "data_dir", "disk_used"}
     os.kill(facts["pid"], 0)
-    assert "key" not in shell("status").stdout
-    shown = shell("status", "--show-key").stdout
+    assert "key" not in call("status").stdout
+    shown = call("status", "--show-key").stdout
     assert re.search(r"^key +\w{10}\.\S+$", shown, re.MULTILINE)
 
-    assert shell("stop").stdout == "The local service has ended.\n"
-    assert shell("status").returncode == 1
+    assert call("stop").stdout == "The local service has ended.\n"
+    assert call("status").returncode == 1
 
 
-def test_serve_prints_an_endpoint_that_works_as_it_is(shell, tmp_path):
+def test_serve_prints_an_endpoint_that_works_as_it_is(call, tmp_path):
     with subprocess.Popen(
         [*COMMAND, "serve", "--data-dir", str(tmp_path / "served")], stdout=subprocess.PIPE, text=True
     ) as server:
         try:
             endpoint = re.search(r"http://\S+", server.stdout.readline())[0]
-            done = shell("upload", PROFILES / "batch-2013-07-08.bin", WHYLABS_API_ENDPOINT=endpoint)
+            done = call("upload", PROFILES / "batch-2013-07-08.bin", WHYLABS_API_ENDPOINT=endpoint)
             assert done.returncode == 0, done.stderr
             assert "<table" in get(done.stdout.strip())
             assert local_service.find() is None
@@ -287,51 +307,51 @@ def test_serve_prints_an_endpoint_that_works_as_it_is(shell, tmp_path):
         assert server.wait(timeout=60) == 0
 
 
-def test_compare_says_what_drifted_and_fails_where_it_is_told_to(shell, tmp_path):
+def test_compare_says_what_drifted_and_fails_where_it_is_told_to(call, tmp_path):
     july, day, report = PROFILES / "reference-july.bin", PROFILES / "batch-2013-07-08.bin", tmp_path / "report.html"
-    done = shell("compare", july, day, "--html", report)
+    done = call("compare", july, day, "--html", report)
     assert (done.returncode, done.stderr) == (0, "")
     assert "columns drifted: day, " in done.stdout
     assert "</html>" in report.read_text("utf-8")
-    assert shell("compare", july, day, "--fail-on", "strong").returncode == 3
-    assert shell("compare", "--columns", "hour,origin", july, day, "--fail-on", "strong").returncode == 0
-    assert shell("compare", "--columns", "hour", "--columns", "day", july, day, "--fail-on", "strong").returncode == 3
+    assert call("compare", july, day, "--fail-on", "strong").returncode == 3
+    assert call("compare", "--columns", "hour,origin", july, day, "--fail-on", "strong").returncode == 0
+    assert call("compare", "--columns", "hour", "--columns", "day", july, day, "--fail-on", "strong").returncode == 3
     (tmp_path / "limits.toml").write_text("moderate = inf\n")
-    assert shell("compare", july, day, "--fail-on", "strong", "--thresholds", tmp_path / "limits.toml").returncode == 0
+    assert call("compare", july, day, "--fail-on", "strong", "--thresholds", tmp_path / "limits.toml").returncode == 0
     (tmp_path / "limits.toml").write_text("mode = 1\n")
-    done = shell("compare", july, day, "--thresholds", tmp_path / "limits.toml")
+    done = call("compare", july, day, "--thresholds", tmp_path / "limits.toml")
     assert (done.returncode, "there is no key 'mode'" in done.stderr) == (1, True)
-    data = json.loads(shell("compare", july, july, "--json").stdout)
+    data = json.loads(call("compare", july, july, "--json").stdout)
     assert {column["drift"]["P2"]["verdict"] for column in data["columns"]} <= {"none", "unknown"}
 
 
-def test_compare_takes_files_of_data(shell, tmp_path):
+def test_compare_takes_files_of_data(call, tmp_path):
     for name, factor in (("train", 1), ("today", 3)):
         rows = "".join(f"{factor * price},DE\n" for price in range(500))
         (tmp_path / f"{name}.csv").write_text(f"price,country\n{rows}")
-    done = shell("compare", tmp_path / "train.csv", tmp_path / "today.csv", "--fail-on", "strong")
+    done = call("compare", tmp_path / "train.csv", tmp_path / "today.csv", "--fail-on", "strong")
     assert (done.returncode, done.stderr) == (3, "")
     assert "1 of 2 columns drifted: price" in done.stdout
 
 
-def test_profile_replaces_nothing_unless_it_is_told_to(shell, tmp_path):
+def test_profile_replaces_nothing_unless_it_is_told_to(call, tmp_path):
     data, made = tmp_path / "train.csv", tmp_path / "train.bin"
     data.write_text("price\n1\n")
     made.write_bytes(b"something else")
-    done = shell("profile", data, "-o", made)
+    done = call("profile", data, "-o", made)
     assert (done.returncode, made.read_bytes()) == (1, b"something else")
     assert "train.bin is there already, and nothing was written. --force replaces it." in done.stderr
-    assert shell("profile", data, "-o", made, "--force").stdout == f"{made}\n"
+    assert call("profile", data, "-o", made, "--force").stdout == f"{made}\n"
     assert made.read_bytes().startswith(b"WHY1")
-    done = shell("profile", data, "-o", data, "--force")
+    done = call("profile", data, "-o", data, "--force")
     assert (done.returncode, data.read_text()) == (1, "price\n1\n")
 
 
-def test_compare_names_what_it_cannot_read(shell, tmp_path):
+def test_compare_names_what_it_cannot_read(call, tmp_path):
     july = PROFILES / "reference-july.bin"
-    done = shell("compare", july, tmp_path / "missing.parquet")
+    done = call("compare", july, tmp_path / "missing.parquet")
     assert done.returncode == 1
     assert "missing.parquet" in done.stderr
     assert "Traceback" not in done.stderr
-    assert shell("compare", july).returncode == 2
-    assert "nonsense" in shell("compare", july, july, "--columns", "nonsense").stderr
+    assert call("compare", july).returncode == 2
+    assert "nonsense" in call("compare", july, july, "--columns", "nonsense").stderr
