@@ -337,7 +337,7 @@ def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet 
             if sketch is None or not sketch.total:
                 cells.append(formatting.NONE)
             else:
-                low, high = known.get(name, (0, sketch.offset))
+                low, high = known.get(name, (0, sketch.unlisted))
                 cells.append(_count_text(low, high, sketch.total))
         lines.append((formatting.clipped(name, 120), tuple(cells)))
     lossless = all(sketch is None or not sketch.offset for sketch in sketches)

@@ -66,7 +66,7 @@ import numpy as np
 
 from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, percent, short, too_few
 from .item_evidence import came_and_went, weigh_items
-from .number_evidence import MEAN_UNIT, smallest_shift, weigh_numbers
+from .number_evidence import MEAN_UNIT, measures_of_sketches, smallest_shift, weigh_numbers
 from .numerics import chi_squared_tail, kolmogorov_tail
 from .row_evidence import GROUP_NAMES, INFINITE, weigh_rows
 
@@ -373,7 +373,7 @@ class Drifts:
         notes: list[str] = []
         first, second = self.baseline.kll(int(self.before[place])), self.other.kll(int(self.after[place]))
         if "ks" in measures and first and second:
-            self._measure_more(first, second, measures, notes)
+            self._measure_more(place, first, second, measures, notes)
         counted = came_and_went(self._pairs, place, found) if found.basis[place] == "items" else None
         degrees = found.measures["chi2_degrees"][place]
         if "chi2" in measures and np.isfinite(degrees):
@@ -449,8 +449,17 @@ class Drifts:
             if not math.isnan(effect) and not math.isnan(chance)
         ]
 
-    def _measure_more(self, first: KllSketch, second: KllSketch, measures: dict[str, float], notes: list[str]) -> None:
-        """Measure what the verdict does not need, from the whole sketches."""
+    def _measure_more(
+        self, place: int, first: KllSketch, second: KllSketch, measures: dict[str, float], notes: list[str]
+    ) -> None:
+        """Measure with the whole sketches, of which the verdict needs but an outline."""
+        whole, moved = measures_of_sketches(first, second)
+        if self.evidence.basis[place] != "deciles":
+            whole.pop("js_distance"), whole.pop("js_noise"), whole.pop("psi")
+        measures |= whole
+        squares = float(self.baseline.moments[self.before[place], 1])
+        if "wasserstein" in measures and squares > 0 and math.isfinite(moved):
+            measures["wasserstein"] = moved / math.sqrt(squares / max(first.n - 1, 1))
         error = measures["ks_error"]
         pairs = first.n * second.n / (first.n + second.n)
         if error < _NEGLIGIBLE_ERROR * _CRITICAL_KS / math.sqrt(pairs):
@@ -544,7 +553,7 @@ class Drifts:
         if few < _MANY:
             return "with so few values that may be chance"
         if test.kind in {"shares", "range"} and self._pairs.error[place] > 0:
-            return "the sketches are not exact enough to be sure"
+            return "chance or the error of the sketches may have made that"
         return "a few extreme values or chance may have made that"
 
     def _why_unknown(self, place: int) -> list[str]:

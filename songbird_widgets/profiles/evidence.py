@@ -44,7 +44,7 @@ FEWEST_OF_ONE = 5
 SUSPICIOUS = 0.2
 """What chance does more often than this to the share of any one value is not even suspected."""
 
-CHUNK = 64
+CHUNK = 128
 """Rows that are compared at once: few enough for the processor's cache."""
 
 _PRACTICALLY_NONE = 8  # a share this many times smaller than another

@@ -57,8 +57,8 @@ _NOTHING = 1e-12
 
 def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     """Compare the frequent items of all pairs that have some and may be compared by them."""
-    totals, offsets = (
-        np.array(pairs.of(name), np.float64).reshape(2, -1) for name in ("frequent_total", "frequent_offset")
+    totals, offsets, unlisted = (
+        np.array(pairs.of(f"frequent_{name}"), np.float64).reshape(2, -1) for name in ("total", "offset", "unlisted")
     )
     lengths = np.array([np.diff(side.frequent_offsets)[rows] for side, rows in pairs.sides]).reshape(2, -1)
     whole = ~pairs.any_of(frozenset({"fractional"}))
@@ -72,7 +72,7 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         return
     apart = ~numbers[places]
     found.sizes[places[apart]] = totals[:, places[apart]].T
-    cells = _Cells.of(pairs, places, totals[:, places], offsets[:, places], found)
+    cells = _Cells.of(pairs, places, totals[:, places], offsets[:, places], unlisted[:, places], found)
     filled = np.bincount(cells.pairs, minlength=len(places))
     for place in places[filled == 0].tolist():
         sizes = totals[:, place].astype(np.int64).tolist()
@@ -89,7 +89,7 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         width = int(filled[chunk].max())
         cell = np.minimum(starts[chunk][:, None] + np.arange(width), len(cells.pairs) - 1)
         there = np.arange(width) < filled[chunk][:, None]
-        error = (offsets[:, places[chunk]] / totals[:, places[chunk]]).sum(axis=0)
+        error = (unlisted[:, places[chunk]] / totals[:, places[chunk]]).sum(axis=0)
         sizes = Sizes(totals[0, places[chunk]], totals[1, places[chunk]], error)
         before, after = (np.where(there, one[cell], 0.0) for one in (cells.before, cells.after))
         tables = _Tables(pairs, cells, cell, before, after, lossless[places[chunk]])
@@ -117,7 +117,7 @@ class _Cells:
 
     A value's share must be far above the sketches' error, and chance would bring several into either sample: of names
     or identifiers that are seen once, any two samples have few in common. A count is its upper bound, which is exact
-    for an item that was never dropped; half the offset for one not listed.
+    for an item that was never dropped; half of what one not listed may have.
     """
 
     pairs: Ints
@@ -127,14 +127,16 @@ class _Cells:
     """Places in the lists of frequent items of both summaries; -1 where it is not listed."""
 
     @classmethod
-    def of(cls, pairs: Pairs, places: Ints, totals: Floats, offsets: Floats, found: Evidence) -> _Cells:
+    def of(
+        cls, pairs: Pairs, places: Ints, totals: Floats, offsets: Floats, unlisted: Floats, found: Evidence
+    ) -> _Cells:
         smaller, larger = totals.min(axis=0), totals.max(axis=0)
         fewest = FEWEST_OF_ONE * (1 + larger / smaller)
         limit = _CLEAR_OF_OFFSET * (offsets / totals).max(axis=0)
         flags = (pairs.any_of(frozenset({"boolean"})) | found.as_values)[places]
         sides = [
-            _Side.of(summary, rows[places], flags, offset)
-            for (summary, rows), offset in zip(pairs.sides, offsets, strict=True)
+            _Side.of(summary, rows[places], flags, offset, most)
+            for (summary, rows), offset, most in zip(pairs.sides, offsets, unlisted, strict=True)
         ]
         chosen = []
         for side, total in zip(sides, totals, strict=True):
@@ -161,9 +163,10 @@ class _Side:
     weights: Floats
     items: Ints
     offsets: Floats
+    unlisted: Floats
 
     @classmethod
-    def of(cls, summary: ProfileSummary, rows: Ints, flags: Flags, offsets: Floats) -> _Side:
+    def of(cls, summary: ProfileSummary, rows: Ints, flags: Flags, offsets: Floats, unlisted: Floats) -> _Side:
         starts = summary.frequent_offsets[rows]
         lengths = summary.frequent_offsets[rows + 1] - starts
         pairs = np.repeat(np.arange(len(rows)), lengths)
@@ -175,7 +178,7 @@ class _Side:
         keys = hashes + _spread(pairs)
         order = keys.argsort()
         weights = summary.frequent_weights[items].astype(np.float64)
-        return cls(pairs[order], keys[order], weights[order], items[order], offsets)
+        return cls(pairs[order], keys[order], weights[order], items[order], offsets, unlisted)
 
     @property
     def counts(self) -> Floats:
@@ -184,13 +187,13 @@ class _Side:
 
     def look_up(self, keys: Hashes, of_pair: Ints) -> tuple[Floats, Ints]:
         """Count these values, in these pairs; spellings of one value add up."""
-        offsets = self.offsets[of_pair]
+        offsets, missed = self.offsets[of_pair], self.unlisted[of_pair] / 2
         if not len(self.keys):
-            return offsets / 2, np.full(len(keys), -1, np.int64)
+            return missed, np.full(len(keys), -1, np.int64)
         begin, end = self.keys.searchsorted(keys), self.keys.searchsorted(keys, side="right")
         sums = np.append(0.0, np.cumsum(self.weights))
         listed = end > begin
-        counts = np.where(listed, sums[end] - sums[begin] + offsets, offsets / 2)
+        counts = np.where(listed, sums[end] - sums[begin] + offsets, missed)
         return counts, np.where(listed, self.items[np.minimum(begin, len(self.keys) - 1)], -1)
 
 

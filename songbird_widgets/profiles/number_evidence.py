@@ -18,6 +18,7 @@ from .evidence import (
     NEW_VALUE_SHARE,
     SUSPICIOUS,
     Candidates,
+    Evidence,
     Sizes,
     chances_of_counts,
     chances_of_means,
@@ -30,8 +31,8 @@ from .statistics import QUANTILE_RANKS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .evidence import Evidence, Pairs
-    from .sketches import Floats, Ints
+    from .evidence import Pairs
+    from .sketches import Floats, Ints, KllSketch
     from .summary import ProfileSummary
 
     Flags = NDArray[np.bool_]
@@ -300,7 +301,7 @@ def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Eviden
     moves = _Moves.of(len(pairs))
     windows = np.maximum(_windows(pairs), hair)
     found.sharp = windows < 1
-    widths = np.diff(pairs.first.grid_offsets)[pairs.before] + np.diff(pairs.second.grid_offsets)[pairs.after]
+    widths = np.diff(pairs.first.outline_offsets)[pairs.before] + np.diff(pairs.second.outline_offsets)[pairs.after]
     ordered = places[widths[places].argsort(kind="stable")]
     for start in range(0, len(ordered), CHUNK):
         chunk = ordered[start : start + CHUNK]
@@ -308,7 +309,7 @@ def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Eviden
         sizes = Sizes(n[chunk], m[chunk], pairs.error[chunk])
         _weigh_merged(merged, sizes, chunk, found, moves)
         _weigh_deciles(merged, sizes, chunk, found)
-        _weigh_single_values(pairs, merged, sizes, chunk, windows[chunk], found)
+    _weigh_single_values(pairs, places, windows, found)
     for place in places.tolist():
         found.basis[place] = "deciles"
     _conclude(pairs, places, moves, hair, found)
@@ -316,12 +317,13 @@ def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Eviden
 
 def _padded(summary: ProfileSummary, rows: Ints) -> tuple[Floats, Floats]:
     """Take distributions as a matrix, a row each: points, and the mass at each; ends repeat, without mass."""
-    starts, ends = summary.grid_offsets[rows], summary.grid_offsets[rows + 1]
+    starts, ends = summary.outline_offsets[rows], summary.outline_offsets[rows + 1]
     places = np.minimum(starts[:, None] + np.arange((ends - starts).max()), ends[:, None] - 1)
-    shares = summary.grid_cdf[places]
+    points, cumulative = summary.outline
+    shares = cumulative[places]
     masses = shares.copy()
     masses[:, 1:] -= shares[:, :-1]
-    return summary.grid[places], masses
+    return points[places], masses
 
 
 @dataclass
@@ -360,13 +362,9 @@ class _Merged:
 
 
 def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, moves: _Moves) -> None:
-    measures = found.measures
     n, m, error = sizes.n, sizes.m, sizes.error
-    gaps = np.abs(merged.first - merged.second)
-    measures["ks"][rows] = gaps.max(axis=1)
-    measures["ks_error"][rows] = error
-    widths = merged.points[:, 1:] - merged.points[:, :-1]
-    moves.moved[rows] = np.einsum("ij,ij->i", gaps[:, :-1], widths)
+    found.measures["ks_error"][rows] = error
+    found.measures["ks"][rows], moves.moved[rows], widths = _gaps(merged)
     weight = (n / (n + m))[:, None]
     joint = merged.first * weight + merged.second * (1 - weight)
     scale = np.sqrt(sizes.scale)
@@ -390,6 +388,33 @@ def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, mo
     )
     found.chances[0, rows] = np.minimum(1.0, len(chances) * np.fmin.reduce(chances))
     moves.tails[rows] = _chances_of_tails(joint, merged, sizes)
+
+
+def _gaps(merged: _Merged) -> tuple[Floats, Floats, Floats]:
+    """Measure the largest gap of two cumulative distributions and the area between them; and the points' distances."""
+    gaps = np.abs(merged.first - merged.second)
+    widths = merged.points[:, 1:] - merged.points[:, :-1]
+    return gaps.max(axis=1), np.einsum("ij,ij->i", gaps[:, :-1], widths), widths
+
+
+def _distinct(sketch: KllSketch) -> tuple[Floats, Floats]:
+    """Take a sketch as `_padded` takes the distribution of one column."""
+    last = np.flatnonzero(np.append(sketch.items[1:] != sketch.items[:-1], True))
+    shares = sketch.cumulative[last + 1] / sketch.n
+    return sketch.items[last][None, :], np.diff(shares, prepend=0.0)[None, :]
+
+
+def measures_of_sketches(first: KllSketch, second: KllSketch) -> tuple[dict[str, float], float]:
+    """Measure two whole sketches as `weigh_numbers` does outlines, and how far the values moved on average."""
+    merged = _Merged.of(*_distinct(first), *_distinct(second))
+    sizes = Sizes(*(np.array([float(size)]) for size in (first.n, second.n, first.rank_error + second.rank_error)))
+    found = Evidence.about(1)
+    row = np.zeros(1, np.int64)
+    with np.errstate(all="ignore"):
+        largest, moved, _ = _gaps(merged)
+        _weigh_deciles(merged, sizes, row, found)
+    measures = {name: float(found.measures[name][0]) for name in ("js_distance", "js_noise", "psi")}
+    return {"ks": float(largest[0]), **measures}, float(moved[0])
 
 
 def _chances_of_scores(scores: Floats, masses: Floats, differences: Floats, sizes: Sizes) -> Floats:
@@ -464,74 +489,84 @@ def _windows(pairs: Pairs) -> Floats:
     return np.where(np.isfinite(least), _NEAR * least, 0.0)
 
 
-def _weigh_single_values(  # a chunk of everything
-    pairs: Pairs, merged: _Merged, sizes: Sizes, rows: Ints, windows: Floats, found: Evidence
-) -> None:
+def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evidence) -> None:
     """Compare the shares of single numbers: sentinels within the range, zeros, heaps, codes.
 
     A share counts by what it changed at the number itself, but no more than it surely did near it: numbers that moved
     by less are where they were.
     """
-    larger = np.maximum(merged.first_mass, merged.second_mass)
-    heaps = (sizes.smaller >= FEWEST)[:, None] & (larger >= NEW_VALUE_SHARE)
-    heaps &= larger * np.maximum(sizes.n, sizes.m)[:, None] >= FEWEST_OF_ONE - _ROUNDING
-    changed = merged.first_mass - merged.second_mass
-    lines, columns = np.nonzero(heaps & (np.abs(changed) >= NEW_VALUE_SHARE))
-    if not len(lines):
+    rows, points = _heaps(pairs, places)
+    before, after = (
+        shares_of(summary, of_side[rows], points[:, None], inclusive=True)[:, 0]
+        - shares_of(summary, of_side[rows], points[:, None], inclusive=False)[:, 0]
+        for summary, of_side in pairs.sides
+    )
+    n, m = (of_side[rows] for of_side in pairs.numbers)
+    heaps = (np.maximum(before, after) >= NEW_VALUE_SHARE) & (np.minimum(n, m) >= FEWEST)
+    heaps &= np.maximum(before, after) * np.maximum(n, m) >= FEWEST_OF_ONE - _ROUNDING
+    several = np.bincount(rows[heaps], minlength=len(pairs))
+    # Of two values that are all there are, one tells of the other.
+    both = np.bincount(rows[heaps], before[heaps], len(pairs)), np.bincount(rows[heaps], after[heaps], len(pairs))
+    only_two = (several == 2) & (np.minimum(*both) >= 1 - _ROUNDING)
+    heaps &= np.abs(before - after) >= NEW_VALUE_SHARE
+    heaps &= np.where(before > after, before * n, after * m) >= FEWEST_OF_ONE - _ROUNDING
+    if not heaps.any():
         return
-    n, m = sizes.n[lines], sizes.m[lines]
-    before, after = merged.first_mass[lines, columns], merged.second_mass[lines, columns]
-    enough = np.where(before > after, before * n, after * m) >= FEWEST_OF_ONE - _ROUNDING
-    lines, columns = lines[enough], columns[enough]
-    n, m, before, after = (one[enough] for one in (n, m, before, after))
-    points = merged.points[lines, columns]
-    near = []
-    for summary, of_side in pairs.sides:
-        ends = points - windows[lines], points + windows[lines]
-        side = of_side[rows[lines]]
-        near.append(
-            shares_of(summary, side, ends[1][:, None], inclusive=True)[:, 0]
-            - shares_of(summary, side, ends[0][:, None], inclusive=False)[:, 0]
-        )
+    rows, points = rows[heaps], points[heaps]
+    before, after, n, m = (one[heaps] for one in (before, after, n, m))
+    near = [
+        shares_of(summary, of_side[rows], (points + windows[rows])[:, None], inclusive=True)[:, 0]
+        - shares_of(summary, of_side[rows], (points - windows[rows])[:, None], inclusive=False)[:, 0]
+        for summary, of_side in pairs.sides
+    ]
     change = after - before
     beside, other_beside = np.maximum(near[0] - before, 0), np.maximum(near[1] - after, 0)
     pooled = (beside * n + other_beside * m) / (n + m)
-    several = heaps.sum(axis=1)[lines]
     # The more values are looked at, the farther off is one of them by chance.
-    chance = (1 + np.log(several) / 2) * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    chance = (1 + np.log(several[rows]) / 2) * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     around = np.abs(change) + (other_beside - beside) * np.sign(change) - chance
     sure = np.maximum(np.minimum(np.abs(change), around), 0)
-    # Of two values that are all there are, one tells of the other.
-    several = np.where((several == 2) & (_filled(merged)[lines] == 2), 1, several)
+    tried = np.where(only_two, 1, several)[rows]
     counts = before * n, n, after * m, m
-    outside = _chances_outside(pairs, rows[lines], points, counts, sizes.error[lines])
-    chances = np.minimum(several * share_chances(*counts, sizes.error[lines]), outside)
+    outside = _chances_outside(pairs, rows, points, counts)
+    chances = np.minimum(tried * share_chances(*counts, pairs.error[rows]), outside)
     effects = value_effects(sure, before, after)
-    blurred = (effects >= 1) & (chances > SUSPICIOUS) & (several * share_chances(*counts) <= SUSPICIOUS)
-    found.blurred[rows[lines[blurred]]] = True
-    Candidates(rows[lines], effects, chances, before, after, points.tolist()).note(found)
+    blurred = (effects >= 1) & (chances > SUSPICIOUS) & (tried * share_chances(*counts) <= SUSPICIOUS)
+    found.blurred[rows[blurred]] = True
+    Candidates(rows, effects, chances, before, after, points.tolist()).note(found)
 
 
-def _chances_outside(
-    pairs: Pairs, rows: Ints, points: Floats, counts: tuple[Floats, Floats, Floats, Floats], error: Floats
-) -> Floats:
+def _heaps(pairs: Pairs, places: Ints) -> tuple[Ints, Floats]:
+    """List the numbers that hold much of either column of some pairs: the pairs, and the numbers."""
+    rows, points = [], []
+    for summary, of_side in pairs.sides:
+        heaps, offsets = summary.heaps
+        starts = offsets[of_side[places]]
+        lengths = offsets[of_side[places] + 1] - starts
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        rows.append(np.repeat(places, lengths))
+        points.append(summary.grid[heaps[np.repeat(starts, lengths) + within]])
+    row, point = np.concatenate(rows), np.concatenate(points)
+    order = np.lexsort((point, row))
+    row, point = row[order], point[order]
+    fresh = np.ones(len(row), np.bool_)
+    fresh[1:] = (row[1:] != row[:-1]) | (point[1:] != point[:-1])
+    return row[fresh], point[fresh]
+
+
+def _chances_outside(pairs: Pairs, rows: Ints, points: Floats, counts: tuple[Floats, Floats, Floats, Floats]) -> Floats:
     """Probability that so many values lie beyond all of the other sample, as in `_chances_of_range`; 1 if within."""
     a, n, b, m = counts
     ends, others = (side[rows] for side in pairs.of("kll_ends"))
     chances = np.ones(len(points))
     for many, size, other_size, limits in ((a, n, m, others), (b, m, n, ends)):
         beyond = (points < limits[:, 0]) | (points > limits[:, 1])
-        surely = np.maximum(many - error * size, 1.0)
+        surely = np.maximum(many - pairs.error[rows] * size, 1.0)
         chances = np.where(beyond, np.minimum(chances, 4 * (size / (size + other_size)) ** surely), chances)
     return chances
 
 
 _ROUNDING = 1e-6
-
-
-def _filled(merged: _Merged) -> Ints:
-    filled: Ints = (merged.first_mass + merged.second_mass > 0).sum(axis=1)
-    return filled
 
 
 def _conclude(pairs: Pairs, places: Ints, moves: _Moves, hair: Floats, found: Evidence) -> None:

@@ -37,10 +37,15 @@ MAX_GRID = 512
 
 MAX_EXACT_GRID = 1024
 
+MAX_OUTLINE = 256
+"""Points of the grid at which two distributions are compared as wholes; a share there is off by 0.2 % at most."""
+
+_KEPT_RARE = 64  # values of a column that may be as rare as those which its sketch dropped
 _TAIL = 16  # points at either end of a grid that are kept whatever their weight
 _MAGIC = b"SBW-SUMMARY\x05"
 _MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
-_STEPS_OF_SHARE = (1 << 32) - 1
+_STEPS_OF_SHARE = (1 << 16) - 1
+_HEAP = 0.005  # the share of one number that may tell of a drift by itself
 _HAIR = 1e-9
 
 
@@ -92,13 +97,19 @@ class ProfileSummary:
     checks : ndarray of uint32
         CRC-32 of each column's items.
     grid_offsets : ndarray of int64, one more than columns
-    grid_places, grid_steps : ndarray of uint32
+    grid_places, grid_steps : ndarray of uint32, uint16
         The distributions at no more than `MAX_EXACT_GRID` points (see `grid`): where each is among the column's items,
-        and the share of the column that is no larger, in steps of 1/(2**32 - 1), from which counts can be told.
+        and the share of the column that is no larger, in steps of 1/(2**16 - 1), from which the counts can be told of
+        every sketch that counted everything.
+    outline_offsets : ndarray of int64, one more than columns
+    outline_places : ndarray of uint16
+        Points of the grid, at most `MAX_OUTLINE` a column, by their place in it (see `outline`).
     distinct : ndarray of float, shape (columns, 3)
         Distinct values: estimate, and bounds at two deviations; NaN where not counted.
-    frequent_total, frequent_offset : ndarray of int64
-        Length of the stream of frequent items, -1 without a sketch; how much a count may be too small.
+    frequent_total, frequent_offset, frequent_unlisted : ndarray of int64
+        Length of the stream of frequent items, -1 without a sketch; how much a count may be too small; the most that a
+        value which is not listed was seen. Of values that may be as rare as those which the sketch dropped, a few are
+        listed.
     frequent_offsets : ndarray of int64, one more than columns
     frequent_weights : ndarray of int64
         Lower bounds of the counts, descending by column.
@@ -148,10 +159,13 @@ class ProfileSummary:
     checks: NDArray[np.uint32]
     grid_offsets: Ints
     grid_places: NDArray[np.uint32]
-    grid_steps: NDArray[np.uint32]
+    grid_steps: NDArray[np.uint16]
+    outline_offsets: Ints
+    outline_places: NDArray[np.uint16]
     distinct: Floats
     frequent_total: Ints
     frequent_offset: Ints
+    frequent_unlisted: Ints
     frequent_offsets: Ints
     frequent_weights: Ints
     frequent_lengths: NDArray[np.uint32]
@@ -195,6 +209,27 @@ class ProfileSummary:
         """By number of the grid: the share of the column that is no larger."""
         n = np.repeat(self.kll_n, np.diff(self.grid_offsets)).astype(np.float64)
         return np.rint(self.grid_steps * (n / _STEPS_OF_SHARE)) / n
+
+    @cached_property
+    def outline(self) -> tuple[Floats, Floats]:
+        """Some numbers of each column's grid, and their shares, as if every number were the nearest of them."""
+        lengths = np.diff(self.outline_offsets)
+        places = np.repeat(self.grid_offsets[:-1], lengths) + self.outline_places
+        ends = places.copy()
+        ends[:-1] += (places[1:] - places[:-1]) // 2
+        some = np.flatnonzero(lengths)
+        ends[self.outline_offsets[some + 1] - 1] = self.grid_offsets[some + 1] - 1
+        return self.grid[places], self.grid_cdf[ends]
+
+    @cached_property
+    def heaps(self) -> tuple[Ints, Ints]:
+        """Points of the grid that hold much of their column, and where those of each column begin among them."""
+        masses = self.grid_cdf.copy()
+        masses[1:] -= self.grid_cdf[:-1]
+        starts = self.grid_offsets[:-1][np.diff(self.grid_offsets) > 0]
+        masses[starts] = self.grid_cdf[starts]
+        points = np.flatnonzero(masses >= _HEAP)
+        return points, points.searchsorted(self.grid_offsets)
 
     @cached_property
     def middles(self) -> Floats:
@@ -298,6 +333,7 @@ class ProfileSummary:
             self.frequent_values(place),
             self.frequent_weights[begin:end],
             offset=int(self.frequent_offset[place]),
+            unlisted=int(self.frequent_unlisted[place]),
             total=total,
         )
 
@@ -374,8 +410,13 @@ class ProfileSummary:
             sizes = {len(arrays[name]) for name in many}
             if len(found) != columns + 1 or found[0] != 0 or sizes != {found[-1]} or (np.diff(found) < 0).any():
                 raise _damaged()
-        retained = np.repeat(np.diff(self.item_offsets), np.diff(self.grid_offsets))
-        if (self.grid_places >= retained).any() or self.frequent_lengths.sum(dtype=np.int64) != len(self.frequent_text):
+        for places, within, own in (
+            (self.grid_places, self.item_offsets, self.grid_offsets),
+            (self.outline_places, self.grid_offsets, self.outline_offsets),
+        ):
+            if (places >= np.repeat(np.diff(within), np.diff(own))).any():
+                raise _damaged()
+        if self.frequent_lengths.sum(dtype=np.int64) != len(self.frequent_text):
             raise _damaged()
         if len(self.heights) not in {len(self.items), (len(self.items) + 1) // 2}:
             raise _damaged()
@@ -423,10 +464,13 @@ _ARRAYS = {
     "checks": "<u4",
     "grid_offsets": "<i8",
     "grid_places": "<u4",
-    "grid_steps": "<u4",
+    "grid_steps": "<u2",
+    "outline_offsets": "<i8",
+    "outline_places": "<u2",
     "distinct": "<f8",
     "frequent_total": "<i8",
     "frequent_offset": "<i8",
+    "frequent_unlisted": "<i8",
     "frequent_offsets": "<i8",
     "frequent_weights": "<i8",
     "frequent_lengths": "<u4",
@@ -438,6 +482,7 @@ _NARROW = ("|u1", "<u2", "<u4")
 _OFFSETS = {
     "item_offsets": ("items",),
     "grid_offsets": ("grid_places", "grid_steps"),
+    "outline_offsets": ("outline_places",),
     "frequent_offsets": ("frequent_weights", "frequent_lengths", "frequent_hashes"),
 }
 _WIDTHS = {
@@ -460,6 +505,7 @@ _ONE_A_COLUMN = (
     "checks",
     "frequent_total",
     "frequent_offset",
+    "frequent_unlisted",
 )
 
 
@@ -557,7 +603,7 @@ class _Gathered:
             return
         kll = column.kll if column.kll is not None and column.kll.n else None
         sketch = _Sketch.of(kll) if kll else _NO_SKETCH
-        frequent = column.values
+        frequent = column.values and column.values.without_rare(_KEPT_RARE)
         for counts in (column.counts, column.types, column.conditions.values()):
             if max(counts, default=0) > _MAX_INT or min(counts, default=0) < 0:
                 raise ProfileError("The file is corrupt: a count in it is not one.", column=name)
@@ -622,10 +668,13 @@ class _Gathered:
             grid_places=_joined([sketch.places for sketch in self.sketches], np.int64).astype(np.uint32),
             grid_steps=np.rint(
                 _joined([sketch.shares for sketch in self.sketches], np.float64) * _STEPS_OF_SHARE
-            ).astype(np.uint32),
+            ).astype(np.uint16),
+            outline_offsets=_offsets([len(sketch.outline) for sketch in self.sketches]),
+            outline_places=_joined([sketch.outline for sketch in self.sketches], np.int64).astype(np.uint16),
             distinct=np.array([_distinct(column) for column in columns], np.float64).reshape(-1, 3),
             frequent_total=np.array([sketch.total if sketch else -1 for sketch in frequent], np.int64),
             frequent_offset=np.array([sketch.offset if sketch else 0 for sketch in frequent], np.int64),
+            frequent_unlisted=np.array([sketch.unlisted if sketch else 0 for sketch in frequent], np.int64),
             frequent_offsets=_offsets([len(sketch.values) if sketch else 0 for sketch in frequent]),
             frequent_weights=_joined([sketch.weights for sketch in frequent if sketch], np.int64),
             frequent_lengths=np.fromiter(map(len, values), np.uint32, len(values)),
@@ -686,7 +735,7 @@ class _Sketch:
     The grid has the distinct numbers, ascending, and the shares that are no larger. A sketch with at most
     `MAX_EXACT_GRID` distinct numbers loses nothing. Else the points are those nearest to `MAX_GRID` equal steps of
     rank, and the outermost ones; each stands for the numbers around it, so that no share changes by more than half a
-    step (0.1 %).
+    step (0.1 %). The outline has fewer of these points, chosen in the same way.
     """
 
     items: Floats
@@ -694,6 +743,7 @@ class _Sketch:
     quantiles: Floats
     places: Ints
     shares: Floats
+    outline: Ints
 
     @classmethod
     def of(cls, kll: KllSketch) -> _Sketch:
@@ -707,17 +757,33 @@ class _Sketch:
         places = np.flatnonzero(last)
         ends = places + 1
         if len(places) > MAX_EXACT_GRID:
-            middle = cumulative[ends].searchsorted(_STEPS * n)
-            chosen = np.zeros(len(places), np.bool_)
-            chosen[middle] = chosen[:_TAIL] = chosen[-_TAIL:] = True
-            among = np.flatnonzero(chosen)
+            among = _spread(cumulative[ends] / n, _STEPS)
             ends = ends[np.append((among[:-1] + among[1:]) // 2, len(places) - 1)]
             places = places[among]
-        return cls(items, kll.weights, quantiles, places, cumulative[ends] / n)
+        shares = cumulative[ends] / n
+        outline = np.arange(len(shares)) if len(shares) <= MAX_OUTLINE else _spread(shares, _OUTLINE_STEPS)
+        return cls(items, kll.weights, quantiles, places, shares, outline)
+
+
+def _spread(shares: Floats, steps: Floats) -> Ints:
+    """Choose the points nearest to equal steps of rank, and the outermost ones."""
+    chosen = np.zeros(len(shares), np.bool_)
+    chosen[shares.searchsorted(steps)] = chosen[:_TAIL] = chosen[-_TAIL:] = True
+    return np.flatnonzero(chosen)
+
+
+def _steps(points: int) -> Floats:
+    steps: Floats = (np.arange(points - 2 * _TAIL) + 0.5) / (points - 2 * _TAIL)
+    return steps
 
 
 _RANKS = np.array(QUANTILE_RANKS)
-_STEPS = (np.arange(MAX_GRID - 2 * _TAIL) + 0.5) / (MAX_GRID - 2 * _TAIL)
+_STEPS, _OUTLINE_STEPS = _steps(MAX_GRID), _steps(MAX_OUTLINE)
 _NO_SKETCH = _Sketch(
-    np.empty(0), np.empty(0, np.int64), np.full(len(_RANKS), np.nan), np.empty(0, np.int64), np.empty(0)
+    np.empty(0),
+    np.empty(0, np.int64),
+    np.full(len(_RANKS), np.nan),
+    np.empty(0, np.int64),
+    np.empty(0),
+    np.empty(0, np.int64),
 )

@@ -297,7 +297,7 @@ def test_shares_within_the_error_of_sketches_are_not_known(random):
     found = drift_of(before, after)
     assert found.verdict == "unknown"
     assert found.reasons[0].startswith("The share of 0 went from 0 % to 0.6")
-    assert "not exact enough" in found.reasons[0]
+    assert "error of the sketches" in found.reasons[0]
 
 
 # --- values, not spellings

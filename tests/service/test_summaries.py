@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from songbird_widgets.profiles import ProfileError, compare, merge_profiles, read_profile, summarize
+from songbird_widgets.profiles.writing import write_profile
 from songbird_widgets.service.app import preload
 from songbird_widgets.service.blobs import Blobs
 from songbird_widgets.service.database import Database
@@ -160,7 +161,7 @@ def test_without_room_for_summaries_they_are_made_for_each_page(store, caplog):
 
 def segment(content, **tags):
     """A profile as whylogs writes it of a segment."""
-    return replace(read_profile(content), segments=tuple(tags.items()), _content=None).to_bytes()
+    return replace(read_profile(content), segments=tuple(tags.items()), _write=write_profile).to_bytes()
 
 
 def test_segments_are_never_added_to_their_whole_whatever_comes_first(store):

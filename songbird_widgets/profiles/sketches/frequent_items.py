@@ -52,15 +52,17 @@ class FrequentItemsSketch:
     total : int
         Length of the stream.
     offset : int
-        How much an item's count may be off, and the most that any item not listed was seen. 0: nothing was
-        ever dropped, the items are all there are and their counts exact.
+        How much an item's count may be off. 0: nothing was ever dropped, the items are all there are and their counts
+        exact.
+    unlisted : int
+        The most that any item not listed was seen.
     values : tuple of str
         The retained values, heaviest first.
     weights : ndarray of int64
         Their lower bounds, descending.
     """
 
-    __slots__ = ("__dict__", "_lg_most", "offset", "total", "values", "weights")
+    __slots__ = ("__dict__", "_lg_most", "offset", "total", "unlisted", "values", "weights")
 
     def __init__(
         self,
@@ -70,6 +72,7 @@ class FrequentItemsSketch:
         offset: int,
         total: int,
         lg_most: int = _LG_MOST,
+        unlisted: int | None = None,
     ) -> None:
         order = (-weights).argsort(kind="stable")
         # How many slots the hash table may have, as a binary logarithm.
@@ -77,6 +80,7 @@ class FrequentItemsSketch:
         self.values = tuple(map(values.__getitem__, order.tolist()))
         self.weights = weights[order]
         self.offset = offset
+        self.unlisted = offset if unlisted is None else unlisted
         self.total = total
 
     @classmethod
@@ -155,6 +159,20 @@ class FrequentItemsSketch:
             joined[value] = joined.get(value, 0) + weight
         weights = np.fromiter(joined.values(), np.int64, len(joined))
         return FrequentItemsSketch(list(joined), weights, offset=self.offset, total=self.total, lg_most=self._lg_most)
+
+    def without_rare(self, most: int) -> FrequentItemsSketch:
+        """Leave out the items that may be as rare as those that were dropped, beyond the first `most` of them."""
+        kept = max(int(np.count_nonzero(self.weights > self.offset)), most)
+        if not self.offset or kept >= len(self.values):
+            return self
+        return FrequentItemsSketch(
+            self.values[:kept],
+            self.weights[:kept],
+            offset=self.offset,
+            total=self.total,
+            lg_most=self._lg_most,
+            unlisted=self.offset + int(self.weights[kept]),
+        )
 
     @cached_property
     def estimates(self) -> dict[str, int]:
