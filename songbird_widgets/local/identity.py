@@ -186,6 +186,12 @@ def write_private(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        if os.name != "nt":  # a power cut must not bring the old one back: it may hold secrets that were replaced
+            directory = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

@@ -6,13 +6,14 @@ A round is one of these, by turns, each with a session of its own:
 
 - *service*: eight uploaders put profiles; the service is killed (SIGKILL), started anew, and asked for what it had
   confirmed;
-- *power*: the same, but the service is stopped for as long as its data directory is copied, and a second service over
-  the copy is asked: what was confirmed before the copy must be in it;
+- *power*: the same, but what was not synced is lost (`synced`): a second service over what the disk then has must know
+  all that was confirmed;
 - *kernels*: two processes send the same session; one or both are killed (SIGKILL), sometimes the service, too; a third
   finishes it. Each profile must be there once.
 
 It ends with status 1 if anything was lost, half-written, twice, or there without having been sent. ``--seed`` repeats
-the moments as far as the machine lets it.
+the moments as far as the machine lets it. ``--forget TEXT`` lets the disk of power rounds lie about files whose paths
+hold a text, "/" in all: then it must end with status 1.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).parent))
+import synced
 
 UPLOADERS = 8
 DAY_MS = 86_400_000
@@ -85,7 +89,7 @@ class Found:
 class Service:
     """A process of the service over a directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, environment: dict[str, str] | None = None) -> None:
         directory.mkdir(mode=0o700, exist_ok=True)
         self.directory = directory
         (directory / "service.json").unlink(missing_ok=True)
@@ -94,6 +98,7 @@ class Service:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            env={**os.environ, **(environment or {})},
         )
         self.port = self._wait()
         identity = json.loads((directory / "identity.json").read_bytes())
@@ -127,7 +132,7 @@ class Service:
         return self.ask("POST", f"/k/{self.secret}/v0/sessions", {"userId": "crashes"})["id"]
 
     def listed(self, session: str) -> list[dict]:
-        """Return all that a session has."""
+        """Return all that a session has; raises `RuntimeError` if there is no such session."""
         found, after = [], ""
         while after is not None:
             part = self.ask("GET", f"/v0/sessions/{session}/profiles?limit=1000&after={after}")
@@ -190,8 +195,12 @@ class Uploaders:
 
 def check(service: Service, session: str, begun: set[str], confirmed: set[str], found: Found) -> None:
     """Compare what a service has with what it confirmed."""
-    listed = [one["sha256"] for one in service.listed(session)]
     found.confirmed += len(confirmed)
+    try:
+        listed = [one["sha256"] for one in service.listed(session)]
+    except RuntimeError:  # the session, too, was confirmed
+        found.lost += 1 + len(confirmed)
+        return
     found.lost += len(confirmed.difference(listed))
     found.foreign += len(set(listed) - begun)
     found.twice += len(listed) - len(set(listed))
@@ -216,25 +225,26 @@ def service_round(directory: Path, chance: random.Random, found: Found) -> None:
         service.kill()
 
 
-def power_round(directory: Path, chance: random.Random, found: Found) -> None:
-    """Take a snapshot of the directory under load, and look at that."""
-    service = Service(directory)
-    copy = directory.with_name(f"{directory.name}-snapshot")
+def power_round(directory: Path, chance: random.Random, found: Found, forget: str = "") -> None:
+    """Cut the power under load."""
+    folder = Path(tempfile.mkdtemp(dir=directory.parent))
+    before, memory, after = folder / "before", folder / "memory", folder / "after"
+    service = Service(before, synced.environment(memory, forget=forget))
     try:
         session = service.session()
         uploaders = Uploaders(service, session, chance)
         time.sleep(chance.uniform(0.05, 1.5))
         service.process.send_signal(signal.SIGSTOP)
         confirmed = uploaders.so_far()
-        shutil.copytree(directory, copy, ignore=shutil.ignore_patterns("*.sock"))  # sockets have nothing to copy
-        service.process.send_signal(signal.SIGCONT)
         service.kill()
         uploaders.end()
-        service = Service(copy)
+        unsynced = 0.0 if forget else chance.choice((0.0, 0.3, 1.0))
+        synced.after_power_cut(before, memory, after, chance, unsynced)
+        service = Service(after)
         check(service, session, uploaders.begun, confirmed, found)
     finally:
         service.kill()
-        shutil.rmtree(copy, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def kernels_round(directory: Path, chance: random.Random, found: Found) -> None:
@@ -297,16 +307,19 @@ def _profile(name: str, columns: int) -> bytes:
 KINDS = {"service": service_round, "power": power_round, "kernels": kernels_round}
 
 
-def run(rounds: int, seed: int, kinds: list[str]) -> Found:
+def run(rounds: int, seed: int, kinds: list[str], forget: str = "") -> Found:
     """Do so many rounds and return what was found."""
     chance, found = random.Random(seed), Found()
     with tempfile.TemporaryDirectory() as folder:
         for number in range(rounds):
             directory = Path(folder) / f"data-{number // FRESH_EVERY}"
             if number % FRESH_EVERY == 0 and number:
-                shutil.rmtree(Path(folder) / f"data-{number // FRESH_EVERY - 1}")
+                shutil.rmtree(Path(folder) / f"data-{number // FRESH_EVERY - 1}", ignore_errors=True)
             kind = kinds[number % len(kinds)]
-            KINDS[kind](directory, chance, found)
+            if kind == "power":
+                power_round(directory, chance, found, forget)
+            else:
+                KINDS[kind](directory, chance, found)
             found.rounds[kind] += 1
             if number % 10 == 9 or found.bad:
                 print(found, flush=True)
@@ -321,9 +334,10 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000)
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=["service", "power", "service", "kernels"])
+    parser.add_argument("--forget", default="", help="let the disk lie about files whose paths hold this")
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
-    found = run(given.rounds, given.seed, given.kinds)
+    found = run(given.rounds, given.seed, given.kinds, given.forget)
     print(found)
     return 1 if found.bad else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +13,25 @@ import pytest
 HERE = Path(__file__).parent
 
 
+def crashes(*arguments):
+    command = [sys.executable, str(HERE / "crashes.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
 @pytest.mark.parametrize("kind", ["service", "power", "kernels"])
 def test_a_kill_loses_nothing_and_doubles_nothing(kind):
-    command = [sys.executable, str(HERE / "crashes.py"), "--rounds", "1", "--kinds", kind]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    done = crashes("--rounds", "1", "--kinds", kind)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 lost, 0 half-written, 0 twice, 0 never sent, 0 sessions unfinished" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="POSIX signals")
+@pytest.mark.parametrize(("forgotten", "missed"), [("/blobs/", "half-written"), ("songbird.db", "lost")])
+def test_a_power_cut_takes_what_was_not_synced(forgotten, missed):
+    done = crashes("--rounds", "1", "--kinds", "power", "--forget", forgotten)
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = re.search(rf"([0-9]+) {missed}", done.stdout)
+    assert int(found[1]) > 0
