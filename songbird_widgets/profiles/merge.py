@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .data_model import Column, Counts, Profile, Types
+from .data_model import MAX_COUNT, Column, Counts, Profile, Types
+from .errors import corrupt
 from .performance import merge_performance
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
 from .writing import write_profile
@@ -29,6 +30,8 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
     ------
     ValueError
         There is none.
+    ProfileError
+        Here or when a column is read: they count more than 64 bits hold.
 
     Examples
     --------
@@ -116,7 +119,7 @@ def merge_columns(columns: Sequence[Column]) -> Column:
         typed=any(column.typed for column in columns),
         metrics=_metrics(columns),
         aggregates={name: how for column in columns for name, how in column.aggregates.items()},
-        conditions={name: sum(column.conditions.get(name, 0) for column in columns) for name in conditions},
+        conditions={name: _sum(column.conditions.get(name, 0) for column in columns) for name in conditions},
         others={
             name: merge_columns([column.others[name] for column in columns if name in column.others]) for name in others
         },
@@ -147,7 +150,15 @@ _JOINS: dict[str, Callable[[Iterable[int | float]], int | float]] = {"sum": sum,
 
 
 def _added(rows: Iterable[tuple[int, ...]]) -> Iterable[int]:
-    return map(sum, zip(*rows, strict=True))
+    return map(_sum, zip(*rows, strict=True))
+
+
+def _sum(counts: Iterable[int]) -> int:
+    """Add up counts, which a profile holds in 64 bits with a sign."""
+    total = sum(counts)
+    if total > MAX_COUNT:
+        raise corrupt("the profiles to merge count more rows than there can be")
+    return total
 
 
 def _moments(columns: Sequence[Column]) -> tuple[float | None, float | None]:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .data_model import MAX_COUNT
+from .errors import corrupt
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -48,7 +51,7 @@ class ConfusionMatrix:
     @property
     def accuracy(self) -> float | None:
         """Fraction of the rows that were predicted right; None without rows."""
-        return int(np.trace(self.counts)) / self.total if self.total else None
+        return sum(self.counts.diagonal().tolist()) / self.total if self.total else None
 
     def precision(self, label: str) -> float | None:
         """Fraction of what was predicted as `label` that is; None where nothing was."""
@@ -185,6 +188,8 @@ def _merge_confusion(parts: Sequence[ConfusionMatrix]) -> ConfusionMatrix | None
     if len(labels) > MAX_LABELS:
         return None
     index = {label: place for place, label in enumerate(labels)}
+    if sum(part.total for part in parts) > MAX_COUNT:
+        raise corrupt("the profiles to merge count more rows than there can be")
     counts = np.zeros((len(labels), len(labels)), np.int64)
     for part in parts:
         places = [index[label] for label in part.labels]
@@ -196,8 +201,11 @@ def _merge_confusion(parts: Sequence[ConfusionMatrix]) -> ConfusionMatrix | None
 def _merge_regression(parts: Sequence[RegressionMetrics]) -> RegressionMetrics | None:
     if len(parts) <= 1:
         return parts[0] if parts else None
+    count = sum(part.count for part in parts)
+    if count > MAX_COUNT:
+        raise corrupt("the profiles to merge count more rows than there can be")
     return RegressionMetrics(
-        sum(part.count for part in parts),
+        count,
         sum(part.sum_absolute for part in parts),
         sum(part.sum_difference for part in parts),
         sum(part.sum_squared for part in parts),

@@ -28,15 +28,17 @@ from songbird_widgets.profiles import ProfileError, ProfileSummary, addable, mer
 from .handler import logger
 from .memory import return_freed_memory
 from .tables import chained
+from .uploads import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Iterable, Iterator
     from pathlib import Path
 
     from songbird_widgets.profiles import Profile
 
     from .blobs import BlobStore
-    from .metadata import Arrival, DayRow, Metadata, ProfileRow
+    from .metadata import Metadata
+    from .rows import Arrival, DayRow, ProfileRow
 
 T = TypeVar("T")
 
@@ -51,6 +53,9 @@ QUIET_SECONDS = 0.03
 
 ARRIVAL_SECONDS = 120.0
 """How long the summary of an arrival may take; beyond, it is left to whoever asks for it."""
+
+MAX_BYTES_AT_ONCE = 64 << 20
+"""Bytes of uploads that are held in memory while a day is merged; one that is larger is held alone."""
 
 _POLL_SECONDS = 0.1
 _TIDY_EVERY = 200
@@ -256,10 +261,13 @@ class Summaries:
 
     def _merged(self, path: Path, head: _Head, merged: Profile | None, rows: list[ProfileRow]) -> Kept:
         """Add uploads to what is merged already, and keep the whole."""
-        damaged = list(head.damaged)
-        read: list[tuple[ProfileRow, Profile]] = []
-        problem = head.problem
+        damaged, problem = list(head.damaged), head.problem
+        # What fits into memory at once is read once; of more first what there is, and then some at a time.
+        at_once = sum(row.size or 0 for row in rows) <= MAX_BYTES_AT_ONCE
+        read: dict[str, Profile] = {}
+        segments: dict[str, tuple[tuple[tuple[str, str], ...], str | None]] = {}
         for row in rows:
+            checkpoint()
             try:
                 profile = read_profile(self._blobs.read(row.sha256 or ""))
                 for column in profile.column_names:
@@ -268,20 +276,26 @@ class Summaries:
                 damaged.append((_called(row), str(error)))
                 problem = problem or str(error)
             else:
-                read.append((row, profile))
+                segments[row.id] = profile.segments, profile.segment
                 problem = ""
-        segmented = any(profile.segments for _, profile in read)
+                if at_once:
+                    read[row.id] = profile
+        segmented = any(of_row for of_row, _ in segments.values())
         if segmented and head.uploads:
             raise _SegmentsCameError
-        taken = set(addable([profile.segments for _, profile in read]))
+        readable = [row for row in rows if row.id in segments]
+        taken = {readable[place].id for place in addable([segments[row.id][0] for row in readable])}
         damaged += [
-            (_called(row), f"It covers a segment only, {profile.segment}, and is not added to the others.")
-            for place, (row, profile) in enumerate(read)
-            if place not in taken
+            (_called(row), f"It covers a segment only, {segments[row.id][1]}, and is not added to the others.")
+            for row in readable
+            if row.id not in taken
         ]
-        parts = [profile for place, (_, profile) in enumerate(read) if place in taken]
-        if merged is not None:
-            parts.insert(0, merged)
+        whole, content = merged, b""
+        for group in _groups([row for row in readable if row.id in taken]):
+            before = read_profile(content) if content else merged
+            added = [read.pop(row.id, None) or read_profile(self._blobs.read(row.sha256 or "")) for row in group]
+            whole, content, refused = _joined(before, added)
+            damaged += [(_called(group[place]), reason) for place, reason in refused]
         last = rows[-1]
         state = _Head(
             digest=chained(head.digest, [row.sha256 or "" for row in rows]),
@@ -290,11 +304,11 @@ class Summaries:
             damaged=tuple(damaged),
             segmented=segmented,
         )
-        if not parts:
+        if whole is None:
             self._write(path, msgspec.structs.replace(state, problem=problem[:_PROBLEM_CHARACTERS]))
             raise ProfileError(problem)
-        whole = merge_profiles(parts)
-        content, summary = whole.to_bytes(), summarize(whole)
+        content = content or whole.to_bytes()
+        summary = summarize(whole)
         summarized = summary.to_bytes()
         check = hashlib.sha256(content).hexdigest()
         kept = msgspec.structs.replace(state, summary=len(summarized), profile=len(content), check=check)
@@ -331,6 +345,56 @@ class Summaries:
                     return
                 path.unlink(missing_ok=True)
                 total -= found.st_size
+
+
+def _groups(rows: Iterable[ProfileRow]) -> Iterator[list[ProfileRow]]:
+    """Yield uploads in groups that fit into memory at once."""
+    group: list[ProfileRow] = []
+    size = 0
+    for row in rows:
+        if group and size + (row.size or 0) > MAX_BYTES_AT_ONCE:
+            yield group
+            group, size = [], 0
+        group.append(row)
+        size += row.size or 0
+    if group:
+        yield group
+
+
+def _joined(before: Profile | None, added: list[Profile]) -> tuple[Profile | None, bytes, list[tuple[int, str]]]:
+    """Join profiles, without those that cannot be added: they would count more, or hold more, than a profile can.
+
+    Returns
+    -------
+    Profile or None
+        The whole, which reads its columns from its parts.
+    bytes
+        The same as a file.
+    list of (int, str)
+        The places of those that were left out, with the reason.
+    """
+    checkpoint()
+    try:
+        whole = merge_profiles([*([before] if before else []), *added])
+        content = _as_file(whole)
+    except ProfileError as error:
+        if len(added) == 1:
+            reason = f"It cannot be added to the others. {error}"
+            return before, before.to_bytes() if before else b"", [(0, reason)]
+    else:
+        return whole, content, []
+    half = len(added) // 2
+    _, content, refused = _joined(before, added[:half])
+    whole, content, others = _joined(read_profile(content) if content else before, added[half:])
+    return whole, content, [*refused, *((place + half, reason) for place, reason in others)]
+
+
+def _as_file(whole: Profile) -> bytes:
+    content = whole.to_bytes()
+    if len(content) > MAX_PROFILE_BYTES:
+        raise ProfileError("The uploads of this day hold together more than a profile can.")
+    read_profile(content)  # which refuses too many columns
+    return content
 
 
 def _called(row: ProfileRow) -> str:

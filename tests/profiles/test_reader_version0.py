@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import struct
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from songbird_widgets.profiles import (
     KllSketch,
+    Performance,
     ProfileError,
     column_statistics,
     merge_profiles,
@@ -127,6 +129,19 @@ def test_merged_performance_adds_up_over_all_labels():
     assert merged.confusion.counts[:3, 3:].sum() == 0
     assert merged.regression.count == 600
     assert merged.regression.mean_absolute_error == regression.performance.regression.mean_absolute_error
+
+
+def test_performance_that_counts_more_than_64_bits_hold_is_not_added_up():
+    cats, regression = read_profile(content("classification")), read_profile(content("regression"))
+    confusion = cats.performance.confusion
+    many = replace(confusion, counts=confusion.counts + (1 << 59))
+    assert merge_profiles([replace(cats, performance=Performance(many)), cats]).performance.confusion.total > 9 << 59
+    for performance in (
+        Performance(many),
+        Performance(None, replace(regression.performance.regression, count=1 << 62)),
+    ):
+        with pytest.raises(ProfileError, match="more rows than there can be"):
+            merge_profiles([replace(cats, performance=performance)] * 2)
 
 
 @pytest.mark.parametrize(

@@ -152,6 +152,12 @@ def wide_profile():
     return lambda columns: profile_of([f"column{index}" for index in range(columns)])
 
 
+@pytest.fixture(scope="session")
+def counting_profile():
+    """Make a profile of one column that has so many rows."""
+    return lambda count: profile_of(["column"], count)
+
+
 def profile_of(names: list[str], count: int = 7) -> bytes:
     body = field(1, field(1, 0) + field(2, field(2, count)))
     head = field(1, 2) + field(3, len(body))

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from songbird_widgets.profiles import ProfileError, compare, merge_profiles, read_profile, summarize
+from songbird_widgets.profiles import ProfileError, compare, merge_profiles, profile, read_profile, summarize
 from songbird_widgets.profiles.writing import write_profile
+from songbird_widgets.service import summaries as summaries_module
 from songbird_widgets.service.app import preload
 from songbird_widgets.service.blobs import Blobs
 from songbird_widgets.service.database import Database
-from songbird_widgets.service.metadata import Metadata, NewProfile, Upload
+from songbird_widgets.service.metadata import Metadata
+from songbird_widgets.service.rows import NewProfile, Upload
 from songbird_widgets.service.summaries import Summaries
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
@@ -142,6 +146,45 @@ def test_a_damaged_upload_spoils_only_itself(store):
         assert found.summary.rows == sum(summarize(read_profile(CONTENTS[index])).rows for index in (0, 2))
         assert len(found.damaged) == 2
         assert all(name.startswith("log-") and reason for name, reason in found.damaged)
+
+
+def test_uploads_that_count_more_than_a_profile_can_are_left_out(store, counting_profile):
+    store.upload(*(counting_profile(count) for count in (1 << 62, (1 << 62) + 1, 5, (1 << 62) - 6, 7)))
+    for _ in range(2):
+        found = store.day()
+        assert found.summary.rows == (1 << 63) - 1
+        assert len(found.damaged) == 2
+        assert all("the profiles to merge count more rows than there can be" in reason for _, reason in found.damaged)
+    store.upload(counting_profile(1))
+    assert len(store.day().damaged) == 3
+
+
+def test_a_day_that_would_be_larger_than_a_profile_may_be_leaves_out_what_is_too_much(store, monkeypatch):
+    contents = [profile({f"{part}-{number}": [1.5] for number in range(50)}).to_bytes() for part in range(6)]
+    monkeypatch.setattr(summaries_module, "MAX_PROFILE_BYTES", int(3.5 * len(contents[0])))
+    store.upload(*contents)
+    found = store.day()
+    assert len(found.summary.names) == 150
+    assert len(found.damaged) == 3
+    assert "hold together more than a profile can" in found.damaged[0][1]
+
+
+def test_a_day_of_large_uploads_is_merged_some_at_a_time(store, monkeypatch):
+    numbers = np.random.default_rng(7)
+    contents = [profile({f"{n}": numbers.normal(size=3_000) for n in range(60)}).to_bytes() for _ in range(24)]
+    store.upload(*contents)
+    peaks, days = [], []
+    for at_once in (1 << 30, 3 * len(contents[0])):
+        monkeypatch.setattr(summaries_module, "MAX_BYTES_AT_ONCE", at_once)
+        for path in store.files():
+            path.unlink()
+        tracemalloc.start()
+        days.append(store.day().summary)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert same(*days)
+    assert days[1].rows == 24 * 3_000
+    assert peaks[1] < peaks[0] / 2
 
 
 def test_a_file_that_is_gone_from_the_store_is_said(store):
