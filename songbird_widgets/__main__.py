@@ -337,7 +337,7 @@ def _open(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from .local.identity import LocalServiceError
-    from .service.settings import Settings, days_of
+    from .service.settings import Settings, days_of, quotas_of
 
     try:
         settings = Settings.of(vars(options), os.environ)
@@ -347,7 +347,8 @@ def _serve(options: argparse.Namespace) -> int:
     if settings is None:
         from .service import app
 
-        return app.run(data_dir=options.data_dir, port=options.port, keep_days=keep_days)
+        quotas = quotas_of(vars(options))
+        return app.run(data_dir=options.data_dir, port=options.port, keep_days=keep_days, quotas=quotas)
     if options.port is not None:
         return _fail("--port is for the local service. Name address and port of a team's with --bind.")
     from .service import team

@@ -110,7 +110,7 @@ class SessionExpired(SongbirdError):
 
 
 class PayloadTooLarge(SongbirdError):
-    """413: more than the endpoint takes."""
+    """413 or 507: more than the endpoint takes, or has room for."""
 
 
 class RateLimited(SongbirdError):

@@ -31,6 +31,7 @@ _REFUSALS: dict[int, tuple[type[errors.SongbirdError], str | None]] = {
     410: (errors.SessionExpired, "It was claimed or has expired: start a new session."),
     413: (errors.PayloadTooLarge, "Send less at once."),
     429: (errors.RateLimited, "Wait a while, then try again."),
+    507: (errors.PayloadTooLarge, "Ask whoever runs the endpoint to make room."),
     500: (errors.ServerError, "Try again later; whoever runs the endpoint can look up the request id."),
 }
 
@@ -132,18 +133,16 @@ def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
 
 
 def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
-    plain_text = False
-    try:
-        words = msgspec.json.decode(response.body, type=ErrorResponse).message.encode("utf-8", "replace")
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        words, plain_text = response.body, True
-    shown = excerpt(words, request.secrets, length=160 if plain_text else 400)
+    shown, plain_text = _words(request, response)
     server_error = 500 <= response.status < 600
-    kind, advice = _REFUSALS.get(500 if server_error else response.status, (errors.ResponseError, None))
+    unknown = _REFUSALS[500] if server_error else (errors.ResponseError, None)
+    kind, advice = _REFUSALS.get(response.status, unknown)
     ambiguous = server_error and not request.operation.repeatable
     advice = _ASK if ambiguous else advice
     if kind is errors.AuthenticationError and not request.operation.keyed:
         advice = "No key is involved: this address may be blocked. Ask who runs the endpoint."
+    if kind is errors.PayloadTooLarge and not plain_text:
+        advice = None  # the words say what to do
     if kind is errors.NotFound and plain_text:
         advice = "Check that the address is that of a Songbird endpoint."
     said = f"{request.origin} refused {request.operation.doing} ({response.status})"
@@ -151,11 +150,21 @@ def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdErr
     return request_error(request, kind, said, response, advice=advice, ambiguous=ambiguous)
 
 
+def _words(request: HTTPRequest, response: HTTPResponse) -> tuple[str, bool]:
+    """Return what a refusal says, to be shown, and whether it is not in the contract's shape."""
+    try:
+        words = msgspec.json.decode(response.body, type=ErrorResponse).message.encode("utf-8", "replace")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return excerpt(response.body, request.secrets), True
+    return excerpt(words, request.secrets, length=400), False
+
+
 def refused_upload(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
     """Put into words why the storage did not take a profile."""
-    shown = excerpt(response.body, request.secrets)
+    shown, plain_text = _words(request, response)
     said = f"{request.origin} did not take the profile ({response.status})" + (f": {shown}" if shown else ".")
-    advice = "Try again; if it stays so, ask who runs the endpoint."
+    full = response.status in {413, 507} and not plain_text  # the words say what to do
+    advice = None if full else "Try again; if it stays so, ask who runs the endpoint."
     return errors.UploadRefused(said, status=response.status, operation="upload", advice=advice)
 
 

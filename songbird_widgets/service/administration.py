@@ -72,6 +72,13 @@ def add_team(serve: argparse.ArgumentParser) -> None:
     team.add_argument("--storage", metavar="PLACE", help="s3://bucket/prefix, gs://…, az://… or a directory")
     team.add_argument("--storage-endpoint", metavar="URL", help="an S3-compatible server, as clients reach it")
     team.add_argument("--keep-days", metavar="DAYS", help="for which an unused guest session is kept (default: 30)")
+    for name, value, about in (
+        ("session-bytes", "SIZE", "a guest session may hold, such as 20GB (default: half of --guest-bytes)"),
+        ("session-profiles", "COUNT", "a guest session may hold (default: 200000)"),
+        ("guest-bytes", "SIZE", "all guest sessions may hold together (default: half of what the disk has free)"),
+        ("guest-profiles", "COUNT", "all guest sessions may hold together (default: 5000000)"),
+    ):
+        team.add_argument(f"--{name}", metavar=value, help=f"{about}; 0 for no limit")
     team.add_argument("--proxy-user-header", metavar="NAME", help="in which a proxy that authenticates names people")
     team.add_argument("--proxy-addresses", metavar="NETWORKS", help="from where it is believed: 10.0.0.0/8,127.0.0.1")
     team.add_argument(

@@ -52,20 +52,21 @@ from .errors import Forbidden, Internal, InvalidArgument, ResourceNotFound, Serv
 from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
 from .organizations import Organizations
+from .quotas import Quotas, Room
 from .retention import DEFAULT_DAYS, Retention
 from .server import Server
 from .settings import days_of
 from .uploads import UploadSigner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from tornado.httputil import HTTPServerRequest
 
     from .blobs import BlobStore
-    from .metadata import Arrival
     from .object_store import ObjectStore
+    from .rows import Arrival
     from .uploads import UploadURLs
 _OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
 _API_PATHS = ("/v0/", "/v1/", "/uploads/", "/health", "/ready", "/metrics", "/stop")
@@ -248,6 +249,7 @@ def make_app(
     signing_key: str | None = None,
     organization: tuple[str, str] | None = None,
     keep_days: float = DEFAULT_DAYS,
+    quotas: Mapping[str, object] | None = None,
     database: Database | None = None,
     blobs: BlobStore | None = None,
     public_url: str | None = None,
@@ -267,6 +269,8 @@ def make_app(
         Id and API key of the local organization.
     keep_days : float, optional
         Days after its last upload for which a guest session is kept; 0 for ever.
+    quotas : mapping, optional
+        What guests may keep, by `quotas.NAMES`, as `Quotas.of` takes it.
     database, blobs : optional
         Where metadata and profiles are kept instead.
     public_url : str, optional
@@ -284,13 +288,14 @@ def make_app(
     """
     signing_key = signing_key or secrets.token_hex(32)
     database = database or Database.in_directory(data_dir)
-    metadata = Metadata(database)
-    if organization is not None:
-        metadata.add_organization(*organization)
-        metadata.forget_other_keys(*organization)
     if blobs is None:
         blobs = directory = Blobs(data_dir / "blobs")
         directory.sweep()
+    limits = Quotas.of(quotas or {}, os.environ, blobs, database.guest_bytes())
+    metadata = Metadata(database, limits)
+    if organization is not None:
+        metadata.add_organization(*organization)
+        metadata.forget_other_keys(*organization)
     app = Application(
         [*sessions.routes(), *organization_handlers.routes(), *uploads.routes()],
         secret=secret,
@@ -299,6 +304,8 @@ def make_app(
         sign_ins=None if secret is None else sign_ins.SignIns(),
         organizations=Organizations(database),
         blobs=blobs,
+        quotas=limits,
+        room=Room(blobs),
         retention=Retention(database, blobs, data_dir / "summaries", keep_days),
         public_url=public_url,
         public_path=urlsplit(public_url or "").path.rstrip("/"),
@@ -351,12 +358,17 @@ def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
     return not any(thread.is_alive() for thread in threads)
 
 
-def run(data_dir: Path | None = None, port: int | None = None, keep_days: float | None = None) -> int:
+def run(
+    data_dir: Path | None = None,
+    port: int | None = None,
+    keep_days: float | None = None,
+    quotas: Mapping[str, object] | None = None,
+) -> int:
     """Serve in the foreground: print the endpoint, then the log, until Ctrl-C or `songbird-widgets stop`.
 
     Parameters
     ----------
-    data_dir, port, keep_days : Path, int and float, optional
+    data_dir, port, keep_days, quotas : optional
         As `serve` takes them.
 
     Returns
@@ -366,7 +378,7 @@ def run(data_dir: Path | None = None, port: int | None = None, keep_days: float 
     """
     log_to(logging.StreamHandler())
     try:
-        serve(data_dir, port, announce=_print_endpoint, keep_days=keep_days)
+        serve(data_dir, port, announce=_print_endpoint, keep_days=keep_days, quotas=quotas)
     except LocalServiceError as error:
         print(f"songbird-widgets: {error}", file=sys.stderr)
         return 1
@@ -385,6 +397,7 @@ def serve(
     idle_seconds: float | None = None,
     announce: Callable[[str], None] | None = None,
     keep_days: float | None = None,
+    quotas: Mapping[str, object] | None = None,
 ) -> None:
     """Serve on loopback until SIGTERM, SIGINT, a stop request, or idleness.
 
@@ -401,6 +414,8 @@ def serve(
     keep_days : float, optional
         Days after its last upload for which a guest session is kept, 0 for ever; by default what SONGBIRD_KEEP_DAYS
         says, else 30.
+    quotas : mapping, optional
+        What guests may keep, by `quotas.NAMES`; by default what the variables of these names say.
 
     Raises
     ------
@@ -422,7 +437,7 @@ def serve(
     except (OSError, NotImplementedError) as error:
         raise _unusable(data_dir, error) from error
     try:
-        asyncio.run(_serve(data_dir, port, idle_seconds, announce, keep_days))
+        asyncio.run(_serve(data_dir, port, idle_seconds, announce, keep_days=keep_days, quotas=quotas))
     except OSError as error:
         raise _unusable(data_dir, error) from error
     finally:
@@ -480,7 +495,9 @@ async def _serve(
     port: int | None,
     idle_seconds: float | None,
     announce: Callable[[str], None] | None,
+    *,
     keep_days: float | None,
+    quotas: Mapping[str, object] | None,
 ) -> None:
     identity = Identity.read(data_dir)
     listener = _open_listener(port, identity.port if identity else None)
@@ -498,6 +515,7 @@ async def _serve(
             keep_days=days_of(os.environ.get("SONGBIRD_KEEP_DAYS") or str(DEFAULT_DAYS))
             if keep_days is None
             else keep_days,
+            quotas=quotas,
         )
         stop = asyncio.Event()
         app.settings.update(identity=identity, port=record.port, stop=stop.set)

@@ -13,6 +13,7 @@ import itertools
 import os
 import re
 import secrets
+import shutil
 import threading
 import time
 from collections import Counter
@@ -81,6 +82,9 @@ class BlobStore(Protocol):
     def incoming(self) -> Incoming:
         """Return a blob that arrives piece by piece."""
 
+    def disk(self) -> tuple[int, int] | None:
+        """Return the bytes that its disk has free and in all; None where there is none to fill."""
+
     def check(self) -> None:
         """Raise `errors.Unavailable` when it cannot be used."""
 
@@ -125,6 +129,14 @@ class Blobs:
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - leftover.stat().st_mtime >= older_than:
                     leftover.unlink()
+
+    def disk(self) -> tuple[int, int] | None:
+        """The bytes that its disk has free for this user, and in all; None when nobody can tell."""
+        try:
+            found = shutil.disk_usage(self._incoming)
+        except OSError:  # whoever writes there says what is wrong
+            return None
+        return found.free, found.total
 
     def check(self) -> None:
         """Raise `Unavailable` when the directory is gone or cannot be written to."""

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError, random_text
 
-from . import tables, wal
+from . import quotas, tables, wal
 from .errors import Unavailable
 from .group_commit import GroupCommit
 
@@ -211,6 +211,11 @@ class Database:
         with self.read() as connection:
             connection.execute(sa.select(tables.version.c.version)).scalar()
 
+    def guest_bytes(self) -> int:
+        """Return the bytes that all open guest sessions hold together."""
+        with self.read() as connection:
+            return quotas.held(connection, ())[tables.ALL_SESSIONS].size
+
     def setting(self, name: str) -> str:
         """Return what was made up for all replicas: one of `SETTINGS`."""
         value = self.first(sa.select(tables.settings.c.value).where(tables.settings.c.name == name))
@@ -233,6 +238,7 @@ class Database:
                 tables.schema.create_all(connection)
                 connection.execute(tables.version.insert().values(version=tables.SCHEMA_VERSION))
                 connection.execute(tables.clock.insert().values(last_upload=0))
+                connection.execute(tables.usage.insert().values(session_id=tables.ALL_SESSIONS, profiles=0, size=0))
             elif found != tables.SCHEMA_VERSION and not tables.upgrade(connection, found):
                 raise SchemaError(
                     f"{self._called} was written by a newer songbird-widgets (schema {found}; this one knows "

@@ -8,20 +8,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlencode
 
+import msgspec
+
 from songbird_widgets.basics import MAX_COMPARED
 from songbird_widgets.client import models
 
 from .checks import LIST_LIMIT, check_count, check_text, check_timestamp
-from .errors import InvalidArgument, ResourceNotFound, Unauthorized
+from .errors import InvalidArgument, ResourceNotFound, TookTooLong, Unauthorized
 from .handler import Handler, JsonHandler
-from .metadata import NewProfile, day_start
+from .rows import NewProfile, day_start
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .metadata import ProfileRow
+    from .rows import ProfileRow
     from .uploads import UploadURLs
 
+LISTING_SECONDS = 120.0
+"""How long a listing without ``limit=`` may take."""
+
+_NO_PROFILES = b'"profiles":[]'
 _LIMIT = re.compile("[0-9]{1,4}")
 _AFTER = re.compile(r"([0-9]{1,16})\.([A-Za-z0-9-]{1,64})")
 
@@ -132,7 +138,8 @@ class Listing(Handler):
     """A listing of uploaded profiles, oldest upload first; an addition to the contract.
 
     With ``limit=`` (1 to 1,000) it answers so many at most and says where it goes on: ``next``, to be sent as
-    ``after=``. What is uploaded later comes later, so that one can also ask for what is new.
+    ``after=``. What is uploaded later comes later, so that one can also ask for what is new. Without, all are sent,
+    some at a time, as they are read.
     """
 
     async def answer_listing(
@@ -153,26 +160,48 @@ class Listing(Handler):
         expires
             Returns when all of it expires, in ms, or None; blocks.
         """
-        after, limit = self._after(), self._limit(most)
-        more = None if limit is None else limit + 1
-        dataset_id, rows = await self.work(self._list, find, after, more)
-        goes_on = limit is not None and len(rows) > limit
+        after, given = self._after(), self._limit(most)
+        limit = given or LIST_LIMIT
+        key, rows = await self.work(self._list, find, after, limit + 1)
+        goes_on = len(rows) > limit
         rows = rows[:limit]
-        self.answer(
-            models.ListSessionProfilesResponse(
-                dataset_id=dataset_id,
-                profiles=tuple(_listed(row) for row in rows),
-                next=f"{rows[-1].upload_timestamp}.{rows[-1].id}" if goes_on else None,
-                expires=await self.work(expires),
-            )
+        answer = models.ListSessionProfilesResponse(
+            dataset_id=key[1],
+            profiles=tuple(_listed(row) for row in rows),
+            next=_place(rows) if goes_on else None,
+            expires=await self.work(expires),
         )
+        if goes_on and given is None:
+            await self._stream(key, answer, rows)
+        else:
+            self.answer(answer)
 
     def _list(
-        self, find: Callable[[], tuple[str, str]], after: tuple[int, str], limit: int | None
-    ) -> tuple[str, list[ProfileRow]]:
-        org_id, dataset_id = find()
-        self.take_arrivals(org_id, dataset_id)
-        return dataset_id, self.metadata.profiles(org_id, dataset_id, after=after, limit=limit)
+        self, find: Callable[[], tuple[str, str]], after: tuple[int, str], limit: int
+    ) -> tuple[tuple[str, str], list[ProfileRow]]:
+        key = find()
+        self.take_arrivals(*key)
+        return key, self.metadata.profiles(*key, after=after, limit=limit)
+
+    async def _stream(
+        self, key: tuple[str, str], answer: models.ListSessionProfilesResponse, rows: list[ProfileRow]
+    ) -> None:
+        """Send all profiles of a dataset, of which the first have been found."""
+        frame = msgspec.json.encode(msgspec.structs.replace(answer, profiles=(), next=None))
+        place = frame.index(_NO_PROFILES) + len(_NO_PROFILES) - 1
+        left = LISTING_SECONDS
+        self.set_header("Content-Type", "application/json")
+        self.write(frame[:place])
+        while rows:
+            self.write(msgspec.json.encode([_listed(row) for row in rows])[1:-1])
+            await self.flush()  # a reader who is slow is waited for
+            began, after = time.monotonic(), (rows[-1].upload_timestamp or 0, rows[-1].id)
+            rows = await self.work(self.metadata.profiles, *key, after=after, limit=LIST_LIMIT)
+            left -= time.monotonic() - began
+            if left < 0:
+                raise TookTooLong("The listing took longer than an answer may.")
+            self.write(b"," if rows else b"")
+        await self.finish(frame[place:])
 
     def _limit(self, most: int | None) -> int | None:
         text = self.get_query_argument("limit", None)
@@ -190,6 +219,11 @@ class Listing(Handler):
         if not found:
             raise InvalidArgument("after is not what an earlier listing gave as next.", "after")
         return int(found[1]), found[2]
+
+
+def _place(rows: Sequence[ProfileRow]) -> str:
+    """Return where a listing goes on."""
+    return f"{rows[-1].upload_timestamp}.{rows[-1].id}"
 
 
 def _listed(row: ProfileRow) -> models.ListedProfile:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import ProfileSummary
 
-    from .metadata import Arrival, DayRow, Metadata
+    from .metadata import Metadata
+    from .rows import Arrival, DayRow
     from .summaries import Summaries
 
 REST_SECONDS = 1.0

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING
 
 from .errors import ResourceGone, ResourceNotFound, Unavailable
 from .handler import logger
-from .metadata import Upload
+from .rows import Upload
 from .uploads import LIFETIME, MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .metadata import Arrival, Metadata
+    from .metadata import Metadata
     from .object_store import Incoming, ObjectStore
+    from .rows import Arrival
 
 SWEEP_SECONDS = 5.0
 """How often the service looks into all folders."""

@@ -98,6 +98,10 @@ class TooLarge(ServiceError):
     type = "PayloadTooLarge"
 
 
+class QuotaExceeded(TooLarge):
+    """413: the session may hold no more."""
+
+
 class TooManyRequests(ServiceError):
     """429: more than the service takes just now."""
 
@@ -116,6 +120,13 @@ class Unavailable(ServiceError):
 
 class Internal(ServiceError):
     """500: a mistake of the service itself."""
+
+
+class OutOfSpace(ServiceError):
+    """507: all guests together may hold no more, or the disk has no room."""
+
+    status = 507
+    type = "InsufficientStorage"
 
 
 class TookTooLong(ServiceError):

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .blobs import BlobStore
     from .direct_uploads import DirectUploads
     from .metadata import Metadata
+    from .quotas import Room
     from .retention import Retention
 
 T = TypeVar("T")
@@ -79,6 +80,11 @@ class Handler(web.RequestHandler):
     def retention(self) -> Retention:
         """What is deleted and expires."""
         return cast("Retention", self.settings["retention"])
+
+    @property
+    def room(self) -> Room:
+        """The room for what is uploaded."""
+        return cast("Room", self.settings["room"])
 
     @property
     def request_id(self) -> str:
@@ -133,6 +139,13 @@ class Handler(web.RequestHandler):
         """Finish with a JSON message."""
         self.set_header("Content-Type", "application/json")
         self.finish(msgspec.json.encode(message))
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer with an error; where another answer has begun, cut it off: its reader sees that its end is missing."""
+        if self._headers_written and not self._finished:
+            self.detach().close()
+        else:
+            super().send_error(status_code, **kwargs)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = self.service_error(status_code, kwargs.get("exc_info"))

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from songbird_widgets.local.identity import Identity
 
-    from .metadata import Metadata, SeenSession
+    from .metadata import Metadata
+    from .rows import SeenSession
 
 MAX_SESSIONS = 50
 """Sessions that are listed, the newest ones."""

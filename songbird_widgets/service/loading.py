@@ -13,14 +13,15 @@ from songbird_widgets.observatory import formatting, problems
 from songbird_widgets.observatory.sides import Side
 from songbird_widgets.profiles import ProfileError
 
-from .metadata import DayRow, day_start
+from .rows import DayRow, day_start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from songbird_widgets.observatory.problems import ProblemText
 
-    from .metadata import Metadata, ProfileRow
+    from .metadata import Metadata
+    from .rows import ProfileRow
     from .summaries import Summaries
 
 _BATCH = re.compile(r"-?[0-9]{1,16}")

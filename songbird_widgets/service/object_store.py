@@ -95,6 +95,10 @@ class ObjectStore:
         with self._asking("list"):
             next(iter(self._obstore.list(self._store, "incoming/", chunk_size=1)), None)
 
+    def disk(self) -> tuple[int, int] | None:
+        """Return None: a store grows."""
+        return None
+
     # Blobs
 
     def read(self, key: str) -> bytes:

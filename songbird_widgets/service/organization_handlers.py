@@ -24,8 +24,8 @@ from .datasets import (
     upload_time,
 )
 from .errors import Forbidden, InvalidArgument, ResourceNotFound
-from .metadata import NewProfile
 from .organizations import check_name
+from .rows import NewProfile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
     from .handler import Handler
-    from .metadata import Arrival
     from .organizations import Organizations
+    from .rows import Arrival
 
 _UNKNOWN_COLUMN = {"classifier": "input", "dataType": "unknown", "discreteness": "unknown"}
 
@@ -127,6 +127,7 @@ class _Operation(DatasetOperation):
         self, org_id: str, dataset_id: str, profiles: Sequence[NewProfile], transaction_id: str | None = None
     ) -> list[tuple[str, str]]:
         """Return id and upload URL of a slot for each profile; blocks."""
+        self.room.check_disk()
         ids = self.organizations.announce(org_id, dataset_id, profiles, transaction_id)
         return [(slot.profile_id, slot.upload_url) for slot in self.slots(org_id, dataset_id, ids)]
 

@@ -15,13 +15,16 @@ from songbird_widgets.local.identity import random_text
 
 from . import tables
 from .errors import InvalidArgument, ResourceExists, ResourceGone, ResourceNotFound
-from .metadata import confirm_committed, hash_key, new_ids, now_ms, slot_rows
+from .metadata import hash_key
+from .rows import now_ms
+from .session_writes import new_ids, slot_rows
+from .upload_writes import confirm_committed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .database import Database
-    from .metadata import Arrival, NewProfile
+    from .rows import Arrival, NewProfile
 
 TRANSACTION_SECONDS = 24 * 3600
 

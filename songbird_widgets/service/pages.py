@@ -25,7 +25,7 @@ from songbird_widgets.profiles import Comparison, ProfileError
 
 from .loading import Loader
 from .makers import Makers
-from .metadata import day_start
+from .rows import day_start
 from .trend_pages import TrendPages, first_choices, frame_of
 from .view_cache import ViewCache
 
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from .access import Viewer
     from .blobs import BlobStore
     from .day_comparisons import DayComparisons
-    from .metadata import DatasetRow, DayRow, Metadata, ProfileRow
+    from .metadata import Metadata
+    from .rows import DatasetRow, DayRow, ProfileRow
     from .summaries import Summaries
 
 T = TypeVar("T")

@@ -16,10 +16,13 @@ import sqlalchemy as sa
 
 from songbird_widgets.basics import DAY_MS
 
-from . import tables
+from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
 from .failures import explained, log_once
-from .metadata import now_ms, open_session, renew_days
+from .quotas import Held
+from .rows import now_ms
+from .session_writes import open_session
+from .upload_writes import renew_days
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -246,6 +249,7 @@ def _end_sessions(connection: sa.Connection, items: Sequence[tuple[str, str, int
                 tables.days.c.org_id == session.org_id, tables.days.c.dataset_id == session.dataset_id
             )
         )
+        quotas.end(connection, session_id)
     return results
 
 
@@ -267,13 +271,12 @@ def _delete_profiles(connection: sa.Connection, items: Sequence[tuple[str, str]]
             continue
         first = row.same_as or profile_id
         # Uploads of equal content are one profile, under several ids.
-        connection.execute(
-            tables.profiles.delete().where(
-                profiles.org_id == row.org_id,
-                profiles.dataset_id == row.dataset_id,
-                sa.or_(profiles.id == profile_id, profiles.id == first, profiles.same_as == first)
-                & (profiles.sha256 == row.sha256 if row.sha256 else profiles.id == profile_id),
-            )
+        _remove(
+            connection,
+            (profiles.org_id == row.org_id)
+            & (profiles.dataset_id == row.dataset_id)
+            & sa.or_(profiles.id == profile_id, profiles.id == first, profiles.same_as == first)
+            & (profiles.sha256 == row.sha256 if row.sha256 else profiles.id == profile_id),
         )
         renew_days(connection, {(row.org_id, row.dataset_id, row.day)})
         results.append([row.sha256] if row.sha256 else [])
@@ -290,8 +293,22 @@ def _remove_rows(connection: sa.Connection, items: Sequence[tuple[str, ...]]) ->
         still = profiles.id.in_(ids) & sa.or_(profiles.sha256.is_(None), profiles.session_id.in_(ended))
         query = sa.select(profiles.sha256).where(still, profiles.sha256.is_not(None)).distinct()
         results.append(list(connection.execute(query).scalars()))
-        connection.execute(tables.profiles.delete().where(still))
+        _remove(connection, still)
     return results
+
+
+def _remove(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Remove profiles, and count them no more in their sessions."""
+    profiles = tables.profiles.c
+    counts = sa.select(profiles.session_id, sa.func.count(), sa.func.coalesce(sa.func.sum(profiles.size), 0)).where(
+        which, profiles.session_id.is_not(None)
+    )
+    gone = {
+        session_id: Held(-count, -int(size))
+        for session_id, count, size in connection.execute(counts.group_by(profiles.session_id))
+    }
+    connection.execute(tables.profiles.delete().where(which))
+    quotas.change(connection, gone)
 
 
 def _remove_tombstones(connection: sa.Connection, items: Sequence[tuple[str, ...]]) -> list[list[str] | Exception]:

@@ -14,7 +14,7 @@ from songbird_widgets.client.models import SegmentTag
 from .blobs import PART_BYTES
 from .checks import LAST_TIMESTAMP, TEXT_LIMIT
 from .errors import InvalidArgument
-from .metadata import NewProfile, Upload
+from .rows import NewProfile, Upload
 from .uploads import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:

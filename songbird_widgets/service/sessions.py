@@ -22,7 +22,7 @@ from .datasets import (
 )
 from .errors import Forbidden, InvalidArgument, ResourceGone, ResourceNotFound
 from .handler import Handler, JsonHandler
-from .metadata import day_start
+from .rows import day_start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
     from .datasets import Slot
-    from .metadata import NewProfile, SessionRow
+    from .rows import NewProfile, SessionRow
 
 
 class CreateSession(JsonHandler):
@@ -49,6 +49,7 @@ class CreateSession(JsonHandler):
     async def post(self) -> None:
         message = self.message(models.CreateSessionRequest)
         check_text(message.user_id, "userId")
+        self.room.check_disk()
         self.answer(models.CreateSessionResponse(id=await self.work(self.metadata.create_session, message.user_id)))
 
 
@@ -85,6 +86,7 @@ class _SessionOperation(DatasetOperation):
 
     def announce(self, session_id: str, profiles: Sequence[NewProfile]) -> tuple[SessionRow, list[Slot]]:
         """Slots for profiles, in the order given; blocks."""
+        self.room.check_disk()
         session, ids = self.metadata.announce(session_id, profiles)
         return session, self.slots(session.org_id, session.dataset_id, ids)
 

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from songbird_widgets.local.identity import LocalServiceError
 
+from . import quotas
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,7 +32,9 @@ NAMES = (
     "proxy_addresses",
     "proxy_secret_file",
 )
-"""Options; each has a variable in capitals with the prefix ``SONGBIRD_``."""
+"""Options; each has a variable in capitals with the prefix ``SONGBIRD_``, as those of `quotas.NAMES` have."""
+
+_OF_BOTH = ("keep_days",)  # which a local service has, too
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ class Settings:
         What the proxy must send along.
     keep_days : float
         Days after its last upload for which a guest session is kept; 0 for ever.
+    quotas : mapping
+        What guests may keep, as given on the command line, by `quotas.NAMES`.
     data_dir : Path or None
         None for the user's own when something is kept there, else for a temporary one.
     """
@@ -68,6 +74,7 @@ class Settings:
     bind: tuple[str, int] = DEFAULT_BIND
     data_dir: Path | None = None
     keep_days: float = 30
+    quotas: Mapping[str, object] = field(default_factory=dict)
     proxy_user_header: str | None = None
     proxy_addresses: str = ""
     proxy_secret: str | None = field(default=None, repr=False)
@@ -89,7 +96,7 @@ class Settings:
             When one of them is wrong; the message does not repeat a database URL.
         """
         given = {name: str(options.get(name) or environment.get(f"SONGBIRD_{name.upper()}") or "") for name in NAMES}
-        if not any(text for name, text in given.items() if name != "keep_days"):  # which a local service has, too
+        if not any(text for name, text in given.items() if name not in _OF_BOTH):
             return None
         if _password(str(options.get("database_url") or "")):
             raise LocalServiceError(
@@ -111,6 +118,7 @@ class Settings:
             bind=_bind(given["bind"]) if given["bind"] else DEFAULT_BIND,
             data_dir=data_dir if isinstance(data_dir, Path) else None,
             keep_days=days_of(given["keep_days"]) if given["keep_days"] else 30,
+            quotas=quotas_of(options),
             proxy_user_header=given["proxy_user_header"] or None,
             proxy_addresses=given["proxy_addresses"],
             proxy_secret=proxy_secret or None,
@@ -140,6 +148,11 @@ def _url(what: str, text: str) -> str:
     if text and (parts is None or parts.scheme not in {"http", "https"} or not parts.hostname or parts.query):
         raise LocalServiceError(f"The {what} {text} is no http:// or https:// address.")
     return text.rstrip("/")
+
+
+def quotas_of(options: Mapping[str, object]) -> dict[str, object]:
+    """Return what a command line says of what guests may keep."""
+    return {name: options[name] for name in quotas.NAMES if options.get(name) is not None}
 
 
 def days_of(text: str) -> float:

@@ -13,7 +13,7 @@ from songbird_widgets.basics import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 schema = sa.MetaData()
 
@@ -168,6 +168,17 @@ documents = sa.Table(
 )
 """What else clients keep with a dataset: weights of its columns, and which are outputs."""
 
+usage = sa.Table(
+    "usage",
+    schema,
+    sa.Column("session_id", sa.Text, primary_key=True),
+    sa.Column("profiles", sa.BigInteger, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+)
+"""What each open session holds, slots included, and under `ALL_SESSIONS` what all hold together (`quotas`)."""
+
+ALL_SESSIONS = ""
+
 clock = sa.Table("clock", schema, sa.Column("last_upload", sa.BigInteger, nullable=False))
 """The one row holds the time of the last transaction that noted uploads: no other has the same."""
 
@@ -210,7 +221,7 @@ def upgrade(connection: sa.Connection, found: int) -> bool:
     """
     if not 1 <= found < SCHEMA_VERSION:
         return False
-    for step in (_add_days, _add_organizations)[found - 1 :]:
+    for step in (_add_days, _add_organizations, _add_usage)[found - 1 :]:
         step(connection)
     connection.execute(version.update().values(version=SCHEMA_VERSION))
     return True
@@ -270,6 +281,24 @@ def _add_organizations(connection: sa.Connection) -> None:
         table.create(connection)
     last = connection.execute(sa.select(sa.func.max(profiles.c.uploaded))).scalar()
     connection.execute(clock.insert().values(last_upload=last or 0))
+
+
+def _add_usage(connection: sa.Connection) -> None:
+    """From schema 3, in which nobody has counted what sessions hold."""
+    usage.create(connection)
+    of_session = (
+        sa.select(sessions.c.id, sa.func.count(profiles.c.id), sa.func.coalesce(sa.func.sum(profiles.c.size), 0))
+        .join_from(sessions, profiles, profiles.c.session_id == sessions.c.id, isouter=True)
+        .where(sessions.c.claimed.is_(None), sessions.c.ended.is_(None))
+        .group_by(sessions.c.id)
+    )
+    connection.execute(usage.insert().from_select(["session_id", "profiles", "size"], of_session))
+    of_all = sa.select(
+        sa.literal(ALL_SESSIONS),
+        sa.func.coalesce(sa.func.sum(usage.c.profiles), 0) + sa.func.count(),
+        sa.func.coalesce(sa.func.sum(usage.c.size), 0),
+    )
+    connection.execute(usage.insert().from_select(["session_id", "profiles", "size"], of_all))
 
 
 def _make_profiles_anew(connection: sa.Connection) -> None:

@@ -125,6 +125,7 @@ def make_team_app(settings: Settings, data_dir: Path, hub: people.Hub | None = N
         blobs=storage,
         public_url=public_url,
         keep_days=settings.keep_days,
+        quotas=settings.quotas,
     )
     operation.add_to(app)
     people.add_to(app, proxy or None, hub)

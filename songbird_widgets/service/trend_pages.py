@@ -26,7 +26,7 @@ from songbird_widgets.profiles import ProfileError, Trends
 from songbird_widgets.profiles.trends import MAX_DAYS, left_out, most_days
 
 from .day_comparisons import Baseline
-from .metadata import day_start
+from .rows import day_start
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     from .access import Viewer
     from .day_comparisons import DayComparisons
     from .loading import Loader
-    from .metadata import DayRow, Metadata
+    from .metadata import Metadata
+    from .rows import DayRow
 
 COMPARE_SECONDS = 10.0
 """How long data waits for days that were not compared yet; then it holds those that were."""

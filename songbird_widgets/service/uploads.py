@@ -14,17 +14,19 @@ from urllib.parse import urlencode
 
 from tornado.web import url
 
-from .errors import Forbidden, ResourceGone, ResourceNotFound
+from .errors import Forbidden, OutOfSpace, QuotaExceeded, ResourceGone, ResourceNotFound
 from .handler import BodyHandler
-from .metadata import Upload as UploadedBytes
+from .rows import Upload as UploadedBytes
 
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
     from .app import Application
     from .blobs import BlobStore, Incoming
-    from .metadata import Arrival, Metadata
+    from .metadata import Metadata
+    from .quotas import Quotas
     from .retention import Retention
+    from .rows import Arrival
 
 #: How long an upload URL is good for, in seconds: what object stores' presigned URLs usually have.
 LIFETIME = 15 * 60
@@ -98,12 +100,37 @@ class Upload(BodyHandler):
         self._buffer = bytearray()
         self._blob: Incoming | None = None
         self._keeping = False
+        self._claimed: tuple[str | None, int] | None = None
         self.begun = True  # its bytes are on their way
 
     async def admit(self) -> None:
         profile_id = self.path_args[0]
         signer = cast("UploadSigner", self.settings["upload_signer"])
         signer.check(profile_id, self.get_query_argument("expires", ""), self.get_query_argument("signature", ""))
+        size = int(self.request.headers["Content-Length"].partition(",")[0])
+        if size >= _BUFFER:  # which goes to the disk before all of it is here
+            self._claimed = (await self.work(self._claim, profile_id, size), size)
+
+    def _claim(self, profile_id: str, size: int) -> str | None:
+        """Claim room for a large upload and return its session; blocks."""
+        self.room.check_disk(size)
+        session_id, before = self.metadata.slot(profile_id)
+        if session_id is not None and size > before:
+            held, guests = self.metadata.held(session_id)
+            for count, waiting in zip((held, guests), self.room.under_way(session_id), strict=True):
+                count.add(0, waiting)
+            if refusal := cast("Quotas", self.settings["quotas"]).refusal(held, guests, 0, size - before):
+                raise refusal
+        self.room.claim(session_id, size)
+        return session_id
+
+    def _release(self) -> None:
+        if self._claimed is not None:
+            self.room.release(*self._claimed)
+            self._claimed = None
+
+    def on_finish(self) -> None:
+        self._release()
 
     async def data_received(self, chunk: bytes) -> None:
         if self.refusal is not None:
@@ -127,6 +154,7 @@ class Upload(BodyHandler):
             await self._discard()
             raise self.refusal
         self._keeping = True
+        self.room.check_disk()
         arrival = await self.work(
             _keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id, retention=self.retention
         )
@@ -135,6 +163,7 @@ class Upload(BodyHandler):
 
     def on_connection_close(self) -> None:
         super().on_connection_close()
+        self._release()
         if not self._keeping and self._blob is not None:
             self.settings["executor"].submit(self._blob.discard)
 
@@ -160,7 +189,7 @@ def _keep(
             kept.write(rest)
             key = kept.keep()
             return metadata.confirm(UploadedBytes(profile_id, kept.size, key))
-    except (ResourceGone, ResourceNotFound):
+    except (ResourceGone, ResourceNotFound, QuotaExceeded, OutOfSpace):
         if key:
             retention.remove_blob(key)
         raise

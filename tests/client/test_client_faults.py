@@ -143,6 +143,7 @@ STATUS_ERRORS = {
     502: c.ServerError,
     503: c.ServerError,
     504: c.ServerError,
+    507: c.PayloadTooLarge,
 }
 FORMS = ("json", "text", "html")
 

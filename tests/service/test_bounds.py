@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from urllib.parse import urlsplit
 
+import httpx
 import psutil
 import pytest
 
 from songbird_widgets.budget import Budget
-from songbird_widgets.service import page_handlers, server
+from songbird_widgets.service import datasets, page_handlers, server
 
 JULY_8 = 1_373_241_600_000
 
@@ -150,6 +151,27 @@ def test_a_large_file_nobody_reads_costs_no_memory_and_ends(own_service, monkeyp
             while part := readers[0].recv(1 << 20):
                 received += len(part)
         assert received < 60 << 20
+
+
+def test_a_listing_without_a_limit_is_sent_in_parts(own_service, monkeypatch):
+    session = own_service.session()
+    monkeypatch.setattr(datasets, "LIST_LIMIT", 7)
+    for count in range(1, 23):
+        own_service.put(own_service.announce(session, count * 86_400_000), b"profile %d" % count)
+        if count in {6, 7, 8, 14, 22}:
+            answer = own_service.call("GET", f"/v0/sessions/{session}/profiles")
+            paged = own_service.call("GET", f"/v0/sessions/{session}/profiles?limit=5").json()
+            following = paged
+            while following["next"] is not None:
+                address = f"/v0/sessions/{session}/profiles?limit=5&after={following['next']}"
+                following = own_service.call("GET", address).json()
+                paged["profiles"] += following["profiles"]
+            assert answer.json() == {**paged, "next": None}
+            assert len(answer.json()["profiles"]) == count
+            assert ("Content-Length" in answer.headers) == (count <= 7)
+    monkeypatch.setattr(datasets, "LISTING_SECONDS", 0.0)
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
+        own_service.call("GET", f"/v0/sessions/{session}/profiles")
 
 
 def test_a_file_is_sent_whole_and_a_day_of_files_as_a_zip(service):

@@ -13,7 +13,8 @@ from songbird_widgets.local.identity import LocalServiceError
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.errors import ResourceGone, ResourceNotFound, Unavailable
 from songbird_widgets.service.group_commit import GroupCommit
-from songbird_widgets.service.metadata import DayRow, Metadata, NewProfile, Upload
+from songbird_widgets.service.metadata import Metadata
+from songbird_widgets.service.rows import DayRow, NewProfile, Upload
 from songbird_widgets.service.tables import chained
 
 JULY_8, DAY = 1_373_241_600_000, 86_400_000

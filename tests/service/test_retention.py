@@ -8,8 +8,8 @@ from hashlib import sha256
 
 import pytest
 
-from songbird_widgets.service import metadata as metadata_module
 from songbird_widgets.service import retention as retention_module
+from songbird_widgets.service import session_writes, upload_writes
 
 DAY_MS = 86_400_000
 JULY_8 = 1_373_241_600_000
@@ -41,7 +41,7 @@ def later(monkeypatch):
 
     def set_clock(days):
         ahead = int(days * DAY_MS)
-        for module in (metadata_module, retention_module):
+        for module in (session_writes, upload_writes, retention_module):
             monkeypatch.setattr(module, "now_ms", lambda: time.time_ns() // 1_000_000 + ahead)
 
     return set_clock

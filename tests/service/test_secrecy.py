@@ -65,7 +65,7 @@ def test_a_failure_is_logged_without_what_was_asked(own_service, log, monkeypatc
     slot = own_service.announce_reference(session, alias="canary-alias")
 
     # A constraint that fails makes SQLAlchemy quote the statement's values, were it allowed to.
-    monkeypatch.setattr("songbird_widgets.service.metadata.random_text", lambda _: slot["id"][4:])
+    monkeypatch.setattr("songbird_widgets.service.session_writes.random_text", lambda _: slot["id"][4:])
     answer = own_service.call("POST", f"/v0/sessions/{session}/reference", json={"alias": "canary-alias"})
     own_service.check(answer, 500)
     text = "\n".join(

@@ -30,7 +30,7 @@ def run(tmp_path, capsys, monkeypatch):
 
 
 def fill(app):
-    from songbird_widgets.service.metadata import NewProfile, Upload
+    from songbird_widgets.service.rows import NewProfile, Upload
 
     metadata, blobs = app.settings["metadata"], app.settings["blobs"]
     session = metadata.create_session("someone")
