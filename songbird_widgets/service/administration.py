@@ -79,6 +79,11 @@ def add_team(serve: argparse.ArgumentParser) -> None:
         ("guest-profiles", "COUNT", "all guest sessions may hold together (default: 5000000)"),
     ):
         team.add_argument(f"--{name}", metavar=value, help=f"{about}; 0 for no limit")
+    team.add_argument(
+        "--requests-per-second",
+        metavar="COUNT",
+        help="of each session, key and address, ten seconds' at once (default: 100; 0 for as many as one likes)",
+    )
     team.add_argument("--proxy-user-header", metavar="NAME", help="in which a proxy that authenticates names people")
     team.add_argument("--proxy-addresses", metavar="NETWORKS", help="from where it is believed: 10.0.0.0/8,127.0.0.1")
     team.add_argument(

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
 
     from .blobs import BlobStore
     from .object_store import ObjectStore
+    from .rates import Rates
     from .rows import Arrival
     from .uploads import UploadURLs
 _OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
@@ -99,6 +100,8 @@ class Application(web.Application):
     ----------
     last_seen, last_used : float
         `time.monotonic` of the last request, and of the last that was no health check.
+    rates : Rates or None
+        How often one may ask; None for as often as one likes.
     """
 
     def __init__(self, handlers: list[Any], *, secret: str | None, **settings: Any) -> None:
@@ -106,6 +109,7 @@ class Application(web.Application):
         self._secret = None if secret is None else secret.encode()
         self.last_seen = self.last_used = time.monotonic()
         self._active: weakref.WeakSet[HTTPServerRequest] = weakref.WeakSet()
+        self.rates: Rates | None = None
         self._has_observatory = False
         self._arrivals: deque[Arrival] = deque(maxlen=_MAX_ARRIVALS)
 
@@ -162,6 +166,8 @@ class Application(web.Application):
                 raise ResourceNotFound("There is nothing at this address.")
             if "%00" in request.query:
                 raise InvalidArgument("The address contains a NUL character.")
+            if self.rates is not None:
+                self.rates.check(request)
             if not request.path.startswith(_API_PATHS):
                 self.add_observatory()
         except ServiceError as error:
@@ -171,6 +177,8 @@ class Application(web.Application):
     def log_request(self, handler: web.RequestHandler) -> None:
         """Log an answered request, without what is secret in it."""
         self._active.discard(handler.request)
+        if self.rates is not None:
+            self.rates.note(handler.request, handler.get_status())
         super().log_request(handler)
 
     def _admit(self, request: HTTPServerRequest) -> None:

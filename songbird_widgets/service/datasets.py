@@ -167,7 +167,7 @@ class Listing(Handler):
         rows = rows[:limit]
         answer = models.ListSessionProfilesResponse(
             dataset_id=key[1],
-            profiles=tuple(_listed(row) for row in rows),
+            profiles=tuple(listed(row) for row in rows),
             next=_place(rows) if goes_on else None,
             expires=await self.work(expires),
         )
@@ -193,7 +193,7 @@ class Listing(Handler):
         self.set_header("Content-Type", "application/json")
         self.write(frame[:place])
         while rows:
-            self.write(msgspec.json.encode([_listed(row) for row in rows])[1:-1])
+            self.write(msgspec.json.encode([listed(row) for row in rows])[1:-1])
             await self.flush()  # a reader who is slow is waited for
             began, after = time.monotonic(), (rows[-1].upload_timestamp or 0, rows[-1].id)
             rows = await self.work(self.metadata.profiles, *key, after=after, limit=LIST_LIMIT)
@@ -226,7 +226,8 @@ def _place(rows: Sequence[ProfileRow]) -> str:
     return f"{rows[-1].upload_timestamp}.{rows[-1].id}"
 
 
-def _listed(row: ProfileRow) -> models.ListedProfile:
+def listed(row: ProfileRow) -> models.ListedProfile:
+    """Return an uploaded profile as listings and exports have it."""
     return models.ListedProfile(
         id=row.id,
         kind=row.kind,

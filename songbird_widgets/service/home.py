@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from songbird_widgets.local.identity import Identity
 
     from .metadata import Metadata
-    from .rows import SeenSession
+    from .rows import SessionRow
 
 MAX_SESSIONS = 50
 """Sessions that are listed, the newest ones."""
@@ -139,7 +139,7 @@ def _page(metadata: Metadata, organization: str) -> str:
     return render("home.html", "", page=page, home="./")
 
 
-def _shown(metadata: Metadata, one: SeenSession) -> dict[str, Any]:
+def _shown(metadata: Metadata, one: SessionRow) -> dict[str, Any]:
     """Say what a session holds, without counting it all."""
     claimed = one.claimed_by is not None
     key = (one.claimed_by or one.org_id, one.claimed_dataset or one.dataset_id)
@@ -156,7 +156,7 @@ def _shown(metadata: Metadata, one: SeenSession) -> dict[str, Any]:
     base = f"resources/{quote(key[1], safe='')}/"
     token = "" if claimed else one.session_id
     return {
-        "title": formatting.clipped(one.name, 60) if one.name else f"Session of {formatting.timestamp(one.created)}",
+        "title": f"Session of {formatting.timestamp(one.created)}",
         "created": formatting.timestamp(one.created),
         "holds": "; ".join(part for part in (", ".join(named), days) if part) or "nothing uploaded yet",
         "state": f"claimed by {formatting.clipped(one.claimed_by or '', 40)}" if claimed else "open",

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from . import session_writes, tables, upload_writes
 from .errors import Forbidden, Unauthorized
 from .quotas import Held, Quotas, held
-from .rows import DatasetRow, SeenSession, day_row, now_ms, profile_row, select_days, select_uploads
+from .rows import DatasetRow, day_row, now_ms, profile_row, select_days, select_uploads, session_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -134,22 +134,12 @@ class Metadata:
         """A new guest session in a guest organization and dataset of its own; returns its id."""
         return self._database.write(self._create_sessions, user_id)
 
-    def newest_sessions(self, limit: int) -> list[SeenSession]:
+    def newest_sessions(self, limit: int) -> list[SessionRow]:
         """The sessions that have not ended, newest first, at most `limit`."""
         columns = tables.sessions.c
         query = sa.select(tables.sessions).where(columns.ended.is_(None)).order_by(columns.created.desc(), columns.id)
         with self._database.read() as connection:
-            return [
-                SeenSession(
-                    row["id"],
-                    row["org_id"],
-                    row["dataset_id"],
-                    row["created"],
-                    claimed_by=row["claimed_by"],
-                    claimed_dataset=row["claimed_dataset"],
-                )
-                for row in connection.execute(query.limit(limit)).mappings()
-            ]
+            return [session_row(row) for row in connection.execute(query.limit(limit)).mappings()]
 
     def session(self, session_id: str) -> SessionRow:
         """An open session.

@@ -57,7 +57,7 @@ class ObjectStore:
     Parameters
     ----------
     address : str
-        ``s3://bucket/prefix``, ``gs://…`` or ``az://account/container/prefix``.
+        ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://container/prefix``.
     endpoint : str, optional
         URL of an S3-compatible server other than Amazon's. Clients must reach it, too.
 

@@ -67,17 +67,13 @@ class Proxy:
         LocalServiceError
             When anybody could send the header.
         """
-        try:
-            named = [one.strip() for one in addresses.split(",") if one.strip()]
-            networks = tuple(ipaddress.ip_network(one, strict=False) for one in named)
-        except ValueError as error:
-            raise LocalServiceError(f"The addresses of the proxy are none: {error}.") from None
-        if not networks and not secret:
+        believed = networks(addresses)
+        if not believed and not secret:
             raise LocalServiceError(
                 f"Anybody could send {header}. Say from which addresses it is to be believed (--proxy-addresses), or "
                 "which secret comes with it (SONGBIRD_PROXY_SECRET)."
             )
-        return cls(header, networks, secret)
+        return cls(header, believed, secret)
 
     def person(self, request: HTTPServerRequest) -> str | None:
         """Return who the proxy says somebody is; None without a proxy, and for a stranger that pretends to be one."""
@@ -93,6 +89,15 @@ class Proxy:
         except ValueError:
             return None
         return name if not self.addresses or any(address in network for network in self.addresses) else None
+
+
+def networks(text: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    """Return the networks of a text such as ``10.0.0.0/8, 127.0.0.1``; raises `LocalServiceError` for what is none."""
+    try:
+        named = [one.strip() for one in text.split(",") if one.strip()]
+        return tuple(ipaddress.ip_network(one, strict=False) for one in named)
+    except ValueError as error:
+        raise LocalServiceError(f"The addresses of the proxy are none: {error}.") from None
 
 
 @dataclass(frozen=True)

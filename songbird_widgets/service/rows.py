@@ -18,24 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A guest session. Its id opens it to whoever has it, so the repr leaves it out."""
+    """A guest session, begun at `created` (ms), and the organization and dataset that have its profiles now, if any.
+
+    Its id opens it to whoever has it, so the repr leaves it out.
+    """
 
     session_id: str = field(repr=False)
     org_id: str
     dataset_id: str
     user_id: str
-    state: Literal["open", "claimed"]
-
-
-@dataclass(frozen=True)
-class SeenSession:
-    """A session in a list of all; ``created`` in ms, ``claimed_by`` the organization that has its profiles now."""
-
-    session_id: str
-    org_id: str
-    dataset_id: str
     created: int
-    name: str = ""
     claimed_by: str | None = None
     claimed_dataset: str | None = None
 
@@ -147,6 +139,12 @@ def select_days(org_id: str, dataset_id: str) -> sa.Select[Any]:
     """Return the query of the days of a dataset."""
     columns = (tables.days.c.day, tables.days.c.uploads, tables.days.c.size, tables.days.c.digest)
     return sa.select(*columns).where(tables.days.c.org_id == org_id, tables.days.c.dataset_id == dataset_id)
+
+
+def session_row(row: Mapping[Any, Any]) -> SessionRow:
+    """Return a session as the table has it."""
+    names = ("org_id", "dataset_id", "user_id", "created", "claimed_by", "claimed_dataset")
+    return SessionRow(row["id"], *(row[name] for name in names))
 
 
 def day_row(row: Mapping[Any, Any]) -> DayRow:

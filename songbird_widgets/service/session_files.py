@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from songbird_widgets import __version__
-from songbird_widgets.client.models import SegmentTag
+from songbird_widgets.client.models import ListedProfile, SegmentTag
 
 from .blobs import PART_BYTES
 from .checks import LAST_TIMESTAMP, TEXT_LIMIT
+from .datasets import listed
 from .errors import InvalidArgument
 from .rows import NewProfile, Upload
 from .uploads import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .blobs import BlobStore
     from .metadata import Metadata
@@ -29,17 +30,10 @@ MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 256 << 20
 
 
-class Entry(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """One upload; times in ms, size in bytes. `file` is its name in the zip."""
+class Entry(ListedProfile, frozen=True, kw_only=True):
+    """One upload; `file` is its name in the zip."""
 
     file: str
-    kind: str
-    size: int
-    sha256: str
-    id: str = ""
-    alias: str | None = None
-    dataset_timestamp: int | None = None
-    upload_timestamp: int | None = None
     segment_tags: tuple[SegmentTag, ...] = ()
     region: str | None = None
 
@@ -63,20 +57,9 @@ def export(metadata: Metadata, blobs: BlobStore, org_id: str, dataset_id: str, f
     """
     entries = []
     for number, (row, tags, region) in enumerate(metadata.exported(org_id, dataset_id), start=1):
-        entries.append(
-            Entry(
-                file=f"profiles/{number:06}.bin",
-                kind=row.kind,
-                size=row.size or 0,
-                sha256=row.sha256 or "",
-                id=row.id,
-                alias=row.alias,
-                dataset_timestamp=row.dataset_timestamp,
-                upload_timestamp=row.upload_timestamp,
-                segment_tags=tuple(SegmentTag(key, value) for key, value in tags),
-                region=region,
-            )
-        )
+        shown = msgspec.structs.asdict(listed(row))
+        segment_tags = tuple(SegmentTag(key, value) for key, value in tags)
+        entries.append(Entry(**shown, file=f"profiles/{number:06}.bin", segment_tags=segment_tags, region=region))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         manifest = Manifest(FORMAT, 1, f"songbird-widgets {__version__}", tuple(entries))
         archive.writestr(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
@@ -147,9 +130,7 @@ def import_session(metadata: Metadata, blobs: BlobStore, file: BinaryIO) -> tupl
     archive, manifest = read(file)
     with archive:
         session_id = metadata.create_session("import")
-        for entry in manifest.profiles:
-            _, (profile_id,) = metadata.announce(session_id, [_new(entry)])
-            _keep(metadata, blobs, archive, entry, profile_id)
+        _take(metadata, blobs, archive, manifest, lambda profile: metadata.announce(session_id, [profile])[1])
     return session_id, len(manifest.profiles)
 
 
@@ -165,20 +146,22 @@ def import_dataset(
     """
     archive, manifest = read(file)
     with archive:
-        for entry in manifest.profiles:
-            (profile_id,) = organizations.announce(*key, [_new(entry)])
-            _keep(metadata, blobs, archive, entry, profile_id)
+        _take(metadata, blobs, archive, manifest, lambda profile: organizations.announce(*key, [profile]))
     return len(manifest.profiles)
 
 
-def _new(entry: Entry) -> NewProfile:
-    tags = tuple((tag.key, tag.value) for tag in entry.segment_tags)
-    kind = "batch" if entry.kind == "batch" else "reference"
-    return NewProfile(kind, entry.alias, entry.dataset_timestamp, tags, entry.region)  # type: ignore[arg-type]
-
-
-def _keep(metadata: Metadata, blobs: BlobStore, archive: zipfile.ZipFile, entry: Entry, profile_id: str) -> None:
-    with blobs.incoming() as blob:
-        for part in _parts(archive, entry):
-            blob.write(part)
-        metadata.confirm(Upload(profile_id, blob.size, blob.keep()))
+def _take(
+    metadata: Metadata,
+    blobs: BlobStore,
+    archive: zipfile.ZipFile,
+    manifest: Manifest,
+    announce: Callable[[NewProfile], list[str]],
+) -> None:
+    """Keep all uploads of an archive, in the order in which they were uploaded; `announce` returns the id of each."""
+    for entry in manifest.profiles:
+        tags = tuple((tag.key, tag.value) for tag in entry.segment_tags)
+        (profile_id,) = announce(NewProfile(entry.kind, entry.alias, entry.dataset_timestamp, tags, entry.region))
+        with blobs.incoming() as blob:
+            for part in _parts(archive, entry):
+                blob.write(part)
+            metadata.confirm(Upload(profile_id, blob.size, blob.keep()))

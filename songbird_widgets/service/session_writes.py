@@ -16,7 +16,7 @@ from songbird_widgets.local.identity import random_text
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
 from .quotas import Held
-from .rows import SessionRow, day_start, now_ms
+from .rows import SessionRow, day_start, now_ms, session_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -152,7 +152,7 @@ def announce_profiles(
         for count in (held[session_id], guests, more.setdefault(session_id, Held())):
             count.add(len(profiles), 0)
         ids = new_ids(profiles)
-        results.append((_session_row(row), ids))
+        results.append((session_row(row), ids))
         rows += slot_rows((row["org_id"], row["dataset_id"]), ids, profiles, session_id=session_id)
     if rows:
         connection.execute(tables.profiles.insert(), rows)
@@ -172,11 +172,7 @@ def open_session(connection: sa.Connection, session_id: str) -> SessionRow:
         raise _no_session(session_id)
     if refusal := refusal_of(row):
         raise refusal
-    return _session_row(row)
-
-
-def _session_row(row: Mapping[Any, Any]) -> SessionRow:
-    return SessionRow(row["id"], row["org_id"], row["dataset_id"], row["user_id"], "open")
+    return session_row(row)
 
 
 def _no_session(session_id: str) -> ResourceNotFound:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from songbird_widgets.local.identity import LocalServiceError
 
 from . import quotas
+from .rates import DEFAULT_RATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ NAMES = (
     "proxy_user_header",
     "proxy_addresses",
     "proxy_secret_file",
+    "requests_per_second",
 )
 """Options; each has a variable in capitals with the prefix ``SONGBIRD_``, as those of `quotas.NAMES` have."""
 
@@ -63,6 +65,8 @@ class Settings:
         Days after its last upload for which a guest session is kept; 0 for ever.
     quotas : mapping
         What guests may keep, as given on the command line, by `quotas.NAMES`.
+    requests_per_second : float
+        Of each session, key and address; 0 for as many as one likes.
     data_dir : Path or None
         None for the user's own when something is kept there, else for a temporary one.
     """
@@ -75,6 +79,7 @@ class Settings:
     data_dir: Path | None = None
     keep_days: float = 30
     quotas: Mapping[str, object] = field(default_factory=dict)
+    requests_per_second: float = DEFAULT_RATE
     proxy_user_header: str | None = None
     proxy_addresses: str = ""
     proxy_secret: str | None = field(default=None, repr=False)
@@ -119,6 +124,7 @@ class Settings:
             data_dir=data_dir if isinstance(data_dir, Path) else None,
             keep_days=days_of(given["keep_days"]) if given["keep_days"] else 30,
             quotas=quotas_of(options),
+            requests_per_second=_rate(given["requests_per_second"]) if given["requests_per_second"] else DEFAULT_RATE,
             proxy_user_header=given["proxy_user_header"] or None,
             proxy_addresses=given["proxy_addresses"],
             proxy_secret=proxy_secret or None,
@@ -164,6 +170,16 @@ def days_of(text: str) -> float:
     if not 0 <= days < 100_000:
         raise LocalServiceError(f"{text} is no number of days for which to keep guest sessions.")
     return days
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = -1
+    if not (rate == 0 or 1 <= rate < 1_000_000):
+        raise LocalServiceError(f"{text} is no number of requests a second: 1 or more, or 0 for as many as one likes.")
+    return rate
 
 
 def _bind(text: str) -> tuple[str, int]:

@@ -29,6 +29,7 @@ from .direct_uploads import SWEEP_SECONDS
 from .errors import Unavailable
 from .handler import logger
 from .object_store import SCHEMES, ObjectStore
+from .rates import Rates
 from .server import Server
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def make_team_app(settings: Settings, data_dir: Path, hub: people.Hub | None = N
         keep_days=settings.keep_days,
         quotas=settings.quotas,
     )
+    if settings.requests_per_second:
+        app.rates = Rates(settings.requests_per_second, people.networks(settings.proxy_addresses))
     operation.add_to(app)
     people.add_to(app, proxy or None, hub)
     return app

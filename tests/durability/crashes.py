@@ -240,7 +240,13 @@ def power_round(directory: Path, chance: random.Random, found: Found, forget: st
         uploaders.end()
         unsynced = 0.0 if forget else chance.choice((0.0, 0.3, 1.0))
         synced.after_power_cut(before, memory, after, chance, unsynced)
-        service = Service(after)
+        try:
+            service = Service(after)
+        except RuntimeError as error:  # what does not start has lost everything
+            print(error)
+            found.confirmed += len(confirmed)
+            found.lost += 1 + len(confirmed)
+            return
         check(service, session, uploaders.begun, confirmed, found)
     finally:
         service.kill()

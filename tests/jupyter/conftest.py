@@ -126,8 +126,8 @@ def serve_jupyter(running, tmp_path_factory):
 def serve_voila(running, tmp_path_factory):
     """Start our Voilà: ``with serve_voila(notebook, base_path) as server``."""
 
-    def start(notebook, base_path="/"):
-        command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(notebook), "--no-browser"]
+    def start(notebook, base_path="/", *options):
+        command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(notebook), "--no-browser", *options]
         command += ["--port={port}", "--Voila.ip=127.0.0.1", f"--Voila.base_url={base_path}"]
         directory = tmp_path_factory.mktemp("voila")
         return running(command, directory, base_path, path_that_answers="songbird/")

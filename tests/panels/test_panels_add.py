@@ -116,6 +116,13 @@ def test_more_than_announced_is_refused(add, say):
     assert "wrong order" in dict(said(add, "bad"))["a.bin"]
 
 
+def test_no_more_files_are_open_than_views_can_send(add, say, replies):
+    for number in range(12):
+        say(add, {"do": "begin", "file": f"f{number}", "name": "a.bin", "size": 10})
+    assert [reply["file"] for reply in replies(add) if reply.get("at") == 0] == [f"f{number}" for number in range(8)]
+    assert len(add._arrivals) == 8
+
+
 def test_a_file_too_large_is_refused_before_it_is_sent(add, say, replies):
     say(add, {"do": "begin", "file": "f", "name": "a.bin", "size": 2**40})
     assert "larger than 1 GiB" in dict(said(add, "bad"))["a.bin"]

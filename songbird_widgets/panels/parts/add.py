@@ -28,6 +28,7 @@ _MAX_NAMED = 4
 _MAX_COMPLETIONS = 40
 _MAX_FILE_BYTES = 1 << 30
 # Up to here a file is handed over as bytes, which the session's ledger keeps for after a kernel restart.
+_MAX_ARRIVALS = 8  # a view sends one file after the other
 _MAX_BYTES_IN_MEMORY = 64 << 20
 _UNFIT_FOR_A_FILE_NAME = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]")
 _SUFFIXES = {".bin", ".zip", ".csv", ".parquet"}
@@ -268,6 +269,9 @@ class AddPart(Part):
             self._refuse(
                 number, name, "It is larger than 1 GiB. Copy it to the kernel's machine and add it by its path."
             )
+            return
+        if len(self._arrivals) >= _MAX_ARRIVALS:
+            self._refuse(number, name, "Too many files are arriving at once. Choose it again when one of them is here.")
             return
         # Two files may share a name, and a name may hold anything at all.
         directory = Path(tempfile.mkdtemp(dir=self._directory))
