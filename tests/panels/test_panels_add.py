@@ -120,7 +120,7 @@ def test_no_more_files_are_open_than_views_can_send(add, say, replies):
     for number in range(12):
         say(add, {"do": "begin", "file": f"f{number}", "name": "a.bin", "size": 10})
     assert [reply["file"] for reply in replies(add) if reply.get("at") == 0] == [f"f{number}" for number in range(8)]
-    assert len(add._arrivals) == 8
+    assert len(add._parts["add"]._arrivals) == 8
 
 
 def test_a_file_too_large_is_refused_before_it_is_sent(add, say, replies):

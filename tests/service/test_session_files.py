@@ -93,7 +93,7 @@ def broken(file, target, change):
         (lambda m: m["profiles"][1].update(size=1), "damaged"),
         (lambda m: m["profiles"][1].update(file="../x"), "cannot be imported"),
         (lambda m: m["profiles"][1].update(datasetTimestamp=-1), "cannot be."),
-        (lambda m: m["profiles"][1].update(kind="other"), "cannot be."),
+        (lambda m: m["profiles"][1].update(kind="other"), "profiles[1].kind"),
         (lambda m: m["profiles"][0].update(alias="a\0"), "cannot be."),
         (lambda m: m.pop("profiles"), "cannot be imported"),
     ],
