@@ -20,7 +20,7 @@ from songbird_widgets.local import discovery
 from .relay import handlers
 
 
-class CountedKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # whose module has no types
+class CountedKernels(AsyncMappingKernelManager):
     """Kernels of visitors, no more than a machine can bear; those whose page is gone end soon."""
 
     max_visitors = Int(20, min=1, help="Visitors at once; further ones are told to come again.").tag(config=True)
@@ -33,7 +33,7 @@ class CountedKernels(AsyncMappingKernelManager):  # type: ignore[misc]  # whose 
     def _cull_interval(self) -> int:
         return 30
 
-    async def start_kernel(self, *args: Any, **options: Any) -> Any:
+    async def start_kernel(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]  # as there
         """Start a kernel for a visitor.
 
         Raises

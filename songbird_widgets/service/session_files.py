@@ -102,7 +102,7 @@ def _verify(archive: zipfile.ZipFile, entry: Entry) -> None:
     stamp = entry.dataset_timestamp
     texts = (entry.alias, entry.region, *(text for tag in entry.segment_tags for text in (tag.key, tag.value)))
     fine = (
-        entry.kind == "reference" or (entry.kind == "batch" and stamp is not None),
+        entry.kind == "reference" or stamp is not None,
         stamp is None or 0 <= stamp <= LAST_TIMESTAMP,
         all(text is None or (len(text) <= TEXT_LIMIT and "\0" not in text) for text in texts),
     )

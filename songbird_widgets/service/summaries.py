@@ -293,7 +293,10 @@ class Summaries:
         whole, content = merged, b""
         for group in _groups([row for row in readable if row.id in taken]):
             before = read_profile(content) if content else merged
-            added = [read.pop(row.id, None) or read_profile(self._blobs.read(row.sha256 or "")) for row in group]
+            added = [
+                read.pop(row.id) if row.id in read else read_profile(self._blobs.read(row.sha256 or ""))
+                for row in group
+            ]
             whole, content, refused = _joined(before, added)
             damaged += [(_called(group[place]), reason) for place, reason in refused]
         last = rows[-1]
@@ -385,8 +388,8 @@ def _joined(before: Profile | None, added: list[Profile]) -> tuple[Profile | Non
         return whole, content, []
     half = len(added) // 2
     _, content, refused = _joined(before, added[:half])
-    whole, content, others = _joined(read_profile(content) if content else before, added[half:])
-    return whole, content, [*refused, *((place + half, reason) for place, reason in others)]
+    joined, content, others = _joined(read_profile(content) if content else before, added[half:])
+    return joined, content, [*refused, *((place + half, reason) for place, reason in others)]
 
 
 def _as_file(whole: Profile) -> bytes:
