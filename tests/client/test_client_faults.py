@@ -465,7 +465,7 @@ def slow(server_class, record_class):
         return case, (ran, server)
 
     try:
-        with ThreadPoolExecutor(12) as pool:
+        with ThreadPoolExecutor(len(SLOW)) as pool:
             yield dict(pool.map(perform, SLOW))
         assert not handler.leaks()
     finally:

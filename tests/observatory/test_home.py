@@ -59,6 +59,7 @@ def test_a_ticket_opens_the_sessions_and_the_organization(own, browser_like):
     assert home in str(place)
 
 
+@pytest.mark.slow
 def test_a_way_in_ends_with_the_service(own, browser_like):
     page = browser_like.get(local_service.way_in())
     local_service.stop()

@@ -155,6 +155,7 @@ def test_a_column_that_is_nowhere(flights, chosen):
     assert flights.page(*chosen, column="nothing", form=".json").status_code == 404
 
 
+@pytest.mark.slow
 def test_neighbours_lead_through_all_columns(flights, chosen):
     page = soup(flights.page(*chosen, column="origin"))
     seen = []
@@ -166,6 +167,7 @@ def test_neighbours_lead_through_all_columns(flights, chosen):
     assert seen == names[names.index("origin") :]
 
 
+@pytest.mark.slow
 def test_every_column_of_every_kind_has_a_page(guest):
     profiles = [guest.reference(name, (ODDITIES / f"{name}.bin").read_bytes()) for name in ("edge-kinds", "edge-tiny")]
     for column in guest.json(*profiles)["columns"]:

@@ -129,6 +129,7 @@ def test_pages_of_columns_follow_each_other(flights, chosen):
     assert names(beyond) == seen[-1:]
 
 
+@pytest.mark.slow
 def test_every_link_and_form_of_the_page_is_relative_and_answers(flights, chosen):
     url = flights.url(*chosen, q="e")
     page = soup(flights.http.get(url))

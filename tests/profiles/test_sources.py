@@ -227,6 +227,7 @@ def test_damaged_and_odd_archives_are_refused_one_by_one(july):
     assert "encrypted" in reason(bytes(encrypted))
 
 
+@pytest.mark.slow
 def test_a_bomb_is_left_alone(july):
     zeros = bytes(30 << 20)
     for bomb in (

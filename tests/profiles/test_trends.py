@@ -94,6 +94,7 @@ def quarter():
     return day_of(0, 50, 2_000), [day_of(seed, 50) for seed in range(1, 91)]
 
 
+@pytest.mark.slow
 def test_drift_planted_on_one_of_many_days_is_the_first_column_and_names_the_day(quarter):
     baseline, days = quarter
     planted = [*days[:62], day_of(63, 50, c20=lambda values: values + 4), *days[63:]]
@@ -105,6 +106,7 @@ def test_drift_planted_on_one_of_many_days_is_the_first_column_and_names_the_day
     assert "mean moved from 9.977 to 14.14" in trends.reason(first, 62)
 
 
+@pytest.mark.slow
 def test_equal_days_show_no_drift(quarter):
     baseline, days = quarter
     trends = Trends(compare_days(baseline, days))

@@ -507,6 +507,7 @@ def mutated(random, column):
     return replace(column, **{str(name): changes[name] for name in chosen})
 
 
+@pytest.mark.slow
 def test_impossible_figures_are_an_error_or_left_out_of_what_is_said(random):
     columns = [
         profile({"x": values}).column("x")
@@ -559,6 +560,7 @@ def test_equal_columns_of_few_rows_do_not_drift(sizes):
     assert len(alarms) <= 0.003 * len(names)
 
 
+@pytest.mark.slow
 def test_what_must_be_found_is_found():
     random = np.random.default_rng(6)
     words = np.array(["a", "b", "c"])
@@ -583,6 +585,7 @@ def test_a_hundred_equal_rows_are_said_to_be_equal_more_often_than_not():
         assert not {"moderate", "strong"} & set(verdicts)
 
 
+@pytest.mark.slow
 def test_a_page_of_many_equal_columns_holds_no_alarm():
     random = np.random.default_rng(3)
     sides = [profile({f"c{place}": random.normal(size=500) for place in range(200)}) for _ in range(3)]

@@ -134,6 +134,7 @@ def test_a_connection_in_use_may_rest_for_a_while(service, monkeypatch):
         assert is_cut_off(connection)
 
 
+@pytest.mark.slow
 def test_a_large_file_nobody_reads_costs_no_memory_and_ends(own_service, monkeypatch):
     session = uploaded(own_service, os.urandom(60 << 20))
     process = psutil.Process()
@@ -209,6 +210,7 @@ def test_a_page_whose_time_is_over_says_so(service, monkeypatch, wide_profile):
     assert page(service, session).status_code == 200
 
 
+@pytest.mark.slow
 def test_an_export_whose_time_is_over_is_seen_to_be_cut_short(service, monkeypatch, wide_profile):
     session = uploaded(service, wide_profile(20_000))
     assert page(service, session).status_code == 200

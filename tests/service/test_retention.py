@@ -189,6 +189,7 @@ def test_what_nobody_needs_is_swept(own_service, later):
         assert connection.exec_driver_sql("select count(*) from profiles").scalar() == 3
 
 
+@pytest.mark.slow
 def test_sweeping_loses_nothing_that_arrives_meanwhile(own_service):
     import threading
     from concurrent.futures import ThreadPoolExecutor

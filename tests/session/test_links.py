@@ -139,6 +139,7 @@ def test_a_link_shows_what_is_selected_in_its_order(full):
     assert headline.index("2013-07-10") < headline.index("july") < headline.index("2013-07-08")
 
 
+@pytest.mark.slow
 def test_a_link_follows_the_local_service_to_another_port(full):
     full.select("july")
     first = full.link
