@@ -126,14 +126,15 @@ def shares_of(summary: ProfileSummary, rows: Ints, points: Floats, *, inclusive:
     starts, ends = summary.grid_offsets[rows][:, None], summary.grid_offsets[rows + 1][:, None]
     low = np.broadcast_to(starts, points.shape).copy()
     high = np.broadcast_to(ends, points.shape).copy()
-    last = max(len(summary.grid) - 1, 0)
+    last = max(len(summary.grid_places) - 1, 0)
+    columns = np.broadcast_to(rows[:, None], points.shape)
     for _ in range(int((ends - starts).max(initial=0)).bit_length()):  # a binary search, all at once
         middle = (low + high) >> 1
-        values = summary.grid[np.minimum(middle, last)]
+        values = summary.grid_numbers(columns, np.minimum(middle, last))
         up = ((values <= points) if inclusive else (values < points)) & (low < high)
         low = np.where(up, middle + 1, low)
         high = np.where(up, high, middle)
-    return np.where(low > starts, summary.grid_cdf[np.maximum(low - 1, 0)], 0.0)
+    return np.where(low > starts, summary.grid_shares(columns, np.maximum(low - 1, 0)), 0.0)
 
 
 # --- what is exact
@@ -540,12 +541,13 @@ def _heaps(pairs: Pairs, places: Ints) -> tuple[Ints, Floats]:
     """List the numbers that hold much of either column of some pairs: the pairs, and the numbers."""
     rows, points = [], []
     for summary, of_side in pairs.sides:
-        heaps, offsets = summary.heaps
-        starts = offsets[of_side[places]]
-        lengths = offsets[of_side[places] + 1] - starts
+        starts = summary.heap_offsets[of_side[places]]
+        lengths = summary.heap_offsets[of_side[places] + 1] - starts
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         rows.append(np.repeat(places, lengths))
-        points.append(summary.grid[heaps[np.repeat(starts, lengths) + within]])
+        columns = of_side[rows[-1]]
+        heaps = summary.heap_places[np.repeat(starts, lengths) + within]
+        points.append(summary.grid_numbers(columns, summary.grid_offsets[columns] + heaps))
     row, point = np.concatenate(rows), np.concatenate(points)
     order = np.lexsort((point, row))
     row, point = row[order], point[order]

@@ -98,12 +98,15 @@ class ProfileSummary:
         CRC-32 of each column's items.
     grid_offsets : ndarray of int64, one more than columns
     grid_places, grid_steps : ndarray of uint32, uint16
-        The distributions at no more than `MAX_EXACT_GRID` points (see `grid`): where each is among the column's items,
-        and the share of the column that is no larger, in steps of 1/(2**16 - 1), from which the counts can be told of
-        every sketch that counted everything.
-    outline_offsets : ndarray of int64, one more than columns
-    outline_places : ndarray of uint16
-        Points of the grid, at most `MAX_OUTLINE` a column, by their place in it (see `outline`).
+        The distributions at no more than `MAX_EXACT_GRID` points (see `grid_numbers`): where each is among the items of
+        the column, and the share of it that is no larger, in steps of 1/(2**16 - 1), from which the counts can be told
+        of every sketch that counted everything.
+    outline_offsets, heap_offsets : ndarray of int64, one more than columns
+    outline_places, heap_places : ndarray of uint16
+        Points of the grid by their places in the column's: at most `MAX_OUTLINE` (see `outline`), and those that hold
+        much of the column by themselves.
+    middles : ndarray of float, shape (columns, 2)
+        Numbers at the ranks 16 and 84 %.
     distinct : ndarray of float, shape (columns, 3)
         Distinct values: estimate, and bounds at two deviations; NaN where not counted.
     frequent_total, frequent_offset, frequent_unlisted : ndarray of int64
@@ -162,6 +165,9 @@ class ProfileSummary:
     grid_steps: NDArray[np.uint16]
     outline_offsets: Ints
     outline_places: NDArray[np.uint16]
+    heap_offsets: Ints
+    heap_places: NDArray[np.uint16]
+    middles: Floats
     distinct: Floats
     frequent_total: Ints
     frequent_offset: Ints
@@ -192,57 +198,39 @@ class ProfileSummary:
         for place, types in enumerate(map(tuple, self.types.tolist())):
             kind = known.get(types) or known.setdefault(types, inferred_type(Types(*types)._asdict()))
             if kind == "unknown" and not self.typed[place]:
-                begin, end = self.grid_offsets[place : place + 2].tolist()
-                kind = type_of_values(self.grid[begin:end], int(self.frequent_total[place]))
+                begin, end = self.item_offsets[place : place + 2].tolist()
+                kind = type_of_values(self.items[begin:end], int(self.frequent_total[place]))
             found.append(kind)
         return tuple(found)
 
-    @cached_property
-    def grid(self) -> Floats:
-        """Distinct numbers of each column, ascending: all of a small sketch, else some."""
-        lengths = np.diff(self.grid_offsets)
-        numbers: Floats = self.items[np.repeat(self.item_offsets[:-1], lengths) + self.grid_places]
+    def grid_numbers(self, rows: Ints, points: Ints) -> Floats:
+        """Return numbers of the grid, which has the distinct numbers of a small sketch, else some, ascending by column.
+
+        Parameters
+        ----------
+        rows, points : ndarray of int64
+            The columns, and the points' places among those of all columns.
+        """
+        numbers: Floats = self.items[self.item_offsets[rows] + self.grid_places[points]]
         return numbers
 
-    @cached_property
-    def grid_cdf(self) -> Floats:
-        """By number of the grid: the share of the column that is no larger."""
-        n = np.repeat(self.kll_n, np.diff(self.grid_offsets)).astype(np.float64)
-        return np.rint(self.grid_steps * (n / _STEPS_OF_SHARE)) / n
+    def grid_shares(self, rows: Ints, points: Ints) -> Floats:
+        """Return the shares of these columns that are no larger than these points of the grid."""
+        n = self.kll_n[rows].astype(np.float64)
+        shares: Floats = np.rint(self.grid_steps[points] * (n / _STEPS_OF_SHARE)) / n
+        return shares
 
     @cached_property
     def outline(self) -> tuple[Floats, Floats]:
         """Some numbers of each column's grid, and their shares, as if every number were the nearest of them."""
         lengths = np.diff(self.outline_offsets)
-        places = np.repeat(self.grid_offsets[:-1], lengths) + self.outline_places
+        rows = np.repeat(np.arange(len(lengths)), lengths)
+        places = self.grid_offsets[rows] + self.outline_places
         ends = places.copy()
         ends[:-1] += (places[1:] - places[:-1]) // 2
         some = np.flatnonzero(lengths)
         ends[self.outline_offsets[some + 1] - 1] = self.grid_offsets[some + 1] - 1
-        return self.grid[places], self.grid_cdf[ends]
-
-    @cached_property
-    def heaps(self) -> tuple[Ints, Ints]:
-        """Points of the grid that hold much of their column, and where those of each column begin among them."""
-        masses = self.grid_cdf.copy()
-        masses[1:] -= self.grid_cdf[:-1]
-        starts = self.grid_offsets[:-1][np.diff(self.grid_offsets) > 0]
-        masses[starts] = self.grid_cdf[starts]
-        points = np.flatnonzero(masses >= _HEAP)
-        return points, points.searchsorted(self.grid_offsets)
-
-    @cached_property
-    def middles(self) -> Floats:
-        """By column: the numbers at ranks 16 and 84 %; NaN without numbers."""
-        lengths = np.diff(self.grid_offsets)
-        found = np.full((len(lengths), len(_MIDDLE)), np.nan)
-        columns = np.flatnonzero(lengths)
-        if len(columns):
-            apart = 2.0 * np.arange(len(lengths))  # columns of one ascending array
-            shares = self.grid_cdf + np.repeat(apart, lengths)
-            places = shares.searchsorted(apart[columns, None] + (np.array(_MIDDLE) - _HAIR))
-            found[columns] = self.grid[np.minimum(places, self.grid_offsets[columns + 1][:, None] - 1)]
-        return found
+        return self.grid_numbers(rows, places), self.grid_shares(rows, ends)
 
     @cached_property
     def _text_ends(self) -> Ints:
@@ -394,7 +382,7 @@ class ProfileSummary:
             array: NDArray[Any] = np.frombuffer(content, kind, length, place)
             place += array.nbytes + -array.nbytes % 8
             check = zlib.crc32(array.data, check) if length and name not in _CHECKED_LATER else check
-            array = array.astype(wanted, copy=False)
+            array = array if name in _PLACES else array.astype(wanted, copy=False)
             arrays[name] = array.reshape(columns, _WIDTHS[name]) if name in _WIDTHS else array
         if zlib.crc32(content[start:end], check) != int.from_bytes(content[place:], "little"):
             raise _damaged()
@@ -413,6 +401,7 @@ class ProfileSummary:
         for places, within, own in (
             (self.grid_places, self.item_offsets, self.grid_offsets),
             (self.outline_places, self.grid_offsets, self.outline_offsets),
+            (self.heap_places, self.grid_offsets, self.heap_offsets),
         ):
             if (places >= np.repeat(np.diff(within), np.diff(own))).any():
                 raise _damaged()
@@ -467,6 +456,9 @@ _ARRAYS = {
     "grid_steps": "<u2",
     "outline_offsets": "<i8",
     "outline_places": "<u2",
+    "heap_offsets": "<i8",
+    "heap_places": "<u2",
+    "middles": "<f8",
     "distinct": "<f8",
     "frequent_total": "<i8",
     "frequent_offset": "<i8",
@@ -477,12 +469,16 @@ _ARRAYS = {
     "frequent_text": "<u1",
     "frequent_hashes": "<u8",
 }
+_PLACES = frozenset(
+    {"grid_places", "outline_places", "heap_places"}
+)  # never counted with, so left as small as they are
 _CHECKED_LATER = frozenset({"items"})
 _NARROW = ("|u1", "<u2", "<u4")
 _OFFSETS = {
     "item_offsets": ("items",),
     "grid_offsets": ("grid_places", "grid_steps"),
     "outline_offsets": ("outline_places",),
+    "heap_offsets": ("heap_places",),
     "frequent_offsets": ("frequent_weights", "frequent_lengths", "frequent_hashes"),
 }
 _WIDTHS = {
@@ -492,6 +488,7 @@ _WIDTHS = {
     "moments": 2,
     "kll_ends": 2,
     "quantiles": len(QUANTILE_RANKS),
+    "middles": len(_MIDDLE),
     "distinct": 3,
 }
 _ONE_A_COLUMN = (
@@ -671,6 +668,9 @@ class _Gathered:
             ).astype(np.uint16),
             outline_offsets=_offsets([len(sketch.outline) for sketch in self.sketches]),
             outline_places=_joined([sketch.outline for sketch in self.sketches], np.int64).astype(np.uint16),
+            heap_offsets=_offsets([len(sketch.heaps) for sketch in self.sketches]),
+            heap_places=_joined([sketch.heaps for sketch in self.sketches], np.int64).astype(np.uint16),
+            middles=np.array([sketch.middles for sketch in self.sketches]).reshape(-1, len(_MIDDLE)),
             distinct=np.array([_distinct(column) for column in columns], np.float64).reshape(-1, 3),
             frequent_total=np.array([sketch.total if sketch else -1 for sketch in frequent], np.int64),
             frequent_offset=np.array([sketch.offset if sketch else 0 for sketch in frequent], np.int64),
@@ -744,6 +744,8 @@ class _Sketch:
     places: Ints
     shares: Floats
     outline: Ints
+    heaps: Ints
+    middles: Floats
 
     @classmethod
     def of(cls, kll: KllSketch) -> _Sketch:
@@ -762,7 +764,9 @@ class _Sketch:
             places = places[among]
         shares = cumulative[ends] / n
         outline = np.arange(len(shares)) if len(shares) <= MAX_OUTLINE else _spread(shares, _OUTLINE_STEPS)
-        return cls(items, kll.weights, quantiles, places, shares, outline)
+        heaps = np.flatnonzero(np.diff(shares, prepend=0.0) >= _HEAP - _HAIR)
+        middles = items[places[shares.searchsorted(_MIDDLES)]]
+        return cls(items, kll.weights, quantiles, places, shares, outline, heaps, middles)
 
 
 def _spread(shares: Floats, steps: Floats) -> Ints:
@@ -778,6 +782,7 @@ def _steps(points: int) -> Floats:
 
 
 _RANKS = np.array(QUANTILE_RANKS)
+_MIDDLES = np.array(_MIDDLE) - _HAIR
 _STEPS, _OUTLINE_STEPS = _steps(MAX_GRID), _steps(MAX_OUTLINE)
 _NO_SKETCH = _Sketch(
     np.empty(0),
@@ -786,4 +791,6 @@ _NO_SKETCH = _Sketch(
     np.empty(0, np.int64),
     np.empty(0),
     np.empty(0, np.int64),
+    np.empty(0, np.int64),
+    np.full(len(_MIDDLE), np.nan),
 )

@@ -242,7 +242,7 @@ def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]
     arrays: dict[str, Any] = {}
     for name in (field.name for field in fields(ProfileSummary)):
         parts = [getattr(day, name) for day in days]
-        if name in _WHOLE_SKETCHES:
+        if name in _NOT_COMPARED:
             continue
         if name.endswith("offsets"):
             ends = np.cumsum([0, *(part[-1] for part in parts[:-1])])
@@ -251,16 +251,12 @@ def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]
             )
         elif isinstance(parts[0], np.ndarray):
             arrays[name] = np.concatenate(parts)
-    # The sketches are large, and the comparison takes the grids: they are all that is kept of the numbers.
-    arrays["items"], arrays["heights"] = np.concatenate([day.grid for day in days]), days[0].heights[:0]
-    offsets = arrays["item_offsets"] = arrays["grid_offsets"]
-    arrays["grid_places"] = np.arange(offsets[-1]) - np.repeat(offsets[:-1], np.diff(offsets))
     made = replace(days[0], **arrays, names=tuple(names), parents=(None,) * len(names), **by_name)
     return made, starts
 
 
 _BY_NAME = ("conditions", "metrics", "aggregates")
-_WHOLE_SKETCHES = frozenset({"items", "heights", "item_offsets", "grid_places"})
+_NOT_COMPARED = frozenset({"heights", "checks", "ints"})
 
 
 def _of(day: ProfileSummary, versus: Versus) -> DayComparison:
