@@ -166,7 +166,7 @@ class Desk:
         page.set_default_timeout(WAIT_MS)
         page.on("pageerror", lambda error: self.errors.append(error.stack or str(error)))
 
-    def open(self, notebook, *, dark=False, wait_until="load"):
+    def open(self, notebook, *, dark=False):
         """Open a notebook of the examples directory; Voilà runs it at once, and only it takes a theme here."""
         if self.loaded:
             self.page.evaluate(
@@ -183,7 +183,7 @@ class Desk:
             place = {"lab": lab, "notebook": "notebooks/", "voila": "voila/render/"}[self.front_end.name]
             theme = "&theme=dark" if dark else ""
             address = f"{self.front_end.url}{place}{notebook}?token={self.front_end.token}{theme}"
-            self.page.goto(address, wait_until=wait_until)
+            self.page.goto(address)
         if self.front_end.name != "voila":
             self.page.wait_for_function("() => window.jupyterapp && window.jupyterapp.commands")
             self.page.wait_for_selector(".jp-Notebook .jp-Cell")
@@ -282,13 +282,13 @@ def _kept():
 def desk(browser, front_ends, _kept):
     """A function that seats a person at a front end: ``desk("lab", width=380)``.
 
-    A JupyterLab is the one that is loaded already, unless there is to be a `fresh` one.
+    The first JupyterLab of a test is the one that is loaded already.
     """
     seated = []
 
-    def seat(name, *, width=1280, height=900, fresh=False):
+    def seat(name, *, width=1280, height=900):
         front_end = front_ends(name)
-        shared = name == "lab" and not fresh and not any(one in _kept for one in seated)
+        shared = name == "lab" and not any(one in _kept for one in seated)
         if shared and _kept:
             someone = _kept[0]
             someone.page.set_viewport_size({"width": width, "height": height})

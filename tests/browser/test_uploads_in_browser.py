@@ -131,7 +131,7 @@ def test_progress_is_seen_while_a_cell_computes(seven, gate, tmp_path):
 
 
 def test_a_reload_and_a_second_tab_show_how_far_it_is(seven, gate):
-    someone = seven("", fresh=True)
+    someone = seven("")
     page = someone.page
     someone.panel("picker").get_by_role("option", name="2013-07-08").click()
     someone.panel("upload").get_by_role("button", name="Upload 7 profiles").click()
