@@ -38,11 +38,11 @@ REST_SECONDS = 1.0
 WORK_SECONDS = 120.0
 """How long the days of one dataset are compared before others have their turn."""
 
-MAX_BASELINES = 4
-"""References (or days) beside which others are compared before anybody asks for it."""
-
 MAX_LIKELY = 20
-"""References, and newest days, that are compared with each of these."""
+"""References, and newest days, whose pairs are weighed before anybody asks for it."""
+
+MAX_WEIGHED = 40_000
+"""Columns of such pairs that are weighed after an upload."""
 
 _MAX_WAITING = 1_000
 _GROUP = 16  # days that are compared before anything else is looked at
@@ -171,28 +171,30 @@ class DayComparisons:
             if baseline is not None:
                 days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
                 self.compared(org_id, dataset_id, baseline, days, alone=False)
-        self._weigh_likely(org_id, dataset_id)
+        self._weigh_likely(org_id, dataset_id, own)
 
-    def _weigh_likely(self, org_id: str, dataset_id: str) -> None:
-        """Weigh the pairs that are likely to be looked at: references in their order, and the newest days."""
-        references = self._metadata.references(org_id, dataset_id, limit=MAX_LIKELY)
-        days = self._metadata.days(org_id, dataset_id, limit=MAX_LIKELY)
-        profiles = [(row.sha256 or "", None) for row in references] + [(day.digest, day) for day in days]
-        for place, (first, baseline) in enumerate(profiles[:MAX_BASELINES]):
-            for second, other in profiles[place + 1 : place + 1 + MAX_LIKELY]:
-                checkpoint()
-                if self._is_called(org_id, dataset_id):
-                    return
-                if first == second or self.evidence.has(first, second):
-                    continue
-                with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
-                    sides = [
-                        self._summaries.of_upload(digest)
-                        if day is None
-                        else self._summaries.of_day(org_id, dataset_id, day)
-                        for digest, day in ((first, baseline), (second, other))
-                    ]
-                    self.evidence.of(first, sides[0].summary, second, sides[1].summary)
+    def _weigh_likely(self, org_id: str, dataset_id: str, own: Baseline | None) -> None:
+        """Weigh the pairs that are likely to be looked at: the newest days, and references in their order."""
+        key = (org_id, dataset_id)
+        days = self._metadata.days(*key, limit=MAX_LIKELY)
+        hashes = [row.sha256 or "" for row in self._metadata.references(*key, limit=MAX_LIKELY)]
+        left = MAX_WEIGHED
+        pairs: list[tuple[str, str | DayRow]] = [(own.fingerprint, day) for day in days] if own else []
+        pairs += [(first, second) for place, first in enumerate(hashes) for second in hashes[place + 1 :]]
+        for first, other in pairs:
+            second = other if isinstance(other, str) else other.digest
+            if first == second or self.evidence.has(first, second):
+                continue
+            checkpoint()
+            if left <= 0 or self._is_called(*key):
+                return
+            with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
+                kept = (
+                    self._summaries.of_upload(other) if isinstance(other, str) else self._summaries.of_day(*key, other)
+                )
+                baseline = own.summary if own and first == own.fingerprint else self._summaries.of_upload(first).summary
+                self.evidence.of(first, baseline, second, kept.summary)
+                left -= len(kept.summary.names)
 
     # What pages ask for
 
