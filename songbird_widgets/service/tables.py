@@ -13,7 +13,7 @@ from songbird_widgets.basics import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 schema = sa.MetaData()
 
@@ -110,7 +110,14 @@ _indexes = (
         profiles.c.uploaded,
         profiles.c.id,
     ),
-    sa.Index("profiles_by_content", profiles.c.sha256, profiles.c.org_id, profiles.c.dataset_id),
+    sa.Index(
+        "profiles_by_content",
+        profiles.c.sha256,
+        profiles.c.org_id,
+        profiles.c.dataset_id,
+        profiles.c.day,
+        profiles.c.alias,
+    ),
     sa.Index("profiles_by_kind", profiles.c.org_id, profiles.c.dataset_id, profiles.c.kind, profiles.c.uploaded),
     _references_by_name,
 )
@@ -221,7 +228,7 @@ def upgrade(connection: sa.Connection, found: int) -> bool:
     """
     if not 1 <= found < SCHEMA_VERSION:
         return False
-    for step in (_add_days, _add_organizations, _add_usage)[found - 1 :]:
+    for step in (_add_days, _add_organizations, _add_usage, _index_twins)[found - 1 :]:
         step(connection)
     connection.execute(version.update().values(version=SCHEMA_VERSION))
     return True
@@ -299,6 +306,13 @@ def _add_usage(connection: sa.Connection) -> None:
         sa.func.coalesce(sa.func.sum(usage.c.size), 0),
     )
     connection.execute(usage.insert().from_select(["session_id", "profiles", "size"], of_all))
+
+
+def _index_twins(connection: sa.Connection) -> None:
+    """From schema 4, in which equal content was looked for on all days."""
+    connection.execute(sa.text("DROP INDEX IF EXISTS profiles_by_content"))
+    (index,) = (index for index in _indexes if index.name == "profiles_by_content")
+    index.create(connection)
 
 
 def _make_profiles_anew(connection: sa.Connection) -> None:

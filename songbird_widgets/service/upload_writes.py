@@ -157,14 +157,20 @@ def _without_twins(
         by_dataset.setdefault((slot["org_id"], slot["dataset_id"]), []).append(one)
     rest: dict[str, Upload] = {}
     for (org_id, dataset_id), some in by_dataset.items():
-        hashes = sorted({one.sha256 for one in some})
-        query = sa.select(profiles.id, profiles.sha256, *columns).where(
+        query = sa.select(profiles.id, profiles.uploaded, profiles.sha256, *columns).where(
             profiles.org_id == org_id,
             profiles.dataset_id == dataset_id,
-            profiles.sha256.in_(hashes),
-            profiles.uploaded.is_not(None),
+            profiles.sha256.in_(sorted({one.sha256 for one in some})),
         )
-        known: dict[tuple[Any, ...], str] = {tuple(row[1:]): row[0] for row in connection.execute(query)}
+        own = [slots[one.profile_id] for one in some]
+        days = sorted({slot["day"] for slot in own if slot["day"] is not None})
+        aliases = sorted({slot["alias"] for slot in own if slot["day"] is None and slot["alias"] is not None})
+        # By the index of contents: equal content of other days may be all that a dataset holds, and a day have many
+        # uploads. SQLite would take the index of days if the time of upload were asked for.
+        queries = [query.where(profiles.day.in_(days))] if days else []
+        queries += [query.where(profiles.day.is_(None), profiles.alias.in_(aliases))] if aliases else []
+        rows = [row for one in queries for row in connection.execute(one) if row.uploaded is not None]
+        known: dict[tuple[Any, ...], str] = {tuple(row[2:]): row.id for row in rows}
         replaced: list[str] = []
         for one in some:
             slot = slots[one.profile_id]

@@ -17,7 +17,10 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 from service_puts import ROOT, Service, put
+
+from songbird_widgets.profiles import profile
 
 DAY_MS = 86_400_000
 PROFILE = (ROOT / "examples" / "profiles" / "batch-2013-07-08.bin").read_bytes()
@@ -87,11 +90,11 @@ class Session:
     def get(self, path: str, **parameters: object) -> None:
         self.service.http.get(f"{self.service.base}{path}", params=parameters).raise_for_status()
 
-    def upload(self, timestamp: int = 0) -> None:
+    def upload(self, timestamp: int = 0, content: bytes = PROFILE) -> None:
         body = {"datasetTimestamp": timestamp, "segmentTags": []}
         answer = self.service.http.post(f"{self.service.base}/v0/sessions/{self.id}/upload", json=body)
         url = urlsplit(answer.raise_for_status().json()["uploadUrl"])
-        put(self.service.port, [f"{url.path}?{url.query}"], [PROFILE])
+        put(self.service.port, [f"{url.path}?{url.query}"], [content])
 
     def measure(self, rounds: int) -> dict[str, float]:
         """Return what each answer costs."""
@@ -109,12 +112,20 @@ class Session:
         return {name: timed(answer, rounds) for name, answer in answers.items()}
 
 
+def some_hour(seed: int) -> bytes:
+    """Return a profile of 16 columns and 500 rows; equal content would be kept once."""
+    random = np.random.default_rng(seed)
+    numbers = {f"number {place}": random.normal(place, 1 + place, 500) for place in range(8)}
+    words = {f"word {place}": [f"word {word}" for word in random.integers(0, 5 + place, 500)] for place in range(8)}
+    return profile({**numbers, **words}).to_bytes()
+
+
 def grow(service: Service, folder: Path, uploads: int) -> None:
     """Print what uploads to one day cost, and the page after each."""
     session = Session(service, folder, 0)
     costs, pages = [], []
-    for _ in range(uploads):
-        costs.append(timed(session.upload, 1))
+    for content in [some_hour(seed) for seed in range(uploads)]:
+        costs.append(timed(lambda content=content: session.upload(0, content), 1))
         pages.append(timed(lambda: session.get("/resources/model-1/profiles", profile="0", sessionToken=session.id), 1))
     for name, values in (("upload", costs), ("page after it", pages)):
         first, last = statistics.median(values[1:11]), statistics.median(values[-10:])

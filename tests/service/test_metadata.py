@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 
 import pytest
+import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError
 from songbird_widgets.service.database import Database
@@ -97,6 +98,29 @@ def test_a_day_follows_its_uploads(metadata):
     assert metadata.day(*key, JULY_8) == DayRow(JULY_8, 3, 119, chained("", ["bb", "cc", "dd"]))
     last = uploads[1]
     assert metadata.day_uploads(*key, JULY_8, after=(last.upload_timestamp, last.id)) == uploads[2:]
+
+
+def test_equal_content_is_looked_for_on_its_own_day_only(tmp_path):
+    metadata = Metadata(Database.in_directory(tmp_path))
+    asked = []
+    listener = lambda _c, _cursor, statement, parameters, *_: asked.append((statement, parameters))  # noqa: E731
+    batches = [NewProfile("batch", dataset_timestamp=JULY_8 + day * 86_400_000) for day in range(3)]
+    key, ids = announced(metadata, *batches, batches[0], NewProfile("reference", alias="july"))
+    sa.event.listen(sa.Engine, "before_cursor_execute", listener)
+    try:
+        for profile_id in ids:
+            metadata.confirm(Upload(profile_id, 1, "aa"))
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", listener)
+    assert [row.uploads for row in metadata.days(*key)] == [1, 1, 1]
+    assert len(metadata.profiles(*key)) == 4
+    metadata.close()
+    looked = [one for one in asked if one[0].startswith("SELECT") and "profiles.sha256 IN" in one[0]]
+    assert len(looked) == len(ids)
+    with sqlite3.connect(tmp_path / "songbird.db") as database:
+        plans = [database.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall() for statement, given in looked]
+    database.close()
+    assert all("profiles_by_content (sha256=? AND org_id=? AND dataset_id=? AND day=?" in f"{plan}" for plan in plans)
 
 
 def test_who_lists_what_came_after_misses_none(metadata):
