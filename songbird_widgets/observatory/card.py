@@ -25,6 +25,9 @@ MAX_NAMED = 5
 MAX_SHOWN_ROWS = 15
 """Drifted columns that are seen without unfolding."""
 
+MAX_UNCLEAR_ROWS = 5
+"""Unclear columns of which the text says why."""
+
 MAX_FOLDED_ROWS = 100
 """Further columns that can be unfolded: a notebook is to stay small."""
 
@@ -56,7 +59,7 @@ def headline(view: View) -> str:
     parts = (
         (len(view.missing), "missing"),
         (len(view.new), "new"),
-        (drift.unknown if drift.unknown < total else 0, "with too few values to tell"),
+        (drift.unknown if drift.unknown < total else 0, "unclear"),
     )
     return "; ".join([said, *(f"{number:,} {word}" for number, word in parts if number)])
 
@@ -87,8 +90,10 @@ def as_html(view: View) -> str:
 
 
 def as_text(view: View) -> str:
-    """Return the comparison as a few lines: the headline, then what drifted and why."""
-    changed = [name for name in view.selected(PageQuery()) if _changed(view, name)]
+    """Return the comparison as a few lines: the headline, what drifted and why, and what cannot be told and why."""
+    names = view.selected(PageQuery())
+    changed = [name for name in names if _changed(view, name)]
+    unclear = [name for name in names if not _changed(view, name) and "unknown" in view.verdicts[name]]
     lines = [
         f"  {formatting.clipped(name, 40)} ({line.label}): {line.word}"
         f"{f', score {line.score}' if line.score else ''}. {line.reason}".rstrip()
@@ -96,6 +101,14 @@ def as_text(view: View) -> str:
         for line in _verdicts(view, name)
         if line.verdict not in {"none", "unknown"}
     ]
+    lines += [
+        f"  {formatting.clipped(name, 40)} ({line.label}): {line.word}. {line.reason}".rstrip()
+        for name in unclear[:MAX_UNCLEAR_ROWS]
+        for line in _verdicts(view, name)
+        if line.verdict == "unknown"
+    ]
+    if len(unclear) > MAX_UNCLEAR_ROWS:
+        lines.append(f"  … {len(unclear) - MAX_UNCLEAR_ROWS:,} more columns are unclear")
     return "\n".join([headline(view), *lines])
 
 

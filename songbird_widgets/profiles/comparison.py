@@ -114,7 +114,7 @@ class Comparison:
         """Every column by name, the one that drifted most first."""
         return {
             name: ColumnComparison(name, self.statistics(name), self.drift(name))
-            for name in sorted(self.names, key=lambda name: (-self.score(name), name))
+            for name in sorted(self.names, key=lambda name: (-self.rank(name), name))
         }
 
     @property
@@ -125,18 +125,18 @@ class Comparison:
             for name in self.names
             if any(versus.verdicts.get(name) in {"moderate", "strong"} for versus in self._versus)
         ]
-        return tuple(sorted(found, key=lambda name: (-self.score(name), name)))
+        return tuple(sorted(found, key=lambda name: (-self.rank(name), name)))
 
-    def score(self, name: str) -> float:
-        """Return the largest drift score of a column in any side, to sort by."""
-        return self._scores.get(name, 0.0)
+    def rank(self, name: str) -> float:
+        """Return the largest drift of a column in any side in units of its thresholds, to sort by."""
+        return self._ranks.get(name, 0.0)
 
     @cached_property
-    def _scores(self) -> dict[str, float]:
+    def _ranks(self) -> dict[str, float]:
         found: dict[str, float] = {}
         for versus in self._versus:
-            found = {name: max(score, found.get(name, 0.0)) for name, score in versus.scores.items()} | {
-                name: score for name, score in found.items() if name not in versus.scores
+            found = {name: max(rank, found.get(name, 0.0)) for name, rank in versus.ranks.items()} | {
+                name: rank for name, rank in found.items() if name not in versus.ranks
             }
         return found
 
@@ -151,10 +151,6 @@ class Comparison:
     def verdicts(self, side: int) -> dict[str, Verdict]:
         """Return the verdict on every column that the first side or the given one (1 or 2) has."""
         return self._versus[side - 1].verdicts
-
-    def scores(self, side: int) -> dict[str, float]:
-        """Return the drift scores of these columns, to sort by."""
-        return self._versus[side - 1].scores
 
     def type_changes(self, side: int) -> dict[str, tuple[str, str]]:
         """Return the inferred types before and after, of the columns where they differ."""
@@ -291,8 +287,8 @@ class Versus:
         return {name: self._verdict(name) for name in names}
 
     @cached_property
-    def scores(self) -> dict[str, float]:
-        return {name: self._score(name) for name in self.verdicts}
+    def ranks(self) -> dict[str, float]:
+        return {name: self._rank(name) for name in self.verdicts}
 
     @cached_property
     def type_changes(self) -> dict[str, tuple[str, str]]:
@@ -308,17 +304,17 @@ class Versus:
             return "unknown"
         return self.drifts.verdict(self.leading(name))
 
-    def _score(self, name: str) -> float:
+    def _rank(self, name: str) -> float:
         if name in self.missing or name in self.new:
             return ABSENT
-        return 0.0 if name in self.problems else self.drifts.score(self.leading(name))
+        return 0.0 if name in self.problems else self.drifts.rank(self.leading(name))
 
     def leading(self, name: str) -> str:
         """Return the part that a column's verdict is of, or the column itself."""
         parts = self.parts.get(name)
         if not parts:
             return name
-        return max(parts, key=lambda part: (_RANKS[self.drifts.verdict(part)], self.drifts.score(part)))
+        return max(parts, key=lambda part: (_RANKS[self.drifts.verdict(part)], self.drifts.rank(part)))
 
     def drift(self, name: str, *, measured: bool = True) -> Drift | None:
         if name in self.missing:

@@ -59,7 +59,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -105,7 +105,7 @@ class DriftTest:
     kind : {"values", "shares", "mean", "spread", "nulls", "types", "conditions", "range", "metrics"}
         Of a model: "accuracy" or "error".
     effect : float
-        In units of the verdict's thresholds: 1 is moderate, 2 is strong.
+        In units of the default thresholds: 1 is moderate, 2 is strong.
     p : float
         Probability that chance makes such a difference between two samples of one distribution, at most.
     significant : bool
@@ -127,7 +127,7 @@ class Drift:
     verdict : {"none", "moderate", "strong", "unknown", "missing", "new"}
         ``missing``: only the baseline has the column; ``new``: only the other profile has it.
     score : float
-        To sort by: the effect in units of the verdict's thresholds (1 is moderate, 2 is strong); 0 when
+        The effect in units of the default thresholds (1 is moderate, 2 is strong), whichever hold here; 0 when
         unknown, 100 for a column that only one profile has.
     reasons : tuple of str
         Why, in sentences, weightiest first. They may quote values of the data: text, never markup.
@@ -332,8 +332,6 @@ class Drifts:
         self.after: Ints = self._pairs.after
         self.types = self._pairs.types
         self.evidence: Evidence = weigh(self._pairs) if evidence is None else evidence
-        if thresholds is not None:
-            self.evidence = replace(self.evidence, effects=thresholds.rescaled(self.evidence.effects, names))
         self.doubtful: NDArray[np.bool_] = (
             self.evidence.too_few
             | self.evidence.boundless
@@ -341,15 +339,30 @@ class Drifts:
             | self.evidence.blurred
             | ~self.evidence.compared
         )
-        self.significant, self.scores, self.unknown = judge(self.evidence.effects, self.evidence.chances, self.doubtful)
+        effects, chances = self.evidence.effects, self.evidence.chances
+        self._sizes = effects if thresholds is None else thresholds.rescaled(effects, names)
+        self.significant, self.ranks, self.unknown = judge(self._sizes, chances, self.doubtful)
+        self.scores = self.ranks if thresholds is None else self._raw_scores(thresholds.moderate_of(names))
+
+    def _raw_scores(self, moderate: Floats) -> Floats:
+        """Return the scores in units of the default thresholds, whichever hold here."""
+        effects = np.where(np.isnan(self.evidence.effects), 0, self.evidence.effects)
+        counts = self.significant & (reached(self._sizes, self.evidence.chances) >= 1)
+        sure = np.where(counts, np.maximum(effects, np.where(self._sizes < 1, moderate, 0)), 0).max(axis=0, initial=0)
+        quiet = np.minimum(effects.max(axis=0, initial=0), _QUIET * moderate)
+        return np.where(self.ranks >= 1, sure, np.where(self.unknown, 0.0, quiet))
 
     def verdict(self, name: str) -> Verdict:
         """Return the verdict on one column."""
         place = self.places[name]
-        score = self.scores[place]
+        rank = self.ranks[place]
         if self.unknown[place]:
             return "unknown"
-        return "strong" if score >= STRONG else "moderate" if score >= 1 else "none"
+        return "strong" if rank >= STRONG else "moderate" if rank >= 1 else "none"
+
+    def rank(self, name: str) -> float:
+        """Return the score of one column in units of its own thresholds, to sort by."""
+        return float(self.ranks[self.places[name]])
 
     def score(self, name: str) -> float:
         """Return the score of one column."""
@@ -395,9 +408,7 @@ class Drifts:
             else:
                 notes.append("Values of different types are not compared.")
         notes += self._small_changes(place, tests)
-        if found.running[place]:
-            notes.append("This looks like a running number, of which new values are no drift.")
-        elif verdict == "none":
+        if verdict == "none" and not found.running[place]:
             notes += self._would_have_seen(place)
         reasons = self.reasons(name)
         notes += [text for text in self._other_metrics(name) if not any(text[:-1] in reason for reason in reasons)]
@@ -417,13 +428,14 @@ class Drifts:
         )
 
     def reasons(self, name: str) -> tuple[str, ...]:
-        """Say why the verdict on one column is what it is, the largest effect first."""
+        """Say why the verdict on one column is what it is, the largest effect first and distances last."""
         place = self.places[name]
         verdict, measures = self.verdict(name), self._measures(place)
         reasons = [
             text
-            for test in sorted(self._tests(place), key=lambda test: -test.effect)
-            if (verdict == "unknown" or test.significant) and self._counts(test)
+            # A distance says least to a reader: last of what counts.
+            for test in sorted(self._tests(place), key=lambda test: (test.kind == "values", -test.effect))
+            if (verdict == "unknown" or test.significant) and self._counts(place, test)
             for text in self._reasons(place, test, verdict, measures)
         ]
         change = self.type_change(name)
@@ -431,10 +443,13 @@ class Drifts:
             reasons.insert(0, _type_changed(change))
         if verdict == "unknown":
             reasons += self._why_unknown(place)
+        if self.evidence.running[place] and not reasons:
+            reasons.append("This looks like a running number, of which new values are no drift.")
         return tuple(dict.fromkeys(reasons))
 
-    def _counts(self, test: DriftTest) -> bool:
-        return bool(reached(np.array([test.effect]), np.array([test.p]))[0] >= 1)
+    def _counts(self, place: int, test: DriftTest) -> bool:
+        size = self._sizes[FAMILIES.index(test.kind), place]
+        return bool(reached(np.array([size]), np.array([test.p]))[0] >= 1)
 
     def _measures(self, place: int) -> dict[str, float]:
         found = {key: float(values[place]) for key, values in self.evidence.measures.items() if key in _SHOWN}
@@ -507,7 +522,10 @@ class Drifts:
         if kind == "nulls":
             return f"{'Infinite values' if of == INFINITE else 'Nulls'} {went}"
         value = self.evidence.spots[place]
-        shown = f"“{short(value())}”" if callable(value) else f"{value:.10g}"
+        if callable(value):
+            shown = f"“{short(value())}”"
+        else:
+            shown = str(bool(value)) if self.types[place] == ("boolean", "boolean") else f"{value:.10g}"
         return f"The share of {shown} {went}"
 
     def _would_have_seen(self, place: int) -> list[str]:
@@ -605,7 +623,7 @@ class Drifts:
         return [
             text
             for test in tests
-            if test.significant and not self._counts(test)
+            if test.significant and not self._counts(place, test)
             if test.effect >= (_SMALL if test.kind in _SHARES_OF_ROWS else _SMALLER)
             for text in self._reasons(place, test, "none", {})
         ]

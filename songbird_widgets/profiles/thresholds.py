@@ -1,7 +1,8 @@
 """How large a change must be to count: the same for every column, or its own for some; from a TOML file or a mapping.
 
 The score of a change is its size in units of what counts as moderate by default (see `drift`): 1 is moderate, 2 is
-strong. A threshold says from which score on it is, and ``inf`` that it never is. ::
+strong. A threshold says from which score on it is, and ``inf`` that it never is; scores stay what they are. Where
+``moderate`` alone is set, and beyond what is strong by default, it is both. ::
 
     moderate = 1.5
     strong = 3
@@ -79,17 +80,23 @@ class Thresholds:
         names : sequence of str
             Of the columns.
         """
-        usual = (self.moderate, self.strong)
-        if usual == (MODERATE, STRONG) and not self.columns:
+        if (self.moderate, self.strong) == (MODERATE, STRONG) and not self.columns:
             return effects
-        levels = np.array([self.columns.get(name, usual) for name in names], np.float64).reshape(-1, 2)
-        moderate, strong = levels[:, 0], levels[:, 1]
+        moderate, strong = self._levels_of(names).T
         with np.errstate(all="ignore"):
             between = 1 + (effects - moderate) / (strong - moderate)
             scaled: Floats = np.where(
                 effects < moderate, effects / moderate, np.where(effects < strong, between, 2 * effects / strong)
             )
         return np.where(np.isnan(effects), effects, scaled)
+
+    def moderate_of(self, names: Sequence[str]) -> Floats:
+        """Return from which score on a change of each column is moderate."""
+        return self._levels_of(names)[:, 0]
+
+    def _levels_of(self, names: Sequence[str]) -> Floats:
+        usual = (self.moderate, self.strong)
+        return np.array([self.columns.get(name, usual) for name in names], np.float64).reshape(-1, 2)
 
 
 def read_thresholds(source: str | PathLike[str] | Mapping[str, Any] | Thresholds | None) -> Thresholds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
@@ -151,10 +152,23 @@ def test_thresholds_say_for_all_and_for_each_column_what_counts(july, profile_pa
     limits.write_text("moderate = 1e6\n[columns.day]\nmoderate = 0.5\nstrong = 1\n[columns.hour]\nmoderate = inf\n")
     after = sw.compare(july, day, thresholds=limits)
     assert after.drifted == ("day",)
-    assert after.columns["day"].drift.score == pytest.approx(2 * scores["day"])
+    assert {name: after.columns[name].drift.score for name in scores} == scores, "a score is what it is"
     assert sw.compare(july, day, thresholds={}).drifted == before.drifted
     stricter = sw.compare(july, day, thresholds={"strong": 1.0})
     assert {stricter.columns[name].drift.verdict for name in before.drifted} == {"strong"}
+
+
+def test_the_text_says_what_is_unclear_and_why_and_a_distance_last():
+    days = pd.date_range("2026-01-01", periods=5000, freq="h")
+    before = pd.DataFrame(
+        {"when": days, "temp": np.random.default_rng(1).normal(15, 4, 5000), "ok": [True, False] * 2500}
+    )
+    after = before.assign(temp=85.0, ok=[True] * 5000)
+    text = sw.compare(before, after).to_text()
+    assert re.fullmatch("2 of 3 columns drifted: .*; 1 unclear", text.splitlines()[0])
+    assert re.search(r"when .*: unclear. whylogs keeps nothing of dates", text)
+    assert re.search(r"temp .*strong, score [\d.]+\. The (mean moved|share of 85|standard deviation)", text)
+    assert "The share of True went from 50 % to 100 %." in text or "The share of False went from 50 % to 0 %." in text
 
 
 @pytest.mark.parametrize(
