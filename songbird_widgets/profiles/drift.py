@@ -572,7 +572,7 @@ class Drifts:
             return "with so few values that may be chance"
         if test.kind in {"shares", "range"} and self._pairs.error[place] > 0:
             return "chance or the error of the sketches may have made that"
-        return "a few extreme values or chance may have made that"
+        return f"{'a few extreme values or ' if test.kind in _OF_EXTREMES else ''}chance may have made that"
 
     def _why_unknown(self, place: int) -> list[str]:
         found = self.evidence
@@ -647,6 +647,7 @@ _SHOWN = frozenset(Drift.__dataclass_fields__)
 _SAID_DISTANCE, _SAID_MOVE = 0.1, 0.25
 _SMALL, _SMALLER = 0.1, 0.25
 _SHARES_OF_ROWS = frozenset({"nulls", "types", "conditions", "metrics"})
+_OF_EXTREMES = frozenset({"mean", "spread", "range"})
 _MANY = 200
 # The Kolmogorov-Smirnov test's p-value means nothing once the sketches' error is near the critical distance.
 _NEGLIGIBLE_ERROR = 0.2
