@@ -350,7 +350,9 @@ backend store
 class Team:
     """Replicas of the service behind HAProxy, over PostgreSQL and an object store that is behind it, too."""
 
-    def __init__(self, directory: Path, postgresql: PostgreSQL, object_store: ObjectStoreServer, count: int) -> None:
+    def __init__(
+        self, directory: Path, postgresql: PostgreSQL, object_store: ObjectStoreServer, count: int, **settings: str
+    ) -> None:
         self.directory, self.postgresql = directory, postgresql
         self.url, self.store_url, *self.replica_urls = (f"http://127.0.0.1:{port}" for port in free_ports(count + 2))
         self.environment = {
@@ -360,6 +362,7 @@ class Team:
             "SONGBIRD_STORAGE": object_store.place(),
             "SONGBIRD_STORAGE_ENDPOINT": self.store_url,
             "SONGBIRD_PUBLIC_URL": self.url,
+            **settings,
         }
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         hosts = [url.removeprefix("http://") for url in self.replica_urls]

@@ -10,8 +10,9 @@ one that was put again with other bytes is taken again.
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ class DirectUploads:
         self._arrived = arrived
         self._takers = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="arrivals")
         self._too_large: set[str] = set()
+        self._looks = _Looks()
 
     def close(self) -> None:
         """Finish what was begun."""
@@ -73,7 +75,8 @@ class DirectUploads:
         """
         young = time.time_ns() // 1_000_000 - 1000 * EXPIRED_SECONDS
         if self._metadata.has_open_slots(org_id, dataset_id, young):
-            self._take(self._store.list_incoming(_scope(org_id, dataset_id)), remove=False)
+            scope = _scope(org_id, dataset_id)
+            self._looks.run(scope, lambda: self._take(self._store.list_incoming(scope), remove=False))
 
     def sweep(self) -> None:
         """Take over what has arrived for any dataset, and remove what was taken over and is old: one replica at a time.
@@ -130,6 +133,46 @@ class DirectUploads:
         except (FileNotFoundError, ResourceNotFound):
             pass  # removed meanwhile: another replica had taken it over
         return None
+
+
+class _Looks:
+    """Looks into folders: who asks for one while another is under way shares the next one with all who wait.
+
+    One that has begun may have passed over what was put just before somebody asked, so it is no answer to him.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[str, Future[None]] = {}
+        self._next: dict[str, Future[None]] = {}
+
+    def run(self, scope: str, look: Callable[[], None]) -> None:
+        """Return when a look has ended that began after this was called; raises what it raised."""
+        with self._lock:
+            shared = self._next.get(scope)
+            mine: Future[None] | None = None
+            if shared is None:
+                shared = mine = self._next[scope] = Future()
+            before = self._under_way.get(scope)
+        if mine is None:
+            shared.result()
+            return
+        if before is not None:
+            before.exception()  # waits; what it failed at is no matter here
+        with self._lock:
+            del self._next[scope]
+            self._under_way[scope] = mine
+        try:
+            look()
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        else:
+            mine.set_result(None)
+        finally:
+            with self._lock:
+                if self._under_way.get(scope) is mine:
+                    del self._under_way[scope]
 
 
 def _scope(org_id: str, dataset_id: str) -> str:

@@ -106,6 +106,25 @@ def test_an_upload_goes_straight_to_the_store_and_every_replica_shows_it(replica
     assert second.http.get(link).content == content
 
 
+def test_those_who_look_at_once_share_what_is_asked_of_the_store(replicas, monkeypatch):
+    replica, store = replicas[0], replicas[0].app.settings["blobs"]
+    session, lists, list_incoming = replica.session(), [], store.list_incoming
+
+    def counted(scope=""):
+        lists.append(scope)
+        time.sleep(0.3)
+        return list_incoming(scope)
+
+    slot = replica.slot(session)
+    replica.put(slot, b"some bytes")
+    monkeypatch.setattr(store, "list_incoming", counted)
+    replica.slot(session)  # one that stays open
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(lambda _: replica.listed(session), range(6)))
+    assert [[one["id"] for one in listed] for listed in found] == [[slot["id"]]] * 6
+    assert 1 <= len(lists) <= 3
+
+
 def test_replicas_that_look_at_once_take_an_upload_once(replicas):
     session = replicas[0].session()
     slots = [replicas[0].slot(session) for _ in range(12)]
