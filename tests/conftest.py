@@ -35,6 +35,16 @@ MAX_WORKERS = 6  # each may start a browser and front ends of its own
 START_SECONDS = 180.0
 EXPECT_MS = 60_000  # front ends on a busy machine take their time
 
+# Files whose tests one process runs one after the other: they share a browser, and what is loaded in it.
+TOGETHER = (
+    ("tests/browser/test_main_job_in_browser.py", "tests/browser/test_looks_in_browser.py"),
+    (
+        "tests/browser/test_panels_in_browser.py",
+        "tests/browser/test_uploads_in_browser.py",
+        "tests/browser/test_secrets_in_browser.py",
+    ),
+)
+
 # A test has the marks of what it uses; pyproject.toml says what they mean.
 MARKS = {
     "browser": ["browser"],
@@ -76,6 +86,18 @@ CHROMIUM_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Keep the tests of a file together, and of tests/browser those of files that share a JupyterLab."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            path = nodeid.partition("::")[0]
+            return next((" ".join(files) for files in TOGETHER if path in files), path)
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -463,12 +485,9 @@ def team(tmp_path_factory, postgresql, object_store):
         made.close()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium. Without one a test is skipped, on a continuous integration server it fails.
-
-    It ends with the file: until then the thread has a running event loop, and tests that run their own would fail.
-    """
+@contextmanager
+def running_browser():
+    """Run headless Chromium. Without one a test is skipped, on a continuous integration server it fails."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=EXPECT_MS)
@@ -479,6 +498,18 @@ def browser():
         chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def run_browser():
+    return running_browser
+
+
+@pytest.fixture(scope="module")
+def browser(run_browser):
+    """Chromium until the end of the file: before, this thread has a running event loop, and tests may run their own."""
+    with run_browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Real Chromium and front ends: one browser a file, one server a front end, one JupyterLab page for most tests."""
+"""Real Chromium and front ends: one browser, one server a front end, one JupyterLab page for most tests."""
 
 from __future__ import annotations
 
@@ -272,32 +272,60 @@ class Desk:
         (self.front_end.root / name).write_text(json.dumps(document), "utf-8")
 
 
-@pytest.fixture(scope="module")
-def _kept():
-    """The one JupyterLab page that stays loaded from test to test; its context goes with the browser."""
-    return []
+class Opened:
+    """The browser, and the one JupyterLab page that stays loaded, from file to file of this directory."""
+
+    def __init__(self):
+        self._stack = ExitStack()
+        self._browser = None
+        self.kept: list[Desk] = []
+
+    def browser(self, run_browser):
+        if self._browser is None:
+            self._browser = self._stack.enter_context(run_browser())
+        return self._browser
+
+    def close(self):
+        self._stack.close()
+        self._browser = None
+        self.kept.clear()
+
+
+OPENED = Opened()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """End the browser where tests of other directories follow: some run event loops of their own."""
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        OPENED.close()
 
 
 @pytest.fixture
-def desk(browser, front_ends, _kept):
+def browser(run_browser):
+    return OPENED.browser(run_browser)
+
+
+@pytest.fixture
+def desk(browser, front_ends):
     """A function that seats a person at a front end: ``desk("lab", width=380)``.
 
     The first JupyterLab of a test is the one that is loaded already.
     """
-    seated = []
+    seated, kept = [], OPENED.kept
 
     def seat(name, *, width=1280, height=900):
         front_end = front_ends(name)
-        shared = name == "lab" and not any(one in _kept for one in seated)
-        if shared and _kept:
-            someone = _kept[0]
+        shared = name == "lab" and not any(one in kept for one in seated)
+        if shared and kept:
+            someone = kept[0]
             someone.page.set_viewport_size({"width": width, "height": height})
         else:
             context = browser.new_context(viewport={"width": width, "height": height})
             context.grant_permissions(["clipboard-read", "clipboard-write"])
             someone = Desk(context.new_page(), front_end)
             if shared:
-                _kept.append(someone)
+                kept.append(someone)
         seated.append(someone)
         return someone
 
@@ -306,10 +334,10 @@ def desk(browser, front_ends, _kept):
     for someone in seated:
         errors += [error for error in someone.errors if not is_foreign(error)]
         someone.errors.clear()
-        if someone in _kept and not errors:
+        if someone in kept and not errors:
             someone.leave()
         else:
-            _kept[:] = [one for one in _kept if one is not someone]
+            kept[:] = [one for one in kept if one is not someone]
             someone.page.context.close()
         someone.front_end.end_kernels()
     assert not errors, f"the page threw: {errors}"
