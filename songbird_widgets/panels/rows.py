@@ -51,6 +51,7 @@ def pack(profiles: Sequence[SessionProfile], numbers: Sequence[int]) -> bytes:
     bytes
         See this module's description.
     """
+    # One field after the other: a tuple for each profile would make the garbage collector go through all there is.
     texts = [""] * (2 * len(profiles))
     texts[::2] = _shortened([p.label for p in profiles], _LONGEST_LABEL)
     texts[1::2] = _shortened([p.name for p in profiles], _LONGEST_NAME)
@@ -67,7 +68,7 @@ def pack(profiles: Sequence[SessionProfile], numbers: Sequence[int]) -> bytes:
         ends[1::2],
         np.array([p.kind == "reference" for p in profiles], "u1"),
     ]
-    return b"".join([column.tobytes() for column in columns]) + text.encode("utf-8", "replace")
+    return b"".join([*(column.tobytes() for column in columns), text.encode("utf-8", "replace")])
 
 
 def pack_states(profiles: Sequence[SessionProfile]) -> bytes:

@@ -98,7 +98,7 @@ class Comparisons:
             first = _own_baseline(now, days) if baseline is None else resolve(baseline, now.profiles)
             if first is None:
                 raise SelectionError("There are no profiles to show over time: session.add(...) some of several days.")
-            summary, label = _summed_up(first.choice, self._contents(remote, first, _uploads(first, now)))
+            summary, label = _summed_up(first.choice, self._contents(remote, first, now.uploads(first)))
             columns = len(summary.names)
             shown = [self._day(remote, item, now, first) for item in days[-most_days(columns) :]]
             return follow(label, summary, (read() for read in shown), left_out(len(days), columns))
@@ -112,7 +112,7 @@ class Comparisons:
             from ..observatory.trend_results import DayContent
             from ..profiles import ProfileError
 
-            uploads = list(_uploads(item, now))
+            uploads = now.uploads(item)
             day = (item.dataset_timestamp or 0) // DAY_MS * DAY_MS
             if item.slot == baseline.slot:
                 return DayContent(day, None, uploads=len(uploads), is_baseline=True)
@@ -130,7 +130,7 @@ class Comparisons:
         """Return what one of the selection holds, and what to call it."""
         known = self._summaries.get(identity)
         if known is None:
-            known = _summed_up(item.choice, self._contents(remote, item, _uploads(item, now)))
+            known = _summed_up(item.choice, self._contents(remote, item, now.uploads(item)))
             self._summaries[identity] = known
         self._summaries.move_to_end(identity)
         while len(self._summaries) > MAX_SUMMARIES:
@@ -145,13 +145,6 @@ class Comparisons:
         return [*_files(remote.files(item)), *unsent]
 
 
-def _uploads(item: SessionProfile, now: Snapshot) -> list[SessionProfile]:
-    """Return all that is one with a profile: the uploads of its day, or itself."""
-    return (
-        [item] if item.kind == "reference" else [p for p in now.profiles if p.kind == "batch" and p.slot == item.slot]
-    )
-
-
 def _own_baseline(now: Snapshot, days: Sequence[SessionProfile]) -> SessionProfile | None:
     references = sorted(
         (p for p in now.profiles if p.kind == "reference"), key=lambda item: (item.label.casefold(), item.key)
@@ -161,7 +154,7 @@ def _own_baseline(now: Snapshot, days: Sequence[SessionProfile]) -> SessionProfi
 
 def _subject(now: Snapshot) -> tuple[Identity, ...]:
     return tuple(
-        (item.choice, *sorted(p.sha256 or p.profile_id or p.key for p in _uploads(item, now))) for item in now.selected
+        (item.choice, *sorted(p.sha256 or p.profile_id or p.key for p in now.uploads(item))) for item in now.selected
     )
 
 

@@ -77,6 +77,7 @@ class RemoteSession:
         # The dataset's name and how far the session was listed: one at a time lists it.
         self.dataset_id: str | None = None
         self._listed: str | None = None
+        self._lists = False
         self.organization_id: str | None = None
         self._listing = threading.Lock()
 
@@ -84,6 +85,11 @@ class RemoteSession:
     def over(self) -> bool:
         """Whether nothing can be added to it or linked any more."""
         return self.state in ("claimed", "expired")
+
+    @property
+    def has_trends(self) -> bool:
+        """Whether the endpoint has pages over time, as far as is known: our own service, which lists profiles, does."""
+        return self.endpoint.local or self._lists
 
     def check_open(self) -> None:
         """Refuse what a session that is over cannot do.
@@ -174,7 +180,7 @@ class RemoteSession:
                     if self.endpoint.local:
                         raise
                     return  # another service than ours: it has no listing
-                self.dataset_id = page.dataset_id
+                self.dataset_id, self._lists = page.dataset_id, True
                 self.ledger.confirm(session_id, self.store.merge(content.listed(entry) for entry in page.profiles))
                 # What is uploaded later is listed later: next time it is enough to go on from here.
                 self._listed = page.next or after

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..basics import one_line
+from ..basics import DAY_MS, one_line
 from .errors import SelectionError
-from .models import SessionProfile
+from .models import SessionProfile, State
 from .selection import arrange, extend, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from .content import Content
 
@@ -25,12 +25,43 @@ Profiles = tuple[SessionProfile, ...]
 _OTHER_BYTES = "The endpoint has other bytes under its id than were sent. Upload it again."
 
 
+class _Index:
+    """What is asked of all profiles: gone through once, when somebody asks, however often the selection changes."""
+
+    def __init__(self, profiles: Profiles) -> None:
+        self._profiles = profiles
+
+    @cached_property
+    def states(self) -> dict[State, list[SessionProfile]]:
+        """The profiles of each state."""
+        states: dict[State, list[SessionProfile]] = {"added": [], "uploading": [], "uploaded": [], "failed": []}
+        for profile in self._profiles:
+            states[profile.state].append(profile)
+        return states
+
+    @cached_property
+    def days(self) -> dict[int, list[SessionProfile]]:
+        """The batches of each UTC day since 1970."""
+        days: dict[int, list[SessionProfile]] = {}
+        for profile in self._profiles:
+            if profile.kind == "batch" and profile.dataset_timestamp is not None:
+                days.setdefault(profile.dataset_timestamp // DAY_MS, []).append(profile)
+        return days
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """All profiles of a session and the selected ones, of one moment."""
 
     profiles: Profiles = ()
     selected: Profiles = ()
+    index: _Index = field(default_factory=lambda: _Index(()), repr=False, compare=False)
+
+    def uploads(self, profile: SessionProfile) -> Sequence[SessionProfile]:
+        """Return all that is one with a profile: the uploads of its UTC day, or itself."""
+        if profile.kind == "reference" or profile.dataset_timestamp is None:
+            return (profile,)
+        return self.index.days.get(profile.dataset_timestamp // DAY_MS, ())
 
     @cached_property
     def missing(self) -> Profiles:
@@ -71,7 +102,8 @@ class ProfileStore:
         with self._lock:
             if self._snapshot is None:
                 selected = tuple([self._profiles[key] for key in self._selected])
-                self._snapshot = Snapshot(tuple(self._profiles.values()), selected)
+                profiles = tuple(self._profiles.values())
+                self._snapshot = Snapshot(profiles, selected, _Index(profiles))
             return self._snapshot
 
     def get(self, keys: Iterable[str]) -> list[SessionProfile]:
@@ -222,7 +254,7 @@ class ProfileStore:
         """Add to the selection."""
         with self._lock:
             now = self.snapshot()
-            self._select(extend(now.selected, [resolve(each, now.profiles) for each in what]))
+            self._select(extend(now.selected, [self._meant(each) for each in what]))
 
     def deselect(self, what: Iterable[object]) -> None:
         """Take out of the selection."""
@@ -234,22 +266,28 @@ class ProfileStore:
                     # An alias may be unique among what is selected, and not among all.
                     slot = resolve(each, now.selected).slot
                 except SelectionError:
-                    slot = resolve(each, now.profiles).slot
+                    slot = self._meant(each).slot
                 kept = [profile for profile in kept if profile.slot != slot]
             self._select(kept)
 
     def replace_selection(self, what: Iterable[object]) -> None:
         """Select exactly this."""
         with self._lock:
-            now = self.snapshot()
-            self._select(resolve(each, now.profiles) for each in what)
+            self._select(self._meant(each) for each in what)
 
     def _select(self, profiles: Iterable[SessionProfile]) -> None:
         selected = arrange(profiles)
         # The same tuple of profiles if they are the same: whoever follows them need not go through them again.
-        profiles_now = tuple(self._profiles.values()) if self._snapshot is None else self._snapshot.profiles
-        self._snapshot = Snapshot(profiles_now, selected)
+        if self._snapshot is None:
+            profiles = tuple(self._profiles.values())
+            self._snapshot = Snapshot(profiles, selected, _Index(profiles))
+        else:
+            self._snapshot = replace(self._snapshot, selected=selected)
         self._selected = tuple([profile.key for profile in selected])
+
+    def _meant(self, what: object) -> SessionProfile:
+        known = self._profiles.get(what.key) if isinstance(what, SessionProfile) else None
+        return resolve(what, self.snapshot().profiles) if known is None else known
 
     def _put(self, profile: SessionProfile) -> None:
         self._profiles[profile.key] = profile
@@ -264,7 +302,7 @@ class ProfileStore:
             self._kept_bytes += len(content.data)
 
     def _unsent(self, what: object) -> SessionProfile:
-        profile = resolve(what, self.snapshot().profiles)
+        profile = self._meant(what)
         if profile.state in ("uploading", "uploaded"):
             raise SelectionError(
                 f"{one_line(profile.label)!r} is {profile.state}: it can no longer be changed or removed."

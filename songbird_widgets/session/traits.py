@@ -13,7 +13,7 @@ from .comparing import Comparisons
 from .errors import SelectionError
 from .executor import SerialExecutor
 from .ledger import Ledger
-from .links import ObservatoryLink
+from .links import ObservatoryLink, over_time
 from .models import Notice, UploadProgress
 from .store import ProfileStore
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..observatory import ComparisonResult
-    from .models import Level, SessionProfile
+    from .models import Level, SessionProfile, State
     from .remote import RemoteSession
 
 T = TypeVar("T")
@@ -108,6 +108,39 @@ class SessionTraits(traitlets.HasTraits):
             self._publish()
         self.set_trait("link_problem", "")
         return link
+
+    def in_state(self, state: State) -> list[SessionProfile]:
+        """Return the profiles of one state, in their order.
+
+        Parameters
+        ----------
+        state : {"added", "uploading", "uploaded", "failed"}
+            Which.
+        """
+        return list(self._store.snapshot().index.states[state])
+
+    def uploads_of(self, profile: SessionProfile) -> tuple[SessionProfile, ...]:
+        """Return what is compared as one with a profile: all batches of its UTC day, or the reference itself.
+
+        Parameters
+        ----------
+        profile : SessionProfile
+            One of `profiles`.
+        """
+        return tuple(self._store.snapshot().uploads(profile))
+
+    @property
+    def current_trends_link(self) -> ObservatoryLink | None:
+        """The link to the page of all days beside the first that is selected.
+
+        None while there is no link of the selection, of an endpoint without that page, and with less than two days.
+        """
+        link = self.current_link
+        if link is None or not self._remote.has_trends:
+            return None
+        days = self._store.snapshot().index.days.values()
+        arrived = (True for uploads in days if any(upload.state == "uploaded" for upload in uploads))
+        return over_time(link) if next(arrived, False) and next(arrived, False) else None
 
     @property
     def current_comparison(self) -> ComparisonResult | None:

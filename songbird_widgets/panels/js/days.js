@@ -10,7 +10,14 @@ import { STATES, UNKNOWN, fold } from "./table.js";
 /** @typedef {"profile" | "rows" | "columns" | "size" | "state"} Column */
 /** @typedef {{ terms: string, kind: string, state: string, from: number | null, to: number | null }} Filter */
 
-const order = new Intl.Collator("en", { numeric: true });
+/**
+ * A text by which others sort as people count: in any case, numbers by their value. Comparing such texts is ten times
+ * faster than a collator, of which 100,000 references would take seconds.
+ * @param {string} text
+ */
+function sortable(text) {
+  return text.normalize("NFKD").toLowerCase().replace(/\d+/g, (digits) => digits.padStart(16, "0"));
+}
 
 export class Days {
   /** @param {Table} table */
@@ -52,8 +59,11 @@ export class Days {
     const next = this.start.slice(0, this.count);
     for (let i = 0; i < count; i += 1) this.rows[next[this.entryOf[i]]++] = i;
     for (let e = 0; e < this.count; e += 1) {
-      const members = this.members(e);
-      if (members.some((row, place) => place > 0 && when[row] < when[members[place - 1]])) members.sort((a, b) => when[a] - when[b] || a - b);
+      for (let at = this.start[e] + 1; at < this.start[e + 1]; at += 1) {
+        if (when[this.rows[at]] >= when[this.rows[at - 1]]) continue;
+        this.members(e).sort((a, b) => when[a] - when[b] || a - b);
+        break;
+      }
     }
     this.references = 0;
     for (let e = 0; e < this.count; e += 1) this.references += reference[this.first(e)];
@@ -120,7 +130,7 @@ export class Days {
 
   /** @param {number} number the entry of the profile that has it, or -1 */
   entryOfNumber(number) {
-    const row = this.table.number.indexOf(number);
+    const row = this.table.rowOf(number);
     return row < 0 ? -1 : this.entryOf[row];
   }
 
@@ -141,9 +151,9 @@ export class Days {
       else batches[at++] = -Math.max(-most, Math.min(most, this.day[e] || 0)) * this.count + e;
     }
     batches.sort();
-    references.sort((a, b) => order.compare(this.label(a), this.label(b)));
+    const named = references.map((e) => `${sortable(this.label(e))}\0${e}`).sort();
     const entries = new Uint32Array(this.count);
-    entries.set(references);
+    named.forEach((name, place) => (entries[place] = Number(name.slice(name.lastIndexOf("\0") + 1))));
     batches.forEach((key, place) => (entries[references.length + place] = ((key % this.count) + this.count) % this.count));
     if (column !== "profile") {
       const keys = Float64Array.from({ length: this.count }, (_, e) => {
@@ -191,12 +201,12 @@ export class Days {
    * @param {Set<number>} unfolded days since 1970
    */
   lines(entries, unfolded) {
-    if (!unfolded.size) return Int32Array.from(entries);
+    if (!unfolded.size) return new Int32Array(entries);
     const lines = [];
     for (const entry of entries) {
       lines.push(entry);
       if (this.uploads[entry] > 1 && unfolded.has(this.day[entry])) for (const row of this.members(entry)) lines.push(-1 - row);
     }
-    return Int32Array.from(lines);
+    return new Int32Array(lines);
   }
 }

@@ -26,12 +26,18 @@ export class Store {
     this.model = model;
     this.days = new Days(new Table());
     this.states = new Uint8Array();
+    /** Whether not all states are the same. */
+    this.mixed = false;
     /** @type {DataView | null} the comparison's card, deflated */
     this.card = null;
     /** @type {Map<number, boolean>} entries whose choice the kernel has not confirmed yet: whether they shall be chosen */
     this.pending = new Map();
     /** @type {Map<number, number>} the message that asked for it */
     this.asked = new Map();
+    /** How often that changed. */
+    this.turn = 0;
+    /** @type {{ chosen: import("./types.js").Chosen[] | null, days: Days, entries: number[] }} */
+    this.read = { chosen: null, days: this.days, entries: [] };
     this.watch = new KernelWatch(
       () => kernelStatus(model.widget_manager), this.#changed, undefined, () => askKernel(model.widget_manager),
     );
@@ -79,6 +85,17 @@ export class Store {
   }
 
   /**
+   * All that a part shows: the part has to be drawn again when one of these is another.
+   * @param {PartName} part
+   * @returns {unknown[]}
+   */
+  shown(part) {
+    const common = [this.facts(part), this.failure(part)];
+    if (part === "picker") return [...common, this.days, this.states, this.turn];
+    return part === "result" ? [...common, this.card] : common;
+  }
+
+  /**
    * Ask the kernel for something. What a person types goes this way only, and a secret as a buffer: it is in no
    * widget's state, and kernels log what messages say and not what their buffers hold.
    * @param {PartName} part
@@ -117,10 +134,16 @@ export class Store {
    */
   toggle(entry) {
     const wanted = !this.isChosen(entry);
-    this.pending.set(entry, wanted);
     const number = this.days.table.number[this.days.first(entry)];
-    this.asked.set(entry, this.send("picker", wanted ? "choose" : "release", { number }));
+    this.#expect(entry, wanted, this.send("picker", wanted ? "choose" : "release", { number }));
     this.#changed();
+  }
+
+  /** @param {number} entry @param {boolean} wanted @param {number} asked */
+  #expect(entry, wanted, asked) {
+    this.pending.set(entry, wanted);
+    this.asked.set(entry, asked);
+    this.turn += 1;
   }
 
   /**
@@ -130,12 +153,10 @@ export class Store {
    */
   replace(entry, place) {
     const number = this.days.table.number[this.days.first(entry)];
-    const old = this.days.entryOfNumber(this.facts("picker").chosen[place]?.number);
+    const old = this.chosen[place];
     const asked = this.send("picker", "replace", { number, place });
-    for (const [one, wanted] of /** @type {[number, boolean][]} */ ([[old, false], [entry, true]])) {
-      this.pending.set(one, wanted);
-      this.asked.set(one, asked);
-    }
+    if (old !== undefined) this.#expect(old, false, asked);
+    this.#expect(entry, true, asked);
     this.#changed();
   }
 
@@ -144,14 +165,23 @@ export class Store {
     return this.pending.get(entry) ?? this.place(entry) > 0;
   }
 
+  /** The entries that the kernel says are chosen, in their order. */
+  get chosen() {
+    const { chosen } = this.facts("picker");
+    if (this.read.chosen !== chosen || this.read.days !== this.days) {
+      this.read = { chosen, days: this.days, entries: chosen.map((one) => this.days.entryOfNumber(one.number)) };
+    }
+    return this.read.entries;
+  }
+
   /** @param {number} entry 1 to 3, or 0 if it is not chosen */
   place(entry) {
-    return this.facts("picker").chosen.findIndex((one) => this.days.entryOfNumber(one.number) === entry) + 1;
+    return this.chosen.indexOf(entry) + 1;
   }
 
   /** How many entries are chosen, with what is being asked for. */
   get chosenCount() {
-    const entries = new Set(this.facts("picker").chosen.map((one) => this.days.entryOfNumber(one.number)));
+    const entries = new Set(this.chosen);
     for (const [entry, wanted] of this.pending) wanted ? entries.add(entry) : entries.delete(entry);
     return entries.size;
   }
@@ -162,6 +192,9 @@ export class Store {
     this.days = new Days(new Table(view));
     this.pending.clear();
     this.asked.clear();
+    // Else the first key in the filter would wait for it.
+    const { table } = this.days;
+    (globalThis.requestIdleCallback ?? setTimeout)(() => table.folded);
     if (view.byteLength > MAX_SAVED_BYTES) this.model.set("rows", null);
   };
 
@@ -169,6 +202,8 @@ export class Store {
     const view = this.model.get("states");
     if (!view) return;
     this.states = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
+    const [first] = this.states;
+    this.mixed = this.states.some((state) => state !== first);
     if (view.byteLength > MAX_SAVED_BYTES) this.model.set("states", null);
   };
 
@@ -198,6 +233,7 @@ export class Store {
         if (asked > ack) continue;
         this.asked.delete(entry);
         this.pending.delete(entry);
+        this.turn += 1;
       }
       this.#changed();
       return;

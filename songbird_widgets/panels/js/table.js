@@ -52,13 +52,22 @@ export class Table {
     return this.text.slice(this.labelEnd[i], this.nameEnd[i]);
   }
 
+  /** @param {number} number the row of the profile that has it, or -1; mostly rows are numbered in their order */
+  rowOf(number) {
+    return this.number[number] === number ? number : this.number.indexOf(number);
+  }
+
+  /** All texts as filters look for them. */
+  get folded() {
+    return (this.#folded ??= fold(this.text));
+  }
+
   /**
    * Mark the rows whose label or name holds a term: one pass over all texts, some milliseconds for 100,000 rows.
    * @param {string} term folded
    */
   holding(term) {
-    this.#folded ??= fold(this.text);
-    const text = this.#folded;
+    const text = this.folded;
     const hits = new Uint8Array(this.count);
     let row = 0;
     for (let found = text.indexOf(term); found !== -1; ) {

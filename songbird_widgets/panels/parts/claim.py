@@ -50,7 +50,7 @@ class ClaimPart(Part):
     def facts(self) -> dict[str, Any]:
         return {
             "state": self.session.state,
-            "uploaded": sum(p.state == "uploaded" for p in self.session.profiles),
+            "uploaded": len(self.session.in_state("uploaded")),
             "claiming": self._claiming,
             "result": self._result,
             "link": self._link,

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ...basics import DAY_MS, shorten
+from ...basics import shorten
 from ...session import SelectionError
-from ..rows import pack, pack_states
+from ..listing import listing_of
 from .base import Part, PartHost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...session import SessionProfile
-
-# While an upload runs, states change many times a second; the eye needs no more than this.
-_PAUSE_SECONDS = 0.1
-# Reasons are sentences; the first ones are enough to act on.
-_MAX_REASONS = 20
 
 
 class PickerPart(Part):
@@ -36,76 +27,32 @@ class PickerPart(Part):
 
     def __init__(self, panel: PartHost) -> None:
         super().__init__(panel)
-        self._numbers: dict[str, int] = {}
-        self._profiles: tuple[SessionProfile, ...] | None = None
-        self._keys: list[str] | None = None
-        self._rows = self._states = b""
-        self._problems: dict[str, str] = {}
-        self._shown_at = 0.0
-        # Of each profile: its number; the days since 1970 of a batch, and its rows; NaN where there are none or they
-        # are unknown.
-        self._places = self._days = self._counts = np.zeros(0)
+        self._listing = listing_of(self.session)
 
     def state(self) -> dict[str, Any]:
-        profiles: tuple[SessionProfile, ...] = self.session.profiles
-        # A choice changes no profile: then nothing is gone through.
-        if profiles is not self._profiles:
-            self._read(profiles)
-        return {"rows": self._rows, "states": self._states, **super().state()}
-
-    def _read(self, profiles: tuple[SessionProfile, ...]) -> None:
-        keys = [profile.key for profile in profiles]
-        same_rows = keys == self._keys
-        now = time.monotonic()
-        if not same_rows:
-            known = self._numbers
-            new = [key for key in keys if key not in known] if known else keys
-            known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
-            numbers = [self._numbers[key] for key in keys]
-            self._rows = pack(profiles, numbers)
-            self._keys = keys
-            self._places = np.array(numbers)
-            times = [p.dataset_timestamp if p.kind == "batch" else None for p in profiles]
-            self._days = np.array(times, "f8") // DAY_MS  # None becomes NaN
-            self._counts = np.array([p.rows for p in profiles], "f8")
-        # States can wait while an upload runs, and `busy` brings the last ones.
-        if same_rows and self.session.busy and now - self._shown_at < _PAUSE_SECONDS:
-            return
-        self._states = pack_states(profiles)
-        failed = islice((p for p in profiles if p.problem), _MAX_REASONS)
-        self._problems = {str(self._numbers[p.key]): shorten(p.problem or "", 300) for p in failed}
-        self._shown_at = now
-        self._profiles = profiles
+        self._listing.follow(self.session)
+        return {"rows": self._listing.rows, "states": self._listing.states, **super().state()}
 
     def facts(self) -> dict[str, Any]:
+        numbered = [(self._listing.number(p), p) for p in self.session.selection]
         return {
-            "chosen": [self._chosen(p) for p in self.session.selection if p.key in self._numbers],
-            "problems": self._problems,
+            "chosen": [self._chosen(number, p) for number, p in numbered if number is not None],
+            "problems": self._listing.problems,
         }
 
-    def _chosen(self, profile: SessionProfile) -> dict[str, Any]:
-        uploads, rows = 1, profile.rows
-        if profile.kind == "batch" and profile.dataset_timestamp is not None:
-            counts = self._counts[self._days == profile.dataset_timestamp // DAY_MS]
-            uploads = max(1, len(counts))
-            total = counts.sum()
-            rows = None if np.isnan(total) else int(total)
+    def _chosen(self, number: int, profile: SessionProfile) -> dict[str, Any]:
+        uploads = self.session.uploads_of(profile)
+        counts = [upload.rows for upload in uploads if upload.rows is not None]
         return {
-            "number": self._numbers[profile.key],
+            "number": number,
             "label": profile.choice,
             "kind": profile.kind,
-            "uploads": uploads,
-            "rows": rows,
+            "uploads": max(1, len(uploads)),
+            "rows": sum(counts) if 0 < len(uploads) == len(counts) else None,
         }
 
     def _profile(self, number: object) -> SessionProfile:
-        profiles: tuple[SessionProfile, ...] = self.session.profiles
-        found = np.flatnonzero(self._places == number).tolist() if isinstance(number, int) else []
-        if found and found[0] < len(profiles):
-            profile: SessionProfile = profiles[found[0]]
-            if self._numbers.get(profile.key) == number:
-                return profile
-        raise LookupError("That profile is no longer in the session. The list has been brought up to date.")
+        return self._listing.profile(number, self.session.profiles)
 
     def do_choose(self, content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
         """Add to the selection."""

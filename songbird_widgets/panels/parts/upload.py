@@ -27,20 +27,20 @@ class UploadPart(Part):
 
     def facts(self) -> dict[str, Any]:
         session = self.session
-        profiles, progress, notice = session.profiles, session.progress, session.notice
-        states = {state: [p for p in profiles if p.state == state] for state in ("added", "uploading", "failed")}
+        progress, notice = session.progress, session.notice
+        added, failed = session.in_state("added"), session.in_state("failed")
         return {
-            "waiting": len(states["added"]),
-            "bytesWaiting": sum(p.size for state in ("added", "failed") for p in states[state]),
-            "uploaded": len(profiles) - sum(map(len, states.values())),
+            "waiting": len(added),
+            "bytesWaiting": sum(p.size for p in (*added, *failed)),
+            "uploaded": len(session.in_state("uploaded")),
             "underWay": [
                 {"label": shorten(p.label, MAX_NAME), "sent": p.sent, "size": p.size}
-                for p in states["uploading"][:_MAX_UNDER_WAY]
+                for p in session.in_state("uploading")[:_MAX_UNDER_WAY]
             ],
-            "failed": len(states["failed"]),
+            "failed": len(failed),
             "failures": [
                 {"label": shorten(p.label, MAX_NAME), "problem": shorten(p.problem or "", 500)}
-                for p in states["failed"][:_MAX_FAILURES]
+                for p in failed[:_MAX_FAILURES]
             ],
             "total": progress.total,
             "done": progress.done,

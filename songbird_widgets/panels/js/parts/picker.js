@@ -153,7 +153,7 @@ export function PickerPart({ store }) {
 
   const shown = visible(lines.length, top, Math.ceil((list.current?.clientHeight || LIST_PX) / lineHeight), active);
   const { count, references } = days;
-  const mixed = filter.state || states.some((state) => state !== states[0]);
+  const mixed = filter.state || store.mixed;
   return [
     h(
       "header",

@@ -28,7 +28,6 @@ export function TimeLine({ store, width, from, to, onRange, onChoose }) {
   const most = Math.max(1, ...drawn.map((bar) => bar.uploads));
   const step = inside / Math.max(1, drawn.length);
   const thick = Math.max(2, Math.min(18, step - 2));
-  const chosen = new Map(store.facts("picker").chosen.map((one, place) => [days.entryOfNumber(one.number), place + 1]));
   /** @param {Event} event */
   const onClick = (event) => {
     const bar = drawn[Number(/** @type {Element} */ (event.target).closest("rect")?.getAttribute("data-at") ?? -1)];
@@ -52,7 +51,7 @@ export function TimeLine({ store, width, from, to, onRange, onChoose }) {
       drawn.map((bar, at) => {
         if (!bar.uploads) return null;
         const height = 8 + (TALL_PX - 12) * Math.sqrt(bar.uploads / most);
-        const p = bar.entries.map((entry) => chosen.get(entry)).find(Boolean);
+        const p = store.chosen.findIndex((entry) => bar.entries.includes(entry)) + 1 || undefined;
         const [first, last] = [isoDay(bar.from * DAY_MS), isoDay(bar.to * DAY_MS)];
         return h(
           "rect",
