@@ -13,6 +13,7 @@ from ..session.executor import SerialExecutor
 from .bundle import SCRIPT
 from .parts.add import AddPart
 from .parts.claim import ClaimPart
+from .parts.delete import DeletePart
 from .parts.link import LinkPart
 from .parts.picker import PickerPart
 from .parts.result import ResultPart
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from .parts.base import Part
 
 _PARTS: dict[str, type[Part]] = {
-    part.name: part for part in (SessionPart, AddPart, PickerPart, UploadPart, LinkPart, ResultPart, ClaimPart)
+    part.name: part
+    for part in (SessionPart, AddPart, PickerPart, UploadPart, LinkPart, ResultPart, ClaimPart, DeletePart)
 }
 PARTS = tuple(_PARTS)
 """Names of all parts, in the order in which they are shown."""
@@ -46,7 +48,8 @@ class SessionPanel(anywidget.AnyWidget):
         The session to show. It outlives the panel; close a panel with `close`.
     parts : sequence of str
         What to show of ``"session"`` (endpoint, state, other sessions), ``"add"``, ``"picker"``, ``"upload"``,
-        ``"link"``, ``"result"`` (the comparison of what is selected) and ``"claim"``; by default all.
+        ``"link"``, ``"result"`` (the comparison of what is selected), ``"claim"`` and ``"delete"`` (which visitors of a
+        dashboard do not see); by default all.
     **layout : object
         Traits of any widget, such as `layout`.
 
@@ -77,6 +80,7 @@ class SessionPanel(anywidget.AnyWidget):
     link_facts = traitlets.Dict().tag(sync=True)
     result_facts = traitlets.Dict().tag(sync=True)
     claim_facts = traitlets.Dict().tag(sync=True)
+    delete_facts = traitlets.Dict().tag(sync=True)
     #: The comparison's card: HTML, deflated.
     card = traitlets.Bytes().tag(sync=True)
     #: The rows of the list; see `panels.rows`. Then one byte a row: its state.
@@ -103,7 +107,7 @@ class SessionPanel(anywidget.AnyWidget):
         self._parts: dict[str, Part] = {}
         visited = discovery.front_end() == "voila"
         self.set_trait("visited", visited)
-        self.set_trait("parts", list(dict.fromkeys(parts)))
+        self.set_trait("parts", [name for name in dict.fromkeys(parts) if _PARTS[name].for_visitors or not visited])
         self._parts = {name: _PARTS[name](self) for name in self.parts}
         state: dict[str, Any] = {}
         for part in self._parts.values():

@@ -42,7 +42,7 @@ def test_each_class_is_a_panel_with_its_parts(uploaded):
 
 @pytest.mark.parametrize("parts", [(), ("picker", "nonsense")])
 def test_parts_that_there_are_not_are_refused_with_those_that_there_are(session, parts):
-    with pytest.raises(ValueError, match="session, add, picker, upload, link, result, claim"):
+    with pytest.raises(ValueError, match="session, add, picker, upload, link, result, claim, delete"):
         panels.SessionPanel(session, parts)
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from songbird_widgets.panels import AddPanel
@@ -272,3 +275,17 @@ def test_what_is_warned_of_while_data_are_profiled_is_said(session, say, eventua
     eventually(lambda: session.profiles and not panel.add_facts["busy"])
     said = [one["text"] for one in panel.add_facts["messages"] if one["tone"] == "info"]
     assert any("price" in text for text in said), panel.add_facts["messages"]
+
+
+def test_an_archive_of_thousands_that_are_none_names_some_and_counts_the_rest(add, session, say, settled):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for number in range(3_000):
+            archive.writestr(f"{number}.bin", b"no profile")
+    send_file(add, say, "many.zip", content.getvalue())
+    settled()
+    bad = said(add, "bad")
+    assert len(bad) == 41
+    assert bad[0][0] == "many.zip:0.bin"
+    assert bad[-1] == ("", "and 2,960 more that could not be added.")
+    assert session.profiles == ()

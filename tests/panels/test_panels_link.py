@@ -32,6 +32,20 @@ def test_a_selection_brings_its_links(panel, uploaded, eventually):
         assert "P1" in get(one["href"])
 
 
+def test_the_page_over_time_is_linked_where_there_are_days_to_follow(session, flights, eventually):
+    panel = LinkPanel(session)
+    session.add(flights / "batch-2013-07-08.bin")
+    session.upload()
+    session.select("2013-07-08")
+    eventually(lambda: panel.link_facts["main"])
+    assert panel.link_facts["trends"] is None
+    session.add(flights / "batch-2013-07-09.bin")
+    session.upload()
+    trends = eventually(lambda: panel.link_facts["trends"])
+    assert trends["text"] == "Every column over time"
+    assert "2013-07-09" in get(trends["href"])
+
+
 def test_a_stale_link_is_gone_before_the_new_one_is_there(panel, uploaded, eventually):
     uploaded.select("july")
     first = eventually(lambda: panel.link_facts["main"])

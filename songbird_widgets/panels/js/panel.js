@@ -6,6 +6,7 @@ import { icon, isDark, keepFocus, useStore, watchTheme } from "./dom.js";
 import { FailureLine } from "./failure.js";
 import { AddPart } from "./parts/add.js";
 import { ClaimPart } from "./parts/claim.js";
+import { DeletePart } from "./parts/delete.js";
 import { LinkPart } from "./parts/link.js";
 import { PickerPart } from "./parts/picker.js";
 import { ResultPart } from "./parts/result.js";
@@ -24,9 +25,10 @@ const PARTS = {
   link: { view: LinkPart, label: "Observatory links" },
   result: { view: ResultPart, label: "Comparison of what is chosen" },
   claim: { view: ClaimPart, label: "Claim the session" },
+  delete: { view: DeletePart, label: "Delete profiles or the session" },
 };
 /** @type {PartName[][]} */
-const COLUMNS = [["add", "picker"], ["upload", "link", "claim"]];
+const COLUMNS = [["add", "picker"], ["upload", "link", "claim", "delete"]];
 
 /** @param {{ store: Store }} props */
 export function Panel({ store }) {
@@ -40,12 +42,7 @@ export function Panel({ store }) {
   const theme = dark ? "dark" : "light";
   const gone = store.watch.presence === "gone";
   /** @param {PartName} part */
-  const section = (part) =>
-    h(
-      "section",
-      { key: part, class: `songbird songbird-${part}`, tabIndex: -1, "aria-label": PARTS[part].label, "data-theme": theme, "data-over": part === "add" && over, inert: gone },
-      h("div", { class: "sb-body" }, h(PARTS[part].view, part === "add" ? { store, onReady: take } : { store }), part !== "picker" && h(FailureLine, { store, part })),
-    );
+  const section = (part) => h(Section, { key: part, store, part, theme, gone, over: part === "add" && over, onReady: take });
   const has = (/** @type {PartName} */ part) => store.parts.includes(part);
   const columns = COLUMNS.map((parts) => parts.filter(has)).filter((parts) => parts.length);
   return h(
@@ -56,6 +53,19 @@ export function Panel({ store }) {
     columns.length > 0 && h("div", { class: "songbird-columns" }, columns.map((parts) => h("div", { class: "songbird-column", key: parts[0] }, parts.map(section)))),
     has("result") && section("result"),
   );
+}
+
+/**
+ * One part. Most changes concern one or two of them: the others keep what they have drawn.
+ * @param {{ store: Store, part: PartName, theme: string, gone: boolean, over: boolean, onReady: (take: (files: Iterable<File>) => unknown) => void }} props
+ */
+function Section({ store, part, theme, gone, over, onReady }) {
+  const { view, label } = PARTS[part];
+  const body = useMemo(
+    () => h("div", { class: "sb-body" }, h(view, { store, onReady }), part !== "picker" && h(FailureLine, { store, part })),
+    store.shown(part),
+  );
+  return h("section", { class: `songbird songbird-${part}`, tabIndex: -1, "aria-label": label, "data-theme": theme, "data-over": over, inert: gone }, body);
 }
 
 /** Says that nothing can be done here, and what to do. @param {{ presence: import("./kernel.js").Presence, theme: string }} props */

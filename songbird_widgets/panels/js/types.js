@@ -1,7 +1,7 @@
 /**
  * What the kernel tells the browser, by trait; the parts of the kernel's side (`panels/parts/*.py`) make these values.
  *
- * @typedef {"session" | "add" | "picker" | "upload" | "link" | "result" | "claim"} PartName
+ * @typedef {"session" | "add" | "picker" | "upload" | "link" | "result" | "claim" | "delete"} PartName
  *
  * @typedef {{ level: "info" | "warning" | "error", text: string }} Notice
  * @typedef {{ endpoint: string, id: string, name: string, state: string, words: string, busy: boolean, notice: Notice | null }} SessionFacts
@@ -21,13 +21,16 @@
  *   busy: boolean, trouble: string, closed: boolean }} UploadFacts
  *
  * @typedef {{ href: string, text: string }} LinkTarget
- * @typedef {{ selected: number, ended: boolean, waiting: string[], reason: string, main: LinkTarget | null, each: LinkTarget[] }} LinkFacts
+ * @typedef {{ selected: number, ended: boolean, waiting: string[], reason: string, main: LinkTarget | null, each: LinkTarget[],
+ *   trends: LinkTarget | null }} LinkFacts
  *
  * @typedef {{ selected: number, comparing: boolean, headline: string, problem: string, link: LinkTarget | null }} ResultFacts
  *
  * @typedef {{ state: string, uploaded: number, claiming: boolean, result: string, link: LinkTarget | null }} ClaimFacts
  *
- * @typedef {{ session: SessionFacts, add: AddFacts, picker: PickerFacts, upload: UploadFacts, link: LinkFacts, result: ResultFacts, claim: ClaimFacts }} Facts
+ * @typedef {{ chosen: { label: string, uploads: number }[], uploaded: number, deleting: boolean, result: string, closed: boolean }} DeleteFacts
+ *
+ * @typedef {{ session: SessionFacts, add: AddFacts, picker: PickerFacts, upload: UploadFacts, link: LinkFacts, result: ResultFacts, claim: ClaimFacts, delete: DeleteFacts }} Facts
  *
  * A message from the kernel: an acknowledgement, or something for one part.
  * @typedef {{ ack?: number, part?: PartName, id?: string, earlier?: EarlierSession[], file?: string, at?: number, done?: boolean,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Tone = Literal["good", "bad", "info"]
 
 _MAX_LINES = 50
+_MAX_OF_ONE = 40  # of one archive or glob
+_MAX_MESSAGES = 1_000
 _MAX_NAMED = 4
 _MAX_COMPLETIONS = 40
 _MAX_FILE_BYTES = 1 << 30
@@ -98,7 +100,7 @@ class AddPart(Part):
 
     def facts(self) -> dict[str, Any]:
         profiles: tuple[SessionProfile, ...] = self.session.profiles
-        waiting = [p for p in profiles if p.state in {"added", "failed"}]
+        waiting = [*self.session.in_state("added"), *self.session.in_state("failed")]
         messages = self._true_messages(profiles)
         return {
             "waiting": [
@@ -141,10 +143,8 @@ class AddPart(Part):
         self._messages = [message for message in self._messages if is_true(message)]
         return self._messages
 
-    def _say(
-        self, tone: Literal["good", "bad", "info"], name: str, text: str, keys: frozenset[str] = frozenset()
-    ) -> None:
-        self._messages = [m for m in self._messages if not name or m.name != name]
+    def _say(self, tone: Tone, name: str, text: str, keys: frozenset[str] = frozenset()) -> None:
+        self._messages = [m for m in self._messages if not name or m.name != name][-_MAX_MESSAGES:]
         self._messages.append(_Message(next(self._serial), tone, name, text, keys))
 
     def _add(self, call: Callable[[], Sequence[SessionProfile]], name: str, *, more: bool = False) -> None:
@@ -171,18 +171,25 @@ class AddPart(Part):
             with self.panel.lock:
                 self._jobs -= 1
                 self._say_added([p for p in added if p.key not in before])
-                for profile in added:
-                    if profile.key in before:
-                        text = f"the session has it already, as {profile.kind} {profile.label}."
-                        self._say("info", name if len(added) == 1 else profile.name, text, frozenset({profile.key}))
-                for problem, reason in problems:
+                known = [p for p in added if p.key in before]
+                for profile in known[:_MAX_OF_ONE]:
+                    text = f"the session has it already, as {profile.kind} {profile.label}."
+                    self._say("info", name if len(added) == 1 else profile.name, text, frozenset({profile.key}))
+                self._say_more("info", len(known) - _MAX_OF_ONE, "that the session has already.")
+                for problem, reason in problems[:_MAX_OF_ONE]:
                     self._say("bad", problem, reason)
+                self._say_more("bad", len(problems) - _MAX_OF_ONE, "that could not be added.")
                 for note in getattr(added, "notes", ()):
                     self._say("info", "", note, frozenset(p.key for p in added))
                 self._say_merged()
                 self.show()
 
         self.panel.later(self, work)
+
+    def _say_more(self, tone: Tone, more: int, what: str) -> None:
+        """Say how many of one archive or glob are not named; there may be ten thousand."""
+        if more > 0:
+            self._say(tone, "", f"and {more:,} more {what}")
 
     def _say_added(self, added: Sequence[SessionProfile]) -> None:
         """Say what this round added so far, in one message."""

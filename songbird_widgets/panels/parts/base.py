@@ -60,6 +60,8 @@ class Part:
     #: Messages that only the kernel's owner may send. Behind Voilà sit visitors: they must not reach the owner's files,
     #: other sessions or keys.
     owner_only: ClassVar[frozenset[str]] = frozenset()
+    #: Whether a dashboard's visitors see the part.
+    for_visitors: ClassVar[bool] = True
 
     def __init__(self, panel: PartHost) -> None:
         self.panel = panel

@@ -27,7 +27,7 @@ class LinkPart(Part):
         ended = session.state in {"claimed", "expired"}
         if link is not None and not followable(link.href):
             link, reason = None, "The endpoint answered a link that is no http(s) address, so it is not shown."
-        main, each = None, []
+        main, each, trends = None, [], session.current_trends_link
         if link is not None and not ended:
             main = {"href": link.href, "text": link.text if len(selection) == 1 else "Open side by side"}
             each = [
@@ -41,6 +41,7 @@ class LinkPart(Part):
             "reason": shorten(reason, MAX_TEXT),
             "main": main,
             "each": each,
+            "trends": None if main is None or trends is None else {"href": trends.href, "text": trends.text},
         }
 
     def _missing(self) -> list[str]:
