@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from songbird_widgets.local import discovery
 
+from . import home
 from .relay import handlers
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     """Add the relay's routes; called by the server while it loads its extensions."""
     server.web_app.add_handlers(  # type: ignore[no-untyped-call]
-        ".*$", handlers(server.base_url, organization=True)
+        ".*$", [home.route(server.base_url), *handlers(server.base_url, organization=True)]
     )
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from songbird_widgets.local.route import Route
+    from songbird_widgets.secret import Secret
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ MARK = "X-Songbird-Relay"
 
 # What a page needs to be asked for; everything else of a request (cookies, Authorization, proxies' notes)
 # stays here.
-_FORWARDED = ("Accept", "Accept-Encoding", "Accept-Language", "If-Modified-Since", "If-None-Match")
+FORWARDED = ("Accept", "Accept-Encoding", "Accept-Language", "If-Modified-Since", "If-None-Match")
 _RETURNED = frozenset(
     {
         "cache-control",
@@ -103,6 +104,8 @@ class Upstream:
 
     def __init__(self, *, organization: bool) -> None:
         self.organization = organization
+        #: Path and cookie of the user's sign-in at the service, for the home page.
+        self.sign_in: tuple[Secret, Secret] | None = None
         self.client = SimpleAsyncHTTPClient(force_instance=True, max_clients=32, max_body_size=_LARGEST)
         self.client.tcp_client = self._connector = _RouteClient()
 
@@ -111,13 +114,13 @@ class Upstream:
 
         One that has ended may have left its port to a stranger, whose pages would be shown on Jupyter's own origin.
         """
-        service = await _beside_loop(local_service.ensure)
+        service = await beside_loop(local_service.ensure)
         self._connector.route = service.route
         return service.origin
 
     async def key(self) -> str:
         """Return the API key of the local organization."""
-        return await _beside_loop(local_service.organization_key)
+        return await beside_loop(local_service.organization_key)
 
 
 class _Handler(JupyterHandler):
@@ -191,7 +194,7 @@ class RelayHandler(_Handler):
         return target, "&".join(piece for piece in pieces if piece)
 
     async def _pass_on(self, origin: str, target: str, query: str, *, with_token: bool) -> None:
-        headers = {name: self.request.headers[name] for name in _FORWARDED if name in self.request.headers}
+        headers = {name: self.request.headers[name] for name in FORWARDED if name in self.request.headers}
         if self.upstream.organization and not with_token and not target.startswith("static/"):
             headers["X-API-Key"] = await self.upstream.key()
         request = HTTPRequest(
@@ -306,7 +309,8 @@ def _has_session_token(query: str) -> bool:
     return any(name == "sessionToken" and value.strip() for name, value in parse_qsl(query))
 
 
-async def _beside_loop(call: Callable[[], T]) -> T:
+async def beside_loop(call: Callable[[], T]) -> T:
+    """Do what takes time on another thread than the server's own."""
     return await asyncio.get_running_loop().run_in_executor(None, call)
 
 

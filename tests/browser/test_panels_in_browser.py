@@ -315,6 +315,38 @@ def test_a_day_is_one_row_that_unfolds_and_is_chosen_whole(lab):
     expect(options).to_have_count(8)
 
 
+def test_the_launcher_opens_the_page_of_ones_sessions(lab):
+    someone = lab(SESSION + "session.upload()\nsession")
+    page = someone.page
+    expect(someone.panel("upload").get_by_role("status")).to_have_text("All 8 profiles are uploaded.")
+    page.evaluate("() => { window.jupyterapp.commands.execute('launcher:create'); }")
+    with page.context.expect_page() as opened:
+        page.locator(".jp-LauncherCard", has_text="Songbird sessions").click()
+    expect(opened.value.locator("h1")).to_have_text("Your sessions")
+    expect(opened.value.get_by_role("row").filter(has_text="2013-07-08 to 2013-07-14").first).to_be_visible()
+
+
+def test_what_is_chosen_is_deleted_after_asking_with_the_keyboard_alone(lab):
+    someone = lab(SESSION + "session.upload()\nsession.select('july', '2013-07-10')\nsession")
+    page, picker, delete = someone.page, someone.panel("picker"), someone.panel("delete")
+    expect(picker.locator(".sb-chip[data-p]")).to_have_count(2)
+    delete.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(delete.get_by_role("button", name="Delete what is chosen…")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(delete.get_by_role("group", name="Confirm the deletion")).to_contain_text("Delete july and 2013-07-10?")
+    expect(delete.get_by_role("button", name="Back")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(picker.get_by_role("option")).to_have_count(8)
+    expect(delete.get_by_role("button", name="Delete what is chosen…")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(delete.get_by_role("status")).to_have_text("Deleted july and 2013-07-10: 2 profiles.")
+    expect(picker.get_by_role("option")).to_have_count(6)
+
+
 def test_a_fourth_replaces_one_in_place_and_the_order_is_changed(lab):
     someone = lab(SESSION + "session.upload()\nsession.select('2013-07-08', '2013-07-09', '2013-07-10')\nsession")
     page, picker = someone.page, someone.panel("picker")
@@ -369,7 +401,7 @@ def test_a_panel_without_its_kernel_says_so_by_itself(lab, how):
     expect(page.locator(".songbird-panel")).to_have_attribute("data-kernel", "there")
     page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.context.sessionContext.{how}; }}")
     expect(page.locator(".sb-kernel")).to_contain_text("Run → Run All Cells")
-    for part in ("session", "add", "picker", "upload", "link", "result", "claim"):
+    for part in ("session", "add", "picker", "upload", "link", "result", "claim", "delete"):
         expect(someone.panel(part)).to_have_attribute("inert", "")
     if how.startswith("restart"):
         someone.wait_for_kernel()

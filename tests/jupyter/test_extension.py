@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import textwrap
 import threading
 import time
+from html import unescape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote, urlsplit
 
@@ -53,6 +55,23 @@ def test_a_token_in_the_address_opens_it_and_goes_no_further(jupyter, uploaded):
     answer = jupyter.ask(f"{tail(uploaded['link'])}&token=canary-jupyter-token", token=None)
     assert answer.status == 200
     assert "canary-jupyter-token" not in answer.text
+
+
+@pytest.mark.usefixtures("uploaded")
+def test_browsers_that_are_let_in_see_the_home_page_and_what_it_links_to(jupyter):
+    browser = {"Accept": "text/html,*/*"}
+    for _ in range(2):  # the second time with the sign-in of the first
+        page = jupyter.ask("songbird/", headers=browser)
+        assert page.status == 200
+        assert "Your sessions" in page.text
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        assert "/s/" not in page.text
+    linked = unescape(re.search(r'href="(resources/[^"]+)"', page.text)[1])
+    assert "july" in jupyter.ask(f"songbird/{linked}").text
+    assert jupyter.ask("songbird/").status == 204
+    stranger = jupyter.ask("songbird/", token=None, headers=browser)
+    assert stranger.status in (302, 403)
+    assert "Your sessions" not in stranger.text
 
 
 def test_its_user_is_the_local_organization(jupyter, uploaded):
