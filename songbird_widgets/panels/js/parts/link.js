@@ -20,7 +20,7 @@ export function LinkPart({ store }) {
           h("span", { class: "sb-single", "data-p": place + 1, key: place }, h("span", { class: "sb-p", "aria-hidden": "true" }, `P${place + 1}`), h(Link, { target })),
         ),
       ),
-    f.trends && h("div", { class: "sb-each-link" }, h(Link, { target: f.trends, class: "sb-button" })),
+    f.trends && h("div", { class: "sb-trends" }, h(Link, { target: f.trends, class: "sb-button" })),
     h("p", { class: "sb-words", role: "status", "data-tone": f.reason && !f.main ? "bad" : "quiet", "data-hold": true }, words(store, f)),
   ];
 }
