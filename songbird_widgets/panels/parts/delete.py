@@ -74,7 +74,7 @@ class DeletePart(Part):
             problem = ""
             try:
                 delete()
-            except Exception as error:  # noqa: BLE001 - shown to the person
+            except Exception as error:  # shown to the person
                 problem = failure(error)
             with self.panel.lock:
                 self._deleting, self._result = False, "" if problem else result
