@@ -66,7 +66,7 @@ import numpy as np
 
 from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, percent, short, too_few
 from .item_evidence import came_and_went, weigh_items
-from .number_evidence import MEAN_UNIT, measures_of_sketches, smallest_shift, weigh_numbers
+from .number_evidence import MEAN_UNIT, gaps_of_sketches, smallest_shift, weigh_numbers
 from .numerics import chi_squared_tail, kolmogorov_tail
 from .row_evidence import GROUP_NAMES, INFINITE, weigh_rows
 
@@ -341,13 +341,14 @@ class Drifts:
         )
         effects, chances = self.evidence.effects, self.evidence.chances
         self._sizes = effects if thresholds is None else thresholds.rescaled(effects, names)
+        self._reached: NDArray[np.bool_] = reached(self._sizes, chances) >= 1
         self.significant, self.ranks, self.unknown = judge(self._sizes, chances, self.doubtful)
         self.scores = self.ranks if thresholds is None else self._raw_scores(thresholds.moderate_of(names))
 
     def _raw_scores(self, moderate: Floats) -> Floats:
         """Return the scores in units of the default thresholds, whichever hold here."""
         effects = np.where(np.isnan(self.evidence.effects), 0, self.evidence.effects)
-        counts = self.significant & (reached(self._sizes, self.evidence.chances) >= 1)
+        counts = self.significant & self._reached
         sure = np.where(counts, np.maximum(effects, np.where(self._sizes < 1, moderate, 0)), 0).max(axis=0, initial=0)
         quiet = np.minimum(effects.max(axis=0, initial=0), _QUIET * moderate)
         return np.where(self.ranks >= 1, sure, np.where(self.unknown, 0.0, quiet))
@@ -448,8 +449,7 @@ class Drifts:
         return tuple(dict.fromkeys(reasons))
 
     def _counts(self, place: int, test: DriftTest) -> bool:
-        size = self._sizes[FAMILIES.index(test.kind), place]
-        return bool(reached(np.array([size]), np.array([test.p]))[0] >= 1)
+        return bool(self._reached[FAMILIES.index(test.kind), place])
 
     def _measures(self, place: int) -> dict[str, float]:
         found = {key: float(values[place]) for key, values in self.evidence.measures.items() if key in _SHOWN}
@@ -468,10 +468,7 @@ class Drifts:
         self, place: int, first: KllSketch, second: KllSketch, measures: dict[str, float], notes: list[str]
     ) -> None:
         """Measure with the whole sketches, of which the verdict needs but an outline."""
-        whole, moved = measures_of_sketches(first, second)
-        if self.evidence.basis[place] != "deciles":
-            whole.pop("js_distance"), whole.pop("js_noise"), whole.pop("psi")
-        measures |= whole
+        measures["ks"], moved = gaps_of_sketches(first, second)
         squares = float(self.baseline.moments[self.before[place], 1])
         if "wasserstein" in measures and squares > 0 and math.isfinite(moved):
             measures["wasserstein"] = moved / math.sqrt(squares / max(first.n - 1, 1))

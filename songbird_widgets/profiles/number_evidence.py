@@ -18,7 +18,6 @@ from .evidence import (
     NEW_VALUE_SHARE,
     SUSPICIOUS,
     Candidates,
-    Evidence,
     Sizes,
     chances_of_counts,
     chances_of_means,
@@ -27,11 +26,12 @@ from .evidence import (
     value_effects,
 )
 from .statistics import QUANTILE_RANKS
+from .summary import DECILES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .evidence import Pairs
+    from .evidence import Evidence, Pairs
     from .sketches import Floats, Ints, KllSketch
     from .summary import ProfileSummary
 
@@ -45,7 +45,6 @@ RANGE_UNIT = 0.0025
 MAX_CODES = 12
 """Distinct numbers up to which a column may hold codes, which have no distance."""
 
-_DECILES = np.arange(1, 10) / 10
 _ATOM = 0.05  # a number that fills this much is a cell of its own
 _CELLS = 10
 _TAIL_RANKS = np.array([0.005, 0.02, 0.05, 0.95, 0.98, 0.995])
@@ -309,7 +308,7 @@ def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Eviden
         merged = _Merged.of(*_padded(pairs.first, pairs.before[chunk]), *_padded(pairs.second, pairs.after[chunk]))
         sizes = Sizes(n[chunk], m[chunk], pairs.error[chunk])
         _weigh_merged(merged, sizes, chunk, found, moves)
-        _weigh_deciles(merged, sizes, chunk, found)
+        _weigh_deciles(pairs, chunk, found)
     _weigh_single_values(pairs, places, windows, found)
     for place in places.tolist():
         found.basis[place] = "deciles"
@@ -398,24 +397,17 @@ def _gaps(merged: _Merged) -> tuple[Floats, Floats, Floats]:
     return gaps.max(axis=1), np.einsum("ij,ij->i", gaps[:, :-1], widths), widths
 
 
-def _distinct(sketch: KllSketch) -> tuple[Floats, Floats]:
-    """Take a sketch as `_padded` takes the distribution of one column."""
-    last = np.flatnonzero(np.append(sketch.items[1:] != sketch.items[:-1], True))
-    shares = sketch.cumulative[last + 1] / sketch.n
-    return sketch.items[last][None, :], np.diff(shares, prepend=0.0)[None, :]
-
-
-def measures_of_sketches(first: KllSketch, second: KllSketch) -> tuple[dict[str, float], float]:
-    """Measure two whole sketches as `weigh_numbers` does outlines, and how far the values moved on average."""
-    merged = _Merged.of(*_distinct(first), *_distinct(second))
-    sizes = Sizes(*(np.array([float(size)]) for size in (first.n, second.n, first.rank_error + second.rank_error)))
-    found = Evidence.about(1)
-    row = np.zeros(1, np.int64)
+def gaps_of_sketches(first: KllSketch, second: KllSketch) -> tuple[float, float]:
+    """Measure what `_gaps` does of two whole sketches: the largest gap, and the area."""
+    points = np.concatenate([first.items, second.items])
+    order = points.argsort(kind="stable")  # of two sorted runs
+    points = points[order]
+    # Whole numbers, which doubles add up exactly.
+    signed = np.concatenate([first.weights * float(second.n), second.weights * -float(first.n)])[order]
+    gaps = np.abs(signed.cumsum()) / (float(first.n) * second.n)
+    fresh = points[1:] != points[:-1]
     with np.errstate(all="ignore"):
-        largest, moved, _ = _gaps(merged)
-        _weigh_deciles(merged, sizes, row, found)
-    measures = {name: float(found.measures[name][0]) for name in ("js_distance", "js_noise", "psi")}
-    return {"ks": float(largest[0]), **measures}, float(moved[0])
+        return float(gaps[:-1][fresh].max(initial=0)), float(gaps[:-1] @ np.diff(points))
 
 
 def _chances_of_scores(scores: Floats, masses: Floats, differences: Floats, sizes: Sizes) -> Floats:
@@ -457,17 +449,15 @@ def _chances_of_tails(joint: Floats, merged: _Merged, sizes: Sizes) -> Floats:
     return chances
 
 
-def _weigh_deciles(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence) -> None:
+def _weigh_deciles(pairs: Pairs, rows: Ints, found: Evidence) -> None:
     """Compare the shares between the baseline's deciles: the cells of Jensen-Shannon distance and PSI."""
-    many, width = merged.first.shape
-    apart = 2.0 * np.arange(many)[:, None]  # rows of one ascending array
-    cuts = (merged.first + apart).ravel().searchsorted((_DECILES - _HAIR)[None, :] + apart)
-    starts = np.arange(0, many * width, width)[:, None]
-    cuts = np.clip(cuts, starts, starts + width - 1)
-    p, q = np.ones((2, many, 2 * len(_DECILES) + 1))
-    for shares, cumulative in ((p, merged.first.ravel()), (q, merged.second.ravel())):
-        shares[:, 0:-1:2] = np.where(cuts > starts, cumulative[np.maximum(cuts - 1, 0)], 0.0)
-        shares[:, 1:-1:2] = cumulative[cuts]
+    n, m = (of_side[rows] for of_side in pairs.numbers)
+    sizes = Sizes(n, m, pairs.error[rows])
+    cuts = pairs.first.deciles[pairs.before[rows]]
+    p, q = np.ones((2, len(rows), 2 * len(DECILES) + 1))
+    for shares, (summary, of_side) in zip((p, q), pairs.sides, strict=True):
+        shares[:, 0:-1:2] = shares_of(summary, of_side[rows], cuts, inclusive=False)
+        shares[:, 1:-1:2] = shares_of(summary, of_side[rows], cuts, inclusive=True)
     # A decile that many values share is cut off on both sides, so that a column of one value, or of many zeros, does
     # not hide a shift within one cell.
     mass = p[:, 1:-1:2] - p[:, 0:-1:2]

@@ -43,6 +43,7 @@ MAX_OUTLINE = 256
 _KEPT_RARE = 64  # values of a column that may be as rare as those which its sketch dropped
 _TAIL = 16  # points at either end of a grid that are kept whatever their weight
 _MAGIC = b"SBW-SUMMARY\x05"
+DECILES = np.arange(1, 10) / 10
 _MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
 _STEPS_OF_SHARE = (1 << 16) - 1
 _HEAP = 0.005  # the share of one number that may tell of a drift by itself
@@ -107,6 +108,7 @@ class ProfileSummary:
         much of the column by themselves.
     middles : ndarray of float, shape (columns, 2)
         Numbers at the ranks 16 and 84 %.
+    deciles : ndarray of float, shape (columns, 9)
     distinct : ndarray of float, shape (columns, 3)
         Distinct values: estimate, and bounds at two deviations; NaN where not counted.
     frequent_total, frequent_offset, frequent_unlisted : ndarray of int64
@@ -168,6 +170,7 @@ class ProfileSummary:
     heap_offsets: Ints
     heap_places: NDArray[np.uint16]
     middles: Floats
+    deciles: Floats
     distinct: Floats
     frequent_total: Ints
     frequent_offset: Ints
@@ -459,6 +462,7 @@ _ARRAYS = {
     "heap_offsets": "<i8",
     "heap_places": "<u2",
     "middles": "<f8",
+    "deciles": "<f8",
     "distinct": "<f8",
     "frequent_total": "<i8",
     "frequent_offset": "<i8",
@@ -489,6 +493,7 @@ _WIDTHS = {
     "kll_ends": 2,
     "quantiles": len(QUANTILE_RANKS),
     "middles": len(_MIDDLE),
+    "deciles": len(DECILES),
     "distinct": 3,
 }
 _ONE_A_COLUMN = (
@@ -671,6 +676,7 @@ class _Gathered:
             heap_offsets=_offsets([len(sketch.heaps) for sketch in self.sketches]),
             heap_places=_joined([sketch.heaps for sketch in self.sketches], np.int64).astype(np.uint16),
             middles=np.array([sketch.middles for sketch in self.sketches]).reshape(-1, len(_MIDDLE)),
+            deciles=np.array([sketch.deciles for sketch in self.sketches]).reshape(-1, len(DECILES)),
             distinct=np.array([_distinct(column) for column in columns], np.float64).reshape(-1, 3),
             frequent_total=np.array([sketch.total if sketch else -1 for sketch in frequent], np.int64),
             frequent_offset=np.array([sketch.offset if sketch else 0 for sketch in frequent], np.int64),
@@ -746,6 +752,7 @@ class _Sketch:
     outline: Ints
     heaps: Ints
     middles: Floats
+    deciles: Floats
 
     @classmethod
     def of(cls, kll: KllSketch) -> _Sketch:
@@ -765,8 +772,8 @@ class _Sketch:
         shares = cumulative[ends] / n
         outline = np.arange(len(shares)) if len(shares) <= MAX_OUTLINE else _spread(shares, _OUTLINE_STEPS)
         heaps = np.flatnonzero(np.diff(shares, prepend=0.0) >= _HEAP - _HAIR)
-        middles = items[places[shares.searchsorted(_MIDDLES)]]
-        return cls(items, kll.weights, quantiles, places, shares, outline, heaps, middles)
+        middles, deciles = (items[places[shares.searchsorted(ranks)]] for ranks in (_MIDDLES, _DECILES))
+        return cls(items, kll.weights, quantiles, places, shares, outline, heaps, middles, deciles)
 
 
 def _spread(shares: Floats, steps: Floats) -> Ints:
@@ -782,7 +789,7 @@ def _steps(points: int) -> Floats:
 
 
 _RANKS = np.array(QUANTILE_RANKS)
-_MIDDLES = np.array(_MIDDLE) - _HAIR
+_MIDDLES, _DECILES = np.array(_MIDDLE) - _HAIR, DECILES - _HAIR
 _STEPS, _OUTLINE_STEPS = _steps(MAX_GRID), _steps(MAX_OUTLINE)
 _NO_SKETCH = _Sketch(
     np.empty(0),
@@ -793,4 +800,5 @@ _NO_SKETCH = _Sketch(
     np.empty(0, np.int64),
     np.empty(0, np.int64),
     np.full(len(_MIDDLE), np.nan),
+    np.full(len(DECILES), np.nan),
 )
