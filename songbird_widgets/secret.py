@@ -1,39 +1,47 @@
-"""Text that gives access, as an object that does not show it."""
+"""What gives access, as an object that does not show it."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Secret:
-    """Text that gives access: an API key, a session id, an address with either in it. It prints as ``***``.
+class Hidden(Generic[T_co]):
+    """Something that holds what gives access: an answer, a message, an address. It prints as ``***``.
 
     Frames of a traceback show their local variables, and so do debuggers and error reporters; whatever prints them
-    prints this. `reveal` gives the text to what sends it.
+    prints this. `reveal` gives the thing itself to what uses it.
     """
 
-    __slots__ = ("_text",)
+    __slots__ = ("_held",)
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, held: T_co) -> None:
+        self._held = held
+
+    def reveal(self) -> T_co:
+        """Return the thing itself."""
+        return self._held
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret cannot be pickled.")
+
+
+class Secret(Hidden[str]):
+    """Text that gives access: an API key, a session id, an address with either in it."""
+
+    __slots__ = ()
 
     @staticmethod
     def of(value: Any) -> Any:
         """Return text as a secret, and anything else as it is."""
         return Secret(value) if isinstance(value, str) else value
 
-    def reveal(self) -> str:
-        """Return the text itself."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and self._text == other._text
+        return isinstance(other, Secret) and self._held == other._held
 
     def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __reduce__(self) -> str:
-        raise TypeError("A secret cannot be pickled.")
+        return hash(self._held)

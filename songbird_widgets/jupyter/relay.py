@@ -25,13 +25,13 @@ from tornado.web import HTTPError as WebError
 from tornado.web import authenticated
 
 from songbird_widgets.local import local_service
+from songbird_widgets.secret import Hidden, Secret
 
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
     from songbird_widgets.local.route import Route
-    from songbird_widgets.secret import Secret
 
 T = TypeVar("T")
 
@@ -78,11 +78,12 @@ class _RouteClient(TCPClient):
 
     async def connect(self, host: str, port: int, *args: Any, **options: Any) -> IOStream:
         """Return a connection on which nobody else can answer."""
-        if self.route.socket is not None:
+        if self.route.socket is None:
+            stream = await super().connect(host, port, *args, **options)
+        else:
             stream = IOStream(socket.socket(socket.AF_UNIX), max_buffer_size=options.get("max_buffer_size"))
             await stream.connect(str(self.route.socket))
-            return stream
-        stream, challenge = await super().connect(host, port, *args, **options), self.route.challenge()
+        challenge = self.route.challenge()
         try:
             await stream.write(challenge.request)
             while not challenge.receive(await stream.read_bytes(4096, partial=True)):
@@ -118,9 +119,9 @@ class Upstream:
         self._connector.route = service.route
         return service.origin
 
-    async def key(self) -> str:
+    async def key(self) -> Secret:
         """Return the API key of the local organization."""
-        return await beside_loop(local_service.organization_key)
+        return Secret(await beside_loop(local_service.organization_key))
 
 
 class _Handler(JupyterHandler):
@@ -162,7 +163,8 @@ class RelayHandler(_Handler):
         """Pass the request on and the answer back."""
         del path  # decoded; what is passed on is the address as it was sent
         target, query = self._target()
-        with_token = _has_session_token(query)
+        self._hide_query()
+        with_token = _has_session_token(query.reveal())
         if not self.upstream.organization and not with_token and not target.startswith("static/"):
             self._refuse(
                 404,
@@ -186,21 +188,28 @@ class RelayHandler(_Handler):
     def compute_etag(self) -> None:
         """Leave the tag of an answer to the service."""
 
-    def _target(self) -> tuple[str, str]:
+    def _target(self) -> tuple[str, Secret]:
         """Return path and query to ask the service for, as they were sent but without Jupyter's token."""
         raw = urlsplit("http://relay" + str(self.request.uri).partition("#")[0])
         target = raw.path[len(self.prefix) :]
         pieces = [piece for piece in raw.query.split("&") if unquote_plus(piece.partition("=")[0]) != "token"]
-        return target, "&".join(piece for piece in pieces if piece)
+        return target, Secret("&".join(piece for piece in pieces if piece))
 
-    async def _pass_on(self, origin: str, target: str, query: str, *, with_token: bool) -> None:
-        headers = {name: self.request.headers[name] for name in FORWARDED if name in self.request.headers}
-        if self.upstream.organization and not with_token and not target.startswith("static/"):
-            headers["X-API-Key"] = await self.upstream.key()
+    async def _pass_on(self, origin: str, target: str, query: Secret, *, with_token: bool) -> None:
+        by_key = self.upstream.organization and not with_token and not target.startswith("static/")
+        request = self._asked(f"{origin}/{target}", query, await self.upstream.key() if by_key else None)
+        await self.upstream.client.fetch(request.reveal(), raise_error=False)
+        if self._status_line is None:
+            raise HTTPError(_BAD_GATEWAY)
+        await self.flush()
+        await self.finish()
+
+    def _asked(self, address: str, query: Secret, key: Secret | None) -> Hidden[HTTPRequest]:
+        """Return the request to the service."""
         request = HTTPRequest(
-            f"{origin}/{target}" + (f"?{query}" if query else ""),
+            address + (f"?{query.reveal()}" if query.reveal() else ""),
             method=str(self.request.method),
-            headers=headers,
+            headers={name: self.request.headers[name] for name in FORWARDED if name in self.request.headers},
             connect_timeout=_CONNECT_SECONDS,
             request_timeout=_REQUEST_SECONDS,
             follow_redirects=False,
@@ -209,11 +218,9 @@ class RelayHandler(_Handler):
             # Awaited by the client: it reads on when the browser has taken what there is.
             streaming_callback=self._take_piece,
         )
-        await self.upstream.client.fetch(request, raise_error=False)
-        if self._status_line is None:
-            raise HTTPError(_BAD_GATEWAY)
-        await self.flush()
-        await self.finish()
+        if key is not None:
+            request.headers["X-API-Key"] = key.reveal()
+        return Hidden(request)
 
     def _take_header(self, line: str) -> None:
         line = line.rstrip("\r\n")

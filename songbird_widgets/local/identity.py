@@ -42,6 +42,9 @@ LOG_FILE = "service.log"
 HOST = "127.0.0.1"
 
 SOCKET_FILE = "service.sock"
+SOCKET_PORT = 0
+"""What stands for the port in proofs on a connection to the socket: there the port may be another by now."""
+
 _MAX_SOCKET_PATH = 100  # bytes: systems take from 103
 
 #: What the service and the sessions of this user keep in a data directory; other files in it are not theirs.

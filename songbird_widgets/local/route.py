@@ -1,8 +1,8 @@
-"""The way to this user's local service on which nobody else can answer: its Unix socket, or a proved connection.
+"""The way to this user's local service on which nobody else can answer: proved connections to its Unix socket.
 
 A service that has ended leaves its port to whoever binds it next. So what is secret goes through the socket in the
-private data directory. Where there is none, on Windows or in a directory with a long path, whoever answers at the port
-has to prove on each new connection, before anything else is sent on it, that the service's key is known to him.
+private data directory, or to the port where there is none, on Windows or in a directory with a long path. Whoever
+answers has to prove on each new connection, before anything else is sent on it, that the service's key is known to him.
 
 Only the standard library is imported here.
 """
@@ -18,7 +18,7 @@ import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .identity import HOST, Identity, Record, socket_path
+from .identity import HOST, SOCKET_PORT, Identity, Record, socket_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ class Route:
     port : int
         Its port on 127.0.0.1, for browsers and programs of others.
     socket : Path or None
-        Its Unix socket; None where there is none, and connections to its port are to be proved.
+        Its Unix socket; None where there is none.
     """
 
     port: int
@@ -57,7 +57,7 @@ class Route:
         return cls(record.port if record else identity.port, path, identity)
 
     def challenge(self) -> Challenge:
-        """A question for a new connection to the port."""
+        """A question for a new connection."""
         return Challenge(self)
 
     def knock(self) -> None:
@@ -85,14 +85,18 @@ class Route:
             raise ValueError("this is not the answer of the service")
         return said
 
+    @property
+    def _proved_port(self) -> int:
+        return self.port if self.socket is None else SOCKET_PORT
+
     def question(self, nonce: str) -> str:
         """The proof that a health check comes from one of this user's programs."""
-        return self._identity.proof("details", nonce, self.port)
+        return self._identity.proof("details", nonce, self._proved_port)
 
     def answers(self, nonce: str, said: Any) -> bool:
         """Whether an answer to a health check proves that it is the service's."""
         proof = said.get("proof") if isinstance(said, dict) else None
-        expected = self._identity.proof("health", nonce, self.port)
+        expected = self._identity.proof("health", nonce, self._proved_port)
         return isinstance(proof, str) and proof.isascii() and hmac.compare_digest(proof, expected)
 
 
@@ -144,8 +148,8 @@ class _Connection(http.client.HTTPConnection):
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(self.timeout)
             self.sock.connect(str(self._route.socket))
-            return
-        super().connect()
+        else:
+            super().connect()
         challenge = self._route.challenge()
         self.sock.sendall(challenge.request)
         while not challenge.receive(self.sock.recv(_MAX_ANSWER)):

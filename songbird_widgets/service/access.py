@@ -15,6 +15,8 @@ from .errors import ResourceGone, ResourceNotFound, ServiceError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from songbird_widgets.secret import Secret
+
     from .metadata import Metadata
 
 COOKIE = "songbird_organization"
@@ -67,7 +69,7 @@ def guest(metadata: Metadata, token: str) -> Viewer:
     return Viewer(session.org_id, session.dataset_id)
 
 
-def member(metadata: Metadata, key: str | None, cookie: bytes | None) -> Viewer:
+def member(metadata: Metadata, key: Secret | None, cookie: bytes | None) -> Viewer:
     """Return who an API key or the cookie of an earlier sign-in makes one.
 
     Parameters

@@ -37,6 +37,7 @@ from songbird_widgets.local.identity import (
     IDENTITY_FILE,
     INSTANCE_LOCK,
     SOCKET_FILE,
+    SOCKET_PORT,
     Identity,
     LocalServiceError,
     Record,
@@ -44,6 +45,7 @@ from songbird_widgets.local.identity import (
     make_private_dir,
     socket_path,
 )
+from songbird_widgets.secret import Secret
 
 from . import organization_handlers, sessions, sign_ins, uploads
 from .blobs import Blobs
@@ -90,7 +92,7 @@ class Application(web.Application):
     ----------
     handlers : list
         Tornado URL rules.
-    secret : str or None
+    secret : Secret or None
         What follows ``/k/`` in the endpoint of a local service; None for one that a team shares, which answers to
         every name and creates sessions for whoever reaches it.
     **settings
@@ -104,9 +106,9 @@ class Application(web.Application):
         How often one may ask; None for as often as one likes.
     """
 
-    def __init__(self, handlers: list[Any], *, secret: str | None, **settings: Any) -> None:
+    def __init__(self, handlers: list[Any], *, secret: Secret | None, **settings: Any) -> None:
         super().__init__(handlers, endpoint_is_secret=secret is not None, **settings)
-        self._secret = None if secret is None else secret.encode()
+        self._secret = secret
         self.last_seen = self.last_used = time.monotonic()
         self._active: weakref.WeakSet[HTTPServerRequest] = weakref.WeakSet()
         self.rates: Rates | None = None
@@ -196,8 +198,8 @@ class Application(web.Application):
         if name not in _OWN_NAMES:
             raise Forbidden("This service answers to the names 127.0.0.1 and localhost only.")
         if request.path.startswith("/k/"):
-            secret, slash, path = request.path[3:].partition("/")
-            if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret):
+            given, slash, path = request.path[3:].partition("/")
+            if not hmac.compare_digest(given.encode("utf-8", "replace"), self._secret.reveal().encode()):
                 raise Forbidden(
                     "The secret in this endpoint is not this service's. `songbird-widgets status` prints the right one."
                 )
@@ -214,7 +216,8 @@ class Health(Handler):
         nonce = self.get_query_argument("nonce", "")
         if not _NONCE.fullmatch(nonce):
             raise InvalidArgument("nonce must be 32 hexadecimal digits.", "nonce")
-        application, identity, port = self.application, self.settings["identity"], self.settings["port"]
+        application, identity = self.application, self.settings["identity"]
+        port = SOCKET_PORT if self.over_socket else self.settings["port"]
         assert isinstance(application, Application)
         if not _is_proof(self, identity.proof("details", nonce, port)):
             self.answer({"status": "ok"})  # to who cannot prove to be one of them
@@ -253,9 +256,9 @@ class Stop(Handler):
 def make_app(
     data_dir: Path,
     *,
-    secret: str | None,
-    signing_key: str | None = None,
-    organization: tuple[str, str] | None = None,
+    secret: Secret | str | None,
+    signing_key: Secret | str | None = None,
+    organization: tuple[str, Secret | str] | None = None,
     keep_days: float = DEFAULT_DAYS,
     quotas: Mapping[str, object] | None = None,
     database: Database | None = None,
@@ -269,11 +272,11 @@ def make_app(
     data_dir : Path
         An existing directory for what is computed from profiles, and for the database and the profiles if these are
         not given. One process at a time.
-    secret : str or None
+    secret : Secret, str or None
         Sessions can be created under ``/k/<secret>`` only; None for a service that a team shares.
-    signing_key : str, optional
+    signing_key : Secret or str, optional
         Signs upload URLs and sign-in cookies; by default a new one, so that they end with the process.
-    organization : tuple of str, optional
+    organization : (str, Secret or str), optional
         Id and API key of the local organization.
     keep_days : float, optional
         Days after its last upload for which a guest session is kept; 0 for ever.
@@ -294,7 +297,8 @@ def make_app(
     SchemaError
         When the database there cannot be used.
     """
-    signing_key = signing_key or secrets.token_hex(32)
+    local, signing = Secret.of(secret), Secret.of(signing_key) or Secret(secrets.token_hex(32))
+    del secret, signing_key  # frames of an error show what is left
     database = database or Database.in_directory(data_dir)
     if blobs is None:
         blobs = directory = Blobs(data_dir / "blobs")
@@ -302,14 +306,15 @@ def make_app(
     limits = Quotas.of(quotas or {}, os.environ, blobs, database.guest_bytes())
     metadata = Metadata(database, limits)
     if organization is not None:
-        metadata.add_organization(*organization)
-        metadata.forget_other_keys(*organization)
+        org_id, key = organization[0], Secret.of(organization[1])
+        metadata.add_organization(org_id, key)
+        metadata.forget_other_keys(org_id, key)
     app = Application(
         [*sessions.routes(), *organization_handlers.routes(), *uploads.routes()],
-        secret=secret,
+        secret=local,
         metadata=metadata,
         # Replicas keep none: their host is not shared, and a signed cookie is good at each of them.
-        sign_ins=None if secret is None else sign_ins.SignIns(),
+        sign_ins=None if local is None else sign_ins.SignIns(),
         organizations=Organizations(database),
         blobs=blobs,
         quotas=limits,
@@ -318,9 +323,9 @@ def make_app(
         public_url=public_url,
         public_path=urlsplit(public_url or "").path.rstrip("/"),
         executor=ThreadPoolExecutor(max_workers=8, thread_name_prefix="songbird"),
-        upload_signer=UploadSigner(signing_key),
+        upload_signer=UploadSigner(signing),
         summaries_dir=data_dir / "summaries",
-        cookie_secret=hmac.new(signing_key.encode(), b"cookies", "sha256").hexdigest(),
+        cookie_secret=hmac.new(signing.reveal().encode(), b"cookies", "sha256").hexdigest(),
         default_handler_class=UnknownAddress,
         log_function=log_access,
         compiled_template_cache=True,
@@ -517,9 +522,9 @@ async def _serve(
             identity.write(data_dir)
         app = make_app(
             data_dir,
-            secret=identity.secret.reveal(),
-            signing_key=identity.signing_key.reveal(),
-            organization=(identity.organization_id, identity.organization_key.reveal()),
+            secret=identity.secret,
+            signing_key=identity.signing_key,
+            organization=(identity.organization_id, identity.organization_key),
             keep_days=days_of(os.environ.get("SONGBIRD_KEEP_DAYS") or str(DEFAULT_DAYS))
             if keep_days is None
             else keep_days,

@@ -12,6 +12,7 @@ import msgspec
 
 from songbird_widgets.basics import MAX_COMPARED
 from songbird_widgets.client import models
+from songbird_widgets.secret import Secret
 
 from .checks import LIST_LIMIT, check_count, check_text, check_timestamp
 from .errors import InvalidArgument, ResourceNotFound, TookTooLong, Unauthorized
@@ -66,8 +67,8 @@ async def organization_of_key(handler: Handler) -> str:
     Unauthorized
         When none did, or none that is known.
     """
-    key = handler.request.headers.get("X-API-Key")
-    if not key:
+    key = Secret(handler.request.headers.get("X-API-Key", ""))
+    if not key.reveal():
         raise Unauthorized("This operation needs an API key in the header X-API-Key.")
     organization = await handler.work(handler.metadata.organization_for_key, key)
     if organization is None:

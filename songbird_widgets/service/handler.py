@@ -97,11 +97,17 @@ class Handler(web.RequestHandler):
         return cast("str", known)
 
     @property
+    def over_socket(self) -> bool:
+        """Whether the request came to the Unix socket of a local service."""
+        family = self.request.connection.context.address_family  # type: ignore[union-attr]
+        return bool(family == getattr(socket, "AF_UNIX", None))
+
+    @property
     def origin(self) -> str:
         """Where clients reach the service, for the links in its answer: what was set, or where the request came to."""
         if public_url := self.settings.get("public_url"):
             return cast("str", public_url)
-        if self.request.connection.context.address_family == getattr(socket, "AF_UNIX", None):  # type: ignore[union-attr]
+        if self.over_socket:
             # The name that its sender knows may be another's by now.
             return f"http://{HOST}:{self.settings['port']}"
         return f"{self.request.protocol}://{self.request.host}"

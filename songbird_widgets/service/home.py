@@ -98,7 +98,7 @@ class Enter(PageHandler):
             raise PageProblem(USED)
         identity: Identity | None = self.settings.get("identity")
         # This user has the key of the organization.
-        key_hash = b"" if identity is None else hash_key(identity.organization_key.reveal()).encode()
+        key_hash = b"" if identity is None else hash_key(identity.organization_key).encode()
         self.redirect(f"../{self.begin_sign_in(SignedIn(key_hash, user=True))}", status=303)
 
 

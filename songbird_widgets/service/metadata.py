@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
+    from songbird_widgets.secret import Secret
+
     from .database import Database
     from .rows import Arrival, DayRow, NewProfile, ProfileRow, SessionRow, Upload
 
 
-def hash_key(key: str) -> str:
+def hash_key(key: Secret) -> str:
     """Return what is kept of an API key."""
     # A key is 300 bits of randomness and not a password: one round of SHA-256 cannot be searched.
-    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(key.reveal().encode("utf-8", "surrogateescape")).hexdigest()
 
 
 _SWEEP = 1
@@ -70,7 +72,7 @@ class Metadata:
 
     # Organizations and keys
 
-    def add_organization(self, org_id: str, key: str) -> None:
+    def add_organization(self, org_id: str, key: Secret) -> None:
         """Make an organization and its key known; doing so again changes nothing."""
         with self._database.transaction() as connection:
             known = connection.execute(
@@ -82,17 +84,17 @@ class Metadata:
             if connection.execute(sa.select(tables.keys.c.hash).where(tables.keys.c.hash == hashed)).first() is None:
                 connection.execute(
                     tables.keys.insert().values(
-                        hash=hashed, public_id=key.partition(".")[0], org_id=org_id, created=now_ms()
+                        hash=hashed, public_id=key.reveal().partition(".")[0], org_id=org_id, created=now_ms()
                     )
                 )
 
-    def forget_other_keys(self, org_id: str, key: str) -> None:
+    def forget_other_keys(self, org_id: str, key: Secret) -> None:
         """Let an organization have one key of those that nobody made by hand: others may have leaked."""
         others = (tables.keys.c.org_id == org_id) & tables.keys.c.name.is_(None) & (tables.keys.c.hash != hash_key(key))
         with self._database.transaction() as connection:
             connection.execute(tables.keys.delete().where(others))
 
-    def organization_for_key(self, key: str) -> str | None:
+    def organization_for_key(self, key: Secret) -> str | None:
         """The id of the organization that an API key belongs to, or None for a key unknown here or revoked."""
         return self.organization_for_hash(hash_key(key))
 
@@ -166,14 +168,14 @@ class Metadata:
             found = held(connection, [session_id])
         return found.get(session_id, Held()), found[tables.ALL_SESSIONS]
 
-    def claim(self, session_id: str, org_id: str, key: str) -> str:
+    def claim(self, session_id: str, org_id: str, key: Secret) -> str:
         """Move a session's profiles into a new dataset of an organization and close it: both or neither.
 
         Parameters
         ----------
         session_id, org_id : str
             Which session, and into which organization.
-        key : str
+        key : Secret
             The API key that came with the request; it must belong to `org_id`.
 
         Returns

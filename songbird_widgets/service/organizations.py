@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from songbird_widgets.local.identity import random_text
+from songbird_widgets.secret import Secret
 
 from . import tables
 from .errors import InvalidArgument, ResourceExists, ResourceGone, ResourceNotFound
@@ -114,7 +115,7 @@ class Organizations:
         """
         _check_text(name, "The name of a key", empty=True)
         public_id = random_text(10)
-        key = f"{public_id}.{random_text(50)}:{org_id}"
+        key = Secret(f"{public_id}.{random_text(50)}:{org_id}")
         with self.database.transaction() as connection:
             self._check(connection, org_id)
             connection.execute(
@@ -122,7 +123,7 @@ class Organizations:
                     hash=hash_key(key), public_id=public_id, org_id=org_id, created=now_ms(), name=name
                 )
             )
-        return key
+        return key.reveal()
 
     def keys(self, org_id: str) -> list[KeyRow]:
         """Return an organization's keys, oldest first."""

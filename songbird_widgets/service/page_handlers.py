@@ -23,6 +23,7 @@ from songbird_widgets.observatory.problems import PageProblem, ProblemText, bad_
 from songbird_widgets.observatory.rendering import STATIC, render
 from songbird_widgets.observatory.trend_query import parse_trends
 from songbird_widgets.observatory.trends import trends_as_csv, trends_as_json
+from songbird_widgets.secret import Secret
 
 from . import access
 from .handler import Handler
@@ -139,7 +140,7 @@ class PageHandler(Handler):
         """
         if token:
             return access.guest(self.metadata, token)
-        key = self.request.headers.get("X-API-Key")
+        key = Secret.of(self.request.headers.get("X-API-Key"))
         if key is None and self.organization_cookie is None and self.person is not None:
             return access.person(self.metadata, self.person, self.organizations_of_person, dataset_id)
         return access.member(self.metadata, key, self.organization_cookie)
@@ -455,9 +456,9 @@ class SignIn(PageHandler):
     async def post(self) -> None:
         """Set the cookie and go where the person wanted to; every wrong key gets the same answer."""
         self.check_origin()
-        key = self.get_body_argument("key", "").strip()
+        key = Secret(self.get_body_argument("key", "").strip())
         next_page = self.get_body_argument("next", "")
-        org_id = await self.work(self.metadata.organization_for_key, key) if 0 < len(key) <= _MAX_KEY else None
+        org_id = await self.work(self.metadata.organization_for_key, key) if 0 < len(key.reveal()) <= _MAX_KEY else None
         if org_id is None:
             self._next = next_page
             self.say(WRONG_KEY_TYPED, sign_in=True, wrong_key=True)

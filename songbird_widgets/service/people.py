@@ -9,7 +9,7 @@ import hmac
 import ipaddress
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote, urlencode
@@ -21,6 +21,7 @@ from songbird_widgets.local.identity import LocalServiceError
 from songbird_widgets.observatory import formatting
 from songbird_widgets.observatory.problems import PageProblem, ProblemText
 from songbird_widgets.observatory.rendering import render
+from songbird_widgets.secret import Secret
 
 from . import access
 from .handler import logger
@@ -56,7 +57,7 @@ class Proxy:
 
     header: str
     addresses: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
-    secret: str | None = field(default=None, repr=False)
+    secret: Secret | None = None
 
     @classmethod
     def of(cls, header: str, addresses: str, secret: str | None) -> Proxy:
@@ -73,7 +74,7 @@ class Proxy:
                 f"Anybody could send {header}. Say from which addresses it is to be believed (--proxy-addresses), or "
                 "which secret comes with it (SONGBIRD_PROXY_SECRET)."
             )
-        return cls(header, believed, secret)
+        return cls(header, believed, Secret.of(secret))
 
     def person(self, request: HTTPServerRequest) -> str | None:
         """Return who the proxy says somebody is; None without a proxy, and for a stranger that pretends to be one."""
@@ -82,7 +83,7 @@ class Proxy:
             return None
         if self.secret is not None:
             given = request.headers.get(PROXY_HEADER, "")
-            if not hmac.compare_digest(given.encode("utf-8", "replace"), self.secret.encode()):
+            if not hmac.compare_digest(given.encode("utf-8", "replace"), self.secret.reveal().encode()):
                 return None
         try:
             address = ipaddress.ip_address(str(request.remote_ip))
@@ -105,7 +106,7 @@ class Hub:
     """A JupyterHub that knows this service, by the environment that it gives to its services."""
 
     client_id: str
-    token: str = field(repr=False)
+    token: Secret
     api_url: str
     authorize_url: str
     callback: str
@@ -123,7 +124,7 @@ class Hub:
         base = environment.get("JUPYTERHUB_PUBLIC_HUB_URL") or f"{environment.get('JUPYTERHUB_BASE_URL') or '/'}hub/"
         return cls(
             client_id=environment.get("JUPYTERHUB_CLIENT_ID") or f"service-{name}",
-            token=token,
+            token=Secret(token),
             api_url=(environment.get("JUPYTERHUB_API_URL") or "http://127.0.0.1:8081/hub/api").rstrip("/"),
             authorize_url=f"{base.rstrip('/')}/api/oauth2/authorize",
             callback=environment.get("JUPYTERHUB_OAUTH_CALLBACK_URL") or f"{prefix}oauth_callback",
@@ -137,7 +138,7 @@ class Hub:
         body = urlencode(
             {
                 "client_id": self.client_id,
-                "client_secret": self.token,
+                "client_secret": self.token.reveal(),
                 "grant_type": "authorization_code",
                 "code": code,
                 "redirect_uri": self.callback,

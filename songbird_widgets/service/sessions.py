@@ -9,6 +9,7 @@ from tornado.web import url
 
 from songbird_widgets.basics import MAX_COMPARED
 from songbird_widgets.client import models
+from songbird_widgets.secret import Secret
 
 from .checks import check_batch, check_count, check_references, check_text
 from .datasets import (
@@ -186,11 +187,11 @@ class ClaimGuestSession(JsonHandler):
         org_id = self.get_query_argument("org_id", "")
         if not org_id:
             raise InvalidArgument("org_id is missing: name the organization that claims the session.", "org_id")
-        key = self.request.headers["X-API-Key"]
+        key = Secret(self.request.headers["X-API-Key"])
         await self.work(self._claim, session_id, org_id, key)
         self.answer(models.ClaimGuestSessionResponse())
 
-    def _claim(self, session_id: str, org_id: str, key: str) -> None:
+    def _claim(self, session_id: str, org_id: str, key: Secret) -> None:
         with contextlib.suppress(ResourceNotFound, ResourceGone):  # said by the claim, after what is wrong with the key
             session = self.metadata.session(session_id)
             self.take_arrivals(session.org_id, session.dataset_id)

@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from songbird_widgets import __version__
 from songbird_widgets.local.identity import INSTANCE_LOCK, LocalServiceError, default_data_dir, make_private_dir
+from songbird_widgets.secret import Secret
 
 from . import operation, people
 from .app import close_app, finish, log_to, make_app, preload, stop_on_signals
@@ -121,7 +122,7 @@ def make_team_app(settings: Settings, data_dir: Path, hub: people.Hub | None = N
     app = make_app(
         data_dir,
         secret=None,
-        signing_key=database.setting("signing_key"),
+        signing_key=Secret(database.setting("signing_key")),
         database=database,
         blobs=storage,
         public_url=public_url,

@@ -21,6 +21,8 @@ from .rows import Upload as UploadedBytes
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
+    from songbird_widgets.secret import Secret
+
     from .app import Application
     from .blobs import BlobStore, Incoming
     from .metadata import Metadata
@@ -57,12 +59,12 @@ class UploadSigner:
 
     Parameters
     ----------
-    key : str
+    key : Secret
         The service's signing key.
     """
 
-    def __init__(self, key: str) -> None:
-        self._key = key.encode()
+    def __init__(self, key: Secret) -> None:
+        self._key = key
 
     def url(self, origin: str, _org_id: str, _dataset_id: str, profile_id: str) -> str:
         """An address at `origin` that takes the bytes of a profile for `LIFETIME` seconds."""
@@ -86,7 +88,7 @@ class UploadSigner:
 
     def _signature(self, profile_id: str, expires: str) -> str:
         text = f"PUT\n{profile_id}\n{expires}".encode("utf-8", "replace")
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest()
+        return hmac.new(self._key.reveal().encode(), text, hashlib.sha256).hexdigest()
 
 
 class Upload(BodyHandler):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..client.errors import AuthenticationError, ConfigurationError, EndpointUnreachable
@@ -31,15 +31,17 @@ class Endpoint:
 
     Parameters
     ----------
-    url : str or None
-        As given; None for the environment's, else the local service.
+    url : Secret or None
+        As given, for its path may be one; None for the environment's, else the local service.
     api_key : Secret or None
         As given.
     client : Songbird or None
         One to use instead; it stays its owner's.
     """
 
-    def __init__(self, url: str | None = None, api_key: Secret | None = None, client: Songbird | None = None) -> None:
+    def __init__(
+        self, url: Secret | None = None, api_key: Secret | None = None, client: Songbird | None = None
+    ) -> None:
         self.url = None if client is not None else _named(url)
         # What a variable names is left to the client, whose errors name the variable.
         self._argument = url
@@ -58,7 +60,7 @@ class Endpoint:
         """The endpoint as people may see it."""
         if self._given is not None:
             return self._given.settings.origin
-        return "local service" if self.url is None else origin_of(self.url)
+        return "local service" if self.url is None else origin_of(_revealed(self.url))
 
     def client(self) -> Songbird:
         """Return the client.
@@ -77,8 +79,8 @@ class Endpoint:
                 try:
                     # The local service is here or gone: patience would not bring it back, a restart does.
                     self._made = Songbird(
-                        self._argument,
-                        None if self._api_key is None else self._api_key.reveal(),
+                        _revealed(self._argument),
+                        _revealed(self._api_key),
                         retries=_LOCAL_RETRY if self.local else Retry(),
                     )
                     # A notebook that is run again drops its session without a word.
@@ -173,6 +175,7 @@ class Endpoint:
         """
         given = list(urls)
         if any(not followable(url) or url.startswith("/") for url, _ in given):
+            del urls, given  # frames of an error show what is left
             raise SessionError("The endpoint answered with a link that is no http(s) address, so it is not shown.")
         relay = discovery.relay()
         relayed = None if relay is None else self._relayed_origin(given[0][0])
@@ -196,10 +199,14 @@ class Endpoint:
         return None if service is None else service.origin
 
 
-def _named(url: str | None) -> str | None:
+def _revealed(given: Any) -> Any:
+    return given.reveal() if isinstance(given, Secret) else given
+
+
+def _named(url: Secret | None) -> Secret | None:
     """Return the endpoint that the argument or the environment names; None means the local service."""
     if url is not None:
         return url
     # The client reads the same ones. It is not asked, for it would start the local service to answer.
     named = (os.environ.get(name, "") for name in ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT"))
-    return next((value for value in named if value.strip()), None)
+    return next((Secret(value) for value in named if value.strip()), None)

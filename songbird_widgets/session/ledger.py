@@ -163,14 +163,14 @@ class Ledger:
 
     # -- sessions -------------------------------------------------------------------------------------------
 
-    def begin(self, session_id: Secret, endpoint: str | None, label: str, name: str = "") -> None:
+    def begin(self, session_id: Secret, endpoint: Secret | None, label: str, name: str = "") -> None:
         """Write a session down, or that it was used again; drop kept bytes that nobody needs any more.
 
         Parameters
         ----------
         session_id : Secret
             The session.
-        endpoint : str or None
+        endpoint : Secret or None
             Where it lives; None for the local service, whose address may change.
         label : str
             The endpoint as people may see it.

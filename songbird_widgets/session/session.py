@@ -93,22 +93,21 @@ class Session(UploadingSession):
         name: str = "",
     ) -> None:
         super().__init__()
-        identifier = Secret.of(session_id)
-        key = Secret.of(api_key)
-        del session_id, api_key
+        place, identifier, key = Secret.of(endpoint), Secret.of(session_id), Secret.of(api_key)
+        del endpoint, session_id, api_key
         if (org_id is None) != (dataset_id is None) or (org_id is not None and identifier is not None):
             raise ConfigurationError("Name an organization and one of its datasets, or a session, or none of them.")
         self._dataset = None if org_id is None or dataset_id is None else Dataset(org_id, dataset_id)
         self._user_id = user_id or str(uuid.uuid4())
         self._requests = SerialExecutor("songbird-request")
         self._chosen: dict[Secret, list[str]] = {}  # of sessions that were left
-        self._remote = self._open(endpoint, identifier, key, client, name)
+        self._remote = self._open(place, identifier, key, client, name)
         self.name = self._remote.name
         self._publish_state()
 
     def _open(
         self,
-        endpoint: str | None,
+        endpoint: Secret | None,
         session_id: Secret | None,
         api_key: Secret | None,
         client: Songbird | None = None,
@@ -118,7 +117,7 @@ class Session(UploadingSession):
             where = Endpoint(endpoint, api_key, client)
             return RemoteDataset(where, self._ledger, self._store, dataset=self._dataset, warn=self._warnings.append)
         known = None if session_id is None or client is not None else self._ledger.session(session_id)
-        where = Endpoint(known.endpoint if endpoint is None and known else endpoint, api_key, client)
+        where = Endpoint(Secret.of(known.endpoint) if endpoint is None and known else endpoint, api_key, client)
         remote = RemoteSession(
             where,
             self._ledger,
@@ -493,8 +492,8 @@ class Session(UploadingSession):
         endpoint, session_id, api_key : str, optional
             As for a new `Session`.
         """
-        identifier, key = Secret.of(session_id), Secret.of(api_key)
-        del session_id, api_key
+        place, identifier, key = Secret.of(endpoint), Secret.of(session_id), Secret.of(api_key)
+        del endpoint, session_id, api_key
         self.cancel()
         # After this job, nothing is sent to the old session any more.
         self._uploads.submit(lambda: None).result()
@@ -503,7 +502,7 @@ class Session(UploadingSession):
             self._chosen[self._remote.session_id] = [profile.key for profile in self.selection]
         self._store.leave()
         self._dataset = None
-        self._remote = self._open(endpoint, identifier, key)
+        self._remote = self._open(place, identifier, key)
         self.name = self._remote.name
         self.set_trait("progress", UploadProgress())
         self.set_trait("notice", None)

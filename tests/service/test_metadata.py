@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError
+from songbird_widgets.secret import Secret
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.errors import ResourceGone, ResourceNotFound, Unavailable
 from songbird_widgets.service.group_commit import GroupCommit
@@ -215,14 +216,14 @@ def test_replicas_that_confirm_at_once_lose_no_upload_of_a_day_and_give_each_a_t
 
 def test_a_claim_is_made_by_one_of_two_replicas(open_database):
     replicas = [Metadata(open_database()) for _ in range(2)]
-    replicas[0].add_organization("org-1", "key")
+    replicas[0].add_organization("org-1", Secret("key"))
     session_id = replicas[0].create_session("someone")
     barrier = threading.Barrier(2)
 
     def claim(replica):
         barrier.wait()
         try:
-            return replica.claim(session_id, "org-1", "key")
+            return replica.claim(session_id, "org-1", Secret("key"))
         except ResourceGone:
             return "gone"
 

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from songbird_widgets.secret import Secret
 from songbird_widgets.service import direct_uploads
 from songbird_widgets.service.app import close_app
 from songbird_widgets.service.settings import Settings
@@ -144,7 +145,7 @@ def _dataset(replica, session):
 
 def test_a_claim_takes_what_the_store_has_and_what_arrives_there_later(replicas):
     first, second = replicas
-    first.app.settings["metadata"].add_organization("org-1", KEY)
+    first.app.settings["metadata"].add_organization("org-1", Secret(KEY))
     session = first.session()
     early, late, never = (first.slot(session) for _ in range(3))
     first.put(early, b"early")

@@ -432,7 +432,7 @@ def test_a_continued_session_finds_its_endpoint_by_itself(endpoint_that):
             session_id = session.session_id
         with Session(session_id=session_id) as again:
             assert again.endpoint_label == endpoint
-            assert again._remote.endpoint.url == f"{endpoint}/secret-path"
+            assert again._remote.endpoint.url.reveal() == f"{endpoint}/secret-path"
         assert any(known.session_id == session_id and known.label == endpoint for known in Session.recent())
         assert "secret-path" not in repr(Session.recent())
 
