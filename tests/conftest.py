@@ -17,7 +17,10 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
+import types
 import urllib.request
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,6 +152,56 @@ def home_environment(home: Path) -> dict[str, str]:
         # For the Python with whylogs, in which the package is not installed.
         "PYTHONPATH": str(ROOT),
     }
+
+
+@pytest.fixture(scope="session")
+def shown_in_frames():
+    """What verbose tracebacks and error reporters show of an error: a line for each thing that they find in its frames.
+
+    They print the local variables of every frame, of the causes too, and look one level into them: what containers
+    hold, and what attributes objects have. Frames of tests are left out.
+    """
+    return _shown_in_frames
+
+
+def _shown_in_frames(error: BaseException) -> list[str]:
+    lines, errors = [], [error]
+    for each in errors:  # which grows
+        others = (each.__cause__, each.__context__, *getattr(each, "exceptions", ()))
+        errors += [other for other in others if other is not None and other not in errors]
+        for frame, _ in traceback.walk_tb(each.__traceback__):
+            if Path(frame.f_code.co_filename).is_relative_to(ROOT / "tests"):
+                continue
+            for name, value in frame.f_locals.items():
+                place = f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_name}: {name}"
+                lines += [f"{place}{path} = {text}" for path, text in _looked_into(value)]
+    return lines
+
+
+def _looked_into(value: object) -> Iterator[tuple[str, str]]:
+    yield "", _printed(value)
+    if isinstance(value, (type, types.ModuleType, types.FunctionType)):
+        return
+    fields = {name: getattr(value, name, None) for name in getattr(value, "__struct_fields__", ())}
+    for name, held in {**getattr(value, "__dict__", {}), **fields}.items():
+        yield f".{name}", _printed(held)
+        for key, item in _items_of(held):
+            yield f".{name}[{key}]", _printed(item)
+    for key, item in _items_of(value):
+        yield f"[{key}]", _printed(item)
+
+
+def _items_of(value: object) -> list[tuple[object, object]]:
+    if isinstance(value, Mapping):
+        return [("key", key) for key in value] + list(value.items())
+    return list(enumerate(value)) if isinstance(value, (list, tuple, set, frozenset)) else []
+
+
+def _printed(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:
+        return type(error).__name__
 
 
 @pytest.fixture(scope="session")

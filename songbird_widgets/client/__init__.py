@@ -6,9 +6,9 @@ from .response import RawResponse as RawResponse
 from .retry import Retry as Retry
 from .songbird import AsyncSongbird as AsyncSongbird
 from .songbird import Songbird as Songbird
-from .uploads import ProfileUpload as ProfileUpload
-from .uploads import UploadEvent as UploadEvent
-from .uploads import UploadResult as UploadResult
+from .upload_steps import ProfileUpload as ProfileUpload
+from .upload_steps import UploadEvent as UploadEvent
+from .upload_steps import UploadResult as UploadResult
 from .uploads import aiter_uploads as aiter_uploads
 from .uploads import aupload_profiles as aupload_profiles
 from .uploads import iter_uploads as iter_uploads

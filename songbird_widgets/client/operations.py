@@ -188,7 +188,8 @@ def check(message: m.Message) -> None:
     try:
         _check(message)
     except ValidationError as error:
-        problem = error.with_traceback(None)  # its frames hold values that may be secret
+        problem = error.with_traceback(None)  # its frames hold values that may be secret, and this one does
+    del message
     if problem is not None:
         raise problem
 

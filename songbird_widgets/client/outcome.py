@@ -5,21 +5,31 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from .errors import SongbirdError  # noqa: TC001 - msgspec reads the annotations
 from .redaction import Redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .errors import SongbirdError
+    from ..secret import Hidden
 
 
 class HTTPResponse(Redacted, frozen=True):
-    """An answer, whatever it says; names of headers in lower case."""
+    """An answer, whatever it says: its status, headers whose names are found in lower case, and body."""
 
     _shown = ("status",)
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    _answer: Hidden[tuple[Mapping[str, str], bytes]]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers."""
+        return self._answer.reveal()[0]
+
+    @property
+    def body(self) -> bytes:
+        """Its body."""
+        return self._answer.reveal()[1]
 
     @property
     def success(self) -> bool:

@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..secret import Secret
+from ..secret import Hidden, Secret
 from . import errors
 from .operations import OPERATIONS, Operation, check
 from .redaction import Redacted, origin_of
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .configuration import Settings
     from .models import Request
     from .retry import Retry
+
+# By their names in lower case, under which a caller's own may replace them.
+_HEADERS = {"user-agent": ("User-Agent", Secret("songbird-widgets")), "accept": ("Accept", Secret("application/json"))}
+_JSON = {"content-type": ("Content-Type", Secret("application/json"))}
 
 
 class HTTPRequest(Redacted, frozen=True):
@@ -46,7 +50,7 @@ class HTTPRequest(Redacted, frozen=True):
         return origin_of(self.url.reveal())
 
 
-def build_request(message: Request[Any], settings: Settings, api_key: Secret | None = None) -> HTTPRequest:
+def build_request(message: Hidden[Request[Any]], settings: Settings, api_key: Secret | None = None) -> HTTPRequest:
     """Make the request for an operation; `api_key` is for this one alone.
 
     Raises
@@ -54,40 +58,34 @@ def build_request(message: Request[Any], settings: Settings, api_key: Secret | N
     ValidationError, ConfigurationError
         If no endpoint would take it, or the key is missing.
     """
-    operation = OPERATIONS.get(type(message))
+    operation = OPERATIONS.get(type(message.reveal()))
     if operation is None:
-        raise errors.ValidationError(f"A {type(message).__name__} does not ask for an operation.")
-    check(message)
+        raise errors.ValidationError(f"A {type(message.reveal()).__name__} does not ask for an operation.")
+    check(message.reveal())
     key = (api_key or settings.api_key) if operation.keyed else None
     request_id = uuid.uuid4().hex
     if operation.keyed and key is None:
-        advice = "Set SONGBIRD_API_KEY, or pass api_key."
         raise errors.ConfigurationError(
             "This needs an API key, and there is none.",
-            advice=advice,
+            advice="Set SONGBIRD_API_KEY, or pass api_key.",
             operation=operation.name,
             request_id=request_id,
         )
-    content = operation.content(message)
-    said = [("User-Agent", Secret("songbird-widgets")), ("Accept", Secret("application/json"))]
-    if content is not None:
-        said.append(("Content-Type", Secret("application/json")))
-    said += settings.headers
-    said.append(("X-Request-Id", Secret(request_id)))
+    content = operation.content(message.reveal())
+    headers = {**_HEADERS, **({} if content is None else _JSON), **{n.lower(): (n, v) for n, v in settings.headers}}
+    headers["x-request-id"] = ("X-Request-Id", Secret(request_id))
     if key is not None:
-        said.append(("X-API-Key", key))
-    # The last of a name counts, in whatever case it is written.
-    headers = {name.lower(): (name, value) for name, value in said}
-    private = tuple(Secret.of(value) for value in (key, getattr(message, "session_id", "")) if value)
+        headers["x-api-key"] = ("X-API-Key", key)
+    private = (key, Secret.of(getattr(message.reveal(), "session_id", None)))
     return HTTPRequest(
         operation=operation,
-        url=Secret(settings.endpoint.reveal() + operation.target(message)),
+        url=Secret(settings.endpoint.reveal() + operation.target(message.reveal())),
         headers=tuple(headers.values()),
         content=content,
         timeout=settings.timeout,
         seconds=settings.timeout,
         retry=settings.retry,
         deadline=time.monotonic() + settings.retry.budget,
-        secrets=(*settings.secrets, *private),
+        secrets=(*settings.secrets, *filter(None, private)),
         request_id=request_id,
     )

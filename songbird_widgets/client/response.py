@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import msgspec
 
 from . import errors
 from .models import ErrorResponse
 from .outcome import Failure, FailureKind, HTTPResponse
-from .redaction import Redacted, excerpt
+from .redaction import Redacted, excerpt, secrets_of
+from .request import HTTPRequest  # noqa: TC001
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from .outcome import Outcome
-    from .request import HTTPRequest
+    from ..secret import Secret
 
 T = TypeVar("T")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
@@ -43,24 +43,37 @@ class RawResponse(Redacted, Generic[T], frozen=True):
     """
 
     _shown = ("status", "request_id", "operation")
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    request_id: str
-    operation: str
-    _parse: Callable[[], T]
+    _request: HTTPRequest
+    _response: HTTPResponse
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self._response.status
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers."""
+        return self._response.headers
+
+    @property
+    def content(self) -> bytes:
+        """The body."""
+        return self._response.body
+
+    @property
+    def request_id(self) -> str:
+        """The id under which the endpoint's operator finds the request."""
+        return answered_id(self._request, self._response)
+
+    @property
+    def operation(self) -> str:
+        """The operation's name."""
+        return self._request.operation.name
 
     def parse(self) -> T:
         """Return the operation's message, or raise the error that the answer stands for."""
-        return self._parse()
-
-
-def raw_response(request: HTTPRequest, outcome: Outcome) -> RawResponse[Any]:
-    """Return the answer to an operation, whatever its status, or raise why there is none."""
-    if isinstance(outcome, Failure):
-        raise unanswered(request, outcome)
-    said, name = answered_id(request, outcome), request.operation.name
-    return RawResponse(outcome.status, outcome.headers, outcome.body, said, name, lambda: _message(request, outcome))
+        return cast("T", _message(self._request, self._response))
 
 
 def answered_id(request: HTTPRequest, response: HTTPResponse) -> str:
@@ -133,7 +146,7 @@ def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
 
 
 def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
-    shown, plain_text = _words(request, response)
+    shown, plain_text = _words(response, request.secrets)
     server_error = 500 <= response.status < 600
     unknown = _REFUSALS[500] if server_error else (errors.ResponseError, None)
     kind, advice = _REFUSALS.get(response.status, unknown)
@@ -150,18 +163,18 @@ def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdErr
     return request_error(request, kind, said, response, advice=advice, ambiguous=ambiguous)
 
 
-def _words(request: HTTPRequest, response: HTTPResponse) -> tuple[str, bool]:
+def _words(response: HTTPResponse, secrets: tuple[Secret, ...]) -> tuple[str, bool]:
     """Return what a refusal says, to be shown, and whether it is not in the contract's shape."""
     try:
         words = msgspec.json.decode(response.body, type=ErrorResponse).message.encode("utf-8", "replace")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return excerpt(response.body, request.secrets), True
-    return excerpt(words, request.secrets, length=400), False
+        return excerpt(response.body, secrets), True
+    return excerpt(words, secrets, length=400), False
 
 
 def refused_upload(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
     """Put into words why the storage did not take a profile."""
-    shown, plain_text = _words(request, response)
+    shown, plain_text = _words(response, (*request.secrets, *secrets_of(request.url.reveal())))
     said = f"{request.origin} did not take the profile ({response.status})" + (f": {shown}" if shown else ".")
     full = response.status in {413, 507} and not plain_text  # the words say what to do
     advice = None if full else "Try again; if it stays so, ask who runs the endpoint."

@@ -11,9 +11,9 @@ import msgspec
 
 from ..secret import Secret
 from . import errors
-from .outcome import HTTPResponse, Outcome
+from .outcome import Failure, HTTPResponse, Outcome
 from .redaction import origin_of
-from .response import RawResponse, raw_response, request_error
+from .response import RawResponse, request_error, unanswered
 from .retry import pause_before_retry
 
 if TYPE_CHECKING:
@@ -53,8 +53,10 @@ def answered(request: HTTPRequest) -> Steps[RawResponse[Any]]:
     """
     for _ in range(1 + MAX_REDIRECTS):
         outcome = yield from sent(request)
-        if not isinstance(outcome, HTTPResponse) or not outcome.location:
-            return raw_response(request, outcome)
+        if isinstance(outcome, Failure):
+            raise unanswered(request, outcome)
+        if not outcome.location:
+            return RawResponse(request, outcome)
         request = _redirected(request, outcome)
     raise request_error(
         request, errors.ResponseError, f"{request.origin} redirects {request.operation.doing} in circles."

@@ -6,9 +6,9 @@ import asyncio
 import contextlib
 import copy
 import time
-from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, cast, overload
 
-from ..secret import Secret
+from ..secret import Hidden, Secret
 from . import models as m
 from .configuration import checked_key, configure
 from .request import HTTPRequest, build_request
@@ -16,24 +16,46 @@ from .sending import Steps, answered
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
     from pathlib import Path
+    from typing import Concatenate
 
     import httpx
-    from typing_extensions import Self
+    from typing_extensions import ParamSpec, Self
 
     from .response import RawResponse
     from .retry import Retry
     from .transport import AsyncTransport, Transport
 
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+    class _Operation(Generic[P, R]):
+        """An operation as a method of either client."""
+
+        def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None: ...
+
+        @overload
+        def __get__(self, client: Songbird, kind: Any) -> Callable[P, R]: ...
+        @overload
+        def __get__(self, client: AsyncSongbird, kind: Any) -> Callable[P, Coroutine[Any, Any, R]]: ...
+        @overload
+        def __get__(self, client: None, kind: Any) -> Callable[..., Any]: ...
+        def __get__(self, client: Any, kind: Any) -> Any: ...
+
+else:
+
+    def _Operation(method: Any) -> Any:  # noqa: N802 - only the types of the methods are put another way
+        return method
+
+
 T = TypeVar("T")
-_R = TypeVar("_R", bound=m.Request[Any])
 
 # Frames of an error show their variables: what comes as text and is secret is put away before anything can fail.
 
 
 class _Client:
-    """What both clients share: settings, and no way to print or pickle a secret."""
+    """What both clients share: settings, the operations, and no way to print or pickle a secret."""
 
     _transport_kind = ""
 
@@ -71,7 +93,14 @@ class _Client:
         del headers
         other = copy.copy(self)
         other.settings = self.settings.changed(timeout, retries, more)
-        other._owner = False  # its own class
+        other._owner = False
+        return other
+
+    def single(self) -> Self:
+        """Return a client of one connection to each host, for a worker among many."""
+        other = copy.copy(self)
+        other._transports = [self._transport().single()]
+        other._owner = True
         return other
 
     def __copy__(self) -> Self:
@@ -86,8 +115,12 @@ class _Client:
             self._transports.append(getattr(transport, self._transport_kind)(*self._means, route=self.settings.route))
         return self._transports[0]  # the first, should two threads have made one each
 
-    def _request(self, message: m.Request[Any], api_key: Secret | None) -> HTTPRequest:
-        return build_request(message, self.settings, None if api_key is None else checked_key(api_key))
+    def _steps(self, message: Hidden[m.Request[T]], key: Secret | None) -> Steps[RawResponse[T]]:
+        return answered(build_request(message, self.settings, None if key is None else checked_key(key)))
+
+    def _ask(self, message: Hidden[m.Request[T]], key: Secret | None = None) -> T:
+        """Return what answers a message; `AsyncSongbird` returns what is to be awaited for it."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         if not hasattr(self, "settings"):  # in a traceback of what was wrong with them
@@ -97,14 +130,132 @@ class _Client:
     def __reduce__(self) -> str:
         raise TypeError("A client holds connections and secrets and cannot be pickled: make a new one.")
 
+    @_Operation
+    def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
+        """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
+        return self._ask(_message(m.CreateSessionRequest, Hidden(user_id)))
+
+    @_Operation
+    def get_session(self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None) -> m.GetSessionResponse:
+        """Return a session's organization, model and user; needs an API key, the client's or this one."""
+        given, key = Hidden(session_id), Secret.of(api_key)
+        del session_id, api_key
+        return self._ask(_message(m.GetSessionRequest, given), key)
+
+    @_Operation
+    def create_dataset_profile_upload(
+        self,
+        session_id: str | m.CreateDatasetProfileUploadRequest,
+        dataset_timestamp: SupportsIndex | None = None,
+        segment_tags: Iterable[m.SegmentTag] = (),
+        region: str | None = None,
+    ) -> m.CreateDatasetProfileUploadResponse:
+        """Ask for a slot for a batch: an id, and a URL that takes the profile's bytes for about 15 minutes.
+
+        Parameters
+        ----------
+        session_id : str or CreateDatasetProfileUploadRequest
+            The session, or the whole request message.
+        dataset_timestamp : int
+            Milliseconds since 1970 UTC: what the batch is known by.
+        segment_tags : iterable of SegmentTag
+            Which segment of the dataset it is.
+        region : str, optional
+            Where to store it, for endpoints that have a choice.
+        """
+        given = Hidden(session_id)
+        del session_id
+        body = m.LogAsyncRequest(cast("int", dataset_timestamp), _items(segment_tags), region)
+        return self._ask(_message(m.CreateDatasetProfileUploadRequest, given, body))
+
+    @_Operation
+    def create_reference_profile_upload(
+        self,
+        session_id: str | m.CreateReferenceProfileUploadRequest,
+        alias: str | None = None,
+        dataset_timestamp: SupportsIndex | None = None,
+        region: str | None = None,
+    ) -> m.LogSessionReferenceResponse:
+        """Ask for a slot for a reference profile, known by the id in the answer and shown by its alias."""
+        given = Hidden(session_id)
+        del session_id
+        body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
+        return self._ask(_message(m.CreateReferenceProfileUploadRequest, given, body))
+
+    @_Operation
+    def batch_create_reference_profile_upload(
+        self,
+        session_id: str | m.BatchCreateReferenceProfileUploadRequest,
+        references: Iterable[m.LogReferenceRequest] = (),
+    ) -> m.BatchLogSessionReferenceResponse:
+        """Ask for slots for several reference profiles at once."""
+        given = Hidden(session_id)
+        del session_id
+        body = m.BatchLogReferenceRequest(_items(references))
+        return self._ask(_message(m.BatchCreateReferenceProfileUploadRequest, given, body))
+
+    @_Operation
+    def claim_guest_session(
+        self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
+    ) -> m.ClaimGuestSessionResponse:
+        """Move a session's profiles into an organization for good; the session expires.
+
+        An error whose `ambiguous` is true leaves open whether that happened. The claim is then not repeated:
+        `get_session` says that the session has expired if it did.
+        """
+        given, key = Hidden(session_id), Secret.of(api_key)
+        del session_id, api_key
+        return self._ask(_message(m.ClaimGuestSessionRequest, given, org_id), key)
+
+    @_Operation
+    def get_session_profile_observatory_link(
+        self,
+        session_id: str | m.GetSessionProfileObservatoryLinkRequest,
+        batch_profile_timestamps: Iterable[SupportsIndex] = (),
+        reference_profile_ids: Iterable[str] = (),
+    ) -> m.GetProfileObservatoryLinkResponse:
+        """Return the link that shows one to three profiles side by side, and one link for each alone."""
+        given = Hidden(session_id)
+        del session_id
+        body = m.GetProfileObservatoryLinkRequest(_items(batch_profile_timestamps), _items(reference_profile_ids))
+        return self._ask(_message(m.GetSessionProfileObservatoryLinkRequest, given, body))
+
+    @_Operation
+    def list_session_profiles(
+        self, session_id: str | m.ListSessionProfilesRequest, after: str | None = None, limit: int | None = None
+    ) -> m.ListSessionProfilesResponse:
+        """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
+        given = Hidden(session_id)
+        del session_id
+        return self._ask(_message(m.ListSessionProfilesRequest, given, after=after, limit=limit))
+
+    @_Operation
+    def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
+        """Delete a session with all its profiles, on songbird-widgets' own service.
+
+        It may be asked for again when it is not answered: `SessionExpired` then says that it is gone already.
+        """
+        given = Hidden(session_id)
+        del session_id
+        return self._ask(_message(m.DeleteSessionRequest, given))
+
+    @_Operation
+    def delete_profile(self, session_id: str | m.DeleteProfileRequest, profile_id: str = "") -> m.DeleteResponse:
+        """Delete a profile of a session, on songbird-widgets' own service; NotFound says that it is gone already."""
+        given = Hidden(session_id)
+        del session_id
+        return self._ask(_message(m.DeleteProfileRequest, given, profile_id))
+
 
 def _private(headers: Mapping[str, str] | None) -> dict[str, Any]:
     return {name: Secret.of(value) for name, value in (headers or {}).items()}
 
 
-def _message(kind: type[_R], given: object, *before: object) -> _R:
-    """Return the request message that was given as one, or make it; what was given is its last field."""
-    return given if isinstance(given, kind) else cast("Any", kind)(*before, given)
+def _message(
+    kind: Callable[..., m.Request[T]], given: Hidden[Any], *before: object, **after: object
+) -> Hidden[m.Request[T]]:
+    """Return the request message that was given as one, or make it: what was given follows `before`."""
+    return given if isinstance(given.reveal(), cast("type", kind)) else Hidden(kind(*before, given.reveal(), **after))
 
 
 def _items(values: Iterable[Any]) -> Any:
@@ -167,15 +318,18 @@ class Songbird(_Client):
 
     def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
         """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
-        key = Secret.of(api_key)
-        del api_key
-        return self.run(answered(self._request(message, key)))
+        given, key = Hidden(message), Secret.of(api_key)
+        del message, api_key
+        return self.run(self._steps(given, key))
 
     def send(self, message: m.Request[T], api_key: str | None = None) -> T:
         """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        key = Secret.of(api_key)
-        del api_key
-        return self.raw(message, key).parse()
+        given, key = Hidden(message), Secret.of(api_key)
+        del message, api_key
+        return self._ask(given, key)
+
+    def _ask(self, message: Hidden[m.Request[T]], key: Secret | None = None) -> T:
+        return self.run(self._steps(message, key)).parse()
 
     def run(self, steps: Steps[T], wait: Callable[[float], object] = time.sleep) -> T:
         """Take some steps; `wait` returns True to send nothing any more."""
@@ -188,116 +342,9 @@ class Songbird(_Client):
                     return cast("T", end.value)
                 came = self._transport().send(step) if isinstance(step, HTTPRequest) else wait(step)
 
-    def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
-        """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
-        return self.send(_message(m.CreateSessionRequest, user_id))
-
-    def get_session(self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None) -> m.GetSessionResponse:
-        """Return a session's organization, model and user; needs an API key, the client's or this one."""
-        message, key = _message(m.GetSessionRequest, session_id), Secret.of(api_key)
-        del session_id, api_key
-        return self.send(message, key)
-
-    def create_dataset_profile_upload(
-        self,
-        session_id: str | m.CreateDatasetProfileUploadRequest,
-        dataset_timestamp: SupportsIndex | None = None,
-        segment_tags: Iterable[m.SegmentTag] = (),
-        region: str | None = None,
-    ) -> m.CreateDatasetProfileUploadResponse:
-        """Ask for a slot for a batch: an id, and a URL that takes the profile's bytes for about 15 minutes.
-
-        Parameters
-        ----------
-        session_id : str or CreateDatasetProfileUploadRequest
-            The session, or the whole request message.
-        dataset_timestamp : int
-            Milliseconds since 1970 UTC: what the batch is known by.
-        segment_tags : iterable of SegmentTag
-            Which segment of the dataset it is.
-        region : str, optional
-            Where to store it, for endpoints that have a choice.
-        """
-        body = m.LogAsyncRequest(cast("int", dataset_timestamp), _items(segment_tags), region)
-        message = _message(m.CreateDatasetProfileUploadRequest, session_id, body)
-        del session_id
-        return self.send(message)
-
-    def create_reference_profile_upload(
-        self,
-        session_id: str | m.CreateReferenceProfileUploadRequest,
-        alias: str | None = None,
-        dataset_timestamp: SupportsIndex | None = None,
-        region: str | None = None,
-    ) -> m.LogSessionReferenceResponse:
-        """Ask for a slot for a reference profile, known by the id in the answer and shown by its alias."""
-        body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
-        message = _message(m.CreateReferenceProfileUploadRequest, session_id, body)
-        del session_id
-        return self.send(message)
-
-    def batch_create_reference_profile_upload(
-        self,
-        session_id: str | m.BatchCreateReferenceProfileUploadRequest,
-        references: Iterable[m.LogReferenceRequest] = (),
-    ) -> m.BatchLogSessionReferenceResponse:
-        """Ask for slots for several reference profiles at once."""
-        body = m.BatchLogReferenceRequest(_items(references))
-        message = _message(m.BatchCreateReferenceProfileUploadRequest, session_id, body)
-        del session_id
-        return self.send(message)
-
-    def claim_guest_session(
-        self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
-    ) -> m.ClaimGuestSessionResponse:
-        """Move a session's profiles into an organization for good; the session expires.
-
-        An error whose `ambiguous` is true leaves open whether that happened. The claim is then not repeated:
-        `get_session` says that the session has expired if it did.
-        """
-        message, key = _message(m.ClaimGuestSessionRequest, session_id, org_id), Secret.of(api_key)
-        del session_id, api_key
-        return self.send(message, key)
-
-    def get_session_profile_observatory_link(
-        self,
-        session_id: str | m.GetSessionProfileObservatoryLinkRequest,
-        batch_profile_timestamps: Iterable[SupportsIndex] = (),
-        reference_profile_ids: Iterable[str] = (),
-    ) -> m.GetProfileObservatoryLinkResponse:
-        """Return the link that shows one to three profiles side by side, and one link for each alone."""
-        body = m.GetProfileObservatoryLinkRequest(_items(batch_profile_timestamps), _items(reference_profile_ids))
-        message = _message(m.GetSessionProfileObservatoryLinkRequest, session_id, body)
-        del session_id
-        return self.send(message)
-
-    def list_session_profiles(
-        self, session_id: str | m.ListSessionProfilesRequest, after: str | None = None, limit: int | None = None
-    ) -> m.ListSessionProfilesResponse:
-        """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
-        kind = m.ListSessionProfilesRequest
-        message = session_id if isinstance(session_id, kind) else kind(session_id, after, limit)
-        del session_id
-        return self.send(message)
-
-    def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
-        """Delete a session with all its profiles, on songbird-widgets' own service.
-
-        It may be asked for again when it is not answered: `SessionExpired` then says that it is gone already.
-        """
-        message = _message(m.DeleteSessionRequest, session_id)
-        del session_id
-        return self.send(message)
-
-    def delete_profile(self, session_id: str | m.DeleteProfileRequest, profile_id: str = "") -> m.DeleteResponse:
-        """Delete a profile of a session, on songbird-widgets' own service; NotFound says that it is gone already."""
-        message = _message(m.DeleteProfileRequest, session_id, profile_id)
-        del session_id
-        return self.send(message)
-
 
 class AsyncSongbird(_Client):
-    """The same for asyncio. A client belongs to the event loop that it is first used on.
+    """The same for asyncio: what `Songbird` returns is awaited. A client belongs to the loop that it is first used on.
 
     The parameters are those of `Songbird`, with an `httpx.AsyncClient` or an asynchronous transport.
 
@@ -325,24 +372,20 @@ class AsyncSongbird(_Client):
         if self._owner and self._transports:
             await cast("AsyncTransport", self._transport()).aclose()
 
-    def single(self) -> AsyncSongbird:
-        """Return a client of one connection to each host, for a worker among many."""
-        worker = copy.copy(self)
-        worker._transports = [cast("AsyncTransport", self._transport()).single()]  # its own class
-        worker._owner = True
-        return worker
-
     async def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
         """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
-        key = Secret.of(api_key)
-        del api_key
-        return await self.run(answered(self._request(message, key)))
+        given, key = Hidden(message), Secret.of(api_key)
+        del message, api_key
+        return await self.run(self._steps(given, key))
 
     async def send(self, message: m.Request[T], api_key: str | None = None) -> T:
         """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        key = Secret.of(api_key)
-        del api_key
-        return (await self.raw(message, key)).parse()
+        given, key = Hidden(message), Secret.of(api_key)
+        del message, api_key
+        return await self._ask(given, key)
+
+    async def _ask(self, message: Hidden[m.Request[T]], key: Secret | None = None) -> T:  # type: ignore[override]
+        return (await self.run(self._steps(message, key))).parse()
 
     async def run(self, steps: Steps[T]) -> T:
         """Take some steps."""
@@ -354,93 +397,3 @@ class AsyncSongbird(_Client):
                 except StopIteration as end:
                     return cast("T", end.value)
                 came = await (self._transport().send(step) if isinstance(step, HTTPRequest) else asyncio.sleep(step))
-
-    async def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
-        """Open a guest session, as `Songbird.create_session` does."""
-        return await self.send(_message(m.CreateSessionRequest, user_id))
-
-    async def get_session(
-        self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None
-    ) -> m.GetSessionResponse:
-        """Return a session's organization, model and user, as `Songbird.get_session` does."""
-        message, key = _message(m.GetSessionRequest, session_id), Secret.of(api_key)
-        del session_id, api_key
-        return await self.send(message, key)
-
-    async def create_dataset_profile_upload(
-        self,
-        session_id: str | m.CreateDatasetProfileUploadRequest,
-        dataset_timestamp: SupportsIndex | None = None,
-        segment_tags: Iterable[m.SegmentTag] = (),
-        region: str | None = None,
-    ) -> m.CreateDatasetProfileUploadResponse:
-        """Ask for a slot for a batch, as `Songbird.create_dataset_profile_upload` does."""
-        body = m.LogAsyncRequest(cast("int", dataset_timestamp), _items(segment_tags), region)
-        message = _message(m.CreateDatasetProfileUploadRequest, session_id, body)
-        del session_id
-        return await self.send(message)
-
-    async def create_reference_profile_upload(
-        self,
-        session_id: str | m.CreateReferenceProfileUploadRequest,
-        alias: str | None = None,
-        dataset_timestamp: SupportsIndex | None = None,
-        region: str | None = None,
-    ) -> m.LogSessionReferenceResponse:
-        """Ask for a slot for a reference, as `Songbird.create_reference_profile_upload` does."""
-        body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
-        message = _message(m.CreateReferenceProfileUploadRequest, session_id, body)
-        del session_id
-        return await self.send(message)
-
-    async def batch_create_reference_profile_upload(
-        self,
-        session_id: str | m.BatchCreateReferenceProfileUploadRequest,
-        references: Iterable[m.LogReferenceRequest] = (),
-    ) -> m.BatchLogSessionReferenceResponse:
-        """Ask for slots for several references, as `Songbird.batch_create_reference_profile_upload` does."""
-        body = m.BatchLogReferenceRequest(_items(references))
-        message = _message(m.BatchCreateReferenceProfileUploadRequest, session_id, body)
-        del session_id
-        return await self.send(message)
-
-    async def claim_guest_session(
-        self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
-    ) -> m.ClaimGuestSessionResponse:
-        """Move a session's profiles into an organization for good, as `Songbird.claim_guest_session` does."""
-        message, key = _message(m.ClaimGuestSessionRequest, session_id, org_id), Secret.of(api_key)
-        del session_id, api_key
-        return await self.send(message, key)
-
-    async def get_session_profile_observatory_link(
-        self,
-        session_id: str | m.GetSessionProfileObservatoryLinkRequest,
-        batch_profile_timestamps: Iterable[SupportsIndex] = (),
-        reference_profile_ids: Iterable[str] = (),
-    ) -> m.GetProfileObservatoryLinkResponse:
-        """Return the link that shows one to three profiles side by side, and one link for each alone."""
-        body = m.GetProfileObservatoryLinkRequest(_items(batch_profile_timestamps), _items(reference_profile_ids))
-        message = _message(m.GetSessionProfileObservatoryLinkRequest, session_id, body)
-        del session_id
-        return await self.send(message)
-
-    async def list_session_profiles(
-        self, session_id: str | m.ListSessionProfilesRequest, after: str | None = None, limit: int | None = None
-    ) -> m.ListSessionProfilesResponse:
-        """Return what was uploaded to a session, as `Songbird.list_session_profiles` does."""
-        kind = m.ListSessionProfilesRequest
-        message = session_id if isinstance(session_id, kind) else kind(session_id, after, limit)
-        del session_id
-        return await self.send(message)
-
-    async def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
-        """Delete a session with all its profiles, as `Songbird.delete_session` does."""
-        message = _message(m.DeleteSessionRequest, session_id)
-        del session_id
-        return await self.send(message)
-
-    async def delete_profile(self, session_id: str | m.DeleteProfileRequest, profile_id: str = "") -> m.DeleteResponse:
-        """Delete a profile of a session, as `Songbird.delete_profile` does."""
-        message = _message(m.DeleteProfileRequest, session_id, profile_id)
-        del session_id
-        return await self.send(message)

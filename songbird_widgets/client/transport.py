@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from ..secret import Hidden
 from .environment import Proxy, Trust, proxy_for
 from .errors import ConfigurationError, SongbirdError
 from .failures import failure_of, refused_by_proxy
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..local.route import Route
+    from ..local.route import Challenge, Route
     from ..secret import Secret
     from .outcome import Outcome
     from .request import HTTPRequest
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_CONNECT_SECONDS = 10.0
 MAX_CONNECTIONS = 100
-# Of httpx's trace extension; the stream of a connection that was made can be written and read.
-_CONNECTING = {"connection.connect_unix_socket.started", "connection.connect_tcp.complete"}
 _PROOF_SECONDS, _PROOF_BYTES = 5.0, 4096
+# Of httpx's trace extension: it gives the stream of a connection that was made.
+_CONNECTED = {"connection.connect_unix_socket.complete", "connection.connect_tcp.complete"}
 
 _log = logging.getLogger("songbird_widgets.client")
 _ours: ContextVar[bool] = ContextVar("songbird_request", default=False)
@@ -55,17 +56,17 @@ for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11",
     logging.getLogger(_name).addFilter(_Quiet())
 
 
-class _Router(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Sends each request through its proxy; httpx's transports are made when they are first needed.
+class _Connections:
+    """Connections of our own: an httpx transport for each proxy, with and without TLS, made when it is first needed.
 
     So a proxy's setting or a file of certificates does no harm where it is not used, and plain HTTP reads none.
     """
 
-    def __init__(self, kind: Any, connections: int, proxy: Proxy | None, trust: Trust, route: Route | None) -> None:
+    def __init__(self, kind: Any, limit: int, proxy: Proxy | None, trust: Trust, route: Route | None) -> None:
         self._kind, self._proxy, self._trust, self._route = kind, proxy, trust, route
-        self._limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        self._limits = httpx.Limits(max_connections=limit, max_keepalive_connections=limit)
         self._proxies: dict[tuple[str, str, int | None], Proxy | None] = {}
-        self._transports: dict[tuple[bool, Proxy | None], Any] = {}
+        self.transports: dict[tuple[bool, Proxy | None], Any] = {}
         self._lock = threading.Lock()
 
     def proxy_for(self, url: httpx.URL) -> Proxy | None:
@@ -76,80 +77,25 @@ class _Router(httpx.BaseTransport, httpx.AsyncBaseTransport):
             self._proxies[place] = self._proxy or proxy_for(*place)
         return self._proxies[place]
 
-    def _transport_for(self, request: httpx.Request) -> Any:
+    def transport_for(self, request: httpx.Request) -> Any:
         secure, proxy = request.url.scheme == "https", self.proxy_for(request.url)
         if proxy is not None and not secure and "target" in request.extensions:  # a proxy is told the whole address
             origin = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
             request.extensions["target"] = origin.encode("ascii") + request.extensions["target"]
         with self._lock:
-            if (secure, proxy) not in self._transports:
-                through = None
-                if proxy is not None:
-                    url = proxy.url.reveal()
-                    tls = self._trust.context() if url.lower().startswith("https:") else None
-                    through = httpx.Proxy(url, ssl_context=tls)
-                context = self._trust.context(secure=secure)
-                # The local service and what it names are all reached through its socket, where it has one.
-                path = None if self._route is None or self._route.socket is None else str(self._route.socket)
-                self._transports[secure, proxy] = self._kind(
-                    verify=context, limits=self._limits, proxy=through, uds=path
-                )
-            return self._transports[secure, proxy]
+            if (secure, proxy) not in self.transports:
+                self.transports[secure, proxy] = self._made(secure=secure, proxy=proxy)
+            return self.transports[secure, proxy]
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if self._route is not None:
-            request.extensions["trace"] = self._connecting
-        response: httpx.Response = self._transport_for(request).handle_request(request)
-        return response
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self._route is not None:
-            request.extensions["trace"] = self._aconnecting
-        response: httpx.Response = await self._transport_for(request).handle_async_request(request)
-        return response
-
-    def _connecting(self, event: str, info: Mapping[str, Any]) -> None:
-        """Let a new connection to the local service be proved before anything is sent on it."""
-        if event not in _CONNECTING or self._route is None:
-            return
-        stream = info.get("return_value")
-        try:
-            if stream is None:
-                self._route.knock()
-                return
-            challenge = self._route.challenge()
-            stream.write(challenge.request, _PROOF_SECONDS)
-            while not challenge.receive(stream.read(_PROOF_BYTES, _PROOF_SECONDS)):
-                pass
-        except Exception as error:
-            if stream is not None:
-                stream.close()
-            raise httpx.ConnectError("") from error
-
-    async def _aconnecting(self, event: str, info: Mapping[str, Any]) -> None:
-        if event not in _CONNECTING or self._route is None:
-            return
-        stream = info.get("return_value")
-        try:
-            if stream is None:
-                self._route.knock()
-                return
-            challenge = self._route.challenge()
-            await stream.write(challenge.request, _PROOF_SECONDS)
-            while not challenge.receive(await stream.read(_PROOF_BYTES, _PROOF_SECONDS)):
-                pass
-        except Exception as error:
-            if stream is not None:
-                await stream.aclose()
-            raise httpx.ConnectError("") from error
-
-    def close(self) -> None:
-        for transport in self._transports.values():
-            transport.close()
-
-    async def aclose(self) -> None:
-        for transport in self._transports.values():
-            await transport.aclose()
+    def _made(self, *, secure: bool, proxy: Proxy | None) -> Any:
+        through = None
+        if proxy is not None:
+            over_tls = proxy.url.reveal().lower().startswith("https:")
+            through = httpx.Proxy(proxy.url.reveal(), ssl_context=self._trust.context() if over_tls else None)
+        # The local service and what it names are all reached through its socket, where it has one.
+        path = None if self._route is None or self._route.socket is None else str(self._route.socket)
+        context = self._trust.context(secure=secure)
+        return self._kind(verify=context, limits=self._limits, proxy=through, uds=path)
 
 
 class _Transport:
@@ -182,42 +128,59 @@ class _Transport:
         self._means, self._route = (http_client, transport, proxy, verify), route
         self._given = http_client is not None or transport is not None  # and so closed by its owner
         self._proxy = None if proxy is None else Proxy(proxy, "the argument proxy").checked()
-        self._trust, self._connections = Trust(verify), connections
+        self._trust, self._limit = Trust(verify), connections
         self._start()
 
     def _start(self) -> None:
         self._pid, self._lock = os.getpid(), threading.Lock()
         self._closed, self._under_way = False, 0
-        http_client, transport, *_ = self._means
-        self._router = _Router(self._made_kind, self._connections, self._proxy, self._trust, self._route)
-        if http_client is None:
-            self._send = getattr(transport or self._router, self._handle)
-        else:
-            self._send = functools.partial(http_client.send, stream=True, auth=None, follow_redirects=False)
+        self._connections = _Connections(self._made_kind, self._limit, self._proxy, self._trust, self._route)
+
+    def single(self) -> Self:
+        """Return a transport of one connection to each host: in a pool, each request looks through all of them."""
+        return type(self)(*self._means, route=self._route, connections=1)
 
     def proxy_for(self, url: Secret) -> Proxy | None:
         """Return the proxy on the way to a URL; that of a client that was given is not known."""
         with contextlib.suppress(httpx.InvalidURL, SongbirdError):
-            return None if self._given else self._router.proxy_for(_parsed(url)[0])
+            return None if self._given else self._connections.proxy_for(_parsed(url)[0])
         return None
 
-    def begin(self) -> Any:
-        """Return what sends one more request."""
+    def begin(self) -> None:
+        """Count one more request; `end` follows."""
         self._stay_in_process()
         http_client = self._means[0]
         with self._lock:
             if self._closed or (http_client is not None and http_client.is_closed):
                 raise ConfigurationError("This client is closed.", advice="Make a new one.")
             self._under_way += 1
-            return self._send
+
+    def sender(self, request: httpx.Request) -> Any:
+        """Return what sends a request."""
+        http_client, transport, *_ = self._means
+        if http_client is not None:
+            return functools.partial(http_client.send, stream=True, auth=None, follow_redirects=False)
+        if transport is None:
+            transport = self._connections.transport_for(request)
+            if self._route is not None:
+                request.extensions["trace"] = self._tell_connecting
+        return getattr(transport, self._handle)
+
+    _tell_connecting: Any
+
+    def _greeting(self, event: str) -> Challenge | None:
+        """Return the question for a new connection to the local service, which comes before all that is sent on it."""
+        if self._route is not None and event == "connection.connect_unix_socket.started":
+            self._route.knock()
+        return self._route.challenge() if self._route is not None and event in _CONNECTED else None
 
     def _stay_in_process(self) -> None:
         if self._pid != os.getpid():
-            self._inherited = self._router  # the parent's sockets stay its own: neither used nor closed here
+            self._inherited = self._connections  # the parent's sockets stay its own: neither used nor closed here
             self._start()
 
-    def _end(self, requests: int) -> _Router | None:
-        """Return what to close, now that a request has ended or, with 0, the client is closed; or None.
+    def end(self, requests: int) -> list[Any]:
+        """Return what to close, now that a request has ended or, with 0, the client is closed.
 
         One that is closed while it makes a connection would leak that, so the last request closes it.
         """
@@ -225,7 +188,8 @@ class _Transport:
         with self._lock:
             self._under_way -= requests
             self._closed |= not requests
-            return None if self._given or self._under_way or not self._closed else self._router
+            over = self._closed and not self._under_way
+            return list(self._connections.transports.values()) if over else []
 
     def failure(self, error: Exception, url: Secret) -> Failure | None:
         """Return why there is no answer, or None if the error is nothing that a network does."""
@@ -244,22 +208,39 @@ class Transport(_Transport):
     def send(self, request: HTTPRequest) -> Outcome:
         """Return the answer, or why there is none; never raises for what a network can do."""
         with _Attempt(self, request) as attempt:
-            send = self.begin()
-            try:
-                response = send(attempt.made(attempt.pieces()))
-                with contextlib.closing(response.stream) as chunks:
-                    for chunk in chunks:
-                        attempt.receive(chunk)
-                attempt.answered(response)
-            finally:
-                if (unneeded := self._end(1)) is not None:
-                    unneeded.close()
+            self._send(attempt)
         return attempt.outcome
+
+    def _send(self, attempt: _Attempt) -> None:
+        request = attempt.made(attempt.pieces())
+        self.begin()
+        try:
+            response = self.sender(request)(request)
+            with contextlib.closing(response.stream) as chunks:
+                for chunk in chunks:
+                    attempt.receive(chunk)
+            attempt.answered(response)
+        finally:
+            for transport in self.end(1):
+                transport.close()
+
+    def _tell_connecting(self, event: str, info: Mapping[str, Any]) -> None:
+        with _as_connect_error():
+            if (challenge := self._greeting(event)) is None:
+                return
+            stream = info["return_value"]
+            try:
+                stream.write(challenge.request, _PROOF_SECONDS)
+                while not challenge.receive(stream.read(_PROOF_BYTES, _PROOF_SECONDS)):
+                    pass
+            except BaseException:
+                stream.close()
+                raise
 
     def close(self) -> None:
         """Close the connections that this client made, once what is under way has ended."""
-        if (unneeded := self._end(0)) is not None:
-            unneeded.close()
+        for transport in self.end(0):
+            transport.close()
 
 
 class AsyncTransport(_Transport):
@@ -277,26 +258,48 @@ class AsyncTransport(_Transport):
             said = "This AsyncSongbird was used on another event loop before: its connections belong there."
             raise ConfigurationError(said, advice="Make one for each event loop, within `async with`.")
         with _Attempt(self, request) as attempt:
-            send = self.begin()
-            try:
-                response = await send(attempt.made(attempt.apieces()))
-                async with contextlib.aclosing(response.stream) as chunks:
-                    async for chunk in chunks:
-                        attempt.receive(chunk)
-                attempt.answered(response)
-            finally:
-                if (unneeded := self._end(1)) is not None:
-                    await unneeded.aclose()
+            await self._send(attempt)
         return attempt.outcome
 
-    def single(self) -> AsyncTransport:
-        """Return a transport of one connection to each host: in a pool, each request looks through all of them."""
-        return AsyncTransport(*self._means, route=self._route, connections=1)
+    async def _send(self, attempt: _Attempt) -> None:
+        request = attempt.made(attempt.apieces())
+        self.begin()
+        try:
+            response = await self.sender(request)(request)
+            async with contextlib.aclosing(response.stream) as chunks:
+                async for chunk in chunks:
+                    attempt.receive(chunk)
+            attempt.answered(response)
+        finally:
+            for transport in self.end(1):
+                await transport.aclose()
+
+    async def _tell_connecting(self, event: str, info: Mapping[str, Any]) -> None:
+        with _as_connect_error():
+            if (challenge := self._greeting(event)) is None:
+                return
+            stream = info["return_value"]
+            try:
+                await stream.write(challenge.request, _PROOF_SECONDS)
+                while not challenge.receive(await stream.read(_PROOF_BYTES, _PROOF_SECONDS)):
+                    pass
+            except BaseException:
+                await stream.aclose()
+                raise
 
     async def aclose(self) -> None:
         """Close the connections that this client made, once what is under way has ended."""
-        if (unneeded := self._end(0)) is not None:
-            await unneeded.aclose()
+        for transport in self.end(0):
+            await transport.aclose()
+
+
+@contextlib.contextmanager
+def _as_connect_error() -> Iterator[None]:
+    """Let whatever keeps a connection from being proved count as no connection, before anything was sent."""
+    try:
+        yield
+    except Exception as error:
+        raise httpx.ConnectError("") from error
 
 
 @functools.lru_cache(maxsize=64)  # the slots of a session share one URL, and httpx takes long to read it
@@ -319,7 +322,7 @@ class _Attempt:
     def __init__(self, transport: _Transport, request: HTTPRequest) -> None:
         self._transport, self._request, self._began = transport, request, time.monotonic()
         self._until = self._began + max(0.001, min(request.seconds, request.deadline - self._began))
-        self._body = bytearray()
+        self._body = Hidden(bytearray())
 
     def __enter__(self) -> Self:
         self._token = _ours.set(True)
@@ -331,7 +334,8 @@ class _Attempt:
         if error is not None:
             failure = self._transport.failure(error, request.url) if isinstance(error, Exception) else None
             if failure is None:
-                return False
+                error.__cause__ = error.__context__ = None  # frames, httpx's own too, hold the request and its answer
+                raise error.with_traceback(None)
             self.outcome = failure
         if _log.isEnabledFor(logging.DEBUG):
             came = self.outcome.kind.value if isinstance(self.outcome, Failure) else self.outcome.status
@@ -367,8 +371,9 @@ class _Attempt:
 
     def receive(self, chunk: bytes) -> None:
         """Take a piece of the answer."""
-        self._body += chunk
-        if len(self._body) > MAX_ANSWER_BYTES:
+        body = self._body.reveal()
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
             raise httpx.RemoteProtocolError("")
         self._check()
 
@@ -381,5 +386,4 @@ class _Attempt:
         if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
             self.outcome = refused_by_proxy(self._transport.proxy_for(self._request.url), response.status_code)
             return
-        headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in response.headers.raw}
-        self.outcome = HTTPResponse(response.status_code, headers, bytes(self._body))
+        self.outcome = HTTPResponse(response.status_code, Hidden((response.headers, bytes(self._body.reveal()))))

@@ -454,7 +454,7 @@ def slow(server_class, record_class):
     root.setLevel(logging.DEBUG)
     policy = c.Retry(attempts=2, budget=60.0, first_pause=0.001, longest_pause=0.002)
     patch = pytest.MonkeyPatch()
-    patch.setattr("songbird_widgets.client.uploads.MIN_BYTES_PER_SECOND", len(CONTENT) * 10)
+    patch.setattr("songbird_widgets.client.upload_steps.MIN_BYTES_PER_SECOND", len(CONTENT) * 10)
 
     def perform(case):
         fault, operation, mode, times = case

@@ -11,6 +11,7 @@ import pytest
 from songbird_widgets import client as c
 from songbird_widgets.client.operations import OPERATIONS, check
 from songbird_widgets.client.redaction import excerpt, origin_of, plain, redact, short_id
+from songbird_widgets.secret import Secret
 
 SESSION = "session-6LpLSESSIONCANARY"
 L = c.LogReferenceRequest
@@ -121,9 +122,8 @@ def test_reprs_show_no_secret():
             "log-1", "http://h:1/b?S=KEYCANARY", "m", f"http://x/r?sessionToken={SESSION}"
         ),
         c.GetProfileObservatoryLinkResponse(f"http://x/{SESSION}", (f"http://x/{SESSION}",)),
-        c.RawResponse(200, {"x": SESSION}, SESSION.encode(), "r", "get_session", lambda: None),
         c.ProfileUpload(b"KEYCANARY", "batch"),
-        c.UploadResult("k", "uploaded", "ref-1", f"http://x/{SESSION}"),
+        c.UploadResult("k", "uploaded", "ref-1", Secret(f"http://x/{SESSION}")),
     ]
     for message in messages:
         rich = getattr(message, "__rich_repr__", list)()

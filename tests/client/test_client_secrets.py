@@ -6,14 +6,13 @@ import asyncio
 import operator
 import pickle
 import re
-import traceback
 
 import pytest
 
 from songbird_widgets import client as c
 from songbird_widgets.client.request import build_request
-from songbird_widgets.client.uploads import _Item, _Upload
-from songbird_widgets.secret import Secret
+from songbird_widgets.client.upload_steps import Upload, _Item
+from songbird_widgets.secret import Hidden, Secret
 
 SESSION = "session-6LpLSESSIONCANARY"
 KEY = "canarykey0.KEYCANARYKEYCANARY:org-1"
@@ -66,6 +65,7 @@ CALLS = {
     "an id that is none": synchronously(lambda client: client.list_session_profiles(f"{SESSION} ")),
     "an id that is none, asyncio": asynchronously(lambda client: client.list_session_profiles(f"{SESSION} ")),
     "a time that is none": synchronously(lambda client: client.create_dataset_profile_upload(SESSION, 5.5)),
+    "items that are none": synchronously(lambda client: client.get_session_profile_observatory_link(SESSION, 5)),
     "a message": synchronously(lambda client: client.send(c.ClaimGuestSessionRequest("org", SESSION), KEY)),
     "a message as it comes": synchronously(lambda client: client.raw(c.GetSessionRequest(SESSION), KEY)),
     "an iterator that fails": synchronously(upload),
@@ -79,19 +79,78 @@ CALLS = {
 
 
 @pytest.mark.parametrize("case", CALLS)
-def test_no_frame_of_the_client_holds_a_secret(case):
-    try:
+def test_no_frame_of_the_client_holds_a_secret(shown_in_frames, case):
+    with pytest.raises((c.SongbirdError, LookupError, TypeError)) as caught:
         CALLS[case](ENDPOINT, retries=c.Retry(attempts=2, first_pause=0.001), headers={"X-Team": "HEADERCANARY"})
-    except (c.SongbirdError, LookupError) as error:
-        shown = ours(error)
-    assert shown, "frames of the client are looked at"
-    assert not CANARY.search(shown), shown
+    assert_hidden(shown_in_frames(caught.value))
+
+
+def assert_hidden(shown):
+    assert [line for line in shown if "songbird_widgets" in line], "frames of the package are looked at"
+    assert [line for line in shown if CANARY.search(line)] == []
+
+
+# Where something may fail that is nobody's fault, or somebody press Ctrl+C: each layer from our own to the sockets.
+OF_REQUESTS = [
+    "songbird_widgets.client.request.check",
+    "songbird_widgets.client.songbird.build_request",
+    "songbird_widgets.client.sending.pause_before_retry",
+    "songbird_widgets.client.transport._parsed",
+    "songbird_widgets.client.transport._Connections.transport_for",
+    "songbird_widgets.client.transport.HTTPResponse",
+    "songbird_widgets.client.response.msgspec.json.decode",
+    "httpx.Request.__init__",
+    "h11.Connection.send",
+]
+OF_MODE = {
+    "threads": ["httpx.HTTPTransport.handle_request", "httpcore.HTTPConnection.handle_request"],
+    "asyncio": ["httpx.AsyncHTTPTransport.handle_async_request", "httpcore.AsyncHTTPConnection.handle_async_request"],
+}
+OF_UPLOADS = [
+    "songbird_widgets.client.upload_steps.Upload.take",
+    "songbird_widgets.client.upload_steps.Upload._send",
+    "songbird_widgets.client.upload_steps.Upload._put",
+    "songbird_widgets.client.upload_steps._Item.event",
+    "songbird_widgets.client.upload_steps.sent",
+    "songbird_widgets.client.upload_steps.origin_of",
+    "httpx.Request.__init__",
+]
+MODES = {"threads": synchronously, "asyncio": asynchronously}
+
+
+def failing(kind):
+    def fail(*_, **__):
+        raise kind
+
+    return fail
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize(("mode", "layer"), [(mode, layer) for mode in MODES for layer in OF_REQUESTS + OF_MODE[mode]])
+def test_a_request_that_fails_in_any_layer_shows_no_secret(endpoint, shown_in_frames, monkeypatch, mode, layer, kind):
+    claim = MODES[mode](lambda client: client.claim_guest_session(SESSION, "org", api_key=KEY))
+    monkeypatch.setattr(layer, failing(kind))
+    with pytest.raises(kind) as caught:
+        claim(endpoint.endpoint, headers={"X-Team": "HEADERCANARY"})
+    assert_hidden(shown_in_frames(caught.value))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("layer", OF_UPLOADS)
+def test_an_upload_that_fails_in_any_layer_shows_no_secret(endpoint, shown_in_frames, monkeypatch, mode, layer):
+    profiles = [c.ProfileUpload(b"x", "reference", alias="a", key=str(n)) for n in range(2)]
+    upload = {"threads": c.upload_profiles, "asyncio": c.aupload_profiles}[mode]
+    perform = MODES[mode](lambda client: upload(client, SESSION, profiles, concurrency=1))
+    monkeypatch.setattr(layer, failing(ZeroDivisionError))
+    with pytest.raises(ZeroDivisionError) as caught:
+        perform(endpoint.endpoint, headers={"X-Team": "HEADERCANARY"})
+    assert_hidden(shown_in_frames(caught.value))
 
 
 def test_no_field_of_a_request_shows_a_secret_to_who_looks_into_it():
     with c.Songbird(ENDPOINT, KEY, headers={"X-Team": "HEADERCANARY"}) as client:
-        request = build_request(c.ClaimGuestSessionRequest("org", SESSION), client.settings, Secret(KEY))
-        upload = _Upload(client.settings, Secret(SESSION), [], 1, None)
+        request = build_request(Hidden(c.ClaimGuestSessionRequest("org", SESSION)), client.settings, Secret(KEY))
+        upload = Upload(client.settings, Secret(SESSION), [], 1, None)
         put = upload._put(_Item(0, c.ProfileUpload(b"x", "batch", 0), upload), Secret(SIGNED))
     for made in (request, put):
         for name in set(made.__struct_fields__) - {"content"}:  # which is the message itself
@@ -101,7 +160,7 @@ def test_no_field_of_a_request_shows_a_secret_to_who_looks_into_it():
 
 
 @pytest.mark.parametrize("status", [200, 302, 410, 500])
-def test_no_frame_of_the_client_holds_a_secret_of_an_answer(serve, status):
+def test_no_frame_of_the_client_holds_a_secret_of_an_answer(serve, shown_in_frames, status):
     def behave(line, seen):
         if seen is None:
             return False
@@ -111,11 +170,4 @@ def test_no_frame_of_the_client_holds_a_secret_of_an_answer(serve, status):
 
     with c.Songbird(serve(behave).endpoint, KEY, retries=0) as client, pytest.raises(c.SongbirdError) as caught:
         client.get_session(SESSION)
-    assert not CANARY.search(ours(caught.value))
-
-
-def ours(error):
-    """Return the local variables of the package's own frames, as a verbose traceback shows them."""
-    summary = traceback.TracebackException.from_exception(error, capture_locals=True)
-    frames = [frame for frame in summary.stack if "songbird_widgets" in frame.filename]
-    return "\n".join(f"{frame.name}: {frame.locals}" for frame in frames)
+    assert_hidden(shown_in_frames(caught.value))
