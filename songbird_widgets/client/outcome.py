@@ -5,13 +5,13 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
-from .errors import SongbirdError  # noqa: TC001 - msgspec reads the annotations
 from .redaction import Redacted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..secret import Hidden
+    from .errors import SongbirdError
 
 
 class HTTPResponse(Redacted, frozen=True):

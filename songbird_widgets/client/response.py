@@ -11,12 +11,12 @@ from . import errors
 from .models import ErrorResponse
 from .outcome import Failure, FailureKind, HTTPResponse
 from .redaction import Redacted, excerpt, secrets_of
-from .request import HTTPRequest  # noqa: TC001
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..secret import Secret
+    from .request import HTTPRequest
 
 T = TypeVar("T")
 _REQUEST_ID = re.compile(r"[\w.:-]{1,80}")
