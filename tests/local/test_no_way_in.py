@@ -13,9 +13,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tornado.httpclient import HTTPError, HTTPRequest
 
 from songbird_widgets.__main__ import main
 from songbird_widgets.client import AsyncSongbird, ProfileUpload, Songbird, SongbirdError, upload_profiles
+from songbird_widgets.jupyter.relay import Upstream
 from songbird_widgets.local import local_service
 from songbird_widgets.local.identity import Identity, Record
 from songbird_widgets.secret import Secret
@@ -28,11 +30,11 @@ KEY = "abcdefghij.canary-organization-key"
 
 
 class Thief:
-    """Takes connections at a port, keeps all that is sent, and says yes to everything."""
+    """Takes connections, keeps all that is sent, and says yes to everything."""
 
-    def __init__(self, port):
+    def __init__(self, listener):
         self.heard = b""
-        self._listener = socket.create_server(("127.0.0.1", port), backlog=50)
+        self._listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -70,7 +72,7 @@ def thief_at_port(home, request, monkeypatch, tmp_path):
         deadline = time.monotonic() + 60
         while True:
             try:
-                thieves.append(Thief(record.port))
+                thieves.append(Thief(socket.create_server(("127.0.0.1", record.port), backlog=50)))
                 return thieves[-1]
             except OSError:
                 assert time.monotonic() < deadline
@@ -122,6 +124,54 @@ def test_async_whoever_takes_its_port_learns_nothing_either(thief_at_port):
             assert_learned_nothing(thief, session, *secrets_of(service))
 
     asyncio.run(main())
+
+
+async def ask_by_relay(session, between):
+    """Ask as the relay does; `between` happens after it found the service, and before it connects."""
+    upstream = Upstream(organization=True)
+    origin = await upstream.origin()
+    between()
+    url = f"{origin}/resources/model-1/profiles?sessionToken={session}"
+    with pytest.raises((HTTPError, OSError)):
+        await upstream.client.fetch(HTTPRequest(url, headers={"X-API-Key": KEY}, connect_timeout=5))
+
+
+def test_whoever_takes_its_port_learns_nothing_from_the_relay(thief_at_port):
+    service, thieves = local_service.ensure(), []
+    asyncio.run(ask_by_relay("session-canary", lambda: thieves.append(thief_at_port())))
+    assert_learned_nothing(thieves[0], "session-canary", KEY, *secrets_of(service))
+
+
+@posix
+def test_whoever_replaces_its_socket_learns_nothing_and_is_not_believed(home):
+    service, thieves = local_service.ensure(), []
+
+    def replace():
+        os.kill(Record.read(home).pid, signal.SIGKILL)
+        service.route.socket.unlink()
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(service.route.socket))
+        listener.listen(50)
+        thieves.append(Thief(listener))
+
+    with Songbird(api_key=KEY, retries=0) as client:
+        session = client.create_session("me").id
+        asyncio.run(ask_by_relay(session, replace))
+        with pytest.raises(SongbirdError):  # the connection that was open has ended
+            client.list_session_profiles(session)
+        for ask in (client.list_session_profiles, lambda session: client.claim_guest_session(session, "org-1")):
+            with pytest.raises(SongbirdError, match="another program answers there"):
+                ask(session)
+
+    async def main():
+        async with AsyncSongbird(retries=0) as later:
+            await later.list_session_profiles(session)
+
+    assert local_service.find() is None
+    asyncio.run(main())  # it was started again, in the place of the thief
+    assert thieves[0].heard
+    assert_learned_nothing(thieves[0], session, KEY, *secrets_of(service))
+    thieves[0].close()
 
 
 def test_a_live_session_finds_the_service_again_and_tells_a_stranger_nothing(thief_at_port):
