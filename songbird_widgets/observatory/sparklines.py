@@ -88,7 +88,7 @@ def _stands_out(column: Column | None) -> bool:
 
 
 def _ends(left: str, right: str) -> Markup:
-    return Markup('<div class="ends" aria-hidden="true"><span>{}</span><span>{}</span></div>').format(left, right)
+    return Markup('<div class="ends" aria-hidden="true"><span>{}</span> <span>{}</span></div>').format(left, right)
 
 
 def item_shares(column: Column | None) -> dict[str, float]:
