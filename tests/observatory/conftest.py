@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from songbird_widgets.profiles import protobuf
+from songbird_widgets.profiles.protobuf_writer import delimited, varint
 from songbird_widgets.profiles.version1 import _column_offsets
 from songbird_widgets.service.app import close_app, make_app
 
@@ -128,28 +129,16 @@ def widened(data: bytes, columns: int) -> bytes:
             name, places = _column_offsets(data, start, stop)
             offsets[name] = places
         else:
-            header += _delimited(number, data[start:stop])
+            header += delimited(number, data[start:stop])
     ends = sorted([*(place for places in offsets.values() for place in places), len(data) - chunks])
     body = bytearray()
     for index in range(columns):
         name, (place,) = list(offsets.items())[index % len(offsets)]
-        entry = _delimited(1, f"{name}_{index // len(offsets)}".encode())
-        entry += _delimited(2, _delimited(1, _varint(len(body))))
-        header += _delimited(2, entry)
+        entry = delimited(1, f"{name}_{index // len(offsets)}".encode())
+        entry += delimited(2, delimited(1, varint(len(body))))
+        header += delimited(2, entry)
         body += data[chunks + place : chunks + next(end for end in ends if end > place)]
-    return data[:last] + _varint(len(header)) + bytes(header) + bytes(body)
-
-
-def _varint(value: int) -> bytes:
-    small = bytearray()
-    while value > 127:
-        small.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*small, value])
-
-
-def _delimited(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+    return data[:last] + varint(len(header)) + bytes(header) + bytes(body)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,7 @@ import httpx
 import pytest
 
 from songbird_widgets.local import local_service
+from songbird_widgets.profiles.protobuf_writer import delimited, number, text, varint
 from songbird_widgets.service.app import Application, close_app, make_app
 from songbird_widgets.service.server import Server
 
@@ -132,20 +136,6 @@ def home(tmp_path, monkeypatch):
     local_service.stop()
 
 
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 0x7F:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*out, number])
-
-
-def field(number: int, content: bytes | int) -> bytes:
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content)
-    return varint(number << 3 | 2) + varint(len(content)) + content
-
-
 @pytest.fixture(scope="session")
 def wide_profile():
     """Make a profile that is small to send and much to look at: its columns have a counter of rows and nothing else."""
@@ -159,12 +149,39 @@ def counting_profile():
 
 
 def profile_of(names: list[str], count: int = 7) -> bytes:
-    body = field(1, field(1, 0) + field(2, field(2, count)))
-    head = field(1, 2) + field(3, len(body))
+    body = delimited(1, number(1, 0) + delimited(2, number(2, count)))
+    head = number(1, 2) + number(3, len(body))
     chunk = varint(len(head)) + head + body
-    parts = [field(1, field(5, 1_373_241_600_000))]
+    parts = [delimited(1, number(5, 1_373_241_600_000))]
     parts += [
-        field(2, field(1, name.encode()) + field(2, field(1, index * len(chunk)))) for index, name in enumerate(names)
+        delimited(2, text(1, name) + delimited(2, number(1, index * len(chunk)))) for index, name in enumerate(names)
     ]
-    header = b"".join([*parts, field(5, field(1, 0) + field(2, b"counts/n"))])
+    header = b"".join([*parts, delimited(5, number(1, 0) + text(2, "counts/n"))])
     return b"WHY1" + varint(0) + varint(len(header)) + header + chunk * len(names)
+
+
+@pytest.fixture
+def run_whylogs(whylogs_python, tmp_path):
+    """Run a script with whylogs, which knows no more than these variables.
+
+    Returns what it printed as JSON behind PRINTED, and all that it wrote.
+    """
+
+    def run(script, **variables):
+        kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
+        environment = {
+            **{name: os.environ[name] for name in kept if name in os.environ},
+            "HOME": str(tmp_path),
+            "WHYLOGS_CONFIG_PATH": str(tmp_path / "whylogs"),
+            "WHYLOGS_NO_ANALYTICS": "1",
+            **variables,
+        }
+        command = [str(whylogs_python), "-c", script]
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        (line,) = (line for line in done.stdout.splitlines() if line.startswith("PRINTED"))
+        return json.loads(line.removeprefix("PRINTED")), done.stdout + done.stderr
+
+    return run

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,7 +28,7 @@ frame = pandas.DataFrame({"a": [1, 2, 3], "b": ["x", "y", None]})
 why.log(frame, name="foo")
 why.log(frame)
 why.log(multiple={"foo": frame, "bar": frame.rename(columns={"a": "c"})})
-print("SEEN" + json.dumps(seen))
+print("PRINTED" + json.dumps(seen))
 """
 
 
@@ -38,34 +36,16 @@ def selected(link):
     return [value for name, value in parse_qsl(urlsplit(link).query) if name == "profile"]
 
 
-def test_whylogs_uploads_and_its_links_answer(home, tmp_path, whylogs_python):
+def test_whylogs_uploads_and_its_links_answer(home, tmp_path, run_whylogs):
     service = local_service.ensure()
-    kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
-    environment = {
-        **{name: os.environ[name] for name in kept if name in os.environ},
-        "HOME": str(tmp_path),
-        "WHYLOGS_CONFIG_PATH": str(tmp_path / "whylogs"),
-        "WHYLOGS_NO_ANALYTICS": "1",
-        "WHYLABS_API_ENDPOINT": service.endpoint,
-    }
-    done = subprocess.run(
-        [str(whylogs_python), "-c", SCRIPT],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("SEEN"))
-    (named, [foo]), (unnamed, nothing), (both, singles) = json.loads(line.removeprefix("SEEN"))
+    seen, wrote = run_whylogs(SCRIPT, WHYLABS_API_ENDPOINT=service.endpoint)
+    (named, [foo]), (unnamed, nothing), (both, singles) = seen
     assert nothing is None
     assert selected(named) == selected(foo)
     assert selected(both) == [name for single in singles for name in selected(single)]
 
     # whylogs says so too, on its terminal
-    assert named in done.stdout + done.stderr
+    assert named in wrote
 
     token = dict(parse_qsl(urlsplit(named).query))["sessionToken"]
     listing = httpx.get(f"{service.origin}/v0/sessions/{token}/profiles", trust_env=False).json()["profiles"]

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from contextlib import ExitStack
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,7 +70,7 @@ told["weights"] = WhyLabsWriter().write(FeatureWeights({"a": 0.5}))
 told["weights kept"] = WhyLabsWriter().get_feature_weights().weights
 told["output"] = WhyLabsWriter().tag_output_columns(["b"])
 told["metric"] = WhyLabsWriter().tag_custom_performance_column("a")
-print("TOLD" + json.dumps(told))
+print("PRINTED" + json.dumps(told))
 """
 
 DAY, JULY_8 = 86_400_000, 1_783_468_800_000
@@ -99,30 +96,10 @@ def team(request, serve, tmp_path):
         yield base, app, app.settings["organizations"].create_key("org-1", "whylogs")
 
 
-def test_whylogs_writes_with_a_key_and_its_links_answer(team, tmp_path, whylogs_python):
+def test_whylogs_writes_with_a_key_and_its_links_answer(team, run_whylogs):
     base, app, key = team
-    kept = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH")
-    environment = {
-        **{name: os.environ[name] for name in kept if name in os.environ},
-        "HOME": str(tmp_path),
-        "WHYLOGS_CONFIG_PATH": str(tmp_path / "whylogs"),
-        "WHYLOGS_NO_ANALYTICS": "1",
-        "WHYLABS_API_ENDPOINT": base,
-        "WHYLABS_API_KEY": key,
-        "WHYLABS_DEFAULT_DATASET_ID": "model-7",
-    }
-    done = subprocess.run(
-        [str(whylogs_python), "-c", SCRIPT],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    (line,) = (line for line in done.stdout.splitlines() if line.startswith("TOLD"))
-    told = json.loads(line.removeprefix("TOLD"))
+    names = {"WHYLABS_API_ENDPOINT": base, "WHYLABS_API_KEY": key, "WHYLABS_DEFAULT_DATASET_ID": "model-7"}
+    told, wrote = run_whylogs(SCRIPT, **names)
 
     def get(link, **options):
         return httpx.get(link, headers={"X-API-Key": key}, trust_env=False, timeout=30, **options)
@@ -161,4 +138,4 @@ def test_whylogs_writes_with_a_key_and_its_links_answer(team, tmp_path, whylogs_
         assert get(link).status_code == 200
         shown = get(link.replace("/profiles?", "/profiles.json?")).json()
         assert len(shown["profiles"]) == len(selected(link))
-    assert key not in done.stdout + done.stderr
+    assert key not in wrote
