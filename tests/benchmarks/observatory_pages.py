@@ -98,6 +98,14 @@ class Service:
         times = [one.cpu_times() for one in self.processes()]
         return sum(one.user + one.system for one in times) * 1000
 
+    def rest(self) -> None:
+        """Wait until it does nothing any more: what is made when profiles arrive, is."""
+        quiet, before = 0, self.worked()
+        while quiet < 4:
+            time.sleep(0.7)
+            now = self.worked()
+            quiet, before = (quiet + 1 if now - before < 30 else 0), now
+
     def memory(self) -> float:
         """Return the resident memory of the process and its children in MB."""
         return sum(one.memory_info().rss for one in self.processes()) / 1e6
@@ -199,7 +207,8 @@ def report(service: Service, paths: list[Path], *, tiny: bool) -> None:
     service.timed(service.url([]))  # imports and templates, once a process
     ids = [service.upload(path) for path in paths]
     flights = [service.upload(path) for path in sorted(EXAMPLES.glob("*.bin"))[-3:]]
-    time.sleep(0.5 if tiny else 8)  # what is made when they arrive, is
+    if not tiny:
+        service.rest()
     print(f"memory before: {service.memory():.0f} MB")
     for name, profiles in (("three flight profiles", flights), ("three wide profiles", ids[:3])):
         url = service.url(profiles, sort="name")

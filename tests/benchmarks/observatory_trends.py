@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -49,15 +48,6 @@ def url(service: Service, form: str = "", **parameters: object) -> str:
     return f"{service.base}/resources/model-1/trends{form}?{urlencode({'sessionToken': service.session, **parameters})}"
 
 
-def rested(service: Service) -> None:
-    """Wait until the service does nothing any more."""
-    quiet, before = 0, service.worked()
-    while quiet < 4:
-        time.sleep(0.7)
-        now = service.worked()
-        quiet, before = (quiet + 1 if now - before < 30 else 0), now
-
-
 def report(service: Service, folder: Path, days: int, columns: int, *, tiny: bool) -> None:
     """Print every figure of a dataset of so many days and columns."""
     references = []
@@ -72,7 +62,7 @@ def report(service: Service, folder: Path, days: int, columns: int, *, tiny: boo
         service.http.put(slot.json()["uploadUrl"], content=content).raise_for_status()
     before = service.worked()
     if not tiny:
-        rested(service)
+        service.rest()
     print(f"{days} days of {columns} columns: {service.worked() - before:.0f} ms of processor time after the uploads")
     warm = [cost(service, url(service, profile=references[0])) for _ in range(5)]
     first, worked = cost(service, url(service, profile=references[1]))
