@@ -415,7 +415,11 @@ class _File:
         self._start = start
 
     def summary(self) -> ProfileSummary:
-        return ProfileSummary.from_bytes(self._content[self._start : self._start + self.head.summary])
+        made = ProfileSummary.from_bytes(self._content[self._start : self._start + self.head.summary])
+        mapped = self._content.obj
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)  # checking has touched all of it, and a page needs little
+        return made
 
     def profile(self) -> Profile | None:
         """The merged profile; None when all uploads so far were damaged."""
