@@ -401,8 +401,9 @@ def value_effects(change: Any, before: Any, after: Any) -> Any:
     """
     smaller, larger = np.minimum(before, after), np.maximum(before, after)
     doublings = np.log2(larger / smaller)
-    weight = np.clip(np.where(doublings < 1, doublings, (doublings + 1) / 2), 0, DOUBLED_SHARE / NEW_VALUE_SHARE)
-    size = np.where(change > 0, np.maximum(change / SHARE_UNIT, weight * change / DOUBLED_SHARE), 0)
+    weight = np.clip((doublings + 1) / 2, 1, DOUBLED_SHARE / NEW_VALUE_SHARE)
+    points = np.where(doublings < 1, doublings * np.minimum(change / DOUBLED_SHARE, 1), weight * change / DOUBLED_SHARE)
+    size = np.where(change > 0, np.maximum(change / SHARE_UNIT, points), 0)
     came = smaller * _PRACTICALLY_NONE <= larger
     return np.minimum(np.maximum(np.minimum(size, 1.0), np.where(came, change / SHARE_UNIT, 0)), MAX_EFFECT)
 

@@ -26,6 +26,7 @@ from songbird_widgets.profiles import (
     profile,
     read_profile,
 )
+from songbird_widgets.profiles.evidence import value_effects
 from songbird_widgets.profiles.performance_drift import compare_performance
 from songbird_widgets.profiles.version1_writer import write_version_1
 
@@ -653,3 +654,12 @@ def test_a_drift_carries_every_test_that_its_verdict_is_made_of(random):
     assert found.score == max(test.effect for test in found.tests if test.significant)
     assert kinds["mean"].p < 1e-10
     assert kinds["nulls"].p == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "effect"), [(0.1, 0.13, 0.75), (0.1, 0.14, 1), (0.01, 0.02, 1), (0, 0.005, 1), (0.2, 0.2, 0)]
+)
+def test_the_size_of_a_change_of_share_is_that_of_its_thresholds(before, after, effect):
+    with np.errstate(all="ignore"):
+        found = value_effects(np.array([after - before]), np.array([before]), np.array([after]))
+    assert found == pytest.approx([effect])
