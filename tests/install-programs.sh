@@ -1,6 +1,6 @@
 #!/bin/sh
-# Install what the tests use beside Python, where it is missing: Chromium, Java (for Spark), PostgreSQL, HAProxy, npm, and
-# packages from npm.
+# Install what the tests use beside Python, where it is missing: Chromium, Java (for Spark), PostgreSQL, HAProxy, a C compiler
+# (for power cuts), npm, and packages from npm.
 # Each is installed by itself: NodeSource's nodejs brings its own npm and conflicts with Debian's package npm,
 # so what is there already must never be asked for again.
 set -eu
@@ -39,6 +39,7 @@ install() {
 found chromium chromium-browser google-chrome || install chromium
 found java || install default-jre-headless
 found haproxy || install haproxy
+found cc || install gcc
 # Debian keeps the programs of the server off the PATH; this one comes with them.
 command -v initdb >/dev/null || command -v pg_createcluster >/dev/null || install postgresql
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).with_name("install-programs.sh")
-SERVERS = ("haproxy", "initdb")
+SERVERS = ("haproxy", "cc", "initdb")
 PROGRAM = '#!/bin/sh\n[ "$1" != ci ] || mkdir node_modules\n'
 APT_GET = """#!/bin/sh
 echo "$*" >> {log}
@@ -22,6 +22,7 @@ case "$3" in
     nodejs) brings="node {npm_of_nodejs}" ;;
     default-jre-headless) brings=java ;;
     postgresql) brings=initdb ;;
+    gcc) brings=cc ;;
     *) brings="$3" ;;
 esac
 for program in $brings; do cp {program} {bin}/$program; done
@@ -72,12 +73,12 @@ def ask(tmp_path):
 @pytest.mark.parametrize(
     ("programs", "npm_of_nodejs", "installed"),
     [
-        ((), "", ["chromium", "default-jre-headless", "haproxy", "postgresql", "nodejs", "npm"]),
-        ((), "npm", ["chromium", "default-jre-headless", "haproxy", "postgresql", "nodejs"]),
+        ((), "", ["chromium", "default-jre-headless", "haproxy", "gcc", "postgresql", "nodejs", "npm"]),
+        ((), "npm", ["chromium", "default-jre-headless", "haproxy", "gcc", "postgresql", "nodejs"]),
         (("node", "npm", *SERVERS), "npm", ["chromium", "default-jre-headless"]),
         (("node", "java", *SERVERS), "", ["chromium", "npm"]),
         (("chromium", "java", *SERVERS), "", ["nodejs", "npm"]),
-        (("chromium", "java", "haproxy", "pg_createcluster"), "npm", ["nodejs"]),
+        (("chromium", "java", "haproxy", "cc", "pg_createcluster"), "npm", ["nodejs"]),
         (("google-chrome", "node", "npm", *SERVERS), "npm", ["default-jre-headless"]),
         (("google-chrome", "node", "npm", "java", *SERVERS), "npm", []),
     ],
