@@ -33,7 +33,7 @@ class CountedKernels(AsyncMappingKernelManager):
     def _cull_interval(self) -> int:
         return 30
 
-    async def start_kernel(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]  # as there
+    async def start_kernel(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]  # its base is of another kind
         """Start a kernel for a visitor.
 
         Raises
