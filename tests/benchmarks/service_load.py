@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
+import logging
 import os
 import socket
 import sys
@@ -59,10 +61,16 @@ class Moto:
     def __init__(self) -> None:
         from moto.server import ThreadedMotoServer
 
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it would print a line for each request
+        self._numbers = itertools.count()
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
         self._server.start()
         self.port = self._server.get_host_and_port()[1]
         ask(self.port, ("PUT", "/bucket", b""))
+
+    def objects(self, count: int) -> list[str]:
+        """Return paths of new objects: without a signature it lets nobody replace one."""
+        return [f"/bucket/{next(self._numbers)}" for _ in range(count)]
 
     def end(self) -> None:
         """End it."""
@@ -238,7 +246,7 @@ def main() -> None:
                 show(
                     "upload of 40 kB to moto's S3, in memory",
                     lambda clients=clients, many=many: over_http(
-                        moto.port, puts([f"/bucket/{index}" for index in range(many)]), clients, keep=False
+                        moto.port, puts(moto.objects(many)), clients, keep=False
                     ),
                 )
             slots, sessions = f"/v0/sessions/{service.session}/upload", f"/k/{service.secret}/v0/sessions"
