@@ -104,7 +104,10 @@ def test_a_day_follows_its_uploads(metadata):
 def test_equal_content_is_looked_for_on_its_own_day_only(tmp_path):
     metadata = Metadata(Database.in_directory(tmp_path))
     asked = []
-    listener = lambda _c, _cursor, statement, parameters, *_: asked.append((statement, parameters))  # noqa: E731
+
+    def listener(_connection, _cursor, statement, parameters, *_):
+        asked.append((statement, parameters))
+
     batches = [NewProfile("batch", dataset_timestamp=JULY_8 + day * 86_400_000) for day in range(3)]
     key, ids = announced(metadata, *batches, batches[0], NewProfile("reference", alias="july"))
     sa.event.listen(sa.Engine, "before_cursor_execute", listener)
