@@ -6,6 +6,7 @@ It imports nothing of ours, so every room may import it.
 from __future__ import annotations
 
 import errno
+import re
 import unicodedata
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -30,6 +31,7 @@ _SECONDS = range(10**8, 10**11)
 # As milliseconds these are hours of the first of January 1970.
 _DATES = range(19_700_101, 21_000_101)
 _LINE = 80
+_NUMBER_OF_ERROR = re.compile(r"\[(?:Errno|errno|WinError|Windows error) \d+\] ")
 
 
 def mistaken_unit(number: int) -> tuple[str, int] | None:
@@ -133,6 +135,12 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     finally:
         partial.unlink(missing_ok=True)
     return target
+
+
+def reason_of(error: Exception) -> str:
+    """Say in one line why something was refused: without an error's number, and without control characters."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return one_line(_NUMBER_OF_ERROR.sub("", said.partition("\n")[0]), 300)
 
 
 def shorten(text: str, length: int = _LINE) -> str:

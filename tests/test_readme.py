@@ -33,6 +33,12 @@ def test_commands_in_the_readme_are_understood(line):
     _parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
+def test_what_the_first_install_brings_reads_the_files_of_the_commands():
+    assert BLOCKS[0].startswith("python -m pip install '.[demo]'")
+    extras = dict(re.findall(r"^(data|demo) = \[(.*)\]$", (ROOT / "pyproject.toml").read_text("utf-8"), re.MULTILINE))
+    assert set(extras["data"].split(", ")) <= set(extras["demo"].split(", "))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", PYTHON)
 def test_python_in_the_readme_runs(block, tmp_path):

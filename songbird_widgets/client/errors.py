@@ -19,7 +19,7 @@ class SongbirdError(Exception):
     status
         The HTTP status, if there was an answer.
     request_id
-        The id under which the endpoint's operator finds this request.
+        The id under which the endpoint's operator finds this request; None if it reached nobody.
     operation
         The operation's name, for example ``create_session``, or ``upload`` for the bytes of a profile.
     advice

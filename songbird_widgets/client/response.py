@@ -122,7 +122,10 @@ def unanswered(request: HTTPRequest, failure: Failure) -> errors.SongbirdError:
         said, advice = f"No connection to {origin}{detail}.", advice or _CHECK_ADDRESS
     ambiguous = failure.kind in {FailureKind.TIMEOUT, FailureKind.BROKEN}
     advice = _ASK if ambiguous and not request.operation.repeatable else advice
-    return request_error(request, kind, said, advice=advice, ambiguous=ambiguous)
+    error = request_error(request, kind, said, advice=advice, ambiguous=ambiguous)
+    if failure.kind in {FailureKind.CONNECT, FailureKind.UNUSABLE}:
+        error.request_id = None  # the request reached nobody who could look it up
+    return error
 
 
 def _message(request: HTTPRequest, response: HTTPResponse) -> Any:

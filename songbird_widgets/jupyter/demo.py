@@ -55,9 +55,7 @@ def run(*, voila: bool = False, port: int | None = None, browser: bool = True) -
     """
     needed = "voila" if voila else "jupyterlab"
     if util.find_spec(needed) is None:
-        raise DemoError(
-            f"The demo needs {needed}, which is not installed. Install it with: pip install 'songbird-widgets[demo]'"
-        )
+        raise DemoError(f"The demo needs {needed}, which is not installed here: pip install {needed}")
     chosen = _free_port(port)
     service = local_service.ensure()
     examples = copy_examples(Path(service.data_dir) / "examples")
@@ -114,7 +112,9 @@ def _shipped_examples() -> Path:
             found = Path(str(file.locate())).parent
             if found.is_dir():
                 return found
-    raise DemoError("This installation came without the examples. Reinstall it: pip install 'songbird-widgets[demo]'")
+    raise DemoError(
+        "This installation came without the examples: install songbird-widgets again, from a wheel or its sources."
+    )
 
 
 def _free_port(wanted: int | None) -> int:

@@ -13,10 +13,11 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..basics import size_text, time_text
+from ..basics import reason_of, size_text, time_text
 from .archives import is_archive, unpack
 from .data_model import Profile, fullest
 from .errors import ProfileError
@@ -333,8 +334,7 @@ def _from_path(source: str | Path) -> Iterator[_Found | SourceError]:
 def _from_one_path(path: Path) -> Iterator[_Found | SourceError]:
     try:
         if path.is_dir():
-            files = str(path / "*.bin")
-            yield SourceError(str(path), f"This is a directory: give the files in it, like {files!r}.")
+            yield SourceError(str(path), f"This is a directory: give the files in it, like {_files_in(path)!r}.")
             return
         if path.exists() and not path.is_file():
             yield SourceError(str(path), "This is no file but a device or a pipe.")
@@ -351,6 +351,13 @@ def _from_one_path(path: Path) -> Iterator[_Found | SourceError]:
         yield from _unpacked(_Found(path.name, path.stem, data, path.resolve()))
 
 
+def _files_in(directory: Path) -> str:
+    """Name the files of a directory by a pattern, of profiles unless it holds data."""
+    names = sorted(file.name for file in islice(directory.iterdir(), _LOOKED_AT) if file.is_file())
+    data = (name for name in names if not name.endswith(".bin") and file_format(b"", name) is not None)
+    return str(directory / f"*{''.join(Path(next(data, 'x.bin')).suffixes[-1:])}")
+
+
 def _head(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(_HEAD)
@@ -364,6 +371,7 @@ def _read(path: Path) -> bytes:
 
 
 _HEAD = 1 << 16
+_LOOKED_AT = 1000  # files of a directory
 
 
 def _from_file(source: Any) -> Iterator[_Found | SourceError]:
@@ -392,7 +400,7 @@ def _from_bytes(data: bytes, path: Path, stem: str) -> Iterator[_Found | SourceE
 
 
 def _why(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return reason_of(error) or type(error).__name__
 
 
 # --- archives

@@ -88,7 +88,9 @@ class Database:
                 **pool,
             )
         except ModuleNotFoundError:
-            raise LocalServiceError("PostgreSQL needs more: pip install 'songbird-widgets[team]'.") from None
+            raise LocalServiceError(
+                "PostgreSQL needs psycopg, which is not installed here: pip install 'psycopg[binary]'."
+            ) from None
         sa.event.listen(self._engine, "connect", _on_connect_sqlite if sqlite else _on_connect_postgresql)
         sa.event.listen(self._engine, "begin", _on_begin_sqlite if sqlite else _on_begin_postgresql)
         self._writer = GroupCommit(self.transaction)

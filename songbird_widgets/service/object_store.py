@@ -72,7 +72,9 @@ class ObjectStore:
             import obstore
             from obstore.store import from_url
         except ModuleNotFoundError:
-            raise LocalServiceError("An object store needs more: pip install 'songbird-widgets[team]'.") from None
+            raise LocalServiceError(
+                "An object store needs obstore, which is not installed here: pip install obstore."
+            ) from None
         self._obstore = obstore
         self._errors = obstore.exceptions
         self.shown = address

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import gzip
 import json
 import os
 import pty
+import re
 import struct
 import subprocess
 import sys
@@ -78,7 +80,7 @@ def test_a_csv_column_that_turns_to_text_is_text_as_a_whole_and_costs_no_other(t
     path = tmp_path / "late.csv"
     path.write_text("id,n,late\n" + "1,2,\n" * FAR + "x7,2.5,3\n", encoding="utf-8")
     with pytest.warns(
-        ProfilingWarning, match=rf"late.csv: column 'id' .* text: row {FAR} holds 'x7'.* integers"
+        ProfilingWarning, match=rf"late.csv: column 'id' .* text: row {FAR} \(line {FAR + 2}\) holds 'x7'.* integers"
     ) as seen:
         profile = sw.profile(path)
     assert len(seen) == 1
@@ -129,8 +131,47 @@ def test_a_value_that_cannot_be_profiled_is_named_with_its_file_and_its_row_ther
     with pytest.warns(ProfilingWarning, match=r"column 'id' \(b.parquet, row 1: the integer 9223372036854775808"):
         assert sw.profile(tmp_path / "*.parquet").column("n").counts.n == 4
     (tmp_path / "times.csv").write_text("when,n\n2026-01-01,1\nyesterday,2\n", encoding="utf-8")
-    with pytest.raises(ProfileError, match=r"times.csv, row 1: this is no point in time: 'yesterday'.*column 'when'"):
+    with pytest.raises(
+        ProfileError, match=r"times.csv, row 1 \(line 3\): this is no point in time: 'yesterday'.*column 'when'"
+    ):
         sw.profile_batches(tmp_path / "times.csv", "when")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "where"),
+    [
+        ("lines.csv", b'when,note\r\n2026-01-01,"two\r\nlines"\r\n\r\nyesterday,x\r\n', "row 1 (line 5)"),
+        ("wide.csv", "when;note\n2026-01-01;a\nyesterday;b\n".encode("utf-16"), "row 1 (line 3)"),
+        ("lines.jsonl", b'{"when": "2026-01-01"}\n\n{"when": "yesterday"}\n', "row 1 (line 3)"),
+        ("packed.jsonl.gz", gzip.compress(b'\n{"when": "2026-01-01"}\n{"when": "yesterday"}\n'), "row 1 (line 3)"),
+    ],
+)
+def test_a_row_of_a_text_file_is_told_by_the_line_that_an_editor_shows(tmp_path, name, content, where):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ProfileError, match=re.escape(f"{name}, {where}: this is no point in time: 'yesterday'")):
+        sw.profile_batches(tmp_path / name, "when")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (bytes(range(256)) * 4, "binary.csv: row 0 (line 2) has 1 value"),
+        (b"a,b\n1,2\n\x1b[2J,\x07,3\n", "row 1 (line 3) has 3 values"),
+    ],
+)
+def test_what_is_said_of_a_file_holds_none_of_its_control_characters(tmp_path, content, said):
+    (tmp_path / "binary.csv").write_bytes(content)
+    with pytest.raises(ProfileError) as caught:
+        sw.profile(tmp_path / "binary.csv")
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_directory_is_refused_with_a_pattern_that_names_its_files(tmp_path):
+    (tmp_path / "day.csv").write_text("n\n1\n")
+    for call, pattern in ((sw.profile, "*.parquet"), (lambda path: sw.compare(path, path), "*.csv")):
+        with pytest.raises(ValueError, match=re.escape(str(tmp_path / pattern))):
+            call(tmp_path)
 
 
 def test_a_row_larger_than_what_is_read_at_once_is_read(tmp_path):
@@ -149,9 +190,9 @@ PARQUET = pa.BufferOutputStream()
 pyarrow.parquet.write_table(TABLE, PARQUET)
 UNREADABLE = {
     "empty.csv": (b"", "is empty"),
-    "ragged.csv": (b"a,b\n1,2\n1,2,3\n", "row 1 has 3 values, but the header 2: 1,2,3"),
-    "short.csv": (b"a,b\n" + b"1,2\n" * FAR + b"1\n", rf"row {FAR} has 1 value, but the header 2"),
-    "quote.csv": (b'a,b\n1,"x\n2,y\n3,z\n', r"row 0 opens a quotation mark \(\"\) that is never closed"),
+    "ragged.csv": (b"a,b\n1,2\n1,2,3\n", r"row 1 \(line 3\) has 3 values, but the header 2: 1,2,3"),
+    "short.csv": (b"a,b\n" + b"1,2\n" * FAR + b"1\n", rf"row {FAR} \(line {FAR + 2}\) has 1 value, but the header 2"),
+    "quote.csv": (b'a,b\n1,"x\n2,y\n3,z\n', r"row 0 \(line 2\) opens a quotation mark \(\"\) that is never closed"),
     "deep.jsonl": (b'{"a": 1}\n{"a": ' + b'["]", ' * 100_000, "Line 2 is nested too deeply"),
     "latin.csv": ("a,b\n1,café\n".encode("latin-1"), "not encoded as UTF-8"),
     "late-latin.csv": (b"a,b\n" + b"1,cafe\n" * FAR + "1,café\n".encode("latin-1"), "not encoded as UTF-8"),
@@ -229,7 +270,7 @@ except sw.profiles.ProfileError as error:
 """
     shown = run("-c", program, tmp_path / "data.csv", stdout=subprocess.PIPE).stdout.splitlines()
     assert shown[0] == "2 {'Bonn': 1}"
-    assert "pyarrow is not installed here: pip install 'songbird-widgets[data]'" in shown[1]
+    assert shown[1] == "data.csv (CSV) is read by way of Arrow, and pyarrow is not installed here: pip install pyarrow."
 
 
 def test_nothing_is_warned_of_where_a_column_is_of_one_type(tmp_path):

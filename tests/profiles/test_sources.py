@@ -331,7 +331,7 @@ def test_a_file_of_data_that_cannot_be_read_is_named_with_its_reason(tmp_path):
     with path.open("rb") as file:
         for found in (one(path), one(file)):
             assert found.name == "trips.csv"
-            assert found.reason == "row 1 has 3 values, but the header 2: 1,2,3"
+            assert found.reason == "row 1 (line 3) has 3 values, but the header 2: 1,2,3"
 
 
 def rows_and_columns(source):
@@ -493,7 +493,7 @@ def test_data_in_an_archive_are_profiled_beside_profiles(tmp_path):
     found = list(find_sources(tmp_path / "all.zip"))
     assert [one.name for one in found] == ["all.zip:data/a.csv", "all.zip:data/b.parquet", "all.zip:data/broken.csv"]
     assert [one.rows for one in found[:2]] == [2, 3]
-    assert found[2].reason == "row 0 has 1 value, but the header 2: 1"
+    assert found[2].reason == "row 0 (line 2) has 1 value, but the header 2: 1"
 
 
 def test_what_could_not_be_profiled_is_noted_beside_the_profile(tmp_path):

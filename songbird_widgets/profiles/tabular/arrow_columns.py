@@ -23,8 +23,13 @@ if TYPE_CHECKING:
     from ..sketches.kll import Ints
 
 
-def arrow() -> Any:
+def arrow(what: str = "This kind of data") -> Any:
     """Import pyarrow, which is optional.
+
+    Parameters
+    ----------
+    what : str, optional
+        What is to be read by it, for the error.
 
     Raises
     ------
@@ -37,8 +42,7 @@ def arrow() -> Any:
         return import_module("pyarrow")
     except ImportError:
         raise ProfileError(
-            "This kind of data is read by way of Arrow, and pyarrow is not installed here: "
-            "pip install 'songbird-widgets[data]'."
+            f"{what} is read by way of Arrow, and pyarrow is not installed here: pip install pyarrow."
         ) from None
 
 

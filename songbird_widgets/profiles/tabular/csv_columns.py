@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import csv as text_csv
 import io
 import re
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ...basics import one_line
 from ..errors import ProfileError
 from .arrow_columns import arrow
+from .tables import row_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -110,7 +113,8 @@ class CsvFile:
                     last = batch.slice(batch.num_rows - 1)
         values = [] if last is None else [column[0].as_py() for column in last.columns]
         if any(isinstance(value, str) and "\n" in value for value in values):
-            raise ProfileError(f'row {rows - 1} opens a quotation mark (") that is never closed.')
+            where = row_text(rows - 1, self.line_of)
+            raise ProfileError(f'{where} opens a quotation mark (") that is never closed.')
 
     def naming_row(self, error: Exception) -> Exception:
         """Read the file again for the row of too many or too few values; on several cores no row is named."""
@@ -123,10 +127,38 @@ class CsvFile:
         except arrow().ArrowInvalid as again:
             if found := _RAGGED.search(str(again)):
                 row, expected, got, text = found.groups()
-                where = f"row {int(row) - 2}" if row else "a row"  # arrow counts from 1, and the header with them
+                # arrow counts from 1, and the header with them
+                where = row_text(int(row) - 2, self.line_of) if row else "a row"
                 counted = f"{got} value{'' if got == '1' else 's'}, but the header {expected}"
-                return ProfileError(f"{where} has {counted}: {text[:_SHOWN_ROW]}")
+                return ProfileError(f"{where} has {counted}: {one_line(text, _SHOWN_ROW)}")
         return error
+
+    def line_of(self, row: int) -> int | None:
+        """Return the line, counted from 1, on which a row begins; None if that cannot be told.
+
+        Values may hold line ends and pyarrow passes over empty lines, so the file is read again up to the row, which
+        is counted from 0 behind the header.
+        """
+        with self._opened(self._path) as (source, _):
+            head = source.read(_MAX_HEADER)
+        encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8"
+        with self._opened(self._path) as (source, _):
+            stream = io.BufferedReader(source)
+            text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
+            begins = 1
+            try:
+                lines = text_csv.reader(text, delimiter=_delimiter(head, encoding, self._path))
+                for values in lines:
+                    row -= bool(values)
+                    if row < -1:
+                        return begins
+                    begins = lines.line_num + 1
+            except text_csv.Error:  # a value of more than csv.field_size_limit(), which belongs to the whole process
+                return None
+            finally:
+                text.detach()
+                stream.detach()
+        return None
 
     def whole_types(self, wanted: Sequence[str] | None, notes: list[str]) -> dict[str, Any]:
         """Find types that all values of each column have; a column without such a type is text.
@@ -161,9 +193,10 @@ class CsvFile:
                         place = _first_misfit(values, [known, *_wider(known)])
                         value = column[place].as_py()
                         shown = value if len(value) <= _SHOWN_VALUE else value[:_SHOWN_VALUE] + "…"
+                        where, before = row_text(row + place, self.line_of), _KINDS.get(str(known), "times")
                         notes.append(
-                            f"{self._path.name}: column {name[:_SHOWN_VALUE]!r} is profiled as text: row {row + place} "
-                            f"holds {shown!r}, and the rows before hold {_KINDS.get(str(known), 'times')}."
+                            f"{self._path.name}: column {name[:_SHOWN_VALUE]!r} is profiled as text: {where} holds "
+                            f"{shown!r}, and the rows before hold {before}."
                         )
                 row += batch.num_rows
         return kinds

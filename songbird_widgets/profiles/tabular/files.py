@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...basics import reason_of
 from ..errors import ProfileError
 from . import csv_columns, json_lines
 from .arrow_columns import arrow
@@ -34,6 +35,7 @@ _FORMATS = {
     ".feather": "arrow",
     ".ipc": "arrow",
 }
+_NAMES = {"parquet": "Parquet", "csv": "CSV", "json": "JSON lines", "arrow": "Arrow"}
 _PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _BLOCK, _LARGE_BLOCK = 1 << 22, 1 << 26  # bytes of text read at once; no row may be longer
 _MIN_BATCH, _MAX_BATCH = 1 << 10, 1 << 17  # rows of a batch of Parquet
@@ -112,14 +114,14 @@ def parts_of_files(
         The manner does not fit.
     """
     paths = _paths(pattern)
-    # pandas reads by pyarrow, too, so a file is read the same way with and without it.
-    pa = arrow()
     total = sum(path.stat().st_size for path in paths)
     done = 0
     with closing(ProgressBar(total, unit="B", unit_scale=True)) as bar:
         for path in paths:
-            with _explained(path, pa):
+            try:
                 start = _start(path)
+            except OSError as error:
+                raise ProfileError(f"{path.name} cannot be read: {reason_of(error)}") from error
             kind = file_format(start, path.name)
             if not start:
                 raise ProfileError(f"{path.name} is empty (0 bytes).")
@@ -127,13 +129,16 @@ def parts_of_files(
                 raise ProfileError(
                     f"{path.name} is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
                 )
+            # pandas reads by pyarrow, too, so a file is read the same way with and without it.
+            pa = arrow(f"{path.name} ({_NAMES[kind]})")
             bar.name = path.name
             size = path.stat().st_size
             reading = _Reading(path, wanted, notes, manner)
+            line_of = _LINES[kind](reading) if kind in _LINES else None
             rows = 0
             with _explained(path, pa):
                 for part, position in _READERS[kind](reading):
-                    part.source, part.first_row = path.name, rows
+                    part.source, part.first_row, part.line_of = path.name, rows, line_of
                     rows += part.rows
                     yield part
                     bar.reach(min(position, size) + done)
@@ -148,7 +153,11 @@ def _paths(pattern: str | Path) -> list[Path]:
     found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # takes absolute ones
     files = [each for each in found if each.is_file()]
     if not files:
-        where = "is a directory: give the files in it" if path.is_dir() else "names no file"
+        where = (
+            f"is a directory: give the files in it, like {str(path / '*.parquet')!r}"
+            if path.is_dir()
+            else "names no file"
+        )
         raise ProfileError(f"{str(pattern)!r} {where}.")
     return files
 
@@ -170,8 +179,7 @@ def _explained(path: Path, pa: Any) -> Iterator[None]:
     except ProfileError as error:
         raise ProfileError(f"{path.name}: {error.reason}", offset=error.offset, column=error.column) from error
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).partition("\n")[0][:300]
-        raise ProfileError(f"{path.name} cannot be read: {reason}") from error
+        raise ProfileError(f"{path.name} cannot be read: {reason_of(error)}") from error
 
 
 def _read_parquet(reading: _Reading) -> Iterator[tuple[Part, int]]:
@@ -261,6 +269,21 @@ def _opened(path: Path) -> Iterator[tuple[Any, Callable[[], int]]]:
     with pa.OSFile(str(path)) as raw:
         packing = _PACKED.get(path.suffix.lower())
         yield (raw if packing is None else pa.CompressedInputStream(raw, packing)), raw.tell
+
+
+def _lines_of_csv(reading: _Reading) -> Callable[[int], int | None]:
+    return csv_columns.CsvFile(reading.path, _opened, reading.manner.block).line_of
+
+
+def _lines_of_json(reading: _Reading) -> Callable[[int], int | None]:
+    def line_of(row: int) -> int | None:
+        with _opened(reading.path) as (source, _):
+            return json_lines.line_of(source, row)
+
+    return line_of
+
+
+_LINES = {"csv": _lines_of_csv, "json": _lines_of_json}
 
 
 _READERS: dict[str, Callable[[_Reading], Iterator[tuple[Part, int]]]] = {

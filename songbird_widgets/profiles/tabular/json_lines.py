@@ -74,6 +74,19 @@ def column_names(source: Any) -> list[str]:
     return list(dict.fromkeys(name for row, _ in _rows(source) for name in row))
 
 
+def line_of(source: Any, row: int) -> int | None:
+    """Return the line, counted from 1, of a row, counted from 0 among those that are not empty."""
+    lines = io.BufferedReader(source)
+    try:
+        for number, line in enumerate(iter(lambda: lines.readline(_MAX_LINE + 1), b""), 1):
+            row -= bool(line.strip())
+            if row < 0:
+                return number
+        return None
+    finally:
+        lines.detach()
+
+
 def parts(source: Any, names: Sequence[str], wanted: Sequence[str] | None) -> Iterator[Part]:
     """Read lines as parts of a table; what a line does not name is missing there."""
     rows: list[dict[str, Any]] = []

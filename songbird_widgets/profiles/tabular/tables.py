@@ -19,7 +19,7 @@ from .columns import column_of, rows_of, times_of, values_of
 from .names import Names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -44,6 +44,8 @@ class Part(ABC):
         The file that it was read from; empty for a table in memory.
     first_row : int
         Its first row, counted from 0 in the file or the table.
+    line_of : callable or None
+        Tells the line of a text file, counted from 1, on which a row begins; None if there are no lines.
     """
 
     def __init__(self, names: Iterable[Any], rows: int) -> None:
@@ -53,6 +55,7 @@ class Part(ABC):
         self.rows = rows
         self.source = ""
         self.first_row = 0
+        self.line_of: Callable[[int], int | None] | None = None
         self._places = known.places
         self._taken: Ints | None = None
 
@@ -74,15 +77,22 @@ class Part(ABC):
     def take(self, rows: Ints) -> Part:
         """Return only these rows."""
         part = self._chosen(rows)
-        part.source, part.first_row = self.source, self.first_row
+        part.source, part.first_row, part.line_of = self.source, self.first_row, self.line_of
         part._taken = rows if self._taken is None else self._taken[rows]  # noqa: SLF001 - of the same class
         return part
 
     def where(self, row: int | None) -> str:
-        """Say where a row is, counted from 0 within the part: ``orders.csv, row 7``."""
-        if row is not None:
-            row = self.first_row + (row if self._taken is None else int(self._taken[row]))
-        return ", ".join(filter(None, [self.source, "" if row is None else f"row {row}"]))
+        """Say where a row is, counted from 0 within the part: ``orders.csv, row 7 (line 9)``."""
+        if row is None:
+            return self.source
+        row = self.first_row + (row if self._taken is None else int(self._taken[row]))
+        return ", ".join(filter(None, [self.source, row_text(row, self.line_of)]))
+
+
+def row_text(row: int, line_of: Callable[[int], int | None] | None) -> str:
+    """Name a row, counted from 0, and where there are lines that on which an editor shows it."""
+    line = None if line_of is None else line_of(row)
+    return f"row {row}" if line is None else f"row {row} (line {line})"
 
 
 def numbered(parts: Iterable[Part], source: str = "") -> Iterator[Part]:
@@ -237,7 +247,7 @@ def _is_lazy(data: Any) -> bool:
 
 
 def _parts_of_arrow(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
-    pa = arrow()
+    pa = arrow(f"This kind of data ({type(data).__name__} of {type(data).__module__.partition('.')[0]})")
     try:
         yield from _read_arrow(data, wanted, pa)
     except pa.ArrowException as error:
