@@ -1,4 +1,4 @@
-"""The command line: ``songbird-widgets compare | demo | profile | rotate | serve | status | stop | upload``."""
+"""The command line: ``songbird-widgets compare | profile | upload | sessions | demo | open | status | …``."""
 
 from __future__ import annotations
 
@@ -14,17 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__, given
-from .basics import MAX_COMPARED, size_text
+from .basics import MAX_COMPARED, one_line, one_line_path, reason_of, size_text
 from .service import administration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from .profiles import Comparison
     from .profiles.profiling import Period
     from .session import LedgerSession, Session, SessionProfile
     from .session.models import Kind
 
 _MAX_RECENT = 1000
+_MOST_NAMED = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         The exit status: 0 done, 1 not done (the reason is on standard error), 2 a wrong command line, 3 drift that
-        ``compare --fail-on`` does not allow, 130 interrupted, 141 nobody reads on.
+        ``compare --fail-on`` does not allow, 4 nothing that it does not allow, but of some of the data that it judges
+        it cannot be told, 130 interrupted, 141 nobody reads on.
     """
     options = _parser().parse_args(arguments)
     try:
@@ -57,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="songbird-widgets",
-        description="Upload whylogs profiles to a Songbird session and see up to three side by side.",
+        description="See what changed in your data: compare files or whylogs profiles, make profiles, upload them to a "
+        "session and see up to three side by side.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -76,12 +80,13 @@ def _parser() -> argparse.ArgumentParser:
         "--columns",
         action="append",
         metavar="COLUMN[,COLUMN…]",
-        help="columns that --fail-on judges, all by default; may be repeated",
+        help="compare, show and judge these only; may be repeated",
     )
     compare.add_argument(
         "--fail-on",
         choices=["moderate", "strong"],
-        help="exit with status 3 if a column drifted so; moderate is also a column that is missing or new",
+        help="exit with status 3 if a column drifted so; moderate is also a column that is missing or new; with "
+        "status 4 if that cannot be told, for want of rows",
     )
     compare.add_argument(
         "--thresholds", type=Path, metavar="FILE", help="from which scores on a change counts, as TOML (see below)"
@@ -123,8 +128,7 @@ def _parser() -> argparse.ArgumentParser:
         "key. Sessions, their ids and links, and profiles remain: a link that has leaked still opens its session.",
     ).set_defaults(run=_rotate)
 
-    stop = commands.add_parser("stop", help="end the local service; sessions and profiles stay")
-    stop.set_defaults(run=_stop)
+    commands.add_parser("stop", help="end the local service; sessions and profiles stay").set_defaults(run=_stop)
 
     upload = commands.add_parser(
         "upload",
@@ -133,7 +137,12 @@ def _parser() -> argparse.ArgumentParser:
         epilog="example: songbird-widgets upload --reference july=reference-july.bin batch-*.bin "
         f"--select july 2013-07-08 2013-07-09. {_SECRETS_HELP}",
     )
-    upload.add_argument("files", nargs="*", metavar="FILES", help="profiles (.bin, .zip) to upload as batches")
+    upload.add_argument(
+        "files",
+        nargs="*",
+        metavar="FILES",
+        help="profiles, data files (Parquet, CSV, JSON lines, Arrow) or archives of them, to upload as batches",
+    )
     upload.add_argument(
         "--reference",
         action="append",
@@ -152,6 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     given.add_session(upload)
     upload.set_defaults(run=_upload)
 
+    _add_sessions(commands)
     _add_delete(commands)
 
     profile = commands.add_parser(
@@ -184,6 +194,9 @@ exit status:
   1    a file cannot be read, or a column or a threshold is not as it should be; the reason is on standard error
   2    a wrong command line
   3    drift that --fail-on does not allow
+  4    no such drift was found, but it cannot be told: a side has no rows, or too few values of a column (leave it out
+       with --columns), or a column cannot be read; standard error says which. Columns of which whylogs keeps nothing
+       that can be compared, such as dates, are named there, too, and count only if there are no others
 
 thresholds: the score of a change is its size; from 1 on it is moderate, from 2 on strong, unless FILE says
   moderate = 1.5
@@ -205,6 +218,17 @@ _SECRETS_HELP = (
     f"{given.READABLE}A session's id opens the session: others do not see it in a file (--session-file) or in the "
     "variable SONGBIRD_SESSION, nor an endpoint in --endpoint-file or SONGBIRD_ENDPOINT, nor a key in SONGBIRD_API_KEY."
 )
+
+
+def _add_sessions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    sessions = commands.add_parser(
+        "sessions",
+        help="list your sessions, the latest first",
+        description="List the sessions that you have begun on this machine: short id, state, where they live, how many "
+        "profiles they have, when they were used last, name. A short id is enough for upload --session and delete.",
+    )
+    sessions.add_argument("--most", type=_count, default=20, metavar="N", help="how many (default: 20)")
+    sessions.set_defaults(run=_sessions)
 
 
 def _add_delete(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -248,14 +272,29 @@ def _port_or_any(text: str) -> int:
     return 0 if text == "0" else _port(text)
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= _MAX_RECENT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {_MAX_RECENT}")
+    return int(text)
+
+
 def _fail(message: str) -> int:
     print(f"songbird-widgets: {message}", file=sys.stderr)
     return 1
 
 
+def _refused(error: Exception) -> int:
+    """Say what was refused; of a file, which one and why."""
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{one_line_path(os.fsdecode(error.filename), 200)}: "
+        return _fail(f"{where}{reason_of(error)}.")
+    return _fail(str(error))
+
+
 def _compare(options: argparse.Namespace) -> int:
-    from .observatory import compare
+    from .observatory import compare, display
     from .profiles import ProfileError, SourceError, ThresholdsError
+    from .profiles import compare as compare_profiles
 
     if not 2 <= len(options.data) <= MAX_COMPARED:
         print(f"songbird-widgets compare: give two or three files, not {len(options.data)}.", file=sys.stderr)
@@ -266,21 +305,59 @@ def _compare(options: argparse.Namespace) -> int:
     with _warnings_said():
         try:
             comparison = compare(*options.data, thresholds=options.thresholds)
-            chosen = _chosen_columns(options.columns, comparison.names)
+            if options.columns:
+                chosen = _chosen_columns(options.columns, comparison.names)
+                comparison = display(
+                    compare_profiles(comparison.sides, comparison.labels, comparison.thresholds, chosen)
+                )
             if options.html:
                 comparison.save(options.html)
-        except (ProfileError, SourceError, ThresholdsError, _WrongColumnError, OSError) as error:
-            return _fail(str(error))
+        except (ProfileError, SourceError, ThresholdsError, OSError) as error:
+            return _refused(error)
     print(json.dumps(comparison.to_dict()) if options.json else comparison.to_text())
     if options.fail_on is None:
         return 0
     failing = {"strong"} if options.fail_on == "strong" else {"moderate", "strong", "missing", "new"}
-    judged = [comparison.columns[name] for name in chosen]
-    return 3 if any(drift and drift.verdict in failing for column in judged for drift in column.drifts) else 0
+    untold = _say_what_cannot_be_told(comparison)
+    sides = range(1, len(comparison.sides))
+    if any(not failing.isdisjoint(comparison.verdicts(side).values()) for side in sides):
+        return 3
+    return 4 if untold else 0
 
 
-class _WrongColumnError(Exception):
-    """A column that is asked for is not there."""
+def _say_what_cannot_be_told(comparison: Comparison) -> bool:
+    """Say on standard error of which sides and columns it is not known whether they drifted.
+
+    Returns
+    -------
+    bool
+        Whether that keeps the comparison from passing: not where whylogs keeps nothing of a column, among others.
+    """
+    empty = [
+        label for label, side in zip(comparison.labels, comparison.sides, strict=True) if not side.rows and side.names
+    ]
+    empty += [label for label, side in zip(comparison.labels, comparison.sides, strict=True) if not side.names]
+    for label in empty:
+        _fail(f"{label} has no rows: it cannot be told whether anything drifted.")
+    untold = bool(empty)
+    for place in range(1, len(comparison.sides)):
+        first, label = comparison.labels[0], comparison.labels[place]
+        if first in empty or label in empty:
+            continue
+        verdicts, few = comparison.verdicts(place), set(comparison.too_few(place))
+        unknown = [name for name, verdict in verdicts.items() if verdict == "unknown"]
+        untold |= bool(few) or len(unknown) == len(verdicts)
+        before, after = comparison.sides[0].rows or 0, comparison.sides[place].rows or 0
+        small = f"{label} ({after:,} rows)" if after <= before else f"{first} ({before:,} rows)"
+        for names, why in (
+            ([name for name in unknown if name in few], f"there is too little in {small}"),
+            ([name for name in unknown if name not in few], "the profiles say too little of them"),
+        ):
+            if names:
+                shown = ", ".join(one_line(name) for name in names[:_MOST_NAMED])
+                more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+                _fail(f"Of {shown}{more} it cannot be told whether they drifted in {label}: {why}.")
+    return untold
 
 
 def _listed(given: Sequence[str] | None) -> list[str] | None:
@@ -288,15 +365,12 @@ def _listed(given: Sequence[str] | None) -> list[str] | None:
     return None if given is None else [name for text in given for name in text.split(",") if name]
 
 
-def _chosen_columns(given: Sequence[str] | None, known: Sequence[str]) -> list[str]:
-    """Return the columns that are asked for, all by default; a comma may also be part of a name."""
+def _chosen_columns(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the columns that are asked for; a comma may also be part of a name."""
     chosen: list[str] = []
-    for text in given or ():
+    for text in given:
         chosen += [text] if text in known else _listed([text]) or ()
-    unknown = sorted(set(chosen).difference(known))
-    if unknown:
-        raise _WrongColumnError(f"No profile has a column called {', '.join(unknown)}.")
-    return chosen if given else list(known)
+    return chosen
 
 
 @contextmanager
@@ -390,6 +464,36 @@ def _bytes_in(directory: Path) -> int:
     return total
 
 
+def _sessions(options: argparse.Namespace) -> int:
+    from .session import LedgerError, Session
+
+    try:
+        recent = Session.recent(options.most)
+    except LedgerError as error:
+        return _fail(str(error))
+    if not recent:
+        print("There are no sessions yet: songbird-widgets upload begins one.")
+        return 0
+    rows = [("SESSION", "STATE", "WHERE", "PROFILES", "LAST USED", "NAME")]
+    for one in recent:
+        used = datetime.fromtimestamp(one.used / 1000, timezone.utc)
+        waiting = f" ({one.unfinished} not sent)" if one.unfinished else ""
+        rows.append(
+            (
+                one.short_id.rstrip("…"),
+                one.state,
+                "local service" if one.endpoint is None else one_line(one.label),
+                f"{one.profiles}{waiting}",
+                f"{used:%Y-%m-%d %H:%M} UTC",
+                one_line(one.name or ""),
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
 def _delete(options: argparse.Namespace) -> int:
     from .client import SongbirdError
     from .local.local_service import LocalServiceError
@@ -400,10 +504,15 @@ def _delete(options: argparse.Namespace) -> int:
         named = options.session is not None and options.session.startswith("session-")
         if elsewhere and options.session is not None and (options.session_file is not None or not named):
             profiles, options.session = [options.session, *profiles], None  # it is the first of the profiles
-        session_id = _session_id(options, Session.recent(_MAX_RECENT))
+        recent = Session.recent(_MAX_RECENT)
+        session_id = _session_id(options, recent)
         if session_id is None:
-            print("songbird-widgets delete: name a session.", file=sys.stderr)
+            print("songbird-widgets delete: name a session; songbird-widgets sessions lists yours.", file=sys.stderr)
             return 2
+        over = next((one for one in recent if one.session_id == session_id and one.state != "open"), None)
+        if over is not None:
+            was = "was claimed by an organization" if over.state == "claimed" else "was deleted, or has expired"
+            return _fail(f"Session {over.short_id} {was}: there is nothing to delete.")
         with Session(endpoint=given.endpoint_of(options), session_id=session_id) as session:
             before = len(session.profiles)
             session.delete(*profiles)
@@ -425,7 +534,8 @@ def _rotate(_: argparse.Namespace) -> int:
     print(
         "The local service has new secrets"
         + (" and has ended; it starts again when a session needs it." if ended else ".")
-        + "\nEnded: its endpoint (set WHYLABS_API_ENDPOINT anew: songbird-widgets status), upload URLs that were not "
+        + "\nEnded: its endpoint (set WHYLABS_API_ENDPOINT anew, to what songbird-widgets status says once the service "
+        "runs again), upload URLs that were not "
         "used yet, sign-ins, and the local organization's key.\n"
         "Remaining: sessions, their ids and links, and profiles. A link that has leaked still opens its session."
     )
@@ -466,7 +576,7 @@ def _profile(options: argparse.Namespace) -> int:
                 one.save(path)
                 print(path)
         except (ProfileError, OSError) as error:
-            return _fail(str(error))
+            return _refused(error)
     return 1 if said or not named else 0
 
 
@@ -511,11 +621,20 @@ def _upload(options: argparse.Namespace) -> int:
 
 def _session_id(options: argparse.Namespace, recent: Sequence[LedgerSession]) -> str | None:
     """Return the id of the session that is meant; by a short id, the one that this user has begun."""
+    from .client.redaction import short_id
+
     named = given.session_of(options)
     if named is None:
         return None
     begun = named.rstrip("…")
     known = [session.session_id for session in recent if session.session_id.startswith(begun)]
+    if len(known) > 1 and named not in known:
+        some = ", ".join(session.rstrip("…") for session in dict.fromkeys(short_id(one) for one in known[:_MOST_NAMED]))
+        more = f" and {len(known) - _MOST_NAMED:,} more" if len(known) > _MOST_NAMED else ""
+        raise given.GivenError(
+            f"{one_line(named)} begins {len(known)} sessions ({some}{more}): give more letters, as songbird-widgets "
+            "sessions lists them."
+        )
     session_id = known[0] if len(known) == 1 else named
     if session_id == options.session:  # all of it was an argument
         given.warn_of_session()
@@ -551,6 +670,9 @@ def _upload_into(session: Session, options: argparse.Namespace, *, continued: bo
     there = landed or [profile for profile in session.profiles if profile.state == "uploaded" and continued]
     if not there:
         return _fail("Nothing was uploaded.")
+    if session.short_id:
+        begun = session.short_id.rstrip("…")
+        print(f"songbird-widgets: Session {begun}; to continue it: upload --session {begun} …", file=sys.stderr)
     return _print_link(session, there) or status
 
 

@@ -78,7 +78,7 @@ def get(url):
         return answer.read().decode("utf-8")
 
 
-@pytest.mark.parametrize("command", ["", "compare", "demo", "serve", "status", "stop", "upload"])
+@pytest.mark.parametrize("command", ["", "compare", "demo", "serve", "sessions", "status", "stop", "upload"])
 def test_help_is_there_for_every_command(call, command):
     done = call(*command.split(), "--help")
     assert done.returncode == 0
@@ -355,3 +355,67 @@ def test_compare_names_what_it_cannot_read(call, tmp_path):
     assert "Traceback" not in done.stderr
     assert call("compare", july).returncode == 2
     assert "nonsense" in call("compare", july, july, "--columns", "nonsense").stderr
+
+
+def rows_of(path, rows, price="{}", country="DE"):
+    path.write_text("price,country\n" + "".join(f"{price.format(row % 20)},{country}\n" for row in range(rows)))
+    return path
+
+
+@pytest.mark.parametrize("level", ["moderate", "strong"])
+@pytest.mark.parametrize(("before", "after", "named"), [(500, 0, "after has no rows"), (0, 500, "before has no rows")])
+def test_an_empty_side_does_not_pass(call, tmp_path, before, after, named, level):
+    first, second = rows_of(tmp_path / "before.csv", before), rows_of(tmp_path / "after.csv", after)
+    done = call("compare", first, second, "--fail-on", level)
+    assert done.returncode == 4
+    assert named in done.stderr
+    assert call("compare", first, second).returncode == 0  # nobody asked
+
+
+def test_what_cannot_be_told_for_want_of_rows_does_not_pass_and_drift_comes_first(call, tmp_path):
+    full, few = rows_of(tmp_path / "full.csv", 500), rows_of(tmp_path / "few.csv", 1)
+    done = call("compare", full, few, "--fail-on", "moderate")
+    assert done.returncode == 4
+    assert re.search(r"price.* cannot be told .* few \(1 rows?\)", done.stderr)
+    moved = rows_of(tmp_path / "moved.csv", 500, price="{}00")
+    assert call("compare", full, moved, few, "--fail-on", "strong").returncode == 3
+    assert call("compare", full, full, "--fail-on", "strong").returncode == 0
+
+
+def test_a_column_of_which_nothing_is_kept_is_named_and_does_not_hold_up_the_others(call, tmp_path):
+    data = tmp_path / "days.csv"
+    data.write_text("day,n\n" + "".join(f"2026-01-{row % 28 + 1:02},{row % 9}\n" for row in range(900)))
+    done = call("compare", data, data, "--fail-on", "strong")
+    assert (done.returncode, "Of day it cannot be told" in done.stderr) == (0, True)
+    assert call("compare", data, data, "--columns", "day", "--fail-on", "strong").returncode == 4
+
+
+def test_compare_shows_judges_and_writes_the_columns_that_are_asked_for(call, tmp_path):
+    july, day, report = PROFILES / "reference-july.bin", PROFILES / "batch-2013-07-08.bin", tmp_path / "report.html"
+    done = call("compare", july, day, "--columns", "hour,origin", "--html", report, "--json")
+    assert {column["name"] for column in json.loads(done.stdout)["columns"]} == {"hour", "origin"}
+    assert "dep_delay" not in report.read_text("utf-8")
+    done = call("compare", july, day, "--columns", "hour")
+    assert "of 1 column" in done.stdout
+
+
+def test_what_a_file_system_refuses_is_said_without_an_error_number(call, tmp_path):
+    july = PROFILES / "reference-july.bin"
+    done = call("compare", july, july, "--html", tmp_path / "missing" / "report.html")
+    assert (done.returncode, "Errno" in done.stderr) == (1, False)
+    assert f"{tmp_path / 'missing'}: There is no directory to write into." in done.stderr
+
+
+def test_sessions_are_listed_and_an_id_that_fits_several_is_refused(call):
+    assert "no sessions yet" in call("sessions").stdout
+    begun = [call("upload", PROFILES / "batch-2013-07-08.bin").stderr for _ in range(2)]
+    short = [re.search(r"Session (session-\w{4});", said)[1] for said in begun]
+    listed = call("sessions").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:]] == short[::-1]
+    assert re.match(r"session-\w{4} +open +local service +1 +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", listed[1])
+    assert len(call("sessions", "--most", 1).stdout.splitlines()) == 2
+    done = call("delete", "session-")
+    assert (done.returncode, "begins 2 sessions" in done.stderr, "Others on this" in done.stderr) == (1, True, False)
+    assert call("delete", short[0]).returncode == 0
+    done = call("delete", short[0])
+    assert (done.returncode, "nothing to delete" in done.stderr, "Session()" in done.stderr) == (1, True, False)

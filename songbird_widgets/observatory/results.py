@@ -23,11 +23,11 @@ from songbird_widgets.profiles import (
     find_sources,
     leads_to_data,
     merge_profiles,
-    profile,
     read_profile,
     read_thresholds,
 )
 from songbird_widgets.profiles import compare as compare_profiles
+from songbird_widgets.profiles.profiling import make_profile
 
 from . import card, exports, report
 from .query import PageQuery
@@ -68,6 +68,9 @@ class ComparisonResult(Comparison):
 
     def __repr__(self) -> str:
         return f"<Comparison: {card.headline(self._view)}>"
+
+    def __str__(self) -> str:
+        return self.to_text()
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         return {"text/plain": self.to_text(), "text/html": card.as_html(self._view)}
@@ -149,7 +152,10 @@ _WRITERS: dict[str, Callable[[ComparisonResult, View], bytes]] = {
 
 
 def compare(
-    *data: Any, thresholds: str | os.PathLike[str] | Mapping[str, Any] | None = None, **named: Any
+    *data: Any,
+    thresholds: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    columns: Sequence[str] | None = None,
+    **named: Any,
 ) -> ComparisonResult:
     """Compare up to three data sets or profiles; the first is the baseline.
 
@@ -162,6 +168,8 @@ def compare(
     thresholds : path of a TOML file, or mapping, optional
         From which scores on a change counts: ``moderate`` (1 by default) and ``strong`` (2), and the same by column
         under ``columns``: ``{"strong": 3, "columns": {"price": {"moderate": 0.5}}}``. ``inf`` is never.
+    columns : sequence of str, optional
+        The columns to compare; all by default. A data set that is called so has to come in a mapping.
     **named
         The same as `data`, called by the keyword.
 
@@ -176,7 +184,12 @@ def compare(
     SourceError
         One of them holds no profile; the message says which, why, and what to do.
     ProfileError
-        A profile cannot be read, or data cannot be profiled.
+        A profile cannot be read, data cannot be profiled, or none of them has one of `columns`.
+
+    Warns
+    -----
+    ProfilingWarning
+        A column of a data set cannot be profiled, or not as one would expect; the message begins with the data set.
 
     Examples
     --------
@@ -195,18 +208,25 @@ def compare(
     if not 1 <= len(given) <= MAX_SIDES:
         raise ValueError(f"One to {MAX_SIDES} profiles can be compared, not {len(given)}.")
     limits = None if thresholds is None else read_thresholds(thresholds)
-    sides = [_side(name, one) for name, one in given]
-    return display(compare_profiles(sides, [name for name, _ in given], limits))
+    if isinstance(columns, str):
+        raise TypeError(f"columns takes a list of names, not a string: [{columns!r}].")
+    notes: list[str] = []
+    sides = [_side(name, one, notes) for name, one in given]
+    for note in dict.fromkeys(notes):
+        warnings.warn(note, ProfilingWarning, stacklevel=2)
+    return display(compare_profiles(sides, [name for name, _ in given], limits, columns))
 
 
 def display(comparison: Comparison) -> ComparisonResult:
     """Return a comparison as one that displays itself."""
-    return ComparisonResult(comparison.sides, comparison.labels, comparison.thresholds)
+    return ComparisonResult(
+        comparison.sides, comparison.labels, comparison.thresholds, comparison.evidence, comparison.only
+    )
 
 
 def _labels(data: Sequence[Any]) -> list[str]:
-    """Call files by their names, what has none by its place; files of one name by both."""
-    names = [Path(one).stem if isinstance(one, (str, Path)) else "" for one in data]
+    """Call files by their names, with as many of their folders as tell them apart; what has none by its place."""
+    names = _told_apart([Path(one) if isinstance(one, (str, Path)) else None for one in data])
     places = [f"P{place}" for place in range(1, len(data) + 1)]
     return [
         place if not name else f"{name} ({place})" if names.count(name) > 1 else name
@@ -214,17 +234,31 @@ def _labels(data: Sequence[Any]) -> list[str]:
     ]
 
 
-def _side(name: str, source: Any) -> Profile | ProfileSummary:
+def _told_apart(paths: Sequence[Path | None]) -> list[str]:
+    """Return a name for each path: its stem, where several have that, with the folders from which on they differ."""
+    places = [() if path is None else (*path.expanduser().absolute().parts[1:-1], path.stem) for path in paths]
+    names = []
+    for place in places:
+        alike = [other for other in places if other != place and other[-1:] == place[-1:]]
+        length = 1
+        while any(other[-length:] == place[-length:] for other in alike):
+            length += 1
+        names.append("/".join(place[-length:]))
+    return names
+
+
+def _side(name: str, source: Any, notes: list[str]) -> Profile | ProfileSummary:
     if isinstance(source, (Profile, ProfileSummary)):
         return source
     if isinstance(source, (str, Path)) and leads_to_data(source):
-        return profile(source)
+        made, said = make_profile(source)
+        notes += [f"{name}: {note}" for note in said]
+        return made
     profiles = []
     for found in find_sources(source):
         if isinstance(found, SourceError):
             raise found
-        for note in found.notes:
-            warnings.warn(note, ProfilingWarning, stacklevel=3)
+        notes += [f"{name}: {note}" for note in found.notes]
         content = found.content
         profiles.append(read_profile(content if isinstance(content, bytes) else content.read_bytes()))
     if not profiles:

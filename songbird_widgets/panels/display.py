@@ -9,14 +9,12 @@ import ipywidgets  # type: ignore[import-untyped]  # it ships no types
 from IPython.display import DisplayHandle, publish_display_data
 
 from ..local import discovery
-from ..session import as_html, display
+from ..session import Session, as_html, display
 from ..session.executor import Throttle
 from .panel import SessionPanel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from ..session import Session
 
 _COPY_SECONDS = 1.0
 # What of a panel its copy shows.
@@ -77,12 +75,22 @@ def dashboard(session: Session) -> SessionPanel | SessionDocument:
     SessionPanel or SessionDocument
         The latter where a notebook becomes a document: by nbconvert, papermill and the like.
 
+    Raises
+    ------
+    TypeError
+        It is no session.
+
     Examples
     --------
     >>> import songbird_widgets as sw
     >>> sw.dashboard(sw.Session()).parts
     ['picker', 'result']
     """
+    if not isinstance(session, Session):
+        raise TypeError(
+            f"dashboard takes a Session, not {type(session).__name__}: session = songbird_widgets.Session(), add to it "
+            "what is to be seen, and give that. songbird_widgets.compare takes data and files."
+        )
     if discovery.in_kernel() and display.for_a_document():
         return SessionDocument(session)
     return SessionPanel(session, ("picker", "result"))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..basics import one_line
 from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts, pairs_of, weigh
 from .errors import ProfileError
 from .performance_drift import compare_performance
@@ -63,17 +64,20 @@ class Comparison:
         From which scores on a change is moderate, and strong; None for the default.
     evidence : tuple of (Evidence or None)
         What `weigh_profiles` found of each side beside the first, where that is known already; empty if it is not.
+    only : frozenset of str or None
+        The columns, or parts of their metrics, that are compared; None for all.
     """
 
     sides: tuple[ProfileSummary, ...]
     labels: tuple[str, ...]
     thresholds: Thresholds | None = None
     evidence: tuple[Evidence | None, ...] = ()
+    only: frozenset[str] | None = None
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every column of any side, sorted; parts of metrics are columns of their own."""
-        return tuple(sorted(frozenset().union(*(side.names for side in self.sides))))
+        return tuple(sorted(frozenset().union(*(_chosen_names(side, self.only) for side in self.sides))))
 
     @cached_property
     def parents(self) -> dict[str, str]:
@@ -144,9 +148,13 @@ class Comparison:
     def _versus(self) -> tuple[Versus, ...]:
         known = self.evidence[1:] or (None,) * (len(self.sides) - 1)
         return tuple(
-            Versus(self.sides[0], other, found, self.thresholds)
+            Versus(self.sides[0], other, found, self.thresholds, self.only)
             for other, found in zip(self.sides[1:], known, strict=True)
         )
+
+    def too_few(self, side: int) -> tuple[str, ...]:
+        """Return the columns of which a side (1 or 2), or the first, has too few values, or none that can be read."""
+        return self._versus[side - 1].too_few
 
     def verdicts(self, side: int) -> dict[str, Verdict]:
         """Return the verdict on every column that the first side or the given one (1 or 2) has."""
@@ -175,6 +183,7 @@ def compare(
     sides: Sequence[Profile | ProfileSummary],
     labels: Sequence[str] | None = None,
     thresholds: Thresholds | None = None,
+    only: Sequence[str] | None = None,
 ) -> Comparison:
     """Compare up to three profiles.
 
@@ -186,9 +195,13 @@ def compare(
         What to call each; ``P1``, ``P2``, ``P3`` by default.
     thresholds : Thresholds, optional
         From which scores on a change is moderate, and strong.
+    only : sequence of str, optional
+        The columns to compare; all by default.
 
     Raises
     ------
+    ProfileError
+        None of the sides has one of `only`.
     ValueError
         There is no side, there are too many, not as many labels as sides, or thresholds of a column that is in none.
     """
@@ -201,7 +214,14 @@ def compare(
     comparison = Comparison(summaries, named, thresholds)
     if thresholds is not None:
         thresholds.check_names(comparison.names)
-    return comparison
+    if only is None:
+        return comparison
+    unknown = sorted(set(only).difference(comparison.names))
+    if unknown or not only:
+        listed = ", ".join(one_line(name) for name in unknown[:_MOST_NAMED])
+        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+        raise ProfileError(f"No profile has a column called {listed}{more}." if unknown else "No column is named.")
+    return replace(comparison, only=frozenset(only))
 
 
 def compare_profiles(baseline: Profile | ProfileSummary, other: Profile | ProfileSummary) -> dict[str, Drift]:
@@ -239,6 +259,17 @@ def shared_names(baseline: ProfileSummary, other: ProfileSummary) -> list[str]:
     return [name for name in baseline.names if name in other.places and name not in unreadable]
 
 
+def _chosen_names(side: ProfileSummary, only: frozenset[str] | None) -> frozenset[str]:
+    """Return the columns of a side that are compared; the parts of a column's metrics are so with it."""
+    if only is None:
+        return frozenset(side.names)
+    pairs = zip(side.names, side.parents, strict=True)
+    return frozenset(name for name, parent in pairs if name in only or parent in only)
+
+
+_MOST_NAMED = 5
+
+
 def _of_part(part: str, reasons: Sequence[str]) -> tuple[str, ...]:
     return tuple(f"{part}: {text}" for text in reasons)
 
@@ -258,6 +289,8 @@ class Versus:
         What was found of the columns that `shared_names` names, if that is known already.
     thresholds : Thresholds, optional
         From which scores on a change is moderate, and strong.
+    only : frozenset of str, optional
+        The columns to compare; all by default.
     """
 
     def __init__(
@@ -266,12 +299,15 @@ class Versus:
         other: ProfileSummary,
         evidence: Evidence | None = None,
         thresholds: Thresholds | None = None,
+        only: frozenset[str] | None = None,
     ) -> None:
-        before, after = baseline.places, other.places
-        self.problems = {**other.problems, **baseline.problems}
-        self.drifts = Drifts(baseline, other, shared_names(baseline, other), evidence, thresholds)
-        self.missing = frozenset(before) - frozenset(after)
-        self.new = frozenset(after) - frozenset(before)
+        before, after = _chosen_names(baseline, only), _chosen_names(other, only)
+        problems = {**other.problems, **baseline.problems}
+        self.problems = {name: reason for name, reason in problems.items() if name in before or name in after}
+        shared = [name for name in shared_names(baseline, other) if only is None or name in before or name in after]
+        self.drifts = Drifts(baseline, other, shared, evidence, thresholds)
+        self.missing = before - after
+        self.new = after - before
         # A column that holds nothing but a compound metric drifts as that metric's parts do.
         self.parts: dict[str, list[str]] = {}
         for name, parent in zip(baseline.names, baseline.parents, strict=True):
@@ -294,6 +330,11 @@ class Versus:
     def type_changes(self) -> dict[str, tuple[str, str]]:
         found = ((name, self.drifts.type_change(name)) for name in self.drifts.places)
         return {name: change for name, change in found if change is not None}
+
+    @cached_property
+    def too_few(self) -> tuple[str, ...]:
+        unknown = [name for name, verdict in self.verdicts.items() if verdict == "unknown"]
+        return tuple(name for name in unknown if name in self.problems or self.drifts.few(self.leading(name)))
 
     def _verdict(self, name: str) -> Verdict:
         if name in self.missing:

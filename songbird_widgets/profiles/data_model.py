@@ -145,7 +145,9 @@ class Profile:
     column_names : tuple of str
         Sorted.
     size : int
-        Bytes of the file.
+        Bytes of the file; of a merged profile, which is none yet, those of all the files together.
+    is_file : bool
+        Whether the profile is one that was read or made, and not one that was merged of several.
     performance : Performance or None
         How a model did, where whylogs logged that.
 
@@ -170,11 +172,13 @@ class Profile:
     _read: Callable[[str], Column]
     _write: Callable[[Profile], bytes] = field(compare=False)
     performance: Performance | None = None
+    is_file: bool = True
 
     def __repr__(self) -> str:
         count = len(self.column_names)
         columns = f"{count:,} column{'' if count == 1 else 's'}"
-        return f"<Profile: {columns}, {size_text(self.size)}, data of {time_text(self.dataset_timestamp)}>"
+        size = f"{size_text(self.size)}, " if self.is_file else ""
+        return f"<Profile: {columns}, {size}data of {time_text(self.dataset_timestamp)}>"
 
     def column(self, name: str) -> Column:
         """Read one column.

@@ -353,6 +353,12 @@ class Drifts:
         quiet = np.minimum(effects.max(axis=0, initial=0), _QUIET * moderate)
         return np.where(self.ranks >= 1, sure, np.where(self.unknown, 0.0, quiet))
 
+    def few(self, name: str) -> bool:
+        """Whether more values of a column might have told what its verdict leaves open."""
+        place = self.places[name]
+        few = bool(self.evidence.compared[place]) and int(self.evidence.sizes[place].min()) < _MANY
+        return bool(self.evidence.too_few[place]) or few
+
     def verdict(self, name: str) -> Verdict:
         """Return the verdict on one column."""
         place = self.places[name]

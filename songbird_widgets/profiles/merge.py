@@ -66,6 +66,7 @@ def merge_profiles(profiles: Sequence[Profile]) -> Profile:
         _read=read,
         _write=write_profile,
         performance=merge_performance(profile.performance for profile in profiles),
+        is_file=False,
     )
 
 

@@ -53,7 +53,7 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
         raise ProfileError(
             f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
         )
-    return replace(merge_profiles(profiles), _write=lambda _: data)
+    return replace(merge_profiles(profiles), _write=lambda _: data, is_file=True)
 
 
 def is_profile(head: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..basics import DAY_MS
 from .errors import SelectionError, SessionError
-from .selection import resolve, there_is
+from .selection import arrange, resolve, there_is
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -45,15 +45,15 @@ class Comparisons:
     def known(self) -> ComparisonResult | None:
         """Return the comparison of what is selected if it was made already."""
         last = self._last
-        return last[1] if last is not None and last[0] == _subject(self._store.snapshot()) else None
+        return last[1] if last is not None and last[0] == _subject(*_selected(self._store)) else None
 
-    def make(self, remote: RemoteSession) -> ComparisonResult:
-        """Return the comparison of what is selected.
+    def make(self, remote: RemoteSession, what: Sequence[object] = ()) -> ComparisonResult:
+        """Return the comparison of what is named, by default of what is selected.
 
         Raises
         ------
         SelectionError
-            If nothing is selected.
+            If nothing is selected, or what is named cannot be.
         SessionError
             If bytes are not here and the endpoint does not give them back.
         ProfileError
@@ -63,19 +63,21 @@ class Comparisons:
         """
         with self._lock:
             now = self._store.snapshot()
-            if not now.selected:
+            chosen = arrange(resolve(one, now.profiles) for one in what) if what else now.selected
+            if not chosen:
                 raise SelectionError(
                     f"Nothing is selected: choose up to three with session.select(...). {there_is(now.profiles)}"
                 )
-            subject = _subject(now)
+            subject = _subject(now, chosen)
             if self._last is not None and self._last[0] == subject:
                 return self._last[1]
             from ..observatory import display
             from ..profiles import compare
 
-            sides = [self._side(remote, item, now, key) for item, key in zip(now.selected, subject, strict=True)]
+            sides = [self._side(remote, item, now, key) for item, key in zip(chosen, subject, strict=True)]
             result = display(compare([summary for summary, _ in sides], [label for _, label in sides]))
-            self._last = subject, result
+            if not what:
+                self._last = subject, result
             return result
 
     def trends(self, remote: RemoteSession, baseline: object = None) -> TrendResult:
@@ -152,9 +154,14 @@ def _own_baseline(now: Snapshot, days: Sequence[SessionProfile]) -> SessionProfi
     return next(iter([*references, *days]), None)
 
 
-def _subject(now: Snapshot) -> tuple[Identity, ...]:
+def _selected(store: ProfileStore) -> tuple[Snapshot, Sequence[SessionProfile]]:
+    now = store.snapshot()
+    return now, now.selected
+
+
+def _subject(now: Snapshot, chosen: Sequence[SessionProfile]) -> tuple[Identity, ...]:
     return tuple(
-        (item.choice, *sorted(p.sha256 or p.profile_id or p.key for p in now.uploads(item))) for item in now.selected
+        (item.choice, *sorted(p.sha256 or p.profile_id or p.key for p in now.uploads(item))) for item in chosen
     )
 
 

@@ -306,10 +306,16 @@ class Session(UploadingSession):
 
     # -- comparing ------------------------------------------------------------------------------------------
 
-    def compare(self) -> ComparisonResult:
-        """Compare what is selected; the first is the baseline. Nothing need be uploaded for it.
+    def compare(self, *what: object) -> ComparisonResult:
+        """Compare what is selected, or what is named; the first is the baseline. Nothing need be uploaded for it.
 
         Of a batch, all uploads of its UTC day are compared as one, as the observatory shows them.
+
+        Parameters
+        ----------
+        *what : object
+            Up to three of anything that `select` takes, in the order in which they are to be compared. They do not
+            become the selection, which is compared if nothing is named.
 
         Returns
         -------
@@ -319,7 +325,7 @@ class Session(UploadingSession):
         Raises
         ------
         SelectionError
-            If nothing is selected.
+            If nothing is selected; or one that is named is unknown or ambiguous, or there are more than three.
         SessionError
             If bytes are no longer here and the endpoint gives none back: the local service does, others may not.
         ProfileError
@@ -338,7 +344,7 @@ class Session(UploadingSession):
         ('price',)
         """
         self._resume()
-        return self._ask(lambda: self._comparisons.make(self._remote))
+        return self._ask(lambda: self._comparisons.make(self._remote, what))
 
     def trends(self, baseline: object = None) -> TrendResult:
         """Compare every day with one baseline: what drifted, and when it began.

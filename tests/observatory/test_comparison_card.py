@@ -199,3 +199,47 @@ def test_performance_metrics_are_shown_as_what_they_are(profile_path, tmp_path):
     assert matrix["total"] == sum(map(sum, matrix["counts"]))
     assert f"{matrix['total']:,} predictions, accuracy" in html
     assert "is empty" not in html
+
+
+ROWS = [{"price": price % 20, "country": "DE"} for price in range(400)]
+
+
+def test_a_comparison_prints_as_what_it_says():
+    moved = [{**row, "price": row["price"] * 3} for row in ROWS]
+    result = sw.compare(january=ROWS, july=moved)
+    assert str(result) == result.to_text() != repr(result)
+
+
+def test_columns_restrict_what_is_compared_and_unknown_ones_are_refused(july, profile_path):
+    result = sw.compare(july, profile_path(JULY_8), columns=["hour", "day"])
+    assert result.names == ("day", "hour")
+    assert result.drifted == ("day",)
+    assert set(result.to_pandas().index.get_level_values("column")) == {"day", "hour"}
+    assert sw.compare([{"a": 1}] * 9, [{"b": 1}] * 9, columns=["a"]).columns["a"].drift.verdict == "missing"
+    with pytest.raises(sw.ProfileError, match="No profile has a column called nobody, nothing"):
+        sw.compare(july, july, columns=["day", "nothing", "nobody"])
+    with pytest.raises(TypeError, match="a list of names"):
+        sw.compare(july, july, columns="day")
+
+
+def test_files_of_one_name_are_called_by_the_folders_that_tell_them_apart(tmp_path, july):
+    content = july.read_bytes()
+    for folder in ("train/eu", "today/eu", "today/us"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "data.bin").write_bytes(content)
+    train, today, other = (tmp_path / folder / "data.bin" for folder in ("train/eu", "today/eu", "today/us"))
+    assert sw.compare(train, today, other).labels == ("train/eu/data", "today/eu/data", "us/data")
+    assert sw.compare(str(train), str(train)).labels == ("data (P1)", "data (P2)")
+
+
+def test_a_warning_names_the_data_set_and_points_to_the_caller(tmp_path):
+    (tmp_path / "twice.csv").write_text("a,a,b\n1,2,3\n")
+    wide = [{"b": 1, "wide": 1 << 70}]
+    for data, name in ((wide, "now"), (tmp_path / "twice.csv", "now")):
+        with pytest.warns(UserWarning, match=f"^{name}: .*Not in the profile: column") as seen:
+            sw.compare(before=[{"b": 1}], now=data)
+        assert [warning.filename for warning in seen] == [__file__]
+
+
+def test_public_names_are_all_that_the_package_offers():
+    assert {name for name in dir(sw) if not name.startswith("__")} == set(sw.__all__) - {"__version__"}

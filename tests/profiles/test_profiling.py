@@ -235,3 +235,9 @@ class Nameless:
 def test_what_cannot_be_read_is_refused_in_words(data):
     with pytest.raises(ProfileError):
         sw.profile(data)
+
+
+def test_a_merged_profile_does_not_claim_the_size_of_its_parts():
+    days = [sw.profile({"n": list(range(500))}, timestamp=0) for _ in range(3)]
+    assert "kB" in repr(days[0])
+    assert repr(sw.merge_profiles(days)) == "<Profile: 1 column, data of 1970-01-01>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from songbird_widgets import ComparisonResult, compare
+from songbird_widgets import ComparisonResult, compare, dashboard
 from songbird_widgets.session import SelectionError, Session, SessionError, SessionProfile
 
 
@@ -81,3 +81,20 @@ def test_a_file_that_changed_is_not_compared_for_what_was_uploaded(session, prof
     file.write_bytes((profiles / "batch-2013-07-08.bin").read_bytes())
     session.select("july")
     assert session.compare().sides[0].rows == compare(profiles / "reference-july.bin").sides[0].rows
+
+
+def test_what_is_named_is_compared_in_that_order_and_the_selection_stays(full):
+    full.select("july", "2013-07-08")
+    selected = full.compare()
+    assert full.compare("2013-07-08", "july").labels == ("2013-07-08", "july")
+    assert [profile.label for profile in full.selection] == ["july", "2013-07-08"]
+    assert full.current_comparison is selected
+    for wrong in (("nobody",), [profile.label for profile in full.profiles if profile.kind == "batch"][:4]):
+        with pytest.raises(SelectionError):
+            full.compare(*wrong)
+    assert full.current_comparison is selected
+
+
+def test_a_dashboard_of_something_else_says_what_it_takes():
+    with pytest.raises(TypeError, match="takes a Session, not str"):
+        dashboard("profiles")
