@@ -408,7 +408,7 @@ def _metrics(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Shee
 
 def _insights(columns: Columns) -> tuple[str, ...]:
     return tuple(
-        f"P{place}: {formatting.clipped(insight.text, 200)}"
+        f"P{place}: {formatting.visible(insight.text)}"
         for place, statistics in zip(columns.places, columns.statistics, strict=True)
         if statistics
         for insight in statistics.insights

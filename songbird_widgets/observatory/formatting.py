@@ -161,5 +161,9 @@ def clipped(text: str, most: int = 80) -> str:
     if len(text) > most:
         kept = (most - 1) // 2
         text = f"{text[: most - 1 - kept]}…{text[-kept:]}"
-    shown = "".join(char if char.isprintable() else "␣" if char.isspace() else "�" for char in text)
-    return shown or "(empty)"
+    return visible(text) or "(empty)"
+
+
+def visible(text: str) -> str:
+    """Return `text` with control and direction characters replaced, and whole: a sentence of ours is never cut."""
+    return "".join(char if char.isprintable() else "␣" if char.isspace() else "�" for char in text)

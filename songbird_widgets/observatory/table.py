@@ -125,7 +125,7 @@ def _tags(columns: Columns) -> tuple[Tag, ...]:
     said: dict[str, str] = {}
     for statistics in known:
         for insight in statistics.insights:
-            said.setdefault(insight.kind, formatting.clipped(insight.text, 200))
+            said.setdefault(insight.kind, formatting.visible(insight.text))
     tags += [Tag(INSIGHTS.get(kind, kind), text, warn=True) for kind, text in said.items()]
     return tuple(tags)
 
@@ -210,7 +210,7 @@ def _drift_cell(drift: Drift | None, *, first: bool) -> Cell:
     return Cell(
         f"c-drift mark drift-{drift.verdict}",
         f"{sign} {word} {score}".rstrip(),
-        formatting.clipped(why, 300) if why else "",
+        formatting.visible(why),
     )
 
 

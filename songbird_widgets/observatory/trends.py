@@ -313,7 +313,7 @@ def _said_of_drift(view: TrendView, query: TrendQuery | None, place: int, found:
     else:
         said = Markup("Since {}, and first on {}.").format(_link(view, query, place, begin), first)
     reason = view.trends.reason(place, begin)
-    return [said, *([Markup("{}").format(formatting.clipped(reason, 200))] if reason else [])]
+    return [said, *([Markup("{}").format(formatting.visible(reason))] if reason else [])]
 
 
 def _latest(day: int, known: NDArray[np.bool_]) -> str:
@@ -426,9 +426,9 @@ def make_trend_detail(view: TrendView, query: TrendQuery, place: int) -> TrendDe
                 word,
                 f"{trends.scores[place, index]:.1f}" if scored else "",
                 tuple(cells[index + 1] for cells in columns),
-                formatting.clipped(day.problem or trends.reason(place, index), 300)
-                if day.problem or trends.reason(place, index)
-                else "",
+                formatting.clipped(day.problem, 300)
+                if day.problem
+                else formatting.visible(trends.reason(place, index)),
             )
         )
     return TrendDetail(

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import Drift
 
-_MAX_REASON = 300
-_MAX_SUMMED_UP = 240
 _MAX_NAMED = 5
 
 
@@ -52,7 +50,7 @@ class VerdictLine:
     @property
     def reason(self) -> str:
         """The weightiest reasons in one line; empty without any."""
-        return formatting.clipped(" ".join(self.reasons[:2]), _MAX_SUMMED_UP) if self.reasons else ""
+        return " ".join(self.reasons[:2])
 
 
 def verdict_lines(
@@ -72,8 +70,8 @@ def _line(place: int, drift: Drift, label: str) -> VerdictLine:
         sign,
         word,
         score_of(drift),
-        tuple(formatting.clipped(text, _MAX_REASON) for text in drift.reasons),
-        tuple(formatting.clipped(text, _MAX_REASON) for text in (*drift.notes, *_came_and_went(drift))),
+        tuple(formatting.visible(text) for text in drift.reasons),
+        tuple(formatting.visible(text) for text in (*drift.notes, *_came_and_went(drift))),
     )
 
 

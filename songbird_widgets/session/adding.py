@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..basics import DAY_MS, one_line_path, time_text
 from ..client.errors import SongbirdError
@@ -11,17 +11,38 @@ from . import content
 from .models import Problem, ProfileList, SessionProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from ..profiles import ProfileSource
     from .models import Kind
-    from .store import ProfileStore
+    from .store import Addition, ProfileStore
+
+
+_MAX_LISTED = 5
+
+
+class Added(NamedTuple):
+    """What became of sources that were added.
+
+    Attributes
+    ----------
+    profiles : ProfileList
+        What is in the store of them.
+    problems : list of Problem
+        What could not be added.
+    replaced : set of str
+        Keys of what is no longer in the store.
+    """
+
+    profiles: ProfileList
+    problems: list[Problem]
+    replaced: frozenset[str] | set[str] = frozenset()
 
 
 def add(
     store: ProfileStore, sources: Iterable[object], *, alias: str | None, timestamp: int | None, kind: Kind | None
-) -> tuple[ProfileList, list[Problem]]:
-    """Add to a store what sources hold; return what is in the store of it, and what could not be added.
+) -> Added:
+    """Add to a store what sources hold.
 
     Raises
     ------
@@ -41,16 +62,19 @@ def add(
     # Segments are named apart behind the alias.
     if alias is not None and len({item.alias for item in found}) < len(found):
         reason = f"One alias cannot name {len(found)} profiles: add them one by one."
-        return ProfileList(), problems + [Problem(one_line_path(item.name), reason) for item in found]
+        return Added(ProfileList(), problems + [Problem(one_line_path(item.name), reason) for item in found])
     added: dict[str, SessionProfile] = {}
+    additions: list[Addition] = []
     whole: set[str] = set()
     for item in found:
         try:
-            profile = store.add(content.added(item), content.Content.of(item))
+            addition = store.add(content.added(item), content.Content.of(item), added)
         except SongbirdError as error:
             problems.append(Problem(one_line_path(item.name), str(error)))
         else:
+            profile = addition.profile
             added[profile.key] = profile
+            additions.append(addition)
             if not item.segment_tags:  # segments are parts of one data set
                 whole.add(profile.slot)
     result = ProfileList(added.values())
@@ -58,8 +82,33 @@ def add(
     for note in notes:
         warnings.warn(note, ProfilingWarning, stacklevel=3)  # a script shows no note
     result.notes = tuple(notes)
-    result.note = "\n".join(filter(None, [*notes, _note(store, whole)]))
-    return result, problems
+    result.note = "\n".join(filter(None, [*notes, *_taken_notes(additions), _note(store, whole)]))
+    replaced = {addition.replaced.key for addition in additions if addition.replaced is not None}
+    return Added(result, problems, replaced - added.keys())
+
+
+def _taken_notes(additions: Sequence[Addition]) -> list[str]:
+    """Say what was there already, and which aliases mean something else from now on."""
+    said = []
+    known = list(dict.fromkeys(each.profile.choice for each in additions if each.known))
+    if known:
+        verb = "is" if len(known) == 1 else "are"
+        said.append(f"{_listed(known)} {verb} there already, with the same data: nothing is added twice.")
+    replaced = list(dict.fromkeys(each.profile.choice for each in additions if each.replaced and not each.known))
+    if replaced:
+        said.append(f"{_listed(replaced)}: what was added under this name before, and not uploaded, is replaced.")
+    renewed = list(dict.fromkeys(each.profile.choice for each in additions if each.renews))
+    if renewed:
+        said.append(
+            f"{_listed(renewed)} means from now on what was added last. "
+            "What had this name before stays, and is selected by its id or its entry in session.profiles."
+        )
+    return said
+
+
+def _listed(labels: list[str]) -> str:
+    more = len(labels) - _MAX_LISTED
+    return ", ".join(map(repr, labels[:_MAX_LISTED])) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _note(store: ProfileStore, slots: set[str]) -> str:

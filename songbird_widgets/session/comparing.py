@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..basics import DAY_MS
 from .errors import SelectionError, SessionError
-from .selection import arrange, resolve, there_is
+from .selection import arrange, newest, resolve, there_is
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -151,7 +151,9 @@ def _own_baseline(now: Snapshot, days: Sequence[SessionProfile]) -> SessionProfi
     references = sorted(
         (p for p in now.profiles if p.kind == "reference"), key=lambda item: (item.label.casefold(), item.key)
     )
-    return next(iter([*references, *days]), None)
+    if references:
+        return newest(one for one in references if one.alias == references[0].alias)
+    return next(iter(days), None)
 
 
 def _selected(store: ProfileStore) -> tuple[Snapshot, Sequence[SessionProfile]]:

@@ -21,17 +21,36 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Content:
-    """Bytes to send: in memory, or in a file that must not have changed since it was read."""
+    """Bytes to send: in memory, or in a file that must not have changed since it was read.
+
+    Attributes
+    ----------
+    data : bytes or pathlib.Path
+    segment_tags : tuple of (str, str)
+    stamp : tuple of (int, int) or None
+        Size and time of change of a file when it was read.
+    data_digest : str
+        Equal for profiles that hold the same, whenever they were made; empty where it is not known.
+    timed : bool
+        Whether somebody has said when the data are from. Otherwise the profile's time is when it was made.
+    """
 
     data: bytes | Path
     segment_tags: tuple[tuple[str, str], ...] = ()
     stamp: tuple[int, int] | None = None
+    data_digest: str = ""
+    timed: bool = True
 
     @classmethod
     def of(cls, source: ProfileSource) -> Content:
         """Return where the bytes of a source are."""
+        from ..profiles.sameness import described
+
         data = source.content
-        return cls(data, source.segment_tags, _stamp(data) if isinstance(data, Path) else None)
+        if isinstance(data, Path):
+            return cls(data, source.segment_tags, _stamp(data), source.sha256)
+        digest, made = described(data)
+        return cls(data, source.segment_tags, None, digest or source.sha256, source.dataset_timestamp != made)
 
     def problem(self, sha256: str) -> str | None:
         """Say what keeps the bytes from being the ones that were added: the file has gone, or has changed."""

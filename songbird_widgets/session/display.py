@@ -134,15 +134,17 @@ def as_html(session: SessionTraits, remark: str = "") -> str:
     """
     selected = {profile.slot for profile in session.selection}
     rows = "".join(
-        f"<tr><td>{'✓' if profile.slot in selected else ''}</td><td>{escape(profile.kind)}</td>"
-        f"<td>{escape(profile.label)}</td><td>{escape(_state(profile))}</td></tr>"
+        f"<tr>{_cell('✓' if profile.slot in selected else '')}{_cell(profile.kind)}"
+        f"{_cell(profile.label)}{_cell(_state(profile))}</tr>"
         for profile in session.profiles[:_MAX_ROWS]
     )
     more = len(session.profiles) - _MAX_ROWS
     parts = [f"<p>{escape(_line(session))}</p>"]
     if rows:
-        head = "".join(f'<th scope="col">{name}</th>' for name in ("Selected", "Kind", "Profile", "State"))
-        parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
+        head = "".join(
+            f'<th {_CELL_STYLE} scope="col">{name}</th>' for name in ("Selected", "Kind", "Profile", "State")
+        )
+        parts.append(f"<table {_TABLE_STYLE}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
     if more > 0:
         parts.append(f"<p>and {more:,} more</p>")
     link = session.current_link
@@ -155,6 +157,15 @@ def as_html(session: SessionTraits, remark: str = "") -> str:
     if comparison is not None:
         parts.append(comparison._repr_mimebundle_()["text/html"])
     return f'<div class="songbird-static">{"".join(parts)}</div>'
+
+
+# Jupyter gives each table columns of one width, in the middle of the page.
+_TABLE_STYLE = 'style="table-layout:auto!important;margin:0 0 .6em!important;width:auto"'
+_CELL_STYLE = 'style="text-align:left!important"'
+
+
+def _cell(text: str) -> str:
+    return f"<td {_CELL_STYLE}>{escape(text)}</td>"
 
 
 def _link(session: SessionTraits) -> Future[Any] | None:

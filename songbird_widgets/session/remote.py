@@ -11,6 +11,7 @@ from urllib.parse import quote
 from ..basics import DAY_MS, one_line
 from ..client import models as m
 from ..client.errors import EndpointUnreachable, NotFound, SessionExpired, SongbirdError
+from ..client.redaction import short_id
 from ..secret import Secret
 from . import content
 from .errors import SelectionError, SessionError
@@ -152,19 +153,56 @@ class RemoteSession:
         if self.session_id is not None:
             self.ledger.rename(self.session_id, name)
 
+    @property
+    def asked(self) -> bool:
+        """Whether it is known what the session holds."""
+        return self._resumed
+
     def resume(self) -> bool:
-        """Find out once what a continued session holds; tell whether this call has done so."""
+        """Find out once what a continued session holds; tell whether this call has done so.
+
+        Raises
+        ------
+        SessionError
+            If the endpoint has no session of that id.
+        """
         with self._opening:
             if self._resumed or self.session_id is None:
                 return False
-            self.ledger.begin(self.session_id, self.endpoint.url, self.endpoint.label, self.name)
             self.store.restore((entry.profile, entry.content) for entry in self.ledger.entries(self.session_id))
             try:
                 self.refresh()
+            except NotFound:  # it is not written down as one of this user's
+                raise self._nowhere(self.session_id) from None
             except SongbirdError as error:
                 self._warn(f"Shown is what is known here of the session. {error}")
+            self.ledger.begin(self.session_id, self.endpoint.url, self.endpoint.label, self.name)
             self._resumed = True
         return True
+
+    def check_there(self) -> None:
+        """Refuse an id that the endpoint says it has no session of.
+
+        Raises
+        ------
+        SessionError
+            If so. An endpoint that does not answer, or cannot tell, refuses nothing.
+        """
+        session_id = self.session_id
+        if session_id is None or self._resumed or not self.endpoint.local:
+            return
+        try:
+            self.request(lambda client: client.send(self._ask_listing(session_id)))
+        except NotFound:
+            raise self._nowhere(session_id) from None
+        except SongbirdError:
+            return
+
+    def _nowhere(self, session_id: Secret) -> SessionError:
+        return SessionError(
+            f"{self.endpoint.label} has no session with the id {short_id(session_id.reveal())}: it may be mistyped or "
+            "deleted, or of another endpoint. Session() starts a new one."
+        )
 
     def refresh(self) -> None:
         """Ask what the session holds; an endpoint that cannot tell changes nothing."""

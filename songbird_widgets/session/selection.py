@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from datetime import date, datetime, time, timedelta, timezone
@@ -59,10 +60,11 @@ def extend(selected: Sequence[SessionProfile], more: Sequence[SessionProfile]) -
         if not selected:
             arrange(new)
         example = next((item for item in selected if item.kind == "batch"), selected[-1])
+        instead = ", ".join(repr(one_line(item.label)) for item in list(more)[:MAX_COMPARED])
         raise SelectionError(
             f"{names(new)} would make {len(taken) + len(new)}: at most {MAX_COMPARED} profiles are shown side by "
-            f"side. Selected now: {names(selected)}. Drop one first, e.g. "
-            f"session.deselect({one_line(example.label)!r})."
+            f"side. Selected now: {names(selected)}, and select() adds to that. Drop one first, e.g. "
+            f"session.deselect({one_line(example.label)!r}), or replace all: session.selection = [{instead}]."
         )
     extended = arrange([*selected, *new])
     return _references_first(extended) if tuple(selected) == _references_first(selected) else extended
@@ -120,14 +122,18 @@ def timestamp_of(what: object) -> int:
 
 def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
     name = text.strip()
-    found = [profile for profile in profiles if profile.profile_id == name or (profile.alias == text and text)]
-    found = found or [profile for profile in profiles if profile.alias is not None and profile.alias.strip() == name]
+    found = [profile for profile in profiles if profile.profile_id == name]
+    named = [profile for profile in profiles if profile.alias == text and text]
+    named = named or [profile for profile in profiles if profile.alias is not None and profile.alias.strip() == name]
+    if len({profile.alias for profile in named}) == 1:
+        named = [newest(named)]
+    found += [profile for profile in named if profile not in found]
     if len(found) == 1:
         return found[0]
     if found:
         each = ", ".join(profile.profile_id or f"{one_line(profile.name)} (not uploaded yet)" for profile in found)
         raise SelectionError(
-            f"{one_line(name)!r} is the alias of {len(found)} references: {each}. Select one by its id, "
+            f"{one_line(name)!r} may mean each of {len(found)} references: {each}. Select one by its id, "
             "or by its entry in session.profiles."
         )
     moment = _iso(name)
@@ -139,6 +145,17 @@ def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
     raise SelectionError(
         f"No profile has the alias or id {one_line(name)!r}, and it is not an ISO date. {there_is(profiles)}"
     )
+
+
+def newest(named: Iterable[SessionProfile]) -> SessionProfile:
+    """Return which of several references of one alias it means: the one that was added or uploaded last."""
+
+    def age(entry: tuple[int, SessionProfile]) -> tuple[bool, float, int]:
+        place, profile = entry
+        uploaded = math.inf if profile.upload_timestamp is None else profile.upload_timestamp
+        return profile.state != "uploaded", uploaded, place
+
+    return max(enumerate(named), key=age)[1]
 
 
 def _by_day(timestamp: int, name: str, profiles: Sequence[SessionProfile]) -> SessionProfile:

@@ -159,7 +159,9 @@ class Session(UploadingSession):
         -------
         ProfileList
             What was added, as a list of `SessionProfile`; its `note` says if several became one batch, as all
-            of one UTC day do. What the session has already, the same bytes in the same place, is not added twice.
+            of one UTC day do. What the session has already, the same data in the same place, is not added twice, also
+            when a frame was profiled again. Other data under an alias that is there replace what was not uploaded
+            yet; beside what was uploaded, the alias means them from now on.
 
         Raises
         ------
@@ -172,7 +174,10 @@ class Session(UploadingSession):
         """
         self._remote.check_open()
         when = None if timestamp is None else timestamp_of(timestamp)
-        added, problems = adding.add(self._store, sources, alias=alias, timestamp=when, kind=kind)
+        self._resume()
+        added, problems, replaced = adding.add(self._store, sources, alias=alias, timestamp=when, kind=kind)
+        if replaced:
+            self._forget(set(replaced))
         self._publish()
         if problems:
             error = AddError(added, problems)
@@ -267,7 +272,8 @@ class Session(UploadingSession):
     def select(self, *what: object) -> None:
         """Add to the selection: at most three profiles are shown side by side, references first.
 
-        The first of them is the baseline, which the others are compared with. For another order, assign `selection`.
+        The first of them is the baseline, which the others are compared with. What is selected already stays where it
+        is. To select something else instead, or in another order, assign `selection`.
 
         Parameters
         ----------
@@ -497,9 +503,21 @@ class Session(UploadingSession):
         ----------
         endpoint, session_id, api_key : str, optional
             As for a new `Session`.
+
+        Raises
+        ------
+        SessionError
+            If the endpoint has no session of that id. Nothing changes then.
         """
         place, identifier, key = Secret.of(endpoint), Secret.of(session_id), Secret.of(api_key)
         del endpoint, session_id, api_key
+        left, self._dataset = self._dataset, None
+        try:
+            remote = self._open(place, identifier, key)
+            remote.check_there()
+        except Exception:
+            self._dataset = left
+            raise
         self.cancel()
         # After this job, nothing is sent to the old session any more.
         self._uploads.submit(lambda: None).result()
@@ -507,8 +525,7 @@ class Session(UploadingSession):
         if self._remote.session_id is not None:
             self._chosen[self._remote.session_id] = [profile.key for profile in self.selection]
         self._store.leave()
-        self._dataset = None
-        self._remote = self._open(place, identifier, key)
+        self._remote = remote
         self.name = self._remote.name
         self.set_trait("progress", UploadProgress())
         self.set_trait("notice", None)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..basics import DAY_MS, one_line
 from .errors import SelectionError
 from .models import SessionProfile, State
-from .selection import arrange, extend, resolve
+from .selection import arrange, extend, newest, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from .content import Content
 
@@ -21,6 +21,28 @@ MAX_KEPT_BYTES = 64_000_000
 """Bytes of uploaded profiles that stay in memory: for comparisons, where an endpoint gives none back."""
 
 Profiles = tuple[SessionProfile, ...]
+
+
+class Addition(NamedTuple):
+    """What became of a profile that was added.
+
+    Attributes
+    ----------
+    profile : SessionProfile
+        What the session has of it.
+    known : bool
+        Whether it was there already: the same bytes, or the same data profiled at another time.
+    replaced : SessionProfile or None
+        What had its alias, or held the same data, and was not uploaded: it is there no more.
+    renews : bool
+        Whether its alias meant something else that was uploaded, and means it from now on.
+    """
+
+    profile: SessionProfile
+    known: bool = False
+    replaced: SessionProfile | None = None
+    renews: bool = False
+
 
 _OTHER_BYTES = "The endpoint has other bytes under its id than were sent. Upload it again."
 
@@ -92,6 +114,9 @@ class ProfileStore:
         self._profiles: dict[str, SessionProfile] = {}
         self._selected: tuple[str, ...] = ()
         self._contents: dict[str, Content] = {}
+        self._data: dict[str, tuple[str, bool]] = {}  # digests of the data, and whether they have a time of their own
+        self._with_data: dict[str, list[str]] = {}  # keys by digest; what has gone is passed over
+        self._aliases: dict[str, dict[str, None]] = {}  # keys of references by alias, likewise
         self._kept: set[str] = set()  # what is uploaded, and in memory all the same
         self._kept_bytes = 0
         self._uncertain: set[str] = set()
@@ -136,16 +161,76 @@ class ProfileStore:
         with self._lock:
             return any(key in self._profiles and self._profiles[key].state != "uploaded" for key in self._uncertain)
 
-    def add(self, profile: SessionProfile, content: Content) -> SessionProfile:
-        """Add a profile unless the session has it, and return what it has."""
+    def add(self, profile: SessionProfile, content: Content, beside: Collection[str] = ()) -> Addition:
+        """Add a profile unless the session has it.
+
+        Under the alias of one that was not uploaded it takes that one's place. Beside one that was, its alias means
+        it from now on.
+
+        Parameters
+        ----------
+        profile, content
+            What to add.
+        beside : collection of str
+            Keys of what was added in the same step, which nothing of that step replaces.
+        """
         with self._lock:
             known = self._profiles.get(profile.key)
             if known is not None and known.state in ("uploading", "uploaded"):
-                return known
-            # What failed, or whose file has gone, gets another chance with the bytes that are here now.
-            self._contents[profile.key] = content
-            self._put(profile)
-            return profile
+                return Addition(known, known=True)
+            if known is not None:
+                # What failed, or whose file has gone, gets another chance with the bytes that are here now.
+                self._contents[profile.key] = content
+                self._put(profile)
+                return Addition(profile, known=True)
+            same = self._same(profile, content)
+            if same is not None and same.state in ("uploading", "uploaded"):
+                return Addition(same, known=True)
+            named = self._of_alias(profile)
+            unsent = named is not None and named.state in ("added", "failed") and named.key not in beside
+            old = same or (named if unsent else None)
+            self._note(profile.key, content)
+            if old is None:
+                self._put(profile)
+            else:
+                self._replace(old, profile)
+            return Addition(profile, same is not None, old, named is not None and old is None)
+
+    def _note(self, key: str, content: Content) -> None:
+        self._contents[key] = content
+        self._data[key] = content.data_digest, content.timed
+        self._with_data.setdefault(content.data_digest, []).append(key)
+
+    def _of_alias(self, profile: SessionProfile) -> SessionProfile | None:
+        """Return what the alias of a profile means before it is added."""
+        if profile.kind == "batch" or profile.alias is None:
+            return None
+        named = [one for one in self.get(self._aliases.get(profile.alias, ())) if one.alias == profile.alias]
+        return newest(named) if named else None
+
+    def _same(self, profile: SessionProfile, content: Content) -> SessionProfile | None:
+        """Return what holds the same data in the same place, of which only the time of profiling differs."""
+        if profile.kind == "reference":
+            named = self._of_alias(profile)
+            return named if named is not None and self._data.get(named.key, ("",))[0] == content.data_digest else None
+        for one in self.get(self._with_data.get(content.data_digest, ())):
+            timed = self._data[one.key][1] or content.timed
+            # Equal data of two times that somebody has named are two data sets.
+            if one.slot == profile.slot and (one.dataset_timestamp == profile.dataset_timestamp or not timed):
+                return one
+        return None
+
+    def _replace(self, old: SessionProfile, new: SessionProfile) -> None:
+        """Put a profile where another one was, in the list and in the selection."""
+        keys = [new.key if key == old.key else key for key in self._selected]
+        self._profiles = {
+            new.key if key == old.key else key: new if key == old.key else profile
+            for key, profile in self._profiles.items()
+        }
+        if old.key != new.key:
+            self._contents.pop(old.key, None)
+        self._put(new)
+        self._select(self.get(keys))
 
     def restore(self, remembered: Iterable[tuple[SessionProfile, Content | None]]) -> None:
         """Put profiles that an earlier kernel wrote down before those of this one."""
@@ -208,14 +293,10 @@ class ProfileStore:
             new = edited(old)
             if new.key != old.key and new.key in self._profiles:
                 raise SelectionError(f"The session has the same bytes as {one_line(new.label)!r} already.")
-            self._profiles = {
-                new.key if key == old.key else key: new if key == old.key else profile
-                for key, profile in self._profiles.items()
-            }
-            if old.key in self._contents:
-                self._contents[new.key] = self._contents.pop(old.key)
-            self._snapshot = None
-            self._select(self.get(new.key if key == old.key else key for key in self._selected))
+            content = self._contents.get(old.key)
+            if content is not None:
+                self._note(new.key, content)
+            self._replace(old, new)
             return old.key, new
 
     def remove(self, what: Iterable[object]) -> set[str]:
@@ -254,7 +335,11 @@ class ProfileStore:
         """Add to the selection."""
         with self._lock:
             now = self.snapshot()
-            self._select(extend(now.selected, [self._meant(each) for each in what]))
+            meant = [(each, self._meant(each)) for each in what]
+            # An alias that means something newer now is shown with that, where it stood.
+            newer = {one.alias: one for each, one in meant if _is_alias(each, one)}
+            selected = [newer.get(one.alias, one) if one.kind == "reference" else one for one in now.selected]
+            self._select(extend(arrange(selected), [one for _, one in meant]))
 
     def deselect(self, what: Iterable[object]) -> None:
         """Take out of the selection."""
@@ -291,6 +376,8 @@ class ProfileStore:
 
     def _put(self, profile: SessionProfile) -> None:
         self._profiles[profile.key] = profile
+        if profile.kind == "reference" and profile.alias is not None:
+            self._aliases.setdefault(profile.alias, {})[profile.key] = None
         self._snapshot = None
         content = self._contents.get(profile.key)
         if profile.state != "uploaded" or content is None or not isinstance(content.data, bytes):
@@ -312,3 +399,7 @@ class ProfileStore:
 
 def _is_nameless(profile: SessionProfile) -> bool:
     return profile.kind == "reference" and profile.alias in (None, profile.profile_id)
+
+
+def _is_alias(what: object, profile: SessionProfile) -> bool:
+    return isinstance(what, str) and profile.alias is not None and what.strip() == profile.alias.strip()

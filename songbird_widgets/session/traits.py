@@ -151,13 +151,19 @@ class SessionTraits(traitlets.HasTraits):
         now = self._store.snapshot()
         count = f"{len(now.profiles):,} profile{'' if len(now.profiles) == 1 else 's'}"
         called = filter(None, [repr(self.name) if self.name else "", self.short_id])
-        parts = [*called, self.state, count, f"{len(now.selected)} selected", self.endpoint_label]
+        held = [self.state, count, f"{len(now.selected)} selected"] if self._remote.asked else ["not looked at yet"]
+        parts = [*called, *held, self.endpoint_label]
         return f"Session({', '.join(parts)})"
 
     @traitlets.default("profiles")
     def _first_profiles(self) -> tuple[SessionProfile, ...]:
         self._resume()
         return self._store.snapshot().profiles
+
+    @traitlets.default("selection")
+    def _first_selection(self) -> tuple[SessionProfile, ...]:
+        self._resume()
+        return self._store.snapshot().selected
 
     @traitlets.validate("name")
     def _one_line(self, proposal: dict[str, str]) -> str:

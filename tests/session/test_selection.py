@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import numpy as np
@@ -110,11 +111,18 @@ def test_nothing_to_select_from_says_how_to_get_something():
         resolve("july", ())
 
 
-def test_one_alias_for_two_references_is_ambiguous_and_the_ids_are_named():
-    twice = (*ALL, reference("r3", "july", "ref-other"))
-    with pytest.raises(SelectionError, match=r"alias of 2 references: ref-zv5Q, ref-other\. Select one by its id"):
-        resolve("july", twice)
-    assert resolve("ref-other", twice).key == "r3"
+def test_one_alias_of_two_references_means_the_newest():
+    earlier, later = (replace(reference(key, "july"), upload_timestamp=when) for key, when in (("r3", 5), ("r4", 9)))
+    waiting = replace(earlier, key="r5", state="failed", upload_timestamp=None, profile_id=None)
+    assert resolve("july", (later, earlier)).key == "r4"
+    assert resolve(" july", (waiting, later, earlier)).key == "r5"
+    assert resolve("ref-r3", (later, earlier)).key == "r3"
+
+
+def test_a_name_that_is_the_id_of_one_and_the_alias_of_another_is_ambiguous():
+    twice = (*ALL, reference("r3", "ref-zv5Q", "ref-other"))
+    with pytest.raises(SelectionError, match=r"each of 2 references: ref-zv5Q, ref-other\. Select one by its id"):
+        resolve("ref-zv5Q", twice)
 
 
 def test_an_alias_that_looks_like_a_date_is_an_alias():

@@ -12,6 +12,7 @@ import pytest
 from songbird_widgets.client import SessionExpired, Songbird
 from songbird_widgets.client.models import ListSessionProfilesRequest
 from songbird_widgets.local import local_service
+from songbird_widgets.profiles import profile as make_profile
 from songbird_widgets.session import AddError, SelectionError, Session, SessionError
 
 
@@ -329,13 +330,6 @@ def test_profiles_turn_uploaded_as_they_arrive_and_not_before(session, profiles)
     assert seen[-1] == 7
 
 
-def test_an_unknown_session_says_so():
-    with Session(session_id="session-NobodyHasMadeThisOneEver") as session:
-        assert session.profiles == ()
-        assert session.notice.level == "warning"
-        assert "NobodyHasMade" not in session.notice.text + repr(session)
-
-
 def test_claiming_hands_the_profiles_over_and_ends_the_session(full):
     full.select("july")
     link = full.link
@@ -447,3 +441,102 @@ def test_a_session_that_is_continued_has_its_selection_again(full):
     assert full.selection == ()
     full.switch(session_id=left)
     assert [profile.choice for profile in full.selection] == ["2013-07-10", "july"]
+
+
+FRAME = [{"price": price % 20} for price in range(300)]
+DEARER = [{"price": 3 * (price % 20)} for price in range(300)]
+
+
+def test_an_alias_that_is_not_uploaded_yet_is_given_other_data_in_its_place(session):
+    session.add(FRAME, alias="o")
+    session.add(FRAME, alias="p")
+    session.select("o", "p")
+    again = session.add(DEARER, alias="o")
+    assert [profile.label for profile in session.profiles] == ["o", "p"]
+    assert again.note == "'o': what was added under this name before, and not uploaded, is replaced."
+    assert session.selection == session.profiles
+    assert session.compare().drifted == ("price",)
+
+
+def test_an_alias_that_was_uploaded_means_what_was_added_last(session):
+    (first,) = session.add(FRAME, alias="o")
+    session.upload()
+    session.select("o")
+    (second,) = again = session.add(DEARER, alias="o")
+    assert "'o' means from now on what was added last" in again.note
+    session.upload()
+    session.select("o")  # the same cell again: it replaces what it selected before
+    assert [profile.key for profile in session.selection] == [second.key]
+    session.selection = [session.profiles[0], session.profiles[1]]
+    assert [profile.key for profile in session.selection] == [first.key, second.key]
+    assert session.compare().drifted == ("price",)
+    with Session(session_id=session.session_id) as continued:
+        continued.select("o")
+        assert continued.selection[0].key == second.key
+
+
+@pytest.mark.parametrize("uploaded", [True, False])
+@pytest.mark.parametrize("named", [{"alias": "o"}, {}])
+def test_equal_data_that_were_profiled_again_are_not_added_twice(session, named, uploaded):
+    session.add(FRAME, **named)
+    if uploaded:
+        session.upload()
+    again = session.add(FRAME, **named)
+    assert "there already, with the same data" in again.note
+    assert len(session.profiles) == 1
+    assert len(session.add(DEARER, timestamp="2024-01-01")) == 1
+    assert len(session.profiles) == 2
+
+
+def test_equal_data_of_two_times_that_were_named_are_two_data_sets(session):
+    session.add(FRAME, timestamp="2024-01-01T01:00")
+    session.add(FRAME, timestamp="2024-01-01T02:00")
+    assert len(session.profiles) == 2
+    assert "there already" in session.add(FRAME, timestamp="2024-01-01T02:00").note
+    assert len(session.profiles) == 2
+
+
+def test_what_is_added_in_one_step_replaces_nothing_of_it(session, tmp_path):
+    for folder, data in (("a", FRAME), ("b", DEARER)):
+        (tmp_path / folder).mkdir()
+        make_profile(data).save(tmp_path / folder / "train.bin")
+    added = session.add(tmp_path / "a/train.bin", tmp_path / "b/train.bin", kind="reference")
+    assert len(added) == len(session.profiles) == 2
+
+
+def test_a_session_that_was_not_looked_at_claims_nothing(full):
+    with Session(session_id=full.session_id) as continued:
+        assert "not looked at yet" in repr(continued)
+        assert len(continued.profiles) == 9
+        assert "9 profiles" in repr(continued)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda session: session.profiles,
+        lambda session: session.select("july"),
+        lambda session: session.selection,
+        lambda session: session.compare(),
+        lambda session: session.trends(),
+        lambda session: session.link,
+        lambda session: session.add(FRAME, alias="july"),
+        lambda session: session.refresh(),
+    ],
+)
+def test_whatever_is_read_of_a_session_that_nobody_has_says_so(read):
+    with Session(session_id="session-NobodyHasMadeThisOneEver") as session:
+        for _ in range(2):
+            with pytest.raises(SessionError, match=r"no session with the id session-Nob.*Session\(\) starts") as told:
+                read(session)
+        assert "NobodyHasMade" not in str(told.value) + repr(session)
+    assert not any("Nobody" in one.session_id for one in Session.recent())
+
+
+def test_turning_to_a_session_that_nobody_has_changes_nothing(full):
+    before = full.profiles
+    with pytest.raises(SessionError, match="has no session with the id"):
+        full.switch(session_id="session-NobodyHasMadeThisOneEver")
+    assert full.profiles is before
+    full.select("july")
+    assert full.link

@@ -64,3 +64,22 @@ def test_a_day_may_be_the_baseline_and_what_is_unknown_is_refused(week):
 def test_a_session_without_profiles_says_what_to_do():
     with Session() as empty, pytest.raises(SelectionError, match=r"session\.add"):
         empty.trends()
+
+
+def test_its_sentences_are_whole_and_its_charts_are_dated(session):
+    value = "a word of the data that is as long as it may be in a sentence"[:60]
+    session.add({"level": np.random.default_rng(0).normal(15, 4, 3_000), "word": ["x"] * 3_000}, alias="train")
+    session.add({"level": np.full(3_000, 85.0), "word": [value] * 3_000}, timestamp="2024-01-01")
+    trends = session.trends()
+    shown = trends._repr_mimebundle_()
+    reasons = trends.to_pandas()["reason"].tolist()
+    for reason in reasons:
+        assert reason.endswith(".")
+        assert reason in shown["text/plain"]
+    assert "The share of 85 went from 0 % to 100 %." in shown["text/plain"]
+    assert f"“{value}”" in shown["text/plain"]
+    assert "…" not in shown["text/plain"] + shown["text/html"]
+    assert shown["text/html"].count("<span>2024-01-01</span>") >= 6
+    session.select("train", "2024-01-01")
+    compared = session.compare()
+    assert "…" not in compared.to_text() + compared._repr_mimebundle_()["text/html"].partition("</style>")[2]
