@@ -41,6 +41,9 @@ def test_the_demo_prints_a_url_that_answers_and_warns_of_nothing(arguments, titl
             url = re.search(r"http://\S+", said[1])[0]
             with urllib.request.urlopen(url, timeout=60) as answer:
                 assert title in answer.read().decode("utf-8")
+            with urllib.request.urlopen(url.partition("?")[0], timeout=60) as answer:  # another user of this machine
+                assert title not in answer.read().decode("utf-8")
+                assert "login" in answer.url
         finally:
             os.kill(demo.pid, signal.SIGTERM)
         demo.wait(timeout=60)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+import webbrowser
+from html import escape
 from importlib import metadata, util
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,18 +63,23 @@ def run(*, voila: bool = False, port: int | None = None, browser: bool = True) -
     service = local_service.ensure()
     examples = copy_examples(Path(service.data_dir) / "examples")
     command = _voila_command(examples, chosen) if voila else _lab_command(examples, chosen)
-    if not browser:
+    if not browser and not voila:
         command.append("--no-browser")
+    # In the environment, which unlike arguments no other user can read.
+    token = secrets.token_urlsafe(24)
+    environment = {**os.environ, "JUPYTER_TOKEN": token} if voila else None
     # A terminated demo takes its server with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"Songbird service  {service.origin}  (data in {service.data_dir})", flush=True)
     # Jupyter runs configuration files that it finds where it is started, and others may write to where we are.
-    with subprocess.Popen(command, cwd=examples.anchor) as process:
+    with subprocess.Popen(command, cwd=examples.anchor, env=environment) as process:
         try:
-            url = _wait(process, lambda: _voila_url(chosen) if voila else _lab_url(process.pid))
+            url = _wait(process, lambda: _voila_url(chosen, token) if voila else _lab_url(process.pid))
             print(f"{'Dashboard' if voila else 'JupyterLab':<16}  {url}")
             print("Press Ctrl+C to stop it. The service ends itself when idle; `songbird-widgets stop` ends it now.")
             sys.stdout.flush()
+            if voila and browser:
+                _open(url)  # Voilà would open it without the token
             return process.wait()
         except BaseException:
             process.terminate()
@@ -147,7 +155,22 @@ def _lab_command(examples: Path, port: int) -> list[str]:
 
 def _voila_command(examples: Path, port: int) -> list[str]:
     command = [*child.command("songbird_widgets.jupyter.voila"), str(examples / "dashboard.ipynb")]
-    return [*command, f"--Voila.port={port}", "--Voila.ip=127.0.0.1", "--Voila.log_level=ERROR"]
+    command += [f"--Voila.port={port}", "--Voila.ip=127.0.0.1", "--Voila.log_level=ERROR"]
+    # Every user of this machine reaches the port: as in JupyterLab, only who has the token sees the page.
+    return [*command, "--Voila.auto_token=True", "--no-browser"]
+
+
+def _open(url: str) -> None:
+    """Open an address in a browser by way of a file: other users can read the arguments with which one is started."""
+    directory = Path(jupyter_runtime_dir())
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    page = directory / f"songbird-demo-{os.getpid()}.html"
+    page.unlink(missing_ok=True)
+    with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(
+            f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(url)}"><a href="{escape(url)}">Open</a>'
+        )
+    webbrowser.open(page.as_uri())
 
 
 def _wait(process: subprocess.Popen[bytes], answer: Callable[[], str | None]) -> str:
@@ -174,8 +197,8 @@ def _lab_url(pid: int) -> str | None:
     return f"{server['url']}lab/tree/quickstart.ipynb?token={quote(server['token'], safe='')}"
 
 
-def _voila_url(port: int) -> str | None:
-    return f"http://127.0.0.1:{port}/" if _listens(port) else None
+def _voila_url(port: int, token: str) -> str | None:
+    return f"http://127.0.0.1:{port}/?token={token}" if _listens(port) else None
 
 
 def _listens(port: int) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from songbird_widgets.profiles import Column, KllSketch
+    from songbird_widgets.profiles.sketches.frequent_items import FrequentItemsSketch
 
     from .query import PageQuery
     from .table import Row
@@ -161,6 +162,9 @@ def drawn(view: View, name: str, query: PageQuery, width: int) -> dict[str, Mark
             made["box"] = figures.boxes(finite, width=width)
     shares = [item_shares(column) for column in columns]
     names = common_items(columns, MAX_ITEMS, 2 * MAX_ITEMS)
+    counted = [column.frequent_items if column is not None else None for column in columns]
+    if _largest_share(counted) < _FREQUENT_SHARE:
+        names = []
     if names:
         series = [
             Series(place, charts.heights(names, share)) for place, share in zip(places, shares, strict=True) if share
@@ -330,6 +334,10 @@ def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet 
     names = common_items(columns, MAX_LISTED, MAX_LISTED)
     if not names:
         return None
+    largest = _largest_share(sketches)
+    if largest < _FREQUENT_SHARE:
+        note = f"Many different values, none of them frequent: each makes up {formatting.percent(largest)} at most."
+        return Sheet("Value", letters, (), note)
     lines = []
     for name in names:
         cells = []
@@ -347,6 +355,18 @@ def _items(letters: tuple[str, ...], columns: Sequence[Column | None]) -> Sheet 
         else "Ranges are bounds of counts that were not kept exactly; values that may have occurred once are left out."
     )
     return Sheet("Value", letters, tuple(lines), note)
+
+
+def _largest_share(sketches: Sequence[FrequentItemsSketch | None]) -> float:
+    """Return the share that the most frequent value of any profile has at most."""
+    return max(
+        (item.upper / sketch.total for sketch in sketches if sketch and sketch.total for item in sketch.items[:1]),
+        default=0.0,
+    )
+
+
+_FREQUENT_SHARE = 0.002
+"""Below it for all values, a column holds identifiers, addresses or free text, and a list of some says nothing."""
 
 
 def _count_text(low: int, high: int, total: int) -> str:

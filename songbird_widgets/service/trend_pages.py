@@ -237,7 +237,8 @@ def frame_of(viewer: Viewer, dataset_id: str) -> dict[str, Any]:
     """Return what every page of a dataset shows: which, and whose."""
     return {
         "dataset": dataset_id,
-        "dataset_shown": formatting.clipped(dataset_id),
+        # All guest sessions have the same one.
+        "dataset_shown": "" if viewer.guest else formatting.clipped(dataset_id),
         "whose": viewer.shown,
         "organization_url": "" if viewer.guest else f"../../organizations/{quote(viewer.org_id, safe='')}",
         "kinds": KINDS,

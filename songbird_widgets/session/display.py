@@ -211,7 +211,10 @@ class Progress(Protocol):
 
 def progress() -> Progress:
     """Return the display that fits: the cell's output in a notebook, else a line on standard error."""
-    return _CellProgress() if discovery.in_kernel() else _LineProgress()
+    if not discovery.in_kernel():
+        return _LineProgress()
+    # Readers of a Voilà page send nothing themselves: they are told what went wrong, and no more.
+    return _Remarks() if discovery.front_end() == "voila" else _CellProgress()
 
 
 class _CellProgress:
@@ -239,6 +242,15 @@ class _CellProgress:
         show = self._handle.update if self._shown else self._handle.display
         show(data, raw=True)  # type: ignore[no-untyped-call]
         self._shown = True
+
+
+class _Remarks:
+    def update(self, status: UploadProgress) -> None:
+        """Show nothing: it goes on."""
+
+    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
+        if remarks:
+            _CellProgress().end(status, remarks)
 
 
 class _LineProgress:

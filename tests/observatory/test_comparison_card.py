@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from bs4 import BeautifulSoup
 
 import songbird_widgets as sw
 from songbird_widgets.profiles import ThresholdsError
@@ -243,3 +244,15 @@ def test_a_warning_names_the_data_set_and_points_to_the_caller(tmp_path):
 
 def test_public_names_are_all_that_the_package_offers():
     assert {name for name in dir(sw) if not name.startswith("__")} == set(sw.__all__) - {"__version__"}
+
+
+def test_a_column_of_addresses_lists_none_of_them_as_frequent(tmp_path):
+    random = np.random.default_rng(0)
+    mails = [[f"user{i}@example.org" for i in random.integers(low, low + 5_000, 20_000)] for low in (0, 2_000)]
+    kinds = random.choice(["red", "green"], 20_000)
+    before, after = ({"mail": each, "kind": kinds} for each in mails)
+    report = sw.compare(before, after).save(tmp_path / "report.html").read_text()
+    listed = BeautifulSoup(report, "html.parser")
+    assert not [cell for cell in listed.select("table.sheet th") if "@" in cell.text]
+    assert "none of them frequent: each makes up" in listed.text
+    assert [cell.text for cell in listed.select("table.sheet tbody th") if cell.text in {"red", "green"}]
