@@ -72,10 +72,9 @@ def test_its_sentences_are_whole_and_its_charts_are_dated(session):
     session.add({"level": np.full(3_000, 85.0), "word": [value] * 3_000}, timestamp="2024-01-01")
     trends = session.trends()
     shown = trends._repr_mimebundle_()
-    reasons = trends.to_pandas()["reason"].tolist()
-    for reason in reasons:
-        assert reason.endswith(".")
-        assert reason in shown["text/plain"]
+    for column in trends.to_dict()["columns"]:
+        assert column["drift"]["reason"].endswith(".")
+        assert column["drift"]["reason"] in shown["text/plain"]
     assert "The share of 85 went from 0 % to 100 %." in shown["text/plain"]
     assert f"“{value}”" in shown["text/plain"]
     assert "…" not in shown["text/plain"] + shown["text/html"]
