@@ -58,14 +58,11 @@ class Page(HTMLParser):
         self.rest.append(data)
 
 
-@pytest.fixture(scope="module", params=["quickstart", "dashboard"])
-def exported(request, environment, tmp_path_factory):
-    """A notebook of the examples, run and exported by nbconvert."""
-    directory = tmp_path_factory.mktemp("export") / "examples"
+def export(name, directory, environment):
+    """Run a notebook of the examples and export it by nbconvert."""
     shutil.copytree(EXAMPLES, directory)
-    command = [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", f"{request.param}.ipynb"]
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", f"{name}.ipynb"],
         cwd=directory,
         env={**environment, "WHYLABS_API_KEY": KEY},
         capture_output=True,
@@ -74,7 +71,18 @@ def exported(request, environment, tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert KEY not in done.stderr
-    return (directory / f"{request.param}.html").read_text("utf-8")
+    return (directory / f"{name}.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module", params=["quickstart", "dashboard"])
+def exported(request, environment, tmp_path_factory):
+    return export(request.param, tmp_path_factory.mktemp("export") / "examples", environment)
+
+
+def test_own_data_are_compared_and_kept_from_top_to_bottom(environment, tmp_path):
+    shown = export("own_data", tmp_path / "examples", environment)
+    assert re.search("2 of 4 columns drifted: (price, country|country, price)", shown)
+    assert (tmp_path / "examples" / "september.bin").stat().st_size > 1000
 
 
 def test_an_exported_notebook_has_the_table_and_a_link_that_opens(exported):
