@@ -167,9 +167,7 @@ def _open(url: str) -> None:
     page = directory / f"songbird-demo-{os.getpid()}.html"
     page.unlink(missing_ok=True)
     with os.fdopen(os.open(page, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(
-            f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(url)}"><a href="{escape(url)}">Open</a>'
-        )
+        file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={escape(url)}">')
     webbrowser.open(page.as_uri())
 
 
