@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "--fail-on",
         choices=["moderate", "strong"],
         help="exit with status 3 if a column drifted so; moderate is also a column that is missing or new; with "
-        "status 4 if that cannot be told, for want of rows",
+        "status 4 if nothing can be told, for want of rows",
     )
     compare.add_argument(
         "--thresholds", type=Path, metavar="FILE", help="from which scores on a change counts, as TOML (see below)"
@@ -194,9 +194,9 @@ exit status:
   1    a file cannot be read, or a column or a threshold is not as it should be; the reason is on standard error
   2    a wrong command line
   3    drift that --fail-on does not allow
-  4    no such drift was found, but it cannot be told: a side has no rows, or too few values of a column (leave it out
-       with --columns), or a column cannot be read; standard error says which. Columns of which whylogs keeps nothing
-       that can be compared, such as dates, are named there, too, and count only if there are no others
+  4    no such drift was found, but it cannot be told: a side has no rows, or nothing can be told of any column (too
+       few rows, say), or a column cannot be read; standard error says which. Single columns of which nothing can be
+       told (too few values, or dates, of which whylogs keeps nothing) are named there, too, and hold nothing up
 
 thresholds: the score of a change is its size; from 1 on it is moderate, from 2 on strong, unless FILE says
   moderate = 1.5
@@ -331,7 +331,7 @@ def _say_what_cannot_be_told(comparison: Comparison) -> bool:
     Returns
     -------
     bool
-        Whether that keeps the comparison from passing: not where whylogs keeps nothing of a column, among others.
+        Whether that keeps the comparison from passing: not where other columns can be told.
     """
     empty = [
         label for label, side in zip(comparison.labels, comparison.sides, strict=True) if not side.rows and side.names
@@ -346,7 +346,7 @@ def _say_what_cannot_be_told(comparison: Comparison) -> bool:
             continue
         verdicts, few = comparison.verdicts(place), set(comparison.too_few(place))
         unknown = [name for name, verdict in verdicts.items() if verdict == "unknown"]
-        untold |= bool(few) or len(unknown) == len(verdicts)
+        untold |= len(unknown) == len(verdicts) or any(comparison.problem(name) for name in unknown)
         before, after = comparison.sides[0].rows or 0, comparison.sides[place].rows or 0
         small = f"{label} ({after:,} rows)" if after <= before else f"{first} ({before:,} rows)"
         for names, why in (
