@@ -181,6 +181,12 @@ class Uploaders:
                         with self.lock:
                             self.confirmed.add(key)
 
+    def wait_for_confirmed(self, count: int) -> None:
+        """Wait, at most a minute, until that many are confirmed."""
+        deadline = time.monotonic() + 60
+        while len(self.so_far()) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def so_far(self) -> set[str]:
         """Return what was confirmed so far."""
         with self.lock:
@@ -233,6 +239,8 @@ def power_round(directory: Path, chance: random.Random, found: Found, forget: st
     try:
         session = service.session()
         uploaders = Uploaders(service, session, chance)
+        if forget:  # there must be something to lose
+            uploaders.wait_for_confirmed(20)
         time.sleep(chance.uniform(0.05, 1.5))
         service.process.send_signal(signal.SIGSTOP)
         confirmed = uploaders.so_far()
