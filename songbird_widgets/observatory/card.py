@@ -50,16 +50,17 @@ def headline(view: View) -> str:
     drift = view.drift_counts
     if drift is None:
         return f"{counted}, nothing to compare with"
+    untold = all({"unknown"}.issuperset(verdicts) for verdicts in view.verdicts.values())
     if drift.drifted:
         names = view.comparison.drifted
         named = ", ".join(formatting.clipped(name, 40) for name in names[:MAX_NAMED])
         said = f"{drift.drifted:,} of {counted} drifted: {named}{' …' if len(names) > MAX_NAMED else ''}"
     else:
-        said = f"None of {counted} drifted" if drift.unknown < total else f"Nothing can be told of {counted}"
+        said = f"Nothing can be told of {counted}" if untold else f"None of {counted} drifted"
     parts = (
         (len(view.missing), "missing"),
         (len(view.new), "new"),
-        (drift.unknown if drift.unknown < total else 0, "unclear"),
+        (0 if untold else drift.unknown, "unclear"),
     )
     return "; ".join([said, *(f"{number:,} {word}" for number, word in parts if number)])
 

@@ -205,6 +205,11 @@ def compare(
         given = [(str(name), one) for name, one in data[0].items()]
     else:
         given = [*zip(_labels(data), data, strict=True), *named.items()]
+    names = [name for name, _ in given]
+    given = [
+        (f"{name} (P{place})" if names.count(name) > 1 else name, one)
+        for place, (name, one) in enumerate(given, start=1)
+    ]
     if not 1 <= len(given) <= MAX_SIDES:
         raise ValueError(f"One to {MAX_SIDES} profiles can be compared, not {len(given)}.")
     limits = None if thresholds is None else read_thresholds(thresholds)

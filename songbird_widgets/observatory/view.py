@@ -161,7 +161,8 @@ class View:
 
     @cached_property
     def _names_of(self) -> tuple[frozenset[str], ...]:
-        return tuple(frozenset(side.names) for side in self.comparison.sides)
+        compared = frozenset(self.names)
+        return tuple(compared.intersection(side.names) for side in self.comparison.sides)
 
     @cached_property
     def missing(self) -> frozenset[str]:

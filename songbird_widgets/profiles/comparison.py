@@ -204,6 +204,8 @@ def compare(
         None of the sides has one of `only`.
     ValueError
         There is no side, there are too many, not as many labels as sides, or thresholds of a column that is in none.
+    TypeError
+        One of `only` is no string.
     """
     if not 1 <= len(sides) <= MAX_SIDES:
         raise ValueError(f"One to {MAX_SIDES} profiles can be compared, not {len(sides)}.")
@@ -216,6 +218,11 @@ def compare(
         thresholds.check_names(comparison.names)
     if only is None:
         return comparison
+    named_by: Sequence[object] = only
+    wrong = [name for name in named_by if not isinstance(name, str)]
+    if wrong:
+        kind = type(wrong[0]).__name__
+        raise TypeError(f"Columns are named by strings, as profiles keep them, not by {kind}: {wrong[0]!r:.60}.")
     unknown = sorted(set(only).difference(comparison.names))
     if unknown or not only:
         listed = ", ".join(one_line(name) for name in unknown[:_MOST_NAMED])

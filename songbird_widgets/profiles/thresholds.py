@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,12 +168,26 @@ def _check_keys(table: Mapping[str, Any], allowed: Sequence[str], where: str) ->
             raise ThresholdsError(f"{where}: there is no key {str(key)[:_SHOWN]!r}. Allowed are {known}.")
 
 
+def _shown(value: object) -> str:
+    # Python writes no integers of thousands of digits.
+    return (
+        "an integer too large" if isinstance(value, int) and value > sys.float_info.max else f"{str(value)[:_SHOWN]!r}"
+    )
+
+
+def _is_score(value: object) -> bool:
+    """Whether it is a number above 0; of integers, one that a float can hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return 0 < value <= sys.float_info.max or value == math.inf
+
+
 def _levels(table: Mapping[str, Any], usual: tuple[float, float], where: str) -> tuple[float, float]:
     for key in _LEVELS:
         value = table.get(key, 1)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or math.isnan(value) or value <= 0:
+        if not _is_score(value):
             raise ThresholdsError(
-                f"{where}: {key} is {str(value)[:_SHOWN]!r}. Allowed is a number above 0, the score from which on a "
+                f"{where}: {key} is {_shown(value)}. Allowed is a number above 0, the score from which on a "
                 f"change is {key}; inf for never."
             )
     moderate = float(table.get("moderate", usual[0]))

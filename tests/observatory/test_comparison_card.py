@@ -172,12 +172,33 @@ def test_the_text_says_what_is_unclear_and_why_and_a_distance_last():
     assert "The share of True went from 50 % to 100 %." in text or "The share of False went from 50 % to 0 %." in text
 
 
+def test_the_headline_counts_what_was_compared_and_what_some_side_tells():
+    before = pd.DataFrame({"x": range(1000), "y": ["a"] * 1000})
+    after = pd.DataFrame({"id": range(1000)})
+    assert sw.compare(a=before, b=after, columns=["x"]).to_text().startswith("None of 1 column drifted; 1 missing\n")
+    text = sw.compare(a=before, b=before, c=before[:5], columns=["y"]).to_text()
+    assert text.startswith("None of 1 column drifted; 1 unclear\n  y (c): unclear. Too few values")
+
+
+def test_profiles_of_one_name_are_told_apart():
+    data = pd.DataFrame({"x": range(100)})
+    assert len(set(sw.compare(data, data, P1=data).labels)) == 3
+    assert len(set(sw.compare({1: data, "1": data}).labels)) == 2
+
+
+@pytest.mark.parametrize("wrong", [0, None, ("a", "b")])
+def test_columns_are_named_by_strings(wrong):
+    with pytest.raises(TypeError, match="Columns are named by strings"):
+        sw.compare([{"x": 1}], [{"x": 2}], columns=[wrong])
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("moderat = 1", "limits.toml: there is no key 'moderat'. Allowed are moderate, strong and columns."),
         ("strong = 'x'", "limits.toml: strong is 'x'. Allowed is a number above 0"),
         ("strong = nan", "strong is 'nan'"),
+        (f"strong = 1{'0' * 400}", "strong is an integer too large"),
         ("moderate = true", "moderate is 'True'"),
         ("moderate = 3\nstrong = 2", "strong is 2, less than moderate, 3"),
         ("[columns]\nday = 3", "[columns.'day'] is no table"),
