@@ -80,6 +80,8 @@ def read(file: BinaryIO) -> tuple[zipfile.ZipFile, Manifest]:
     """
     try:
         archive = zipfile.ZipFile(file)
+        if MANIFEST not in archive.namelist():
+            raise InvalidArgument("This file holds no session: `songbird-widgets session export` writes one that does.")
         if archive.getinfo(MANIFEST).file_size > _MAX_MANIFEST_BYTES:
             raise InvalidArgument("The manifest is too large.")
         manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)

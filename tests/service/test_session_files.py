@@ -112,6 +112,12 @@ def test_what_is_not_whole_is_refused_and_changes_nothing(app, run, tmp_path, ch
 def test_what_is_no_zip_and_a_session_that_is_not_there_are_said(run, tmp_path):
     (tmp_path / "file").write_bytes(b"nothing")
     assert "cannot be imported" in run("session", "import", tmp_path / "file")[2]
+    with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
+        archive.writestr("x", "y")
+    assert "holds no session" in run("session", "import", tmp_path / "other.zip")[2]
+    missing = run("session", "import", tmp_path / "nowhere")
+    assert missing[0] == 1
+    assert missing[2].endswith("nowhere: No such file or directory.\n")
     assert "not found" in run("session", "export", tmp_path / "x.zip", stdin="session-unknown")[2]
     assert "There is no dataset" in run("session", "export", tmp_path / "x.zip", "--dataset", "org-1/none")[2]
     assert not (tmp_path / "x.zip").exists()
