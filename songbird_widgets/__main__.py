@@ -628,6 +628,11 @@ def _session_id(options: argparse.Namespace, recent: Sequence[LedgerSession]) ->
         return None
     begun = named.rstrip("…")
     known = [session.session_id for session in recent if session.session_id.startswith(begun)]
+    if not begun or any(len(begun) < len(short_id(one)) - 1 for one in known):
+        raise given.GivenError(
+            f"{one_line(named)} is too short for a session's id: give at least the letters that songbird-widgets "
+            "sessions lists."
+        )
     if len(known) > 1 and named not in known:
         some = ", ".join(session.rstrip("…") for session in dict.fromkeys(short_id(one) for one in known[:_MOST_NAMED]))
         more = f" and {len(known) - _MOST_NAMED:,} more" if len(known) > _MOST_NAMED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import json
@@ -18,9 +19,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from songbird_widgets.__main__ import main
+from songbird_widgets.__main__ import _session_id, main
+from songbird_widgets.given import GivenError
 from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
+from songbird_widgets.session.models import LedgerSession
 
 pytestmark = pytest.mark.slow  # most start a service
 
@@ -406,7 +409,26 @@ def test_what_a_file_system_refuses_is_said_without_an_error_number(call, tmp_pa
     assert f"{tmp_path / 'missing'}: There is no directory to write into." in done.stderr
 
 
-def test_sessions_are_listed_and_an_id_that_fits_several_is_refused(call):
+def test_an_id_that_fits_several_is_refused():
+    known = [LedgerSession(f"session-abcd{end}", None, "", "open", 1, 2, 3, 0) for end in ("efgh", "ijkl")]
+    options = argparse.Namespace(session="session-abcd", session_file=None)
+    with pytest.raises(GivenError, match="begins 2 sessions"):
+        _session_id(options, known)
+
+
+@pytest.mark.parametrize("begun", ["…", "s", "session", "session-", "session-…", "session-{0}", "session-{0}…"])
+def test_less_of_an_id_than_is_listed_means_no_session(call, begun):
+    with Session() as session:
+        session.add(PROFILES / "batch-2013-07-08.bin")
+        session.upload()
+        named = begun.format(session.session_id[8:11])
+        done = call("delete", named)
+        assert (done.returncode, "too short" in done.stderr) == (1, True)
+        session.refresh()
+        assert len(session.profiles) == 1
+
+
+def test_sessions_are_listed_and_one_that_was_deleted_is_over(call):
     assert "no sessions yet" in call("sessions").stdout
     begun = [call("upload", PROFILES / "batch-2013-07-08.bin").stderr for _ in range(2)]
     short = [re.search(r"Session (session-\w{4});", said)[1] for said in begun]
@@ -414,8 +436,6 @@ def test_sessions_are_listed_and_an_id_that_fits_several_is_refused(call):
     assert [line.split()[0] for line in listed[1:]] == short[::-1]
     assert re.match(r"session-\w{4} +open +local service +1 +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", listed[1])
     assert len(call("sessions", "--most", 1).stdout.splitlines()) == 2
-    done = call("delete", "session-")
-    assert (done.returncode, "begins 2 sessions" in done.stderr, "Others on this" in done.stderr) == (1, True, False)
     assert call("delete", short[0]).returncode == 0
     done = call("delete", short[0])
     assert (done.returncode, "nothing to delete" in done.stderr, "Session()" in done.stderr) == (1, True, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import traitlets
@@ -18,7 +19,7 @@ from .models import Notice, UploadProgress
 from .store import ProfileStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from ..observatory import ComparisonResult
     from .models import Level, SessionProfile, State
@@ -33,7 +34,7 @@ MAX_NAME = 80
 class _Selection(traitlets.Tuple):
     """Who assigns it selects in the store; the trait itself is set by what is published alone."""
 
-    def __set__(self, obj: traitlets.HasTraits, value: Iterable[object]) -> None:
+    def __set__(self, obj: traitlets.HasTraits, value: object) -> None:
         cast("SessionTraits", obj)._replace_selection(value)  # noqa: SLF001 - its own class
 
 
@@ -54,7 +55,7 @@ class SessionTraits(traitlets.HasTraits):
     #: Every profile of the session, in the order in which they came: a tuple of `SessionProfile`.
     profiles = traitlets.Tuple(read_only=True)
     #: What is selected: at most three `SessionProfile`, the first of which is the baseline. Assign anything that
-    #: `select` takes, in the order that is wanted.
+    #: `select` takes, or several of it in the order that is wanted.
     selection = _Selection()
     #: How far the upload is: an `UploadProgress`.
     progress = traitlets.Instance(UploadProgress, (), read_only=True)
@@ -175,9 +176,12 @@ class SessionTraits(traitlets.HasTraits):
         if remote is not None:
             remote.rename(self.name)
 
-    def _replace_selection(self, what: Iterable[object]) -> None:
+    def _replace_selection(self, what: object) -> None:
+        if what is None:
+            raise SelectionError("None is neither a name nor a time. session.deselect() selects nothing.")
+        one = isinstance(what, (str, bytes)) or not isinstance(what, Iterable)
         self._resume()
-        self._store.replace_selection(what)
+        self._store.replace_selection((what,) if one else cast("Iterable[object]", what))
         self._publish()
 
     def _resume(self) -> bool:

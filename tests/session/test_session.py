@@ -6,6 +6,7 @@ import json
 import threading
 import urllib.error
 import urllib.request
+from datetime import datetime, timezone
 
 import pytest
 
@@ -74,11 +75,19 @@ def test_the_selection_is_checked_in_the_model(full):
         full.select("2013-07-10")
     with pytest.raises(SelectionError, match="too many"):
         full.selection = full.profiles
-    with pytest.raises(SelectionError, match="alias or id 'nobody'"):
+    with pytest.raises(SelectionError, match=r"alias or id 'nobody'"):
         full.select("nobody")
     assert full.selection == before
     full.selection = ["2013-07-10", "first quarter"]
     assert [profile.label for profile in full.selection] == ["2013-07-10", "first quarter"]
+    full.selection = "july"
+    assert [profile.label for profile in full.selection] == ["july"]
+    full.selection = datetime(2013, 7, 10, tzinfo=timezone.utc)
+    assert [profile.label for profile in full.selection] == ["2013-07-10"]
+    for nothing in (None, "", b"july"):
+        with pytest.raises(SelectionError, match=r"alias or id ''|neither a name nor a time"):
+            full.selection = nothing
+    assert [profile.label for profile in full.selection] == ["2013-07-10"]
     full.deselect()
     assert full.selection == ()
 
