@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..basics import DAY_MS, one_line_path, time_text
 from ..client.errors import SongbirdError
 from . import content
+from .errors import SessionError
 from .models import Problem, ProfileList, SessionProfile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..profiles import ProfileSource
     from .models import Kind
@@ -40,14 +41,30 @@ class Added(NamedTuple):
 
 
 def add(
-    store: ProfileStore, sources: Iterable[object], *, alias: str | None, timestamp: int | None, kind: Kind | None
+    store: ProfileStore,
+    sources: Iterable[object],
+    *,
+    alias: str | None,
+    timestamp: int | None,
+    kind: Kind | None,
+    check_uploaded: Callable[[], None],
 ) -> Added:
     """Add to a store what sources hold.
+
+    Parameters
+    ----------
+    store, sources, alias, timestamp, kind
+        As `Session.add` has them.
+    check_uploaded : callable
+        Drops from the store what is no longer at the endpoint. Called at most once, before anything is said to be
+        uploaded already.
 
     Raises
     ------
     ValueError
         If the arguments contradict each other; nothing was added.
+    SessionError
+        By `check_uploaded`, if the session is over.
     """
     from ..profiles import ProfileSource, ProfilingWarning, find_sources
 
@@ -66,25 +83,40 @@ def add(
     added: dict[str, SessionProfile] = {}
     additions: list[Addition] = []
     whole: set[str] = set()
+    checked: str | None = None
     for item in found:
         try:
-            addition = store.add(content.added(item), content.Content.of(item), added)
+            new, bytes_of_it = content.added(item), content.Content.of(item)
         except SongbirdError as error:
             problems.append(Problem(one_line_path(item.name), str(error)))
-        else:
-            profile = addition.profile
-            added[profile.key] = profile
-            additions.append(addition)
-            if not item.segment_tags:  # segments are parts of one data set
-                whole.add(profile.slot)
+            continue
+        if checked is None and store.has_uploaded(new, bytes_of_it):
+            checked = _checked(check_uploaded)
+        addition = store.add(new, bytes_of_it, added)
+        profile = addition.profile
+        added[profile.key] = profile
+        additions.append(addition)
+        if not item.segment_tags:  # segments are parts of one data set
+            whole.add(profile.slot)
     result = ProfileList(added.values())
     notes = dict.fromkeys(note for item in found for note in item.notes)
     for note in notes:
         warnings.warn(note, ProfilingWarning, stacklevel=3)  # a script shows no note
     result.notes = tuple(notes)
-    result.note = "\n".join(filter(None, [*notes, *_taken_notes(additions), _note(store, whole)]))
+    result.note = "\n".join(filter(None, [*notes, *_taken_notes(additions), checked, _note(store, whole)]))
     replaced = {addition.replaced.key for addition in additions if addition.replaced is not None}
     return Added(result, problems, replaced - added.keys())
+
+
+def _checked(check_uploaded: Callable[[], None]) -> str:
+    """See whether what was uploaded is still there, and return what is to be said if that cannot be known."""
+    try:
+        check_uploaded()
+    except SessionError:
+        raise
+    except SongbirdError as error:
+        return f"It is not known whether what was uploaded is still there. {error}"
+    return ""
 
 
 def _taken_notes(additions: Sequence[Addition]) -> list[str]:

@@ -20,7 +20,7 @@ from .models import SessionProfile
 from .selection import names, resolve, there_is
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from ..client import Songbird
     from .endpoint import Endpoint
@@ -101,7 +101,7 @@ class RemoteSession:
             If it is over.
         """
         if self.over:
-            what = "was claimed by an organization" if self.state == "claimed" else "has expired"
+            what = "was claimed by an organization" if self.state == "claimed" else "was deleted, or has expired"
             raise SessionError(
                 f"This session {what}: nothing can be added to it or linked any more. Start a new one with Session()."
             )
@@ -210,6 +210,9 @@ class RemoteSession:
         if session_id is None:
             return
         with self._listing:
+            uploaded = [one.key for one in self.store.snapshot().index.states["uploaded"]]
+            listed: set[str] = set()
+            whole = self._listed is None
             for _ in range(_MAX_PAGES):
                 after = self._listed
                 try:
@@ -220,10 +223,58 @@ class RemoteSession:
                     return  # another service than ours: it has no listing
                 self.dataset_id, self._lists = page.dataset_id, True
                 self.ledger.confirm(session_id, self.store.merge(content.listed(entry) for entry in page.profiles))
+                listed.update(entry.id for entry in page.profiles)
                 # What is uploaded later is listed later: next time it is enough to go on from here.
                 self._listed = page.next or after
-                if page.next is None or page.next == after:
+                if page.next is None:
+                    # Only what had arrived before the listing began must be in it.
+                    if whole:
+                        self._drop_deleted(session_id, uploaded, listed)
                     return
+                if page.next == after:
+                    return
+
+    def check_uploaded(self) -> None:
+        """See whether all that was uploaded is still there: others may have deleted it, or the session.
+
+        Raises
+        ------
+        SessionError
+            If the session is over, or the endpoint has none of that id.
+        SongbirdError
+            If the endpoint refuses, or does not answer.
+        """
+        session_id = self.session_id
+        if session_id is None:
+            return
+        with self._listing:
+            self._listed = None
+        try:
+            self.refresh()
+        except NotFound:
+            raise self._nowhere(session_id) from None
+        except SessionExpired:
+            if self.ledger.session(session_id) is not None:
+                # Another kernel that deleted the session has struck out what was uploaded; a claim leaves it.
+                left = {entry.profile.key for entry in self.ledger.entries(session_id)}
+                uploaded = self.store.snapshot().index.states["uploaded"]
+                self.store.drop([one for one in uploaded if one.key not in left])
+            self.check_open()
+            raise
+
+    def _drop_deleted(self, session_id: Secret, keys: Iterable[str], listed: Collection[str]) -> None:
+        gone = [
+            one
+            for one in self.store.get(keys)
+            if one.state == "uploaded" and one.profile_id is not None and one.profile_id not in listed
+        ]
+        if not gone:
+            return
+        self.ledger.erase(session_id, [one.key for one in gone])
+        self.store.drop(gone)
+        self._links.clear()
+        verb = "is" if len(gone) == 1 else "are"
+        self._warn(f"{names(gone)} {verb} no longer at {self.endpoint.label}: deleted by somebody else, or expired.")
 
     def _ask_listing(self, session_id: Secret) -> m.Request[m.ListSessionProfilesResponse]:
         return m.ListSessionProfilesRequest(session_id.reveal(), self._listed, _PAGE)

@@ -175,10 +175,19 @@ class Session(UploadingSession):
         self._remote.check_open()
         when = None if timestamp is None else timestamp_of(timestamp)
         self._resume()
-        added, problems, replaced = adding.add(self._store, sources, alias=alias, timestamp=when, kind=kind)
+        try:
+            added, problems, replaced = adding.add(
+                self._store,
+                sources,
+                alias=alias,
+                timestamp=when,
+                kind=kind,
+                check_uploaded=self._remote.check_uploaded,
+            )
+        finally:
+            self._publish()
         if replaced:
             self._forget(set(replaced))
-        self._publish()
         if problems:
             error = AddError(added, problems)
             self._tell("warning", str(error))

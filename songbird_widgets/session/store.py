@@ -161,6 +161,12 @@ class ProfileStore:
         with self._lock:
             return any(key in self._profiles and self._profiles[key].state != "uploaded" for key in self._uncertain)
 
+    def has_uploaded(self, profile: SessionProfile, content: Content) -> bool:
+        """Tell whether `add` would say that a profile was uploaded already."""
+        with self._lock:
+            known = self._profiles.get(profile.key) or self._same(profile, content)
+            return known is not None and known.state == "uploaded"
+
     def add(self, profile: SessionProfile, content: Content, beside: Collection[str] = ()) -> Addition:
         """Add a profile unless the session has it.
 

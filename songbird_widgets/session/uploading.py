@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..client.errors import EndpointUnreachable, SongbirdError
 from . import display
+from .errors import SessionError
 from .executor import SerialExecutor, Throttle, follow
 from .models import ProfileList
 from .traits import SessionTraits
@@ -83,12 +84,19 @@ class UploadingSession(SessionTraits):
         return sent, self._tell_of(sent)
 
     def _find_arrived(self) -> None:
-        """Ask what has arrived after all of an upload that broke off: sent again, it would count twice."""
-        if not self._store.uncertain:
+        """Ask what has arrived after all of an upload that broke off: sent again, it would count twice.
+
+        With nothing to send it asks whether all that was uploaded is still there.
+        """
+        idle = not self._store.waiting()
+        if not self._store.uncertain and not idle:
             return
         try:
-            self._remote.refresh()
-        except EndpointUnreachable:
+            if idle:
+                self._remote.check_uploaded()
+            else:
+                self._remote.refresh()
+        except (EndpointUnreachable, SessionError):
             raise
         except SongbirdError:
             pass  # another service may have no listing, and whatever else it is, the upload will say

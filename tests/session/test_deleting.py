@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from songbird_widgets.client import EndpointUnreachable, Songbird
 from songbird_widgets.session import SelectionError, Session, SessionError
+
+DAY = [{"price": price % 20} for price in range(300)]
 
 pytestmark = pytest.mark.slow  # a local service
 
@@ -51,6 +54,55 @@ def test_a_deleted_session_is_over(full):
     with Session(session_id=identifier) as again:
         assert len(again.profiles) == 0
         assert again.state == "expired"
+
+
+def test_what_another_kernel_has_deleted_is_sent_again(session):
+    session.add(DAY, alias="k")
+    session.upload()
+    with Session(session_id=session.session_id) as other:
+        other.delete("k")
+    assert session.add(DAY, alias="k").note == ""
+    assert [profile.state for profile in session.profiles] == ["added"]
+    (again,) = session.upload()
+    assert listed(session) == [again.profile_id]
+    with Session(session_id=session.session_id) as other:
+        other.delete("k")
+    assert session.upload() == []
+    assert session.profiles == ()
+    assert "'k' is no longer at" in session.notice.text
+
+
+@pytest.mark.parametrize("asked", ["add", "upload"])
+def test_a_session_that_another_kernel_has_deleted_is_said_to_be_over(session, asked):
+    session.add(DAY, alias="k")
+    session.upload()
+    with Session(session_id=session.session_id) as other:
+        other.delete()
+    with pytest.raises(SessionError, match="was deleted"):
+        session.add(DAY, alias="k") if asked == "add" else session.upload()
+    assert session.state == "expired"
+    assert session.profiles == ()
+
+
+def test_what_was_deleted_with_another_ledger_is_not_restored(session, profiles):
+    session.add(profiles / "batch-2013-07-08.bin", DAY)
+    session.upload()
+    client = session._remote.endpoint.client()
+    client.delete_profile(session.session_id, session.profiles[0].profile_id)
+    with Session(session_id=session.session_id) as again:
+        assert [profile.profile_id for profile in again.profiles] == listed(session)
+
+
+def test_what_was_uploaded_is_there_already_as_far_as_is_known(session, monkeypatch):
+    session.add(DAY, alias="k")
+    session.upload()
+
+    def refuse(*_):
+        raise EndpointUnreachable("Nobody answers.")
+
+    monkeypatch.setattr(Songbird, "send", refuse)
+    assert "It is not known whether what was uploaded is still there" in session.add(DAY, alias="k").note
+    assert [profile.state for profile in session.profiles] == ["uploaded"]
 
 
 def test_what_arrived_twice_is_shown_once(session, profiles):
