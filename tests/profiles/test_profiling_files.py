@@ -155,7 +155,7 @@ def test_a_row_of_a_text_file_is_told_by_the_line_that_an_editor_shows(tmp_path,
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (bytes(range(256)) * 4, "binary.csv: row 0 (line 2) has 1 value"),
+        (bytes(range(1, 256)) * 4, "binary.csv: row 0 (line 2) has 1 value"),  # the csv module of 3.10 ends at a NUL
         (b"a,b\n1,2\n\x1b[2J,\x07,3\n", "row 1 (line 3) has 3 values"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import sqlite3
@@ -120,5 +121,5 @@ def test_what_a_kill_or_a_power_cut_leaves_is_no_damage(tmp_path, end):
     journal, content = crashed(tmp_path)
     journal.write_bytes(content[:end])
     Database.in_directory(tmp_path).close()
-    with sqlite3.connect(tmp_path / "songbird.db") as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "songbird.db")) as connection:
         assert connection.execute("select count(*) from more").fetchone()[0] == (12 if end is None else 11)
