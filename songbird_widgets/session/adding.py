@@ -122,19 +122,27 @@ def _checked(check_uploaded: Callable[[], None]) -> str:
 def _taken_notes(additions: Sequence[Addition]) -> list[str]:
     """Say what was there already, and which aliases mean something else from now on."""
     said = []
-    known = list(dict.fromkeys(each.profile.choice for each in additions if each.known))
+    known = list(dict.fromkeys(each.profile.choice for each in additions if each.known and not each.renews))
     if known:
         verb = "is" if len(known) == 1 else "are"
         said.append(f"{_listed(known)} {verb} there already, with the same data: nothing is added twice.")
     replaced = list(dict.fromkeys(each.profile.choice for each in additions if each.replaced and not each.known))
     if replaced:
         said.append(f"{_listed(replaced)}: what was added under this name before, and not uploaded, is replaced.")
-    renewed = list(dict.fromkeys(each.profile.choice for each in additions if each.renews))
+    renewed = list(dict.fromkeys(each.profile.choice for each in additions if each.renews and not each.known))
     if renewed:
         said.append(
             f"{_listed(renewed)} means from now on what was added last. "
             "What had this name before stays, and is selected by its id or its entry in session.profiles."
         )
+    again = list(dict.fromkeys(each.profile.choice for each in additions if each.renews and each.known))
+    if again:
+        said.append(
+            f"{_listed(again)} means again the same data as before, which are there already: nothing is added twice."
+        )
+    dropped = list(dict.fromkeys(each.profile.choice for each in additions if each.renews and each.replaced))
+    if dropped:
+        said.append(f"{_listed(dropped)}: what was added under this name since, and not uploaded, is dropped.")
     return said
 
 

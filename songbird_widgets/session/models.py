@@ -47,6 +47,9 @@ class SessionProfile:
         Of the bytes, in hex.
     upload_timestamp : int or None
         When it was uploaded, in milliseconds since 1970 in UTC.
+    alias_timestamp : int or None
+        When its alias was last given to it by this user, in milliseconds since 1970 in UTC. Of several references of
+        one alias, the alias means the latest.
 
     Examples
     --------
@@ -71,6 +74,7 @@ class SessionProfile:
     name: str = ""
     sha256: str = ""
     upload_timestamp: int | None = None
+    alias_timestamp: int | None = None
 
     @property
     def slot(self) -> str:

@@ -152,10 +152,15 @@ def newest(named: Iterable[SessionProfile]) -> SessionProfile:
 
     def age(entry: tuple[int, SessionProfile]) -> tuple[bool, float, int]:
         place, profile = entry
-        uploaded = math.inf if profile.upload_timestamp is None else profile.upload_timestamp
-        return profile.state != "uploaded", uploaded, place
+        return profile.state in ("added", "failed"), named_at(profile), place
 
     return max(enumerate(named), key=age)[1]
+
+
+def named_at(profile: SessionProfile) -> float:
+    """Return when an alias began to mean a profile, in milliseconds since 1970: added, added again, or uploaded."""
+    known = [when for when in (profile.alias_timestamp, profile.upload_timestamp) if when is not None]
+    return max(known, default=math.inf)
 
 
 def _by_day(timestamp: int, name: str, profiles: Sequence[SessionProfile]) -> SessionProfile:

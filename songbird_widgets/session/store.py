@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..basics import DAY_MS, one_line
 from .errors import SelectionError
 from .models import SessionProfile, State
-from .selection import arrange, extend, newest, resolve
+from .selection import arrange, extend, named_at, newest, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -35,7 +37,7 @@ class Addition(NamedTuple):
     replaced : SessionProfile or None
         What had its alias, or held the same data, and was not uploaded: it is there no more.
     renews : bool
-        Whether its alias meant something else that was uploaded, and means it from now on.
+        Whether its alias meant something else, and means it from now on.
     """
 
     profile: SessionProfile
@@ -182,16 +184,15 @@ class ProfileStore:
         """
         with self._lock:
             known = self._profiles.get(profile.key)
-            if known is not None and known.state in ("uploading", "uploaded"):
-                return Addition(known, known=True)
+            same = known or self._same(profile, content)
+            if same is not None and same.state in ("uploading", "uploaded"):
+                return self._add_again(same, beside)
+            profile = self._named_now(profile)
             if known is not None:
                 # What failed, or whose file has gone, gets another chance with the bytes that are here now.
                 self._contents[profile.key] = content
                 self._put(profile)
                 return Addition(profile, known=True)
-            same = self._same(profile, content)
-            if same is not None and same.state in ("uploading", "uploaded"):
-                return Addition(same, known=True)
             named = self._of_alias(profile)
             unsent = named is not None and named.state in ("added", "failed") and named.key not in beside
             old = same or (named if unsent else None)
@@ -202,6 +203,33 @@ class ProfileStore:
                 self._replace(old, profile)
             return Addition(profile, same is not None, old, named is not None and old is None)
 
+    def _add_again(self, profile: SessionProfile, beside: Collection[str]) -> Addition:
+        """Let its alias mean what was uploaded once more, in place of what was added under it since."""
+        meant = self._of_alias(profile)
+        if meant is None or meant.key == profile.key:
+            return Addition(profile, known=True)
+        again = self._named_now(profile)
+        self._put(again)
+        if meant.state not in ("added", "failed") or meant.key in beside:
+            return Addition(again, known=True, renews=True)
+        selected = [again.key if key == meant.key else key for key in self._selected]
+        del self._profiles[meant.key]
+        self._contents.pop(meant.key, None)
+        self._snapshot = None
+        self._select(self.get(selected))
+        return Addition(again, known=True, replaced=meant, renews=True)
+
+    def _named_now(self, profile: SessionProfile) -> SessionProfile:
+        """Return a reference with the time of now for its alias, later than those of all others of that alias."""
+        if profile.kind == "batch" or profile.alias is None:
+            return profile
+        times = [named_at(one) for one in self._named(profile.alias)]
+        latest = max((int(when) for when in times if when != math.inf), default=0)
+        return replace(profile, alias_timestamp=max(time.time_ns() // 1_000_000, latest + 1))
+
+    def _named(self, alias: str) -> list[SessionProfile]:
+        return [one for one in self.get(self._aliases.get(alias, ())) if one.alias == alias]
+
     def _note(self, key: str, content: Content) -> None:
         self._contents[key] = content
         self._data[key] = content.data_digest, content.timed
@@ -211,14 +239,15 @@ class ProfileStore:
         """Return what the alias of a profile means before it is added."""
         if profile.kind == "batch" or profile.alias is None:
             return None
-        named = [one for one in self.get(self._aliases.get(profile.alias, ())) if one.alias == profile.alias]
+        named = self._named(profile.alias)
         return newest(named) if named else None
 
     def _same(self, profile: SessionProfile, content: Content) -> SessionProfile | None:
         """Return what holds the same data in the same place, of which only the time of profiling differs."""
         if profile.kind == "reference":
-            named = self._of_alias(profile)
-            return named if named is not None and self._data.get(named.key, ("",))[0] == content.data_digest else None
+            named = [] if profile.alias is None else self._named(profile.alias)
+            equal = [one for one in named if self._data.get(one.key, ("",))[0] == content.data_digest]
+            return newest(equal) if equal else None
         for one in self.get(self._with_data.get(content.data_digest, ())):
             timed = self._data[one.key][1] or content.timed
             # Equal data of two times that somebody has named are two data sets.
@@ -296,7 +325,7 @@ class ProfileStore:
         """Give a profile that was not uploaded another name, and return its old key and what it is now."""
         with self._lock:
             old = self._unsent(what)
-            new = edited(old)
+            new = self._named_now(edited(old))
             if new.key != old.key and new.key in self._profiles:
                 raise SelectionError(f"The session has the same bytes as {one_line(new.label)!r} already.")
             content = self._contents.get(old.key)

@@ -485,6 +485,47 @@ def test_an_alias_that_was_uploaded_means_what_was_added_last(session):
 
 
 @pytest.mark.parametrize("uploaded", [True, False])
+def test_an_alias_means_again_what_is_added_to_it_again(session, tmp_path, uploaded):
+    made = {name: tmp_path / f"{name}.bin" for name in ("a", "b")}
+    for name, data in (("a", FRAME), ("b", DEARER)):
+        make_profile(data).save(made[name])
+    for kind in (FRAME, DEARER), (made["a"], made["b"]):
+        alias = f"july{len(session.profiles)}"
+        (first,) = session.add(kind[0], alias=alias)
+        session.upload()
+        session.add(kind[1], alias=alias)
+        session.selection = alias
+        if uploaded:
+            session.upload()
+        again = session.add(kind[0], alias=alias)
+        assert f"'{alias}' means again the same data as before" in again.note
+        assert ("since, and not uploaded, is dropped" in again.note) == (not uploaded)
+        session.select(alias)
+        assert [profile.key for profile in session.selection] == [first.key]
+        session.upload()
+        session.refresh()
+        session.selection = [alias]
+        assert [profile.key for profile in session.selection] == [first.key]
+        assert len([one for one in session.profiles if one.alias == alias]) == (2 if uploaded else 1)
+        # What is new after that has the alias.
+        (newer,) = session.add([{"price": 9.5}] * 300, alias=alias)
+        session.upload()
+        session.refresh()
+        session.selection = alias
+        assert session.selection[0].key == newer.key
+
+
+def test_cells_that_change_an_alias_can_be_run_again(session):
+    for _ in range(3):
+        for data in (FRAME, DEARER):
+            (added,) = session.add(data, alias="july")
+            session.upload()
+            session.selection = "july"
+            assert session.selection[0].key == added.key
+    assert len(session.profiles) == 2
+
+
+@pytest.mark.parametrize("uploaded", [True, False])
 @pytest.mark.parametrize("named", [{"alias": "o"}, {}])
 def test_equal_data_that_were_profiled_again_are_not_added_twice(session, named, uploaded):
     session.add(FRAME, **named)
