@@ -17,6 +17,7 @@ import urllib.request
 from pathlib import Path
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 
 from songbird_widgets.__main__ import _session_id, main
@@ -407,6 +408,19 @@ def test_what_a_file_system_refuses_is_said_without_an_error_number(call, tmp_pa
     done = call("compare", july, july, "--html", tmp_path / "missing" / "report.html")
     assert (done.returncode, "Errno" in done.stderr) == (1, False)
     assert f"{tmp_path / 'missing'}: There is no directory to write into." in done.stderr
+
+
+def test_a_data_file_that_is_uploaded_twice_is_one_profile(home, tmp_path):
+    pl.DataFrame({"price": [price % 20 for price in range(300)]}).write_parquet(tmp_path / "a.parquet")
+    with Session() as session:
+        variables = {**os.environ, **home, "SONGBIRD_SESSION": session.session_id}
+        for said in ("", "there already, with the same data"):
+            done = subprocess.run(
+                [*COMMAND, "upload", tmp_path / "a.parquet"], env=variables, capture_output=True, text=True, check=True
+            )
+            assert said in done.stderr
+        session.refresh()
+        assert len(session.profiles) == 1
 
 
 def test_an_id_that_fits_several_is_refused():

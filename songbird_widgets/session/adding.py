@@ -33,11 +33,14 @@ class Added(NamedTuple):
         What could not be added.
     replaced : set of str
         Keys of what is no longer in the store.
+    renamed : list of SessionProfile
+        What was uploaded, and is what its alias means again.
     """
 
     profiles: ProfileList
     problems: list[Problem]
     replaced: frozenset[str] | set[str] = frozenset()
+    renamed: Sequence[SessionProfile] = ()
 
 
 def add(
@@ -90,7 +93,7 @@ def add(
         except SongbirdError as error:
             problems.append(Problem(one_line_path(item.name), str(error)))
             continue
-        if checked is None and store.has_uploaded(new, bytes_of_it):
+        if checked is None and store.has_uploaded(new):
             checked = _checked(check_uploaded)
         addition = store.add(new, bytes_of_it, added)
         profile = addition.profile
@@ -105,7 +108,8 @@ def add(
     result.notes = tuple(notes)
     result.note = "\n".join(filter(None, [*notes, *_taken_notes(additions), checked, _note(store, whole)]))
     replaced = {addition.replaced.key for addition in additions if addition.replaced is not None}
-    return Added(result, problems, replaced - added.keys())
+    again = [one.profile for one in additions if one.known and one.renews and one.profile.state == "uploaded"]
+    return Added(result, problems, replaced - added.keys(), again)
 
 
 def _checked(check_uploaded: Callable[[], None]) -> str:

@@ -29,28 +29,17 @@ class Content:
     segment_tags : tuple of (str, str)
     stamp : tuple of (int, int) or None
         Size and time of change of a file when it was read.
-    data_digest : str
-        Equal for profiles that hold the same, whenever they were made; empty where it is not known.
-    timed : bool
-        Whether somebody has said when the data are from. Otherwise the profile's time is when it was made.
     """
 
     data: bytes | Path
     segment_tags: tuple[tuple[str, str], ...] = ()
     stamp: tuple[int, int] | None = None
-    data_digest: str = ""
-    timed: bool = True
 
     @classmethod
     def of(cls, source: ProfileSource) -> Content:
         """Return where the bytes of a source are."""
-        from ..profiles.sameness import described
-
         data = source.content
-        if isinstance(data, Path):
-            return cls(data, source.segment_tags, _stamp(data), source.sha256)
-        digest, made = described(data)
-        return cls(data, source.segment_tags, None, digest or source.sha256, source.dataset_timestamp != made)
+        return cls(data, source.segment_tags, _stamp(data) if isinstance(data, Path) else None)
 
     def problem(self, sha256: str) -> str | None:
         """Say what keeps the bytes from being the ones that were added: the file has gone, or has changed."""
@@ -76,6 +65,8 @@ def added(source: ProfileSource) -> SessionProfile:
     ValidationError
         If it has a time or an alias that no endpoint would take.
     """
+    from ..profiles.sameness import described
+
     if source.problem is not None:
         raise ValidationError(source.problem)
     when = source.dataset_timestamp
@@ -83,6 +74,7 @@ def added(source: ProfileSource) -> SessionProfile:
         timestamp(when)
     if source.alias is not None:
         text(source.alias, "alias")
+    digest, made = ("", None) if isinstance(source.content, Path) else described(source.content)
     return SessionProfile(
         key=key_of(source.kind, source.alias, when, source.sha256),
         kind=source.kind,
@@ -94,6 +86,8 @@ def added(source: ProfileSource) -> SessionProfile:
         rows=source.rows,
         name=one_line(source.name),
         sha256=source.sha256,
+        data_digest=digest or source.sha256,
+        timed=isinstance(source.content, Path) or when != made,
     )
 
 
@@ -124,6 +118,7 @@ def renamed(profile: SessionProfile, alias: str | None, when: int | None) -> Ses
         If it has a time or an alias that no endpoint would take.
     """
     kind: Kind = "reference" if alias is not None else "batch" if when is not None else profile.kind
+    timed = profile.timed or when is not None
     when = profile.dataset_timestamp if when is None else timestamp(when)
     if alias is not None:
         text(alias, "alias")
@@ -136,6 +131,7 @@ def renamed(profile: SessionProfile, alias: str | None, when: int | None) -> Ses
         dataset_timestamp=when,
         state="added",
         problem=None,
+        timed=timed,
     )
 
 

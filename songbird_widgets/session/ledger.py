@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_VERSION = 3
+_VERSION = 4
 _SESSIONS = {
     "session_id": "text primary key",
     "endpoint": "text",
@@ -62,8 +62,12 @@ _PROFILES = {
     "upload_timestamp": "integer",
     "segment_tags": "text",
     "sender": "text",
+    "alias_timestamp": "integer",
+    "data_digest": "text not null default ''",
+    "timed": "integer not null default 1",
 }
 _NEW_IN_2 = ("segment_tags", "sender")
+_NEW_IN_4 = ("alias_timestamp", "data_digest", "timed")
 # What is read of a profile: its session is known, and its id is in no variable.
 _READ = tuple(name for name in _PROFILES if name != "session_id")
 _OF_PROFILE = tuple(field.name for field in fields(SessionProfile) if field.name in _PROFILES)
@@ -77,12 +81,14 @@ _SCHEMA = (
 _PUT = f"insert into profiles ({', '.join(_PROFILES)}) values ({', '.join(f':{name}' for name in _PROFILES)}) "
 _ANNOUNCE = _PUT + (
     "on conflict (session_id, key) do update set path = excluded.path, state = 'added', problem = null, "
-    "segment_tags = excluded.segment_tags, sender = excluded.sender"
+    "segment_tags = excluded.segment_tags, sender = excluded.sender, alias_timestamp = excluded.alias_timestamp, "
+    "data_digest = excluded.data_digest, timed = excluded.timed"
 )
 _CONFIRM = _PUT + (
     "on conflict (session_id, key) do update set state = 'uploaded', problem = null, path = null, sender = null, "
     "profile_id = coalesce(excluded.profile_id, profile_id), "
-    "upload_timestamp = coalesce(excluded.upload_timestamp, upload_timestamp)"
+    "upload_timestamp = coalesce(excluded.upload_timestamp, upload_timestamp), "
+    "alias_timestamp = coalesce(excluded.alias_timestamp, alias_timestamp)"
 )
 # A session id opens its session, so it becomes text on its way into the file only.
 sqlite3.register_adapter(Secret, Secret.reveal)
@@ -483,6 +489,9 @@ class Ledger:
                 _upgrade_from_1(connection)
             if version in (1, 2):
                 connection.execute(f"alter table sessions add column name {_SESSIONS['name']}")
+            if version in (1, 2, 3):
+                for name in _NEW_IN_4:
+                    connection.execute(f"alter table profiles add column {name} {_PROFILES[name]}")
             for statement in _SCHEMA:
                 connection.execute(statement)
             connection.execute(f"pragma user_version = {_VERSION}")
@@ -562,7 +571,7 @@ def _row(
 
 
 def _entry(row: dict[str, Any]) -> LedgerEntry:
-    profile = SessionProfile(**{name: row[name] for name in _OF_PROFILE})
+    profile = SessionProfile(**{name: row[name] for name in _OF_PROFILE if name != "timed"}, timed=bool(row["timed"]))
     if profile.state == "uploaded":
         profile = replace(profile, sent=profile.size)
     if row["path"] is None:

@@ -50,6 +50,10 @@ class SessionProfile:
     alias_timestamp : int or None
         When its alias was last given to it by this user, in milliseconds since 1970 in UTC. Of several references of
         one alias, the alias means the latest.
+    data_digest : str
+        Equal for profiles that hold the same, whenever they were made; empty where it is not known.
+    timed : bool
+        Whether somebody has said when the data are from. Otherwise the profile's time is when it was made.
 
     Examples
     --------
@@ -75,6 +79,8 @@ class SessionProfile:
     sha256: str = ""
     upload_timestamp: int | None = None
     alias_timestamp: int | None = None
+    data_digest: str = ""
+    timed: bool = True
 
     @property
     def slot(self) -> str:

@@ -176,7 +176,7 @@ class Session(UploadingSession):
         when = None if timestamp is None else timestamp_of(timestamp)
         self._resume()
         try:
-            added, problems, replaced = adding.add(
+            added, problems, replaced, again = adding.add(
                 self._store,
                 sources,
                 alias=alias,
@@ -188,6 +188,8 @@ class Session(UploadingSession):
             self._publish()
         if replaced:
             self._forget(set(replaced))
+        if again and self._remote.session_id is not None:
+            self._ledger.confirm(self._remote.session_id, again)
         if problems:
             error = AddError(added, problems)
             self._tell("warning", str(error))

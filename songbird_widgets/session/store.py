@@ -116,8 +116,7 @@ class ProfileStore:
         self._profiles: dict[str, SessionProfile] = {}
         self._selected: tuple[str, ...] = ()
         self._contents: dict[str, Content] = {}
-        self._data: dict[str, tuple[str, bool]] = {}  # digests of the data, and whether they have a time of their own
-        self._with_data: dict[str, list[str]] = {}  # keys by digest; what has gone is passed over
+        self._with_data: dict[str, dict[str, None]] = {}  # keys by digest of the data; what has gone is passed over
         self._aliases: dict[str, dict[str, None]] = {}  # keys of references by alias, likewise
         self._kept: set[str] = set()  # what is uploaded, and in memory all the same
         self._kept_bytes = 0
@@ -163,10 +162,10 @@ class ProfileStore:
         with self._lock:
             return any(key in self._profiles and self._profiles[key].state != "uploaded" for key in self._uncertain)
 
-    def has_uploaded(self, profile: SessionProfile, content: Content) -> bool:
+    def has_uploaded(self, profile: SessionProfile) -> bool:
         """Tell whether `add` would say that a profile was uploaded already."""
         with self._lock:
-            known = self._profiles.get(profile.key) or self._same(profile, content)
+            known = self._profiles.get(profile.key) or self._same(profile)
             return known is not None and known.state == "uploaded"
 
     def add(self, profile: SessionProfile, content: Content, beside: Collection[str] = ()) -> Addition:
@@ -184,7 +183,7 @@ class ProfileStore:
         """
         with self._lock:
             known = self._profiles.get(profile.key)
-            same = known or self._same(profile, content)
+            same = known or self._same(profile)
             if same is not None and same.state in ("uploading", "uploaded"):
                 return self._add_again(same, beside)
             profile = self._named_now(profile)
@@ -196,7 +195,7 @@ class ProfileStore:
             named = self._of_alias(profile)
             unsent = named is not None and named.state in ("added", "failed") and named.key not in beside
             old = same or (named if unsent else None)
-            self._note(profile.key, content)
+            self._contents[profile.key] = content
             if old is None:
                 self._put(profile)
             else:
@@ -230,11 +229,6 @@ class ProfileStore:
     def _named(self, alias: str) -> list[SessionProfile]:
         return [one for one in self.get(self._aliases.get(alias, ())) if one.alias == alias]
 
-    def _note(self, key: str, content: Content) -> None:
-        self._contents[key] = content
-        self._data[key] = content.data_digest, content.timed
-        self._with_data.setdefault(content.data_digest, []).append(key)
-
     def _of_alias(self, profile: SessionProfile) -> SessionProfile | None:
         """Return what the alias of a profile means before it is added."""
         if profile.kind == "batch" or profile.alias is None:
@@ -242,14 +236,14 @@ class ProfileStore:
         named = self._named(profile.alias)
         return newest(named) if named else None
 
-    def _same(self, profile: SessionProfile, content: Content) -> SessionProfile | None:
+    def _same(self, profile: SessionProfile) -> SessionProfile | None:
         """Return what holds the same data in the same place, of which only the time of profiling differs."""
         if profile.kind == "reference":
             named = [] if profile.alias is None else self._named(profile.alias)
-            equal = [one for one in named if self._data.get(one.key, ("",))[0] == content.data_digest]
+            equal = [one for one in named if one.data_digest == profile.data_digest]
             return newest(equal) if equal else None
-        for one in self.get(self._with_data.get(content.data_digest, ())):
-            timed = self._data[one.key][1] or content.timed
+        for one in self.get(self._with_data.get(profile.data_digest, ())):
+            timed = one.timed or profile.timed
             # Equal data of two times that somebody has named are two data sets.
             if one.slot == profile.slot and (one.dataset_timestamp == profile.dataset_timestamp or not timed):
                 return one
@@ -330,7 +324,7 @@ class ProfileStore:
                 raise SelectionError(f"The session has the same bytes as {one_line(new.label)!r} already.")
             content = self._contents.get(old.key)
             if content is not None:
-                self._note(new.key, content)
+                self._contents[new.key] = content
             self._replace(old, new)
             return old.key, new
 
@@ -413,6 +407,8 @@ class ProfileStore:
         self._profiles[profile.key] = profile
         if profile.kind == "reference" and profile.alias is not None:
             self._aliases.setdefault(profile.alias, {})[profile.key] = None
+        if profile.data_digest:
+            self._with_data.setdefault(profile.data_digest, {})[profile.key] = None
         self._snapshot = None
         content = self._contents.get(profile.key)
         if profile.state != "uploaded" or content is None or not isinstance(content.data, bytes):

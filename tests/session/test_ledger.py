@@ -210,9 +210,27 @@ def test_a_ledger_of_the_first_version_is_read(tmp_path):
     assert one.profile.key == key_of("batch", None, PROFILE.dataset_timestamp, PROFILE.sha256)
     assert (two.profile.problem, two.content) == ("why", Content(Path("/b.bin")))
     assert (three.profile.key, three.profile.alias) == ("old3", "july")
+    assert (one.profile.data_digest, one.profile.timed) == ("", True)
     assert ledger.lease(ID, [two, three]).granted == {two.profile.key, "old3"}
     ledger.release(ID)
     ledger.close()
+
+
+def test_a_ledger_of_the_third_version_is_read_and_written(ledger):
+    ledger.begin(ID, None, "local service")
+    ledger.confirm(ID, [replace(PROFILE, profile_id="log-1")])
+    ledger.close()
+    with sqlite3.connect(ledger.directory / "ledger.sqlite3") as database:
+        for name in ("alias_timestamp", "data_digest", "timed"):
+            database.execute(f"alter table profiles drop column {name}")
+        database.execute("pragma user_version = 3")
+    database.close()
+    other = replace(PROFILE, key="k2", data_digest="ef" * 32, timed=False, alias_timestamp=7)
+    ledger.lease(ID, [LedgerEntry(other, IN_FILE)])
+    ledger.release(ID)
+    first, second = ledger.entries(ID)
+    assert first.profile == replace(PROFILE, profile_id="log-1", state="uploaded", sent=5)
+    assert second.profile == other
 
 
 def test_segments_are_still_segments_for_the_next_kernel(ledger):

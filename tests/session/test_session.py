@@ -515,6 +515,32 @@ def test_an_alias_means_again_what_is_added_to_it_again(session, tmp_path, uploa
         assert session.selection[0].key == newer.key
 
 
+@pytest.mark.parametrize("named", [{"alias": "o"}, {}, {"timestamp": "2024-01-01"}])
+def test_cells_that_are_run_again_in_another_kernel_add_nothing(session, named):
+    (first,) = session.add(FRAME, **named)
+    session.upload()
+    with Session(session_id=session.session_id) as continued:
+        assert "there already, with the same data" in continued.add(FRAME, **named).note
+        assert continued.upload() == []
+        assert [profile.key for profile in continued.profiles] == [first.key]
+        continued.add(DEARER, **named)
+        continued.upload()
+        assert len(continued.profiles) == 2
+    session.refresh()
+    assert len(session.profiles) == 2
+
+
+def test_what_an_alias_means_again_is_known_to_the_next_kernel(session):
+    (first,) = session.add(FRAME, alias="o")
+    session.upload()
+    session.add(DEARER, alias="o")
+    session.upload()
+    session.add(FRAME, alias="o")
+    with Session(session_id=session.session_id) as continued:
+        continued.select("o")
+        assert [profile.key for profile in continued.selection] == [first.key]
+
+
 def test_cells_that_change_an_alias_can_be_run_again(session):
     for _ in range(3):
         for data in (FRAME, DEARER):
