@@ -352,15 +352,13 @@ class RemoteSession:
         session_id = self.session_id
         if session_id is not None and self.dataset_id is None:
             self.refresh()
-        dataset_id = self.dataset_id
-        if session_id is None or dataset_id is None:
+        dataset_id, address = self.dataset_id, _in_address(profile)
+        if session_id is None or dataset_id is None or not address:
             raise SessionError(
                 f"The bytes of {names([profile])} are no longer here, and {self.endpoint.label} gives none back. "
                 "Compare the data itself with songbird_widgets.compare(...), or add its file again."
             )
-        return self.request(
-            lambda client: client.send(self._files_request(dataset_id, _in_address(profile), session_id))
-        )
+        return self.request(lambda client: client.send(self._files_request(dataset_id, address, session_id)))
 
     def _files_request(self, dataset_id: str, profile: str, session_id: Secret) -> m.Request[bytes]:
         return m.GetProfileFilesRequest(dataset_id, profile, session_id.reveal())

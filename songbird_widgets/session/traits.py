@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import wait
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import traitlets
@@ -110,6 +111,16 @@ class SessionTraits(traitlets.HasTraits):
         self.set_trait("link_problem", "")
         return link
 
+    def wait_for_link(self, seconds: float) -> None:
+        """Wait until a link that is being asked for has come, or could not be got.
+
+        Parameters
+        ----------
+        seconds : float
+            At most.
+        """
+        wait([self._link_requests.submit(lambda: None)], timeout=seconds)
+
     def in_state(self, state: State) -> list[SessionProfile]:
         """Return the profiles of one state, in their order.
 
@@ -203,6 +214,7 @@ class SessionTraits(traitlets.HasTraits):
     def _publish(self) -> None:
         """Bring the traits in step with what is true, also when several threads do so at once."""
         self._publish_state()
+        self._follow_selection()  # first, so that who follows the selection finds its link on the way
         while True:
             now, link = self._store.snapshot(), self._remote.known_link()
             if self.profiles is now.profiles and self.selection is now.selected and self.current_link is link:
@@ -210,7 +222,6 @@ class SessionTraits(traitlets.HasTraits):
             self.set_trait("current_link", link)
             self.set_trait("profiles", now.profiles)
             self.set_trait("selection", now.selected)
-        self._follow_selection()
 
     def _publish_state(self) -> None:
         """Bring those in step that say what becomes of the session; unlike `profiles`, they wait for nobody."""
@@ -229,5 +240,5 @@ class SessionTraits(traitlets.HasTraits):
             return
         self._wanted = wanted
         self.set_trait("link_problem", "")
-        if wanted and self.current_link is None:
+        if wanted and self._remote.known_link() is None:
             self._link_requests.submit(lambda: self.link if self._wanted == wanted else None)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ...observatory import ComparisonResult
 
 
+MAX_LINK_SECONDS = 1.0
+"""How long a comparison waits for the link of the selection, which takes less and is wanted sooner."""
+
+
 class ResultPart(Part):
     """The comparison of what is selected, as a card; the last selection wins.
 
@@ -69,6 +73,7 @@ class ResultPart(Part):
 
     def _compare(self, number: int) -> None:
         """Compare what is selected, unless something else is wanted by now."""
+        self.session.wait_for_link(MAX_LINK_SECONDS)
         if number != self._number:
             return
         if self._result is None or self.session.current_comparison is not self._result:
