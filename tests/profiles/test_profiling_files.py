@@ -143,7 +143,11 @@ def test_a_value_that_cannot_be_profiled_is_named_with_its_file_and_its_row_ther
         ("lines.csv", b'when,note\r\n2026-01-01,"two\r\nlines"\r\n\r\nyesterday,x\r\n', "row 1 (line 5)"),
         ("wide.csv", "when;note\n2026-01-01;a\nyesterday;b\n".encode("utf-16"), "row 1 (line 3)"),
         ("lines.jsonl", b'{"when": "2026-01-01"}\n\n{"when": "yesterday"}\n', "row 1 (line 3)"),
-        ("packed.jsonl.gz", gzip.compress(b'\n{"when": "2026-01-01"}\n{"when": "yesterday"}\n'), "row 1 (line 3)"),
+        (
+            "packed.jsonl.gz",
+            gzip.compress(b'\n{"when": "2026-01-01"}\n{"when": "yesterday"}\n', mtime=0),
+            "row 1 (line 3)",
+        ),
     ],
 )
 def test_a_row_of_a_text_file_is_told_by_the_line_that_an_editor_shows(tmp_path, name, content, where):
