@@ -7,9 +7,6 @@ rest, its days are compared with the dataset's own baseline, beside the loop; wh
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import itertools
-import os
 import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +15,7 @@ from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
 from songbird_widgets.profiles import DayComparison, ProfileError, compare_days
 from songbird_widgets.profiles.trends import most_days
 
+from . import kept_files
 from .handler import logger
 from .kept_evidence import KeptEvidence
 from .memory import return_freed_memory
@@ -97,7 +95,6 @@ class DayComparisons:
         self._asked: dict[tuple[str, str], str] = {}
         self._closed = False
         self._thread: threading.Thread | None = None
-        self._numbers = itertools.count()
         self._budget = Budget(0)
         #: Held while some days are compared, so that nobody compares them twice.
         self._comparing = threading.Lock()
@@ -306,7 +303,7 @@ class DayComparisons:
         compared = compare_days(baseline.summary, [summary for _, _, summary in summaries])
         for (place, day, _), one in zip(summaries, compared, strict=True):
             found[place] = one
-            self._keep(baseline, day, one)
+            kept_files.keep(self._path(baseline, day), [one.to_bytes()], "the comparison of a day")
 
     def kept(self, baseline: Baseline, days: Sequence[DayRow]) -> list[DayComparison | None]:
         """Return what is known of days already."""
@@ -319,29 +316,10 @@ class DayComparisons:
     # Files
 
     def _path(self, baseline: Baseline, day: DayRow) -> Path:
-        name = hashlib.sha256(f"{baseline.fingerprint}\n{day.digest}".encode()).hexdigest()
-        return self._directory / name[:2] / name
+        return kept_files.path_of(self._directory, baseline.fingerprint, day.digest)
 
     def _kept(self, baseline: Baseline, day: DayRow) -> DayComparison | None:
         try:
             return DayComparison.from_bytes(self._path(baseline, day).read_bytes())
         except (OSError, ProfileError):
             return None
-
-    def _keep(self, baseline: Baseline, day: DayRow, one: DayComparison) -> None:
-        """Keep a comparison; without room for it pages still come."""
-        path = self._path(baseline, day)
-        temporary = self._directory / f"{os.getpid()}-{next(self._numbers)}.part"
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(temporary, "wb", opener=_open_private) as file:
-                file.write(one.to_bytes())
-            temporary.replace(path)
-        except OSError as error:
-            logger.warning("the comparison of a day could not be kept: %s", error.strerror)
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -25,6 +25,7 @@ from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
 from songbird_widgets.observatory.formatting import timestamp
 from songbird_widgets.profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
 
+from . import kept_files
 from .handler import logger
 from .memory import return_freed_memory
 from .tables import chained
@@ -322,20 +323,11 @@ class Summaries:
 
     def _write(self, path: Path, head: _Head, *parts: bytes) -> None:
         """Keep a file; without room for it pages still come, each made anew."""
-        number = next(self._numbers)
-        temporary = self._directory / f"{os.getpid()}-{number}.part"
         encoded = msgspec.msgpack.encode(head)
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with open(temporary, "wb", opener=_open_private) as file:
-                start = len(_MAGIC) + 4 + len(encoded)
-                file.writelines([_MAGIC, len(encoded).to_bytes(4, "little"), encoded, bytes(-start % 8), *parts])
-            temporary.replace(path)
-        except OSError as error:
-            logger.warning("a summary could not be kept: %s", error.strerror)
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-        if number % _TIDY_EVERY == 0:
+        start = len(_MAGIC) + 4 + len(encoded)
+        content = [_MAGIC, len(encoded).to_bytes(4, "little"), encoded, bytes(-start % 8), *parts]
+        kept_files.keep(path, content, "a summary")
+        if next(self._numbers) % _TIDY_EVERY == 0:
             self._tidy()
 
     def _tidy(self) -> None:
@@ -402,10 +394,6 @@ def _as_file(whole: Profile) -> bytes:
 
 def _called(row: ProfileRow) -> str:
     return f"{row.id}, {timestamp(row.dataset_timestamp)}"
-
-
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 class _File:
