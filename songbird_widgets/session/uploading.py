@@ -69,6 +69,9 @@ class UploadingSession(SessionTraits):
             self._publish()
             self.set_trait("busy", True)
             sent = upload.run()
+            publish.stop()
+            self._publish()
+            return sent, self._tell_of(sent)
         except SongbirdError as error:
             self._tell("error", str(error))
             raise
@@ -80,8 +83,7 @@ class UploadingSession(SessionTraits):
             publish.stop()
             self._publish()
             self._upload = None
-            self.set_trait("busy", False)
-        return sent, self._tell_of(sent)
+            self.set_trait("busy", False)  # the last of all: who waits for it finds the notice, too
 
     def _find_arrived(self) -> None:
         """Ask what has arrived after all of an upload that broke off: sent again, it would count twice.

@@ -249,16 +249,18 @@ def test_editing_and_removing_before_the_upload(session, profiles):
 
 def test_uploading_in_the_background_tells_by_traits(session, profiles):
     seen, done = [], threading.Event()
-    session.observe(lambda change: seen.append(change["new"]), "busy")
+    session.observe(lambda change: seen.append((change["new"], session.progress.text, session.notice)), "busy")
     session.observe(lambda change: change["new"] or done.set(), "busy")
     session.add(str(profiles / "batch-*.bin"))
     assert session.upload(wait=False) == []
     assert done.wait(60)
-    assert seen == [True, False]
     assert session.progress.done == session.progress.total == 7
     assert session.progress.bytes_sent == session.progress.bytes_total == sum(p.size for p in session.profiles)
     assert session.progress.text.startswith("7 of 7 uploaded")
+    # Who is told of the end finds all that is said of it.
     assert session.notice.level == "info"
+    assert [busy for busy, _, _ in seen] == [True, False]
+    assert seen[1][1:] == (session.progress.text, session.notice)
 
 
 def test_two_uploads_at_once_send_each_profile_once(session, profiles):
