@@ -227,7 +227,7 @@ class Identity:
     secret : Secret
         The part of the endpoint's path without which no session can be created.
     signing_key : Secret
-        Signs upload URLs, sign-in cookies and health proofs; never leaves the data directory.
+        Signs upload URLs and health proofs; never leaves the data directory.
     port : int
         The port to listen on again after a restart.
     organization_id : str

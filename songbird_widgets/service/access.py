@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from .metadata import Metadata
 
 COOKIE = "songbird_organization"
-"""Holds the signed hash of the key that was given, so that it ends with the key; never the key."""
+"""Of a sign-in with a key, which ends with the key; holds neither."""
 
 PERSON_COOKIE = "songbird_person"
-"""Holds the signed name of a person whom others have let in."""
-
-COOKIE_DAYS = 0.5
+"""Of the sign-in of a person whom others have let in."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +67,15 @@ def guest(metadata: Metadata, token: str) -> Viewer:
     return Viewer(session.org_id, session.dataset_id)
 
 
-def member(metadata: Metadata, key: Secret | None, cookie: bytes | None) -> Viewer:
-    """Return who an API key or the cookie of an earlier sign-in makes one.
+def member(metadata: Metadata, key: Secret | None, key_hash: str | None) -> Viewer:
+    """Return who an API key or an earlier sign-in with one makes one.
 
     Parameters
     ----------
     key
         The ``X-API-Key`` header, if there is one: it then decides alone.
-    cookie
-        The verified content of the cookie, if there is one.
+    key_hash
+        The hash of the sign-in's key, if there is one.
 
     Raises
     ------
@@ -89,7 +87,7 @@ def member(metadata: Metadata, key: Secret | None, cookie: bytes | None) -> View
         if org_id is None:
             raise PageProblem(WRONG_KEY, sign_in=True)
         return Viewer(org_id)
-    if cookie and (org_id := metadata.organization_for_hash(cookie.decode("ascii", "replace"))) is not None:
+    if key_hash is not None and (org_id := metadata.organization_for_hash(key_hash)) is not None:
         return Viewer(org_id)
     raise PageProblem(NO_ACCESS, sign_in=True)
 

@@ -275,7 +275,7 @@ def make_app(
     secret : Secret, str or None
         Sessions can be created under ``/k/<secret>`` only; None for a service that a team shares.
     signing_key : Secret or str, optional
-        Signs upload URLs and sign-in cookies; by default a new one, so that they end with the process.
+        Signs upload URLs; by default a new one, so that they end with the process.
     organization : (str, Secret or str), optional
         Id and API key of the local organization.
     keep_days : float, optional
@@ -313,8 +313,7 @@ def make_app(
         [*sessions.routes(), *organization_handlers.routes(), *uploads.routes()],
         secret=local,
         metadata=metadata,
-        # Replicas keep none: their host is not shared, and a signed cookie is good at each of them.
-        sign_ins=None if local is None else sign_ins.SignIns(),
+        sign_ins=sign_ins.SignIns(database, own_paths=local is not None),  # of a local service, whose host is shared
         organizations=Organizations(database),
         blobs=blobs,
         quotas=limits,
@@ -325,7 +324,6 @@ def make_app(
         executor=ThreadPoolExecutor(max_workers=8, thread_name_prefix="songbird"),
         upload_signer=UploadSigner(signing),
         summaries_dir=data_dir / "summaries",
-        cookie_secret=hmac.new(signing.reveal().encode(), b"cookies", "sha256").hexdigest(),
         default_handler_class=UnknownAddress,
         log_function=log_access,
         compiled_template_cache=True,

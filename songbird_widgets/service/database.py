@@ -150,6 +150,11 @@ class Database:
             )
         return cls(url)
 
+    @property
+    def has_one_process(self) -> bool:
+        """Whether one process alone uses it, as SQLite's; else replicas share it."""
+        return self._engine.dialect.name == "sqlite"
+
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Open a connection for reading.

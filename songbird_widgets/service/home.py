@@ -98,8 +98,8 @@ class Enter(PageHandler):
             raise PageProblem(USED)
         identity: Identity | None = self.settings.get("identity")
         # This user has the key of the organization.
-        key_hash = b"" if identity is None else hash_key(identity.organization_key).encode()
-        self.redirect(f"../{self.begin_sign_in(SignedIn(key_hash, user=True))}", status=303)
+        key_hash = None if identity is None else hash_key(identity.organization_key)
+        self.redirect(f"../{await self.begin_sign_in(SignedIn(key_hash, user=True))}", status=303)
 
 
 class Home(PageHandler):
@@ -111,7 +111,8 @@ class Home(PageHandler):
     async def get(self) -> None:
         """Answer with the page."""
         self.set_header("Cache-Control", "no-store")
-        if self.sign_in is None or not self.sign_in.user:
+        sign_in = await self.made(lambda: self.sign_in)
+        if sign_in is None or not sign_in.user:
             raise PageProblem(STRANGER)
         identity: Identity | None = self.settings.get("identity")
         organization = identity.organization_id if identity is not None else ""

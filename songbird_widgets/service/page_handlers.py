@@ -141,20 +141,20 @@ class PageHandler(Handler):
         if token:
             return access.guest(self.metadata, token)
         key = Secret.of(self.request.headers.get("X-API-Key"))
-        if key is None and self.organization_cookie is None and self.person is not None:
+        if key is None and self.signed_in_key is None and self.person is not None:
             return access.person(self.metadata, self.person, self.organizations_of_person, dataset_id)
-        return access.member(self.metadata, key, self.organization_cookie)
+        return access.member(self.metadata, key, self.signed_in_key)
 
     @property
     def person(self) -> str | None:
-        """The name of the person who is asking, as a proxy or an earlier sign-in has it."""
+        """The name of the person who is asking, as a proxy or an earlier sign-in has it; blocks on the database."""
         proxy = self.settings.get("proxy_sign_in")
         if proxy is not None:
             return cast("str | None", proxy.person(self.request))
         if self.settings.get("hub") is None:
             return None
-        name = self.get_signed_cookie(access.PERSON_COOKIE, max_age_days=access.COOKIE_DAYS)
-        return None if name is None else name.decode("utf-8", "replace")
+        found = self._sign_in_of(access.PERSON_COOKIE)
+        return None if found is None else found.person
 
     @property
     def organizations_of_person(self) -> list[str]:
@@ -173,46 +173,44 @@ class PageHandler(Handler):
         return urlsplit(self.settings.get("public_url") or "").path.rstrip("/") + "/"
 
     @property
-    def sign_ins(self) -> SignIns | None:
-        """Who is signed in, where the host is shared with others."""
-        return cast("SignIns | None", self.settings.get("sign_ins"))
+    def sign_ins(self) -> SignIns:
+        """Who is signed in."""
+        return cast("SignIns", self.settings["sign_ins"])
 
     @property
     def sign_in(self) -> SignedIn | None:
-        """The sign-in that this request belongs to by its path and its cookie."""
-        if self.sign_ins is None:
-            return None
-        return self.sign_ins.find(token_of(self.request), self.get_cookie(access.COOKIE, "") or "")
+        """The sign-in that this request belongs to by its path and its cookie; blocks on the database."""
+        return self._sign_in_of(access.COOKIE)
 
-    def begin_sign_in(self, opens: SignedIn) -> str:
+    def _sign_in_of(self, cookie: str) -> SignedIn | None:
+        known: dict[str, SignedIn | None] = self.__dict__.setdefault("_signed_in", {})
+        if cookie not in known:
+            known[cookie] = self.sign_ins.find(token_of(self.request), self.cookie(cookie))
+        return known[cookie]
+
+    def cookie(self, name: str) -> Secret:
+        """Return what a cookie of this request holds, empty for none."""
+        return Secret(self.get_cookie(name) or "")
+
+    async def begin_sign_in(self, opens: SignedIn) -> str:
         """Set the cookie of a new sign-in, and return the path of its pages from the observatory's root."""
-        if self.sign_ins is None:
-            # Without a path the browser takes this URL's directory: right behind any proxy.
-            options: dict[str, Any] = {"expires_days": None, "path": "", "httponly": True, "samesite": "Strict"}
-            secure = self.origin.startswith("https:")
-            self.set_signed_cookie(access.COOKIE, opens.key_hash, secure=secure, **options)
-            return ""
-        self.end_sign_in()
-        token, cookie = self.sign_ins.begin(opens)
-        path, secure = path_of(token), self.origin.startswith("https:")
-        self.set_cookie(access.COOKIE, cookie, path=path, httponly=True, samesite="Strict", secure=secure)
+        await self.end_sign_in()
+        token, cookie = await self.work(self.sign_ins.begin, opens)
+        # Without a path the browser takes this URL's directory: right behind any proxy.
+        path, secure = path_of(token) if token else "", self.origin.startswith("https:")
+        self.set_cookie(access.COOKIE, cookie.reveal(), path=path, httponly=True, samesite="Strict", secure=secure)
         return path.lstrip("/")
 
-    def end_sign_in(self) -> None:
-        """Forget the sign-in of this request, here and in the browser."""
+    async def end_sign_in(self) -> None:
+        """End the sign-in of this request, here and in the browser."""
         token = token_of(self.request)
-        if self.sign_ins is None:
-            self.clear_cookie(access.COOKIE, path="")
-        elif token:
-            self.sign_ins.end(token, self.get_cookie(access.COOKIE, "") or "")
-            self.clear_cookie(access.COOKIE, path=path_of(token))
+        await self.work(self.sign_ins.end, token, self.cookie(access.COOKIE))
+        self.clear_cookie(access.COOKIE, path=path_of(token) if token else "")
 
     @property
-    def organization_cookie(self) -> bytes | None:
-        """The hash of the key of an earlier sign-in."""
-        if self.sign_ins is not None:
-            return self.sign_in.key_hash or None if self.sign_in is not None else None
-        return self.get_signed_cookie(access.COOKIE, max_age_days=access.COOKIE_DAYS)
+    def signed_in_key(self) -> str | None:
+        """The hash of the key of an earlier sign-in; blocks on the database."""
+        return None if self.sign_in is None else self.sign_in.key_hash
 
     @property
     def wants_json(self) -> bool:
@@ -419,8 +417,8 @@ class Organization(PageHandler):
     def _make(self, org: str) -> str:
         if org not in self.organizations_of_person:
             access.check_organization(self.viewer(""), org)
-        by_cookie = self.organization_cookie or self.get_signed_cookie(access.PERSON_COOKIE)
-        signed_in = by_cookie is not None and "X-API-Key" not in self.request.headers
+        by_cookie = self.sign_in is not None or self._sign_in_of(access.PERSON_COOKIE) is not None
+        signed_in = by_cookie and "X-API-Key" not in self.request.headers
         return self.observatory.organization_page(org, signed_in=signed_in)
 
 
@@ -464,7 +462,7 @@ class SignIn(PageHandler):
             self.say(WRONG_KEY_TYPED, sign_in=True, wrong_key=True)
             return
         up = "../../" if token_of(self.request) else ""
-        below = self.begin_sign_in(SignedIn(hash_key(key).encode()))
+        below = await self.begin_sign_in(SignedIn(hash_key(key)))
         target = next_page if NEXT.fullmatch(next_page) else f"organizations/{org_id}"
         self.redirect(f"{up}{below}{target}", status=303)
 
@@ -475,21 +473,22 @@ class SignIn(PageHandler):
 
 
 class SignOut(SignIn):
-    """``POST /sign-out``: forget the cookie."""
+    """``POST /sign-out``: end the sign-in."""
 
     operation = "sign-out"
 
     async def post(self) -> None:
-        """Clear the cookie and say so."""
+        """End it everywhere, and say so."""
         self.check_origin()
-        self.end_sign_in()
+        await self.end_sign_in()
+        await self.work(self.sign_ins.end, token_of(self.request), self.cookie(access.PERSON_COOKIE))
         self.clear_cookie(access.PERSON_COOKIE, path=self.base_path)
         self.say(
             ProblemText(
                 200,
                 "",
                 "You are signed out",
-                "This browser has forgotten the organization.",
+                "This sign-in opens nothing any more.",
                 "Sign in again below.",
             ),
             sign_in=True,

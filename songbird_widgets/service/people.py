@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.web import url
@@ -26,6 +26,7 @@ from songbird_widgets.secret import Secret
 from . import access
 from .handler import logger
 from .page_handlers import HTML, NEXT, Answer, PageHandler
+from .sign_ins import SignedIn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 PROXY_HEADER = "X-Songbird-Proxy-Secret"
 
 _STATE_COOKIE = "songbird_sign_in"
-_STATE_DAYS = 0.02
+_STATE_SECONDS = 1800
 _MAX_NAME = 200
 
 
@@ -170,8 +171,9 @@ class HubSignIn(PageHandler):
         """Send the browser to the hub."""
         hub = cast("Hub", self.settings["hub"])
         state, following = secrets.token_urlsafe(24), self.get_query_argument("next", "")
-        kept = json.dumps({"state": state, "next": following if NEXT.fullmatch(following) else ""})
-        self.set_signed_cookie(_STATE_COOKIE, kept, expires_days=None, path=self.base_path, **self.cookie_options)
+        kept = f"{state}.{quote(following, safe='')}"
+        options = {"max_age": _STATE_SECONDS, "path": self.base_path, **self.cookie_options}
+        self.set_cookie(_STATE_COOKIE, kept, **options)
         query = {"client_id": hub.client_id, "redirect_uri": hub.callback, "response_type": "code", "state": state}
         self.redirect(f"{hub.authorize_url}?{urlencode(query)}")
 
@@ -183,19 +185,20 @@ class HubCallback(PageHandler):
     root = ""
 
     async def get(self) -> None:
-        """Set a cookie that holds the person's name, and go where the person wanted to."""
-        kept = self.get_signed_cookie(_STATE_COOKIE, max_age_days=_STATE_DAYS)
+        """Sign the person in, and go where the person wanted to."""
+        expected, _, following = self.cookie(_STATE_COOKIE).reveal().partition(".")
         self.clear_cookie(_STATE_COOKIE, path=self.base_path)
-        state = self.get_query_argument("state", "")
-        expected = json.loads(kept) if kept else None
-        if expected is None or not hmac.compare_digest(expected["state"].encode(), state.encode("utf-8", "replace")):
+        state = self.get_query_argument("state", "").encode("utf-8", "replace")
+        if not expected or not hmac.compare_digest(expected.encode("utf-8", "replace"), state):
             raise PageProblem(NOT_BEGUN_HERE, sign_in=True)
         person = await cast("Hub", self.settings["hub"]).person(self.get_query_argument("code", ""))
         if person is None:
             raise PageProblem(NOT_KNOWN, sign_in=True)
-        options = {"expires_days": None, "path": self.base_path, **self.cookie_options}
-        self.set_signed_cookie(access.PERSON_COOKIE, person, **options)
-        self.redirect(expected["next"] or "organizations", status=303)
+        await self.work(self.sign_ins.end, "", self.cookie(access.PERSON_COOKIE))
+        _, cookie = await self.work(self.sign_ins.begin, SignedIn(person=person))
+        self.set_cookie(access.PERSON_COOKIE, cookie.reveal(), path=self.base_path, **self.cookie_options)
+        following = unquote(following)
+        self.redirect(following if NEXT.fullmatch(following) else "organizations", status=303)
 
 
 NOT_BEGUN_HERE = ProblemText(

@@ -13,7 +13,7 @@ from songbird_widgets.basics import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 schema = sa.MetaData()
 
@@ -163,6 +163,18 @@ members = sa.Table(
 )
 """Who may see an organization's profiles after a sign-in; with a key anybody may."""
 
+sign_ins = sa.Table(
+    "sign_ins",
+    schema,
+    sa.Column("id", sa.Text, primary_key=True),  # the hash of its cookie
+    sa.Column("path", sa.Text, nullable=False),  # the hash of its path's token
+    sa.Column("key_hash", sa.Text),
+    sa.Column("person", sa.Text),
+    sa.Column("is_user", sa.Integer, nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+)
+"""Who is signed in with a browser (`sign_ins`)."""
+
 documents = sa.Table(
     "documents",
     schema,
@@ -228,7 +240,7 @@ def upgrade(connection: sa.Connection, found: int) -> bool:
     """
     if not 1 <= found < SCHEMA_VERSION:
         return False
-    for step in (_add_days, _add_organizations, _add_usage, _index_twins)[found - 1 :]:
+    for step in (_add_days, _add_organizations, _add_usage, _index_twins, _add_sign_ins)[found - 1 :]:
         step(connection)
     connection.execute(version.update().values(version=SCHEMA_VERSION))
     return True
@@ -313,6 +325,11 @@ def _index_twins(connection: sa.Connection) -> None:
     connection.execute(sa.text("DROP INDEX IF EXISTS profiles_by_content"))
     (index,) = (index for index in _indexes if index.name == "profiles_by_content")
     index.create(connection)
+
+
+def _add_sign_ins(connection: sa.Connection) -> None:
+    """From schema 5, in which cookies were signed, and good until they expired."""
+    sign_ins.create(connection)
 
 
 def _make_profiles_anew(connection: sa.Connection) -> None:

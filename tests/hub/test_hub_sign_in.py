@@ -124,9 +124,12 @@ def test_the_hub_says_who_comes_and_members_see_their_organization(hub, visit, o
     assert (page.status_code, str(page.url)) == (200, f"{base}/organizations/{organization}")
     assert f"Profiles of {organization}" in page.text
     assert ada.get(base + "/organizations").url.path.endswith(f"/organizations/{organization}")
+    kept = {cookie.name: cookie.value for cookie in ada.cookies.jar if cookie.name == "songbird_person"}
     signed_out = ada.post(f"{base}/sign-out", headers={"Sec-Fetch-Site": "same-origin"})
     assert signed_out.status_code == 200
     assert ada.get(f"{base}/organizations/{organization}").status_code == 401
+    assert kept
+    assert httpx.get(f"{base}/organizations/{organization}", cookies=kept, trust_env=False).status_code == 401
     bob = visit("bob").get(f"{base}/sign-in/hub")
     assert bob.status_code == 403
     assert "member of none" in bob.text
