@@ -8,6 +8,7 @@ Content-Security-Policy can forbid inline styles.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 SPARK_WIDTH = 480
 SPARK_HEIGHT = 96
@@ -118,22 +120,27 @@ def steps(heights: Floats, top: float, width: int, height: int) -> str:
     """Return the outline of a histogram as path data, from the lower left to the lower right."""
     if not top:
         return f"M0 {height}h{width}"
-    levels = _levels(heights, top, height)
-    stops = [round(width * index / len(levels)) for index in range(len(levels) + 1)]
-    written = [f"M0 {height}"]
-    at = height
-    begin = 0
-    for index, level in enumerate(levels):
-        if level != at:
-            if stops[index] != begin:
-                written.append(f"h{stops[index] - begin}")
-                begin = stops[index]
-            written.append(f"v{level - at}")
-            at = level
-    written.append(f"h{width - begin}")
-    if at != height:
-        written.append(f"v{height - at}")
-    return "".join(written)
+    levels = np.concatenate([[height], _levels(heights, top, height), [height]])
+    rises = levels[1:] - levels[:-1]
+    places = np.flatnonzero(rises)
+    stops = _stops(len(heights), width)[places]
+    forward = stops - np.concatenate([_ORIGIN, stops[:-1]])
+    # Up at the left edge, and down at the right one, without a step aside.
+    written = [
+        f"h{step}v{rise}" if step else f"v{rise}"
+        for step, rise in zip(forward.tolist(), rises[places].tolist(), strict=True)
+    ]
+    rest = width - int(stops[-1]) if len(stops) else width
+    return f"M0 {height}{''.join(written)}{f'h{rest}' if rest else ''}"
+
+
+_ORIGIN = np.zeros(1, np.int64)
+
+
+@lru_cache(maxsize=32)
+def _stops(bins: int, width: int) -> Ints:
+    """Where the edges of so many bins are drawn."""
+    return np.array([round(width * index / bins) for index in range(bins + 1)])
 
 
 def bars(heights: Floats, top: float, index: int, of: int) -> str:
@@ -143,7 +150,7 @@ def bars(heights: Floats, top: float, index: int, of: int) -> str:
     slot = min(SPARK_WIDTH / heights.size, SPARK_WIDTH / 4)
     width = max(round(slot * 0.84 / of) - 1, 2)
     written = []
-    for group, level in enumerate(_levels(heights, top, SPARK_HEIGHT)):
+    for group, level in enumerate(_levels(heights, top, SPARK_HEIGHT).tolist()):
         tall = SPARK_HEIGHT - level
         if tall:
             left = round(slot * (group + 0.08) + slot * 0.84 * index / of)
@@ -151,10 +158,10 @@ def bars(heights: Floats, top: float, index: int, of: int) -> str:
     return "".join(written)
 
 
-def _levels(heights: Floats, top: float, height: int) -> list[int]:
+def _levels(heights: Floats, top: float, height: int) -> Ints:
     """Heights as y coordinates; what is there at all is at least two units tall."""
-    scaled = (heights / top * (height - 2)).tolist()
-    return [height - max(round(tall), 2) if tall > 0 else height for tall in scaled]
+    tall = np.maximum(np.rint(heights / top * (height - 2)), 2)
+    return height - np.where(heights > 0, tall, 0).astype(np.int64)
 
 
 def _svg(kind: str, summary: str, inner: str, data: Mapping[str, object]) -> Markup:

@@ -49,20 +49,20 @@ def _extreme(value: float) -> bool:
 
 def _decimals(values: Sequence[float]) -> int:
     """Count decimals: four digits of the largest, more where values would look alike, none to spare."""
-    fractional = [value for value in values if value != int(value)]
+    fractional = [abs(value) for value in values if value != int(value)]
     if not fractional:
         return 0
-    exponent = max(math.floor(math.log10(abs(value))) for value in fractional)
+    exponent = math.floor(math.log10(max(fractional)))
     decimals = max(_DIGITS - 1 - exponent, 0)
-    smallest = min(math.floor(math.log10(abs(value))) for value in fractional)
+    smallest = math.floor(math.log10(min(fractional)))
     # Two digits of the smallest, too, unless it would make the largest unreadable.
     wanted = max(decimals, 1 - smallest)
     if exponent + wanted < _MAX_DIGITS:
         decimals = wanted
     distinct = len(set(values))
-    while len({round(value, decimals) for value in values}) < distinct and exponent + decimals < _MAX_DIGITS:
+    while exponent + decimals < _MAX_DIGITS and len({round(value, decimals) for value in values}) < distinct:
         decimals += 1
-    return max(_needed(value, decimals) for value in values)
+    return max(_needed(value, decimals) for value in fractional)
 
 
 def _needed(value: float, decimals: int) -> int:
@@ -80,7 +80,7 @@ def _write(value: float | None, decimals: int) -> str:
     if _extreme(value):
         return _scientific(value)
     written = f"{abs(value):,.{decimals}f}"
-    if float(written.replace(",", "")) == 0:
+    if written[0] == "0" and float(written) == 0:
         return number(value)
     return f"{MINUS}{written}" if value < 0 else written
 
@@ -166,4 +166,6 @@ def clipped(text: str, most: int = 80) -> str:
 
 def visible(text: str) -> str:
     """Return `text` with control and direction characters replaced, and whole: a sentence of ours is never cut."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else "␣" if char.isspace() else "�" for char in text)

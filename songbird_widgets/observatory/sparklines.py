@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
+import numpy as np
+from markupsafe import Markup, escape
 
 from . import charts, formatting
 from .tails import histogram_of
@@ -36,7 +37,7 @@ def sparkline(
     discrete = all(figures.is_discrete for figures in statistics if figures)
     # More numbers than there is room for bars would be a choice among them, on an axis that looks complete.
     crowded = any(
-        column is not None and column.frequent_items is not None and len(column.frequent_items.values) > NUMERIC_ITEMS
+        column is not None and column.frequent_items is not None and len(column.frequent_items.weights) > NUMERIC_ITEMS
         for column in columns
     )
     numbers = any(column is not None and column.kll is not None and column.kll.n for column in columns)
@@ -84,11 +85,12 @@ def _items(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | 
 def _stands_out(column: Column | None) -> bool:
     """Whether a column has values that were seen more than once, as far as the sketch can tell."""
     sketch = column.frequent_items if column is not None else None
-    return sketch is not None and (len(sketch.values) <= SPARK_ITEMS or int(sketch.weights[0]) > max(1, sketch.offset))
+    return sketch is not None and (len(sketch.weights) <= SPARK_ITEMS or int(sketch.weights[0]) > max(1, sketch.offset))
 
 
 def _ends(left: str, right: str) -> Markup:
-    return Markup('<div class="ends" aria-hidden="true"><span>{}</span> <span>{}</span></div>').format(left, right)
+    ends = f"<span>{escape(left)}</span> <span>{escape(right)}</span>"
+    return Markup(f'<div class="ends" aria-hidden="true">{ends}</div>')  # noqa: S704 - both are escaped
 
 
 def item_shares(column: Column | None) -> dict[str, float]:
@@ -96,7 +98,8 @@ def item_shares(column: Column | None) -> dict[str, float]:
     sketch = column.frequent_items if column is not None else None
     if sketch is None or not sketch.total:
         return {}
-    return {item.value: item.lower / sketch.total for item in sketch.certain}
+    certain = int(np.count_nonzero(sketch.weights > sketch.offset))
+    return dict(zip(sketch.values[:certain], (sketch.weights[:certain] / sketch.total).tolist(), strict=True))
 
 
 def common_items(columns: Sequence[Column | None], most: int, most_numbers: int) -> list[str]:
@@ -110,8 +113,10 @@ def common_items(columns: Sequence[Column | None], most: int, most_numbers: int)
         if sketch is None:
             continue
         # Heaviest first, and what is among the heaviest of all is among the heaviest of its own profile.
-        for item in sketch.frequent[:most_numbers]:
-            best[item.value] = max(best.get(item.value, 0.0), item.lower / sketch.total)
+        frequent = min(int(np.count_nonzero(sketch.weights > max(sketch.offset, 1))), most_numbers)
+        shares = (sketch.weights[:frequent] / sketch.total).tolist()
+        for value, share in zip(sketch.values, shares, strict=False):
+            best[value] = max(best.get(value, 0.0), share)
     by_share = sorted(best, key=lambda name: (-best[name], name))
     few = by_share[:most_numbers]
     as_numbers = {name: number for name in few if (number := _as_number(name)) is not None}

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
 from songbird_widgets.basics import DAY_MS, MAX_TIMESTAMP_MS, to_milliseconds
 
-from .query import MAX_EXPORTED, PAGE_SIZE, THEMES, PageQuery, first_in, number_in
+from .query import MAX_EXPORTED, PAGE_SIZE, THEMES, PageQuery, encoded, first_in, number_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +85,7 @@ class TrendQuery:
         """
         if "offset" not in changes and changes.keys() - {"theme"}:
             changes["offset"] = 0
-        query = urlencode(replace(self, **changes).pairs(), quote_via=quote)
+        query = encoded(replace(self, **changes).pairs())
         return f"trends{ending}?{query}" if query else f"trends{ending}"
 
     def hidden(self, *without: str) -> list[tuple[str, str]]:

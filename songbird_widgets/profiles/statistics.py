@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -203,7 +204,7 @@ def _insights(column: Column, types: Mapping[str, int]) -> list[Insight]:
         parts = ", ".join(f"{count:,} {name}" for count, name in mixed)
         found.append(Insight("mixed_types", f"Mixed data types: {parts}."))
     items = column.frequent_items
-    if items is not None and len(items.values) and items.total:
+    if items is not None and len(items.weights) and items.total:
         share = int(items.weights[0]) / items.total  # the lower bound: surely at least so often
         if share >= _IMBALANCED_SHARE:
             value = items.values[0]
@@ -293,10 +294,15 @@ def _edges(ends: list[float], bins: int) -> Floats:
     low, high = min(ends), max(ends)
     if low == high:
         return np.array([low - 0.5, high + 0.5]) if abs(low) < _WHOLE_STEPS else np.array([low, low])
-    steps = np.linspace(0.0, 1.0, bins + 1)
+    steps = _steps(bins)
     edges = low * (1 - steps) + high * steps  # the span itself may be too large for a double
     edges[0], edges[-1] = low, high
     return np.maximum.accumulate(edges)
+
+
+@lru_cache(maxsize=32)
+def _steps(bins: int) -> Floats:
+    return np.linspace(0.0, 1.0, bins + 1)
 
 
 _WHOLE_STEPS = 2.0**52
@@ -305,6 +311,8 @@ _WHOLE_STEPS = 2.0**52
 def _binned(sketch: KllSketch, edges: Floats) -> Floats:
     if not len(edges):
         return np.empty(0)
-    places = np.searchsorted(sketch.items, edges, side="left")
-    places[-1] = np.searchsorted(sketch.items, edges[-1], side="right")
-    return np.diff(sketch.cumulative[places]).astype(np.float64)
+    places = sketch.items.searchsorted(edges, side="left")
+    places[-1] = sketch.items.searchsorted(edges[-1], side="right")
+    below = sketch.cumulative[places]
+    counts: Floats = (below[1:] - below[:-1]).astype(np.float64)
+    return counts

@@ -13,7 +13,7 @@ import numpy as np
 from ..errors import corrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .kll import Ints
 
@@ -56,13 +56,11 @@ class FrequentItemsSketch:
         exact.
     unlisted : int
         The most that any item not listed was seen.
-    values : tuple of str
-        The retained values, heaviest first.
     weights : ndarray of int64
-        Their lower bounds, descending.
+        Lower bounds of the counts of `values`, descending.
     """
 
-    __slots__ = ("__dict__", "_lg_most", "offset", "total", "unlisted", "values", "weights")
+    __slots__ = ("__dict__", "_lg_most", "_read", "offset", "total", "unlisted", "weights")
 
     def __init__(
         self,
@@ -77,11 +75,25 @@ class FrequentItemsSketch:
         order = (-weights).argsort(kind="stable")
         # How many slots the hash table may have, as a binary logarithm.
         self._lg_most = lg_most
-        self.values = tuple(map(values.__getitem__, order.tolist()))
+        self._read: Callable[[], tuple[str, ...]] = lambda: tuple(map(values.__getitem__, order.tolist()))
         self.weights = weights[order]
         self.offset = offset
         self.unlisted = offset if unlisted is None else unlisted
         self.total = total
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The retained values, heaviest first."""
+        return self._read()
+
+    @classmethod
+    def from_sorted(
+        cls, values: Callable[[], tuple[str, ...]], weights: Ints, *, offset: int, unlisted: int, total: int
+    ) -> FrequentItemsSketch:
+        """Make a sketch of items whose values `values` reads, when they are asked for, heaviest first."""
+        made = cls((), weights[:0], offset=offset, total=total, unlisted=unlisted)
+        made._read, made.weights = values, weights
+        return made
 
     @classmethod
     def read(cls, data: bytes) -> FrequentItemsSketch:

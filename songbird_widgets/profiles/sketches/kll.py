@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..errors import corrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -65,7 +65,19 @@ class KllSketch:
         (https://datasketches.apache.org/docs/KLL/KLLAccuracyAndSize.html).
     """
 
-    __slots__ = ("__dict__", "_counts", "_levels", "_values", "k", "max", "min", "n", "rank_error")
+    __slots__ = (
+        "__dict__",
+        "_counts",
+        "_heights",
+        "_known",
+        "_levels",
+        "_values",
+        "k",
+        "max",
+        "min",
+        "n",
+        "rank_error",
+    )
 
     def __init__(
         self,
@@ -88,6 +100,9 @@ class KllSketch:
         # The weight of each level, and how many of the values, in their order, belong to it.
         self._levels = levels
         self._counts = counts
+        # Of a sketch whose numbers are sorted already: what computes their `heights`, and quantiles by rank.
+        self._heights: Callable[[], NDArray[np.uint8]] | None = None
+        self._known: Mapping[float, float] = {}
 
     @classmethod
     def read(cls, data: bytes) -> KllSketch:
@@ -198,36 +213,59 @@ class KllSketch:
         n = sum(part.n for part in parts)
         if n >= 1 << 63:
             raise corrupt("the profiles to merge count more numbers than there can be")
+        runs = [part._runs for part in parts]
         return cls(
             n=n,
             k=min(part.k for part in parts),
             minimum=min(part.min for part in parts),
             maximum=max(part.max for part in parts),
             values=np.concatenate([part._values for part in parts]),
-            levels=np.concatenate([part._levels for part in parts]),
-            counts=[count for part in parts for count in part._counts],
+            levels=np.concatenate([levels for levels, _ in runs]),
+            counts=[count for _, counts in runs for count in counts],
             rank_error=sum(part.n / n * part.rank_error for part in parts),
         )
 
+    @property
+    def _runs(self) -> tuple[Ints, Sequence[int]]:
+        return (self._levels, self._counts) if self._heights is None else (self.weights, (1,) * len(self._values))
+
     @classmethod
-    def from_sorted(  # what `items` and its neighbours are made of
-        cls, items: Floats, heights: NDArray[np.uint8], k: int, minimum: float, maximum: float, rank_error: float
+    def from_sorted(
+        cls,
+        items: Floats,
+        heights: Callable[[], NDArray[np.uint8]],
+        *,
+        n: int,
+        k: int,
+        minimum: float,
+        maximum: float,
+        rank_error: float,
+        known: Mapping[float, float],
     ) -> KllSketch:
-        """Make a sketch of its retained numbers, ascending, and the binary logarithms of their weights."""
-        weights = _POWERS[heights]
-        cumulative = np.zeros(len(weights) + 1, np.int64)
-        np.cumsum(weights, out=cumulative[1:])
+        """Make a sketch of what is known of it.
+
+        Parameters
+        ----------
+        items : ndarray of float
+            The retained numbers, ascending.
+        heights : callable
+            Returns the binary logarithms of their weights; not called before they are needed.
+        n, k, minimum, maximum, rank_error
+            As the attributes.
+        known : mapping of float to float
+            Some of its quantiles, by rank.
+        """
         made = cls(
-            n=int(cumulative[-1]),
+            n=n,
             k=k,
             minimum=minimum,
             maximum=maximum,
             values=items,
-            levels=weights,
-            counts=(1,) * len(weights),
+            levels=_POWERS[:0],
+            counts=(),
             rank_error=rank_error,
         )
-        made.__dict__["_sorted"] = items, weights, cumulative
+        made._heights, made._known = heights, known
         return made
 
     @property
@@ -238,20 +276,21 @@ class KllSketch:
 
     @cached_property
     def _sorted(self) -> tuple[Floats, Ints, Ints]:
+        if self._heights is not None:
+            weights = _POWERS[self._heights()]
+            return self._values, weights, _added_up(weights)
         order = self._values.argsort()
         items = self._values[order]
         if (items[1:] == items[:-1]).any():
             # Quantiles depend on the order of equal items: it is that of their levels. Such a sort takes twice as long.
             order = self._values.argsort(kind="stable")
         weights = self._levels.repeat(self._counts)[order]
-        cumulative = np.zeros(len(weights) + 1, np.int64)
-        np.cumsum(weights, out=cumulative[1:])
-        return items, weights, cumulative
+        return items, weights, _added_up(weights)
 
     @property
     def items(self) -> Floats:
         """The retained numbers, ascending."""
-        return self._sorted[0]
+        return self._values if self._heights is not None else self._sorted[0]
 
     @property
     def weights(self) -> Ints:
@@ -282,6 +321,8 @@ class KllSketch:
         ValueError
             A rank is outside 0 to 1.
         """
+        if isinstance(ranks, tuple) and self._known.keys() >= set(ranks):
+            return np.array([self._known[rank] for rank in ranks])
         asked = np.asarray(ranks, np.float64)
         if not np.all((asked >= 0) & (asked <= 1)):
             raise ValueError("Ranks run from 0 to 1.")
@@ -312,6 +353,12 @@ class KllSketch:
         below[0], below[1:-1], below[-1] = 0.0, inner, 1.0 if self.n else np.nan
         masses: Floats = below[1:] - below[:-1]
         return masses
+
+
+def _added_up(weights: Ints) -> Ints:
+    cumulative = np.zeros(len(weights) + 1, np.int64)
+    np.cumsum(weights, out=cumulative[1:])
+    return cumulative
 
 
 _POWERS: Ints = np.left_shift(np.int64(1), np.arange(_KLL_MAX_LEVELS, dtype=np.int64))
