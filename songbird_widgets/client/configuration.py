@@ -68,61 +68,49 @@ class Settings(Redacted, frozen=True, dict=True):
 def configure(
     endpoint: object, api_key: object, timeout: float, retries: int | Retry, headers: Mapping[str, Any] | None
 ) -> Settings:
-    """Find out where to talk to, and check it; the local service is started only if nothing names another.
-
-    Texts come as `Secret`.
-
-    Raises
-    ------
-    ConfigurationError
-        Which setting is unusable, and where it came from; never with the value of a secret.
-    """
+    """Find out where to talk to, and check it; the local service is started only if nothing names another."""
     endpoint, source = _first(endpoint, "the argument endpoint", _ENDPOINT_VARIABLES)
     api_key, key_source = _first(api_key, "the argument api_key", _KEY_VARIABLES)
     key = None if api_key is None else checked_key(api_key, key_source)
-    patience, extra = _retry(retries), _headers(headers)
-    if endpoint is None:
+    options: dict[str, Any] = {"timeout": _seconds(timeout), "retry": _retry(retries), "headers": _headers(headers)}
+    if endpoint is not None:
+        address, route = _checked_endpoint(endpoint, source), None
+        if "/k/" in address.reveal():  # it may be the local service's
+            from ..local import local_service
+
+            route = local_service.route_to(address)
+    else:
         from ..local import local_service
 
         service = local_service.ensure()
-        return Settings(Secret(service.endpoint), key, _seconds(timeout), patience, extra, service.route)
-    checked = _checked_endpoint(endpoint, source)
-    return Settings(checked, key, _seconds(timeout), patience, extra, _local_route(checked))
-
-
-def _local_route(endpoint: Secret) -> Route | None:
-    """Return the route to the local service, if its endpoint was named."""
-    if "/k/" not in endpoint.reveal():
-        return None
-    from ..local import local_service
-
-    return local_service.route_to(endpoint)
+        address, route = Secret(service.endpoint), service.route
+    return Settings(address, key, **options, route=route)
 
 
 def checked_key(api_key: object, source: str = "the argument api_key") -> Secret:
     """Return an API key as it can be sent in a header, without white space around it."""
-    key = Secret(api_key.reveal().strip()) if isinstance(api_key, Secret) else None
-    if key is None or not key.reveal():
+    key = api_key.strip() if isinstance(api_key, str) else ""
+    if not key:
         raise ConfigurationError(f"The API key from {source} is empty or no text.")
-    if not key.reveal().isascii() or not key.reveal().isprintable() or " " in key.reveal():
+    if not key.isascii() or not key.isprintable() or " " in key:
         advice = "Copy it once more, alone."
         raise ConfigurationError(f"The API key from {source} holds characters that no key has.", advice=advice)
-    return key
+    return Secret(key)
 
 
 def _first(value: object, argument: str, variables: tuple[str, ...]) -> tuple[object, str]:
     if value is not None:
         return value, argument
     name = next((name for name in variables if os.environ.get(name, "").strip()), None)
-    return (None, "") if name is None else (Secret(os.environ[name]), f"the variable {name}")
+    return (None, "") if name is None else (os.environ[name], f"the variable {name}")
 
 
 def _checked_endpoint(given: object, source: str) -> Secret:
-    endpoint = Secret(given.reveal().strip().rstrip("/") if isinstance(given, Secret) else "")
-    if not _is_address(endpoint.reveal()):
+    endpoint = given.strip().rstrip("/") if isinstance(given, str) else ""
+    if not _is_address(endpoint):
         advice = "It looks like https://songbird.example.com, without user name, query or fragment."
         raise ConfigurationError(f"The endpoint from {source} is not an address that can be used.", advice=advice)
-    return endpoint
+    return Secret(endpoint)
 
 
 def _is_address(text: str) -> bool:
@@ -149,12 +137,12 @@ def _retry(retries: object) -> Retry:
 
 
 def _headers(headers: Mapping[str, Any] | None) -> tuple[tuple[str, Secret], ...]:
-    checked: list[tuple[Any, Any]] = list((headers or {}).items())
-    for name, value in checked:
+    given: dict[Any, Any] = dict(headers or {})
+    for name, value in given.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise ConfigurationError("A header's name holds characters that no header's name has.")
         if name.lower() in _OWN_HEADERS:
             raise ConfigurationError(f"The header {name} is set by the client itself.")
-        if not isinstance(value, Secret) or not value.reveal().isascii() or not value.reveal().isprintable():
+        if not isinstance(value, str) or not value.isascii() or not value.isprintable():
             raise ConfigurationError(f"The header {name} holds characters that cannot be sent.")
-    return tuple(checked)
+    return tuple((name, Secret(value)) for name, value in given.items())

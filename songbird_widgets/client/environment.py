@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import ipaddress
 import os
@@ -39,6 +40,11 @@ class Proxy(Redacted, frozen=True):
         """What to do about a proxy that does not work."""
         variable = "_" in self.source
         return f"Check {self.source}" + (", or name the host in NO_PROXY if it needs no proxy." if variable else ".")
+
+    def for_httpx(self, trust: Trust) -> httpx.Proxy:
+        """Return it as httpx takes it."""
+        address = self.url.reveal()
+        return httpx.Proxy(address, ssl_context=trust.context() if address.lower().startswith("https:") else None)
 
     def checked(self) -> Proxy:
         """Return the proxy itself, or raise `ConfigurationError` if it cannot be used."""
@@ -112,7 +118,7 @@ class Trust:
     def context(self, *, secure: bool = True) -> ssl.SSLContext:
         """Return the context of all secure connections; else one that trusts nobody, without the milliseconds."""
         if not secure:
-            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return _nobody()
         with self._lock:
             if self._context is None:
                 self._context = self._made()
@@ -155,6 +161,11 @@ class Trust:
             raise ConfigurationError(f"No certificates to trust could be loaded: {reason}.", advice=advice)
         said = f"The certificates to trust cannot be read from {plain(path)}, which {name} names: {reason}."
         raise ConfigurationError(said, advice="Let it name a PEM file" + (", or unset it." if name.isupper() else "."))
+
+
+@functools.cache
+def _nobody() -> ssl.SSLContext:
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _no_certificates(path: str, *, directory: bool) -> str:

@@ -106,7 +106,7 @@ class Conflict(SongbirdError):
 
 
 class SessionExpired(SongbirdError):
-    """410: the session was claimed or has expired."""
+    """410: the session was claimed or deleted, or has expired."""
 
 
 class PayloadTooLarge(SongbirdError):

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from ..local.route import StrangerError
 from .errors import SongbirdError
-from .outcome import Failure, FailureKind
 from .redaction import plain
+from .response import Failure
+from .retry import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,6 +78,8 @@ def refused_by_proxy(proxy: Proxy | None, status: int | None) -> Failure:
 
 
 def _not_connected(error: Exception, host: str, proxy: Proxy | None, trust: Trust) -> Failure:
+    from ..local.route import StrangerError  # here, because few need it
+
     there, at = "", "no connection to"
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLError):

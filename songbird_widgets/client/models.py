@@ -1,4 +1,4 @@
-"""The messages of the sessions API, as Python sees them; on the wire their fields are camelCase.
+"""The messages of the sessions API, and how each that asks for something is sent; their fields are camelCase there.
 
 The service answers with the same ones. Unknown fields are ignored, as the contract asks. Fields that carry a
 session id or a signed URL are shortened in reprs.
@@ -6,13 +6,20 @@ session id or a signed URL are shortened in reprs.
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, TypeVar
+import operator
+import re
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from .redaction import Redacted, origin_of, plain, short_id
+from .retry import Repeat
 
 T = TypeVar("T")
+_FIELD = re.compile(r"{(\w+)}")
+_SESSION, _LINK = "/v0/sessions/{session_id}", "/v0/sessions/observatory-link/{session_id}"
+_ORGANIZATION, _FILES = "/v0/organizations/{org_id}", "/resources/{dataset_id}/profiles.bin?profile={profile}"
 
 
 def _shown(name: str, value: Any) -> str:
@@ -33,8 +40,52 @@ class Message(Redacted, frozen=True, rename="camel"):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+class Operation(Redacted, frozen=True):
+    """One operation: its name and what it does in words, method, path with the message's fields in braces.
+
+    Of the other fields a POST sends those as JSON, or the one that is a message itself; else they are the query, where
+    they are given. `keyed` says that it needs an API key.
+    """
+
+    _shown = ("name",)
+    name: str
+    doing: str
+    method: str
+    path: str
+    keyed: bool = False
+    repeat: Repeat = Repeat.HARMLESS
+
+    def target(self, message: Request[Any]) -> str:
+        """Return path and query for a message, every value escaped."""
+        path = _FIELD.sub(lambda field: quote(getattr(message, field[1]), safe=""), self.path)
+        others = {} if self.method == "POST" else self._others(message)
+        given = {name: value for name, value in others.items() if value is not None}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    def content(self, message: Request[Any]) -> bytes | None:
+        """Return the JSON body for a message, or None if the operation has none."""
+        others = self._others(message) if self.method == "POST" else {}
+        part = next((value for value in others.values() if isinstance(value, Message)), message)
+        # The only foreign numbers that are let in are numpy's integers.
+        return msgspec.json.encode(part, enc_hook=operator.index) if others else None
+
+    def _others(self, message: Request[Any]) -> dict[str, Any]:
+        named = _FIELD.findall(self.path)
+        return {name: getattr(message, name) for name in message.__struct_fields__ if name not in named}
+
+
+UPLOAD = Operation("upload", "sending a profile", "PUT", "", repeat=Repeat.STORAGE)
+
+
 class Request(Message, Generic[T], frozen=True):
     """A message that asks for an operation; `T` is the message that answers it."""
+
+    operation: ClassVar[Operation]
+
+    @classmethod
+    def answer(cls) -> Any:
+        """Return the type of the message that answers it."""
+        return get_args(cls.__orig_bases__[0])[0]  # type: ignore[attr-defined]
 
 
 # The tuples' defaults come from functions, because msgspec would leave plain ones out of the encoded body.
@@ -172,14 +223,8 @@ class GetProfileObservatoryLinkResponse(Message, frozen=True):
 class ListSessionProfilesResponse(Message, frozen=True):
     """The uploaded profiles of a session, oldest upload first.
 
-    Attributes
-    ----------
-    dataset_id : str
-    profiles : tuple of ListedProfile
-    next : str or None
-        Where a listing with a limit goes on (``after=``); None at its end.
-    expires : int or None
-        When the session expires if nothing more is uploaded, in milliseconds; None for never.
+    `next` says where a listing with a limit goes on (``after=``), None at its end; `expires` when the session ends if
+    nothing more is uploaded, in ms since 1970, None for never.
     """
 
     dataset_id: str
@@ -198,18 +243,23 @@ class DeleteResponse(Message, frozen=True):
 class CreateSessionRequest(Request[CreateSessionResponse], frozen=True):
     """Open a guest session for a user id of one's own choosing."""
 
+    operation = Operation("create_session", "opening a session", "POST", "/v0/sessions")
     user_id: str
 
 
 class GetSessionRequest(Request[GetSessionResponse], frozen=True):
     """Ask for a session's metadata; needs an API key."""
 
+    operation = Operation("get_session", "asking about the session", "GET", _SESSION, keyed=True)
     session_id: str
 
 
 class CreateDatasetProfileUploadRequest(Request[CreateDatasetProfileUploadResponse], frozen=True):
     """Ask for a slot for a batch."""
 
+    operation = Operation(
+        "create_dataset_profile_upload", "asking for a slot for a batch", "POST", _SESSION + "/upload"
+    )
     log_async_request: LogAsyncRequest
     session_id: str
 
@@ -217,6 +267,9 @@ class CreateDatasetProfileUploadRequest(Request[CreateDatasetProfileUploadRespon
 class CreateReferenceProfileUploadRequest(Request[LogSessionReferenceResponse], frozen=True):
     """Ask for a slot for a reference profile."""
 
+    operation = Operation(
+        "create_reference_profile_upload", "asking for a slot for a reference", "POST", _SESSION + "/reference"
+    )
     log_reference_request: LogReferenceRequest
     session_id: str
 
@@ -224,6 +277,9 @@ class CreateReferenceProfileUploadRequest(Request[LogSessionReferenceResponse], 
 class BatchCreateReferenceProfileUploadRequest(Request[BatchLogSessionReferenceResponse], frozen=True):
     """Ask for slots for several reference profiles."""
 
+    operation = Operation(
+        "batch_create_reference_profile_upload", "asking for slots for references", "POST", _SESSION + "/references"
+    )
     batch_log_reference_request: BatchLogReferenceRequest
     session_id: str
 
@@ -231,6 +287,14 @@ class BatchCreateReferenceProfileUploadRequest(Request[BatchLogSessionReferenceR
 class ClaimGuestSessionRequest(Request[ClaimGuestSessionResponse], frozen=True):
     """Move a session's profiles into an organization for good; needs an API key."""
 
+    operation = Operation(
+        "claim_guest_session",
+        "claiming the session",
+        "POST",
+        _SESSION + "/claim?org_id={org_id}",
+        keyed=True,
+        repeat=Repeat.UNSENT,
+    )
     org_id: str
     session_id: str
 
@@ -238,12 +302,14 @@ class ClaimGuestSessionRequest(Request[ClaimGuestSessionResponse], frozen=True):
 class DeleteSessionRequest(Request[DeleteResponse], frozen=True):
     """Delete a session with all its profiles: an addition of songbird-widgets' own service."""
 
+    operation = Operation("delete_session", "deleting the session", "DELETE", _SESSION)
     session_id: str
 
 
 class DeleteProfileRequest(Request[DeleteResponse], frozen=True):
     """Delete a profile of a session: an addition of songbird-widgets' own service."""
 
+    operation = Operation("delete_profile", "deleting a profile", "DELETE", _SESSION + "/profiles/{profile_id}")
     profile_id: str
     session_id: str
 
@@ -251,6 +317,7 @@ class DeleteProfileRequest(Request[DeleteResponse], frozen=True):
 class GetSessionProfileObservatoryLinkRequest(Request[GetProfileObservatoryLinkResponse], frozen=True):
     """Ask for the link that shows one to three profiles side by side."""
 
+    operation = Operation("get_session_profile_observatory_link", "asking for the link to the profiles", "POST", _LINK)
     get_profile_observatory_link_request: GetProfileObservatoryLinkRequest
     session_id: str
 
@@ -258,15 +325,10 @@ class GetSessionProfileObservatoryLinkRequest(Request[GetProfileObservatoryLinkR
 class ListSessionProfilesRequest(Request[ListSessionProfilesResponse], frozen=True):
     """Ask what a session holds: an addition of songbird-widgets' own service.
 
-    Attributes
-    ----------
-    session_id : str
-    after : str or None
-        Where to go on: `ListSessionProfilesResponse.next` of an earlier answer.
-    limit : int or None
-        How many at most, from 1 to 1,000; None for all.
+    `after` is where to go on, the `next` of an earlier answer; `limit` how many at most (1 to 1,000), None for all.
     """
 
+    operation = Operation("list_session_profiles", "listing the session's profiles", "GET", _SESSION + "/profiles")
     session_id: str
     after: str | None = None
     limit: int | None = None
@@ -275,17 +337,13 @@ class ListSessionProfilesRequest(Request[ListSessionProfilesResponse], frozen=Tr
 class GetProfileFilesRequest(Request[bytes], frozen=True):
     """Ask for the bytes of a profile: an addition of songbird-widgets' own service.
 
-    The answer is the file, or a zip of them where a day was uploaded in several.
-
-    Attributes
-    ----------
-    dataset_id : str
-        As listings name it.
-    profile : str
-        The id of a reference, or a batch's UTC day in milliseconds since 1970.
-    session_id : str
+    The answer is the file, or a zip of them where a day was uploaded in several. `dataset_id` is as listings name it,
+    `profile` the id of a reference, or a batch's UTC day in ms since 1970.
     """
 
+    operation = Operation(
+        "get_profile_files", "asking for a profile's bytes", "GET", _FILES + "&sessionToken={session_id}"
+    )
     dataset_id: str
     profile: str
     session_id: str
@@ -304,6 +362,9 @@ class Dataset(Message, frozen=True):
 class LogDatasetProfileRequest(Request[CreateDatasetProfileUploadResponse], frozen=True):
     """Ask for a slot for a batch of a dataset."""
 
+    operation = Operation(
+        "log_async", "asking for a slot for a batch", "POST", _ORGANIZATION + "/log/async/{dataset_id}", keyed=True
+    )
     log_async_request: LogAsyncRequest
     org_id: str
     dataset_id: str
@@ -312,6 +373,13 @@ class LogDatasetProfileRequest(Request[CreateDatasetProfileUploadResponse], froz
 class LogDatasetReferenceRequest(Request[LogSessionReferenceResponse], frozen=True):
     """Ask for a slot for a reference profile of a dataset."""
 
+    operation = Operation(
+        "log_reference",
+        "asking for a slot for a reference",
+        "POST",
+        _ORGANIZATION + "/log/reference/{dataset_id}",
+        keyed=True,
+    )
     log_reference_request: LogReferenceRequest
     org_id: str
     dataset_id: str
@@ -320,6 +388,13 @@ class LogDatasetReferenceRequest(Request[LogSessionReferenceResponse], frozen=Tr
 class GetDatasetObservatoryLinkRequest(Request[GetProfileObservatoryLinkResponse], frozen=True):
     """Ask for the link that shows one to three profiles of a dataset side by side, to members of its organization."""
 
+    operation = Operation(
+        "get_profile_observatory_link",
+        "asking for the link to the profiles",
+        "POST",
+        _ORGANIZATION + "/log/observatory-link/{dataset_id}",
+        keyed=True,
+    )
     get_profile_observatory_link_request: GetProfileObservatoryLinkRequest
     org_id: str
     dataset_id: str
@@ -328,6 +403,13 @@ class GetDatasetObservatoryLinkRequest(Request[GetProfileObservatoryLinkResponse
 class ListDatasetProfilesRequest(Request[ListSessionProfilesResponse], frozen=True):
     """Ask what a dataset holds, as `ListSessionProfilesRequest` does of a session."""
 
+    operation = Operation(
+        "list_dataset_profiles",
+        "listing the dataset's profiles",
+        "GET",
+        _ORGANIZATION + "/datasets/{dataset_id}/profiles",
+        keyed=True,
+    )
     org_id: str
     dataset_id: str
     after: str | None = None
@@ -337,5 +419,6 @@ class ListDatasetProfilesRequest(Request[ListSessionProfilesResponse], frozen=Tr
 class GetDatasetFilesRequest(Request[bytes], frozen=True):
     """Ask for the bytes of a dataset's profile, as `GetProfileFilesRequest` does of a session."""
 
+    operation = Operation("get_dataset_files", "asking for a profile's bytes", "GET", _FILES, keyed=True)
     dataset_id: str
     profile: str

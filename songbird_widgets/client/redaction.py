@@ -1,4 +1,4 @@
-"""What may be shown of secrets: session ids shortened, addresses as origins, answers as safe excerpts."""
+"""What may be shown of secrets: session ids shortened, addresses as origins, answers as excerpts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..secret import Secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
 
 _SHORTEST_SECRET = 4  # anything shorter would blank out ordinary words
 _URL = re.compile(r"(https?://)(?:[^\s/?#\"'<>@]*@)?([^\s/?#\"'<>]*)([^\s\"'<>]*)", re.IGNORECASE)

@@ -6,16 +6,16 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..secret import Hidden, Secret
+from ..secret import Secret
 from . import errors
-from .operations import OPERATIONS, Operation, check
+from .checks import check
+from .models import Operation, Request
 from .redaction import Redacted, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .configuration import Settings
-    from .models import Request
     from .retry import Retry
 
 # By their names in lower case, under which a caller's own may replace them.
@@ -43,6 +43,7 @@ class HTTPRequest(Redacted, frozen=True):
     secrets: tuple[Secret, ...] = ()
     request_id: str | None = None
     blocking: bool = False
+    answer: Any = None  # the type of the message that answers it
 
     @property
     def origin(self) -> str:
@@ -50,36 +51,25 @@ class HTTPRequest(Redacted, frozen=True):
         return origin_of(self.url.reveal())
 
 
-def build_request(message: Hidden[Request[Any]], settings: Settings, api_key: Secret | None = None) -> HTTPRequest:
-    """Make the request for an operation; `api_key` is for this one alone.
-
-    Raises
-    ------
-    ValidationError, ConfigurationError
-        If no endpoint would take it, or the key is missing.
-    """
-    operation = OPERATIONS.get(type(message.reveal()))
-    if operation is None:
-        raise errors.ValidationError(f"A {type(message.reveal()).__name__} does not ask for an operation.")
-    check(message.reveal())
+def build_request(message: Request[Any], settings: Settings, api_key: Secret | None = None) -> HTTPRequest:
+    """Make the request for an operation, if an endpoint would take it; `api_key` is for this one alone."""
+    if not isinstance(message, Request):
+        raise errors.ValidationError(f"A {type(message).__name__} does not ask for an operation.")
+    check(message)
+    operation, request_id = message.operation, uuid.uuid4().hex
     key = (api_key or settings.api_key) if operation.keyed else None
-    request_id = uuid.uuid4().hex
     if operation.keyed and key is None:
-        raise errors.ConfigurationError(
-            "This needs an API key, and there is none.",
-            advice="Set SONGBIRD_API_KEY, or pass api_key.",
-            operation=operation.name,
-            request_id=request_id,
-        )
-    content = operation.content(message.reveal())
+        said, advice = "This needs an API key, and there is none.", "Set SONGBIRD_API_KEY, or pass api_key."
+        raise errors.ConfigurationError(said, advice=advice, operation=operation.name, request_id=request_id)
+    content = operation.content(message)
     headers = {**_HEADERS, **({} if content is None else _JSON), **{n.lower(): (n, v) for n, v in settings.headers}}
     headers["x-request-id"] = ("X-Request-Id", Secret(request_id))
     if key is not None:
         headers["x-api-key"] = ("X-API-Key", key)
-    private = (key, Secret.of(getattr(message.reveal(), "session_id", None)))
+    private = (key, Secret.of(getattr(message, "session_id", None)))
     return HTTPRequest(
         operation=operation,
-        url=Secret(settings.endpoint.reveal() + operation.target(message.reveal())),
+        url=Secret(settings.endpoint.reveal() + operation.target(message)),
         headers=tuple(headers.values()),
         content=content,
         timeout=settings.timeout,
@@ -88,4 +78,5 @@ def build_request(message: Hidden[Request[Any]], settings: Settings, api_key: Se
         deadline=time.monotonic() + settings.retry.budget,
         secrets=(*settings.secrets, *filter(None, private)),
         request_id=request_id,
+        answer=message.answer(),
     )

@@ -9,8 +9,8 @@ import msgspec
 
 from . import errors
 from .models import ErrorResponse
-from .outcome import Failure, FailureKind, HTTPResponse
 from .redaction import Redacted, excerpt, secrets_of
+from .retry import FailureKind, Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ _REFUSALS: dict[int, tuple[type[errors.SongbirdError], str | None]] = {
     403: (errors.AuthenticationError, "Check the API key."),
     404: (errors.NotFound, "Check the id."),
     409: (errors.Conflict, None),
-    410: (errors.SessionExpired, "It was claimed or has expired: start a new session."),
+    410: (errors.SessionExpired, "It was claimed or deleted, or has expired: start a new session."),
     413: (errors.PayloadTooLarge, "Send less at once."),
     429: (errors.RateLimited, "Wait a while, then try again."),
     507: (errors.PayloadTooLarge, "Ask whoever runs the endpoint to make room."),
@@ -39,143 +39,129 @@ _REFUSALS: dict[int, tuple[type[errors.SongbirdError], str | None]] = {
 class RawResponse(Redacted, Generic[T], frozen=True):
     """An answer as it came, for those who need its headers or the fields that the messages leave out.
 
-    `headers` have names in lower case. Headers and content may hold secrets; the repr shows neither.
+    Attributes
+    ----------
+    status : int
+        The HTTP status.
+    headers : mapping of str to str
+        Names are found in lower case. Headers and content may hold secrets; the repr shows neither.
+    content : bytes
+        The body.
     """
 
     _shown = ("status", "request_id", "operation")
     _request: HTTPRequest
-    _response: HTTPResponse
-
-    @property
-    def status(self) -> int:
-        """The HTTP status."""
-        return self._response.status
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers."""
-        return self._response.headers
-
-    @property
-    def content(self) -> bytes:
-        """The body."""
-        return self._response.body
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
 
     @property
     def request_id(self) -> str:
-        """The id under which the endpoint's operator finds the request."""
-        return answered_id(self._request, self._response)
+        """The id under which the endpoint's operator finds the request: the answer's if that may be shown, or ours."""
+        said = self.headers.get("x-request-id", "")
+        usable = _REQUEST_ID.fullmatch(said) and not any(secret.reveal() in said for secret in self._request.secrets)
+        return said if usable else self._request.request_id or ""
 
     @property
     def operation(self) -> str:
         """The operation's name."""
         return self._request.operation.name
 
+    @property
+    def success(self) -> bool:
+        """Whether the status is one of HTTP's successes."""
+        return 200 <= self.status < 300
+
     def parse(self) -> T:
         """Return the operation's message, or raise the error that the answer stands for."""
-        return cast("T", _message(self._request, self._response))
+        if not self.success:
+            raise _refusal(self._request, self)
+        return cast("T", self.content if self._request.answer is bytes else _decoded(self._request, self))
+
+    def error(
+        self, kind: type[errors.SongbirdError], said: str, advice: str | None = None, *, ambiguous: bool = False
+    ) -> errors.SongbirdError:
+        """Make an error about this answer."""
+        error = kind(said, operation=self.operation, request_id=self.request_id, advice=advice, ambiguous=ambiguous)
+        error.status = self.status
+        return error
 
 
-def answered_id(request: HTTPRequest, response: HTTPResponse) -> str:
-    """Return the request id that the endpoint answered with, or ours if that is not fit to be shown."""
-    said = response.headers.get("x-request-id", "")
-    usable = _REQUEST_ID.fullmatch(said) and not any(secret.reveal() in said for secret in request.secrets)
-    return said if usable else request.request_id or ""
+class Failure(Redacted, frozen=True):
+    """Why there is no answer, in words without secrets; `error` if these are an error already."""
 
-
-def request_error(
-    request: HTTPRequest,
-    kind: type[errors.SongbirdError],
-    said: str,
-    response: HTTPResponse | None = None,
-    *,
-    advice: str | None = None,
-    ambiguous: bool = False,
-) -> errors.SongbirdError:
-    """Make an error about a request, or about the answer to it."""
-    return kind(
-        said,
-        operation=request.operation.name,
-        status=None if response is None else response.status,
-        request_id=request.request_id if response is None else answered_id(request, response),
-        advice=advice,
-        ambiguous=ambiguous,
-    )
+    _shown = ("kind", "detail")
+    kind: FailureKind
+    detail: str = ""
+    advice: str | None = None
+    error: errors.SongbirdError | None = None
 
 
 def unanswered(request: HTTPRequest, failure: Failure) -> errors.SongbirdError:
     """Put into words why there is no answer."""
-    detail, doing = f": {failure.detail}" if failure.detail else "", request.operation.doing
-    origin = request.origin
-    kind: type[errors.SongbirdError]
-    kind, advice = errors.EndpointUnreachable, failure.advice
     if failure.error is not None:
         return failure.error
+    detail, doing = f": {failure.detail}" if failure.detail else "", request.operation.doing
+    kind: type[errors.SongbirdError]
+    kind, advice, request_id = errors.EndpointUnreachable, failure.advice, request.request_id
     if failure.kind is FailureKind.TIMEOUT:
         kind, advice = errors.EndpointTimeout, "Try again, or allow more time."
-        said = f"{origin} did not finish answering {doing} within {request.timeout:g} s."
+        said = f"{request.origin} did not finish answering {doing} within {request.timeout:g} s."
     elif failure.kind is FailureKind.BROKEN:
-        said, advice = f"The connection to {origin} broke while {doing}{detail}.", "Try again."
+        said, advice = f"The connection to {request.origin} broke while {doing}{detail}.", "Try again."
     elif failure.kind is FailureKind.LOCAL:
         kind, said = errors.ConfigurationError, f"The request for {doing} could not be made{detail}."
-    else:
-        said, advice = f"No connection to {origin}{detail}.", advice or _CHECK_ADDRESS
+    else:  # it reached nobody who could look its id up
+        said, advice, request_id = f"No connection to {request.origin}{detail}.", advice or _CHECK_ADDRESS, None
     ambiguous = failure.kind in {FailureKind.TIMEOUT, FailureKind.BROKEN}
-    advice = _ASK if ambiguous and not request.operation.repeatable else advice
-    error = request_error(request, kind, said, advice=advice, ambiguous=ambiguous)
-    if failure.kind in {FailureKind.CONNECT, FailureKind.UNUSABLE}:
-        error.request_id = None  # the request reached nobody who could look it up
-    return error
+    if ambiguous and request.operation.repeat is Repeat.UNSENT:
+        advice = _ASK
+    return kind(said, operation=request.operation.name, request_id=request_id, advice=advice, ambiguous=ambiguous)
 
 
-def _message(request: HTTPRequest, response: HTTPResponse) -> Any:
-    """Return the message that answers an operation, or raise the error that the answer stands for."""
-    if not response.success:
-        raise _refusal(request, response)
-    if request.operation.answer is bytes:
-        return response.body
-    reason = "it is not JSON" if response.body else "it is empty"
+def _decoded(request: HTTPRequest, response: RawResponse[Any]) -> Any:
+    reason = "it is not JSON" if response.content else "it is empty"
     try:
-        return msgspec.json.decode(response.body, type=request.operation.answer)
+        return msgspec.json.decode(response.content, type=request.answer)
     except msgspec.ValidationError as error:
         reason = str(error)  # which names fields and types, never values
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
-    shown = excerpt(response.body, request.secrets)
+    shown = excerpt(response.content, request.secrets)
     said = f"{request.origin} answered {request.operation.doing} ({response.status}), "
     said += f"but not as Songbird does: {reason}."
     said += f" It begins: “{shown}”." if shown else ""
-    raise request_error(request, errors.ResponseError, said, response, advice="Check the address of the endpoint.")
+    raise response.error(errors.ResponseError, said, "Check the address of the endpoint.")
 
 
-def _refusal(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
+def _refusal(request: HTTPRequest, response: RawResponse[Any]) -> errors.SongbirdError:
     shown, plain_text = _words(response, request.secrets)
     server_error = 500 <= response.status < 600
     unknown = _REFUSALS[500] if server_error else (errors.ResponseError, None)
     kind, advice = _REFUSALS.get(response.status, unknown)
-    ambiguous = server_error and not request.operation.repeatable
+    ambiguous = server_error and request.operation.repeat is Repeat.UNSENT
     advice = _ASK if ambiguous else advice
     if kind is errors.AuthenticationError and not request.operation.keyed:
         advice = "No key is involved: this address may be blocked. Ask who runs the endpoint."
-    if kind is errors.PayloadTooLarge and not plain_text:
+    if (kind is errors.PayloadTooLarge and not plain_text) or "new session" in shown:
         advice = None  # the words say what to do
     if kind is errors.NotFound and plain_text:
         advice = "Check that the address is that of a Songbird endpoint."
     said = f"{request.origin} refused {request.operation.doing} ({response.status})"
     said += f": {shown}" if shown else "."
-    return request_error(request, kind, said, response, advice=advice, ambiguous=ambiguous)
+    return response.error(kind, said, advice, ambiguous=ambiguous)
 
 
-def _words(response: HTTPResponse, secrets: tuple[Secret, ...]) -> tuple[str, bool]:
+def _words(response: RawResponse[Any], secrets: tuple[Secret, ...]) -> tuple[str, bool]:
     """Return what a refusal says, to be shown, and whether it is not in the contract's shape."""
     try:
-        words = msgspec.json.decode(response.body, type=ErrorResponse).message.encode("utf-8", "replace")
+        words = msgspec.json.decode(response.content, type=ErrorResponse).message.encode("utf-8", "replace")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return excerpt(response.body, secrets), True
+        return excerpt(response.content, secrets), True
     return excerpt(words, secrets, length=400), False
 
 
-def refused_upload(request: HTTPRequest, response: HTTPResponse) -> errors.SongbirdError:
+def refused_upload(request: HTTPRequest, response: RawResponse[Any]) -> errors.SongbirdError:
     """Put into words why the storage did not take a profile."""
     shown, plain_text = _words(response, (*request.secrets, *secrets_of(request.url.reveal())))
     said = f"{request.origin} did not take the profile ({response.status})" + (f": {shown}" if shown else ".")

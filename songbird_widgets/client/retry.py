@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .outcome import Failure, FailureKind, HTTPResponse
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -36,42 +34,35 @@ class Retry(msgspec.Struct, frozen=True):
     longest_wait: float = 30.0
 
 
+class FailureKind(Enum):
+    """Why no answer came."""
+
+    CONNECT = "no connection"
+    UNUSABLE = "no connection, and trying again will not make one (TLS, proxy, name)"
+    BROKEN = "the connection broke"
+    TIMEOUT = "time ran out"
+    LOCAL = "the request could not be made here"
+
+
 class Repeat(Enum):
-    """What may be repeated: the HTTP statuses, and whether also if no whole answer came to what was sent."""
+    """What may be repeated: after which HTTP statuses, and without a whole answer for which reasons."""
 
-    HARMLESS = (frozenset({429, 502, 503, 504}), True)
-    UNSENT = (frozenset({429}), False)  # only what certainly was not done
-    STORAGE = (frozenset({408, 429, 500, 502, 503, 504}), True)  # the same URL names the same object
-
-    def allows(self, outcome: HTTPResponse | Failure) -> bool:
-        """Whether an answer, or the reason why none came, allows another attempt."""
-        statuses, after_sending = self.value
-        if isinstance(outcome, HTTPResponse):
-            return outcome.status in statuses
-        return outcome.kind is FailureKind.CONNECT or (
-            after_sending and outcome.kind in {FailureKind.BROKEN, FailureKind.TIMEOUT}
-        )
+    HARMLESS = frozenset({429, 502, 503, 504, FailureKind.CONNECT, FailureKind.BROKEN, FailureKind.TIMEOUT})
+    UNSENT = frozenset({429, FailureKind.CONNECT})  # only what certainly was not done
+    STORAGE = HARMLESS | {408, 500}  # the same URL names the same object
 
 
 def pause_before_retry(
-    policy: Retry,
-    repeat: Repeat,
-    outcome: HTTPResponse | Failure,
-    attempt: int,
-    *,
-    left: float,
-    now: float,
-    jitter: float,
+    policy: Retry, attempt: int, headers: Mapping[str, str], *, left: float, now: float, jitter: float
 ) -> float | None:
-    """Return the seconds to wait after attempt number `attempt`, or None to take the outcome as it is.
+    """Return the seconds to wait after attempt number `attempt`, or None to take what came as it is.
 
-    `left` is the seconds that the budget still has, `now` the seconds since 1970. Pauses double with each attempt;
-    `jitter`, from 0 to 1, shortens them by up to half, so that clients that failed together do not return together.
+    `headers` are those of the answer, `left` the seconds that the budget still has, `now` the seconds since 1970.
+    Pauses double with each attempt; `jitter`, from 0 to 1, shortens them by up to half, so that clients that failed
+    together do not return together.
     """
-    if attempt >= policy.attempts or not repeat.allows(outcome):
-        return None
-    asked = retry_after(outcome.headers, now) if isinstance(outcome, HTTPResponse) else None
-    if asked is not None and asked > policy.longest_wait:
+    asked = retry_after(headers, now)
+    if attempt >= policy.attempts or (asked is not None and asked > policy.longest_wait):
         return None
     backoff = min(policy.longest_pause, policy.first_pause * 2 ** min(attempt - 1, 30))
     pause = max(asked or 0.0, backoff * (1 - jitter / 2))

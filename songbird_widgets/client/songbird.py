@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import copy
-import time
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, cast, overload
 
-from ..secret import Hidden, Secret
+from ..secret import Secret
 from . import models as m
+from .calls import finished, private
 from .configuration import checked_key, configure
-from .request import HTTPRequest, build_request
-from .sending import Steps, answered
+from .request import build_request
+from .sending import answered
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Coroutine, Iterable, Mapping
     from pathlib import Path
-    from typing import Concatenate
+    from typing import Concatenate, ParamSpec
 
     import httpx
-    from typing_extensions import ParamSpec, Self
+    from typing_extensions import Self
 
     from .response import RawResponse
     from .retry import Retry
-    from .transport import AsyncTransport, Transport
+    from .transport import Transport
 
     P = ParamSpec("P")
     R = TypeVar("R")
 
     class _Operation(Generic[P, R]):
-        """An operation as a method of either client."""
-
-        def __init__(self, method: Callable[Concatenate[Any, P], R]) -> None: ...
+        """A method that `Songbird` has as it is, and `AsyncSongbird` as a coroutine."""
 
         @overload
         def __get__(self, client: Songbird, kind: Any) -> Callable[P, R]: ...
@@ -43,22 +39,20 @@ if TYPE_CHECKING:
         def __get__(self, client: None, kind: Any) -> Callable[..., Any]: ...
         def __get__(self, client: Any, kind: Any) -> Any: ...
 
-else:
-
-    def _Operation(method: Any) -> Any:  # noqa: N802 - only the types of the methods are put another way
-        return method
-
 
 T = TypeVar("T")
 
-# Frames of an error show their variables: what comes as text and is secret is put away before anything can fail.
+
+def _operation(method: Callable[Concatenate[Any, P], R]) -> _Operation[P, R]:
+    return cast("_Operation[P, R]", private(method))
 
 
 class _Client:
     """What both clients share: settings, the operations, and no way to print or pickle a secret."""
 
-    _transport_kind = ""
+    _asynchronous: bool
 
+    @private
     def __init__(
         self,
         endpoint: str | None = None,
@@ -72,15 +66,14 @@ class _Client:
         proxy: str | None = None,
         verify: bool | str | Path | ssl.SSLContext = True,
     ) -> None:
-        private = Secret.of(endpoint), Secret.of(api_key), _private(headers), Secret.of(proxy)
-        del endpoint, api_key, headers, proxy
-        self.settings = configure(private[0], private[1], timeout, retries, private[2])
-        self._means = (http_client, transport, private[3], verify)
-        self._transports: list[Any] = []  # none or one, shared with what with_options returns
+        self.settings = configure(endpoint, api_key, timeout, retries, headers)
+        self._means = (http_client, transport, Secret.of(proxy), verify)
+        self._transports: list[Transport] = []  # none or one, shared with what with_options returns
         self._owner = True
-        if http_client is not None or transport is not None or private[3] is not None:
-            self._transport()  # so that one that does not fit is refused here
+        if http_client is not None or transport is not None or proxy is not None:
+            self.transport()  # so that one that does not fit is refused here
 
+    @private
     def with_options(
         self,
         *,
@@ -89,18 +82,9 @@ class _Client:
         headers: Mapping[str, str] | None = None,
     ) -> Self:
         """Return a client with other options and the same connections, which closing it leaves open."""
-        more = _private(headers)
-        del headers
         other = copy.copy(self)
-        other.settings = self.settings.changed(timeout, retries, more)
+        other.settings = self.settings.changed(timeout, retries, headers)
         other._owner = False
-        return other
-
-    def single(self) -> Self:
-        """Return a client of one connection to each host, for a worker among many."""
-        other = copy.copy(self)
-        other._transports = [self._transport().single()]
-        other._owner = True
         return other
 
     def __copy__(self) -> Self:
@@ -108,19 +92,30 @@ class _Client:
         other.__dict__ |= self.__dict__
         return other
 
-    def _transport(self) -> Any:
+    def transport(self) -> Transport:
+        """Return what sends this client's requests."""
         if not self._transports:
             from . import transport  # and httpx with it, only when something is to be sent
 
-            self._transports.append(getattr(transport, self._transport_kind)(*self._means, route=self.settings.route))
+            made = transport.Transport(*self._means, route=self.settings.route, asynchronous=self._asynchronous)
+            self._transports.append(made)
         return self._transports[0]  # the first, should two threads have made one each
 
-    def _steps(self, message: Hidden[m.Request[T]], key: Secret | None) -> Steps[RawResponse[T]]:
-        return answered(build_request(message, self.settings, None if key is None else checked_key(key)))
+    def _ask(self, message: m.Request[T], api_key: str | None = None) -> T:
+        """Return what answers a message, or of `AsyncSongbird` what is to be awaited for it."""
+        return cast("T", self._run(self._answer(message, api_key, parse=True)))
 
-    def _ask(self, message: Hidden[m.Request[T]], key: Secret | None = None) -> T:
-        """Return what answers a message; `AsyncSongbird` returns what is to be awaited for it."""
-        raise NotImplementedError
+    async def _answer(self, message: m.Request[Any], api_key: str | None, *, parse: bool) -> Any:
+        key = None if api_key is None else checked_key(api_key)
+        response = await answered(build_request(message, self.settings, key), self.transport())
+        return response.parse() if parse else response
+
+    def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return coroutine if self._asynchronous else finished(coroutine)
+
+    async def _close(self) -> None:
+        if self._owner and self._transports:
+            await self.transport().close()
 
     def __repr__(self) -> str:
         if not hasattr(self, "settings"):  # in a traceback of what was wrong with them
@@ -130,19 +125,27 @@ class _Client:
     def __reduce__(self) -> str:
         raise TypeError("A client holds connections and secrets and cannot be pickled: make a new one.")
 
-    @_Operation
+    @_operation
+    def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
+        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
+        return cast("RawResponse[T]", self._run(self._answer(message, api_key, parse=False)))
+
+    @_operation
+    def send(self, message: m.Request[T], api_key: str | None = None) -> T:
+        """Send a request message and return the message that answers it; raises `SongbirdError`."""
+        return self._ask(message, api_key)
+
+    @_operation
     def create_session(self, user_id: str | m.CreateSessionRequest) -> m.CreateSessionResponse:
         """Open a guest session for a user id of one's own choosing; its id is a bearer: keep it safe."""
-        return self._ask(_message(m.CreateSessionRequest, Hidden(user_id)))
+        return self._ask(_message(m.CreateSessionRequest, user_id))
 
-    @_Operation
+    @_operation
     def get_session(self, session_id: str | m.GetSessionRequest, *, api_key: str | None = None) -> m.GetSessionResponse:
         """Return a session's organization, model and user; needs an API key, the client's or this one."""
-        given, key = Hidden(session_id), Secret.of(api_key)
-        del session_id, api_key
-        return self._ask(_message(m.GetSessionRequest, given), key)
+        return self._ask(_message(m.GetSessionRequest, session_id), api_key)
 
-    @_Operation
+    @_operation
     def create_dataset_profile_upload(
         self,
         session_id: str | m.CreateDatasetProfileUploadRequest,
@@ -163,12 +166,10 @@ class _Client:
         region : str, optional
             Where to store it, for endpoints that have a choice.
         """
-        given = Hidden(session_id)
-        del session_id
         body = m.LogAsyncRequest(cast("int", dataset_timestamp), _items(segment_tags), region)
-        return self._ask(_message(m.CreateDatasetProfileUploadRequest, given, body))
+        return self._ask(_message(m.CreateDatasetProfileUploadRequest, session_id, body))
 
-    @_Operation
+    @_operation
     def create_reference_profile_upload(
         self,
         session_id: str | m.CreateReferenceProfileUploadRequest,
@@ -177,24 +178,20 @@ class _Client:
         region: str | None = None,
     ) -> m.LogSessionReferenceResponse:
         """Ask for a slot for a reference profile, known by the id in the answer and shown by its alias."""
-        given = Hidden(session_id)
-        del session_id
         body = m.LogReferenceRequest(alias, cast("int | None", dataset_timestamp), region)
-        return self._ask(_message(m.CreateReferenceProfileUploadRequest, given, body))
+        return self._ask(_message(m.CreateReferenceProfileUploadRequest, session_id, body))
 
-    @_Operation
+    @_operation
     def batch_create_reference_profile_upload(
         self,
         session_id: str | m.BatchCreateReferenceProfileUploadRequest,
         references: Iterable[m.LogReferenceRequest] = (),
     ) -> m.BatchLogSessionReferenceResponse:
         """Ask for slots for several reference profiles at once."""
-        given = Hidden(session_id)
-        del session_id
         body = m.BatchLogReferenceRequest(_items(references))
-        return self._ask(_message(m.BatchCreateReferenceProfileUploadRequest, given, body))
+        return self._ask(_message(m.BatchCreateReferenceProfileUploadRequest, session_id, body))
 
-    @_Operation
+    @_operation
     def claim_guest_session(
         self, session_id: str | m.ClaimGuestSessionRequest, org_id: str | None = None, api_key: str | None = None
     ) -> m.ClaimGuestSessionResponse:
@@ -203,11 +200,9 @@ class _Client:
         An error whose `ambiguous` is true leaves open whether that happened. The claim is then not repeated:
         `get_session` says that the session has expired if it did.
         """
-        given, key = Hidden(session_id), Secret.of(api_key)
-        del session_id, api_key
-        return self._ask(_message(m.ClaimGuestSessionRequest, given, org_id), key)
+        return self._ask(_message(m.ClaimGuestSessionRequest, session_id, org_id), api_key)
 
-    @_Operation
+    @_operation
     def get_session_profile_observatory_link(
         self,
         session_id: str | m.GetSessionProfileObservatoryLinkRequest,
@@ -215,47 +210,33 @@ class _Client:
         reference_profile_ids: Iterable[str] = (),
     ) -> m.GetProfileObservatoryLinkResponse:
         """Return the link that shows one to three profiles side by side, and one link for each alone."""
-        given = Hidden(session_id)
-        del session_id
         body = m.GetProfileObservatoryLinkRequest(_items(batch_profile_timestamps), _items(reference_profile_ids))
-        return self._ask(_message(m.GetSessionProfileObservatoryLinkRequest, given, body))
+        return self._ask(_message(m.GetSessionProfileObservatoryLinkRequest, session_id, body))
 
-    @_Operation
+    @_operation
     def list_session_profiles(
         self, session_id: str | m.ListSessionProfilesRequest, after: str | None = None, limit: int | None = None
     ) -> m.ListSessionProfilesResponse:
         """Return what was uploaded to a session, oldest first; NotFound where an endpoint cannot tell."""
-        given = Hidden(session_id)
-        del session_id
-        return self._ask(_message(m.ListSessionProfilesRequest, given, after=after, limit=limit))
+        return self._ask(_message(m.ListSessionProfilesRequest, session_id, after=after, limit=limit))
 
-    @_Operation
+    @_operation
     def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
         """Delete a session with all its profiles, on songbird-widgets' own service.
 
         It may be asked for again when it is not answered: `SessionExpired` then says that it is gone already.
         """
-        given = Hidden(session_id)
-        del session_id
-        return self._ask(_message(m.DeleteSessionRequest, given))
+        return self._ask(_message(m.DeleteSessionRequest, session_id))
 
-    @_Operation
+    @_operation
     def delete_profile(self, session_id: str | m.DeleteProfileRequest, profile_id: str = "") -> m.DeleteResponse:
         """Delete a profile of a session, on songbird-widgets' own service; NotFound says that it is gone already."""
-        given = Hidden(session_id)
-        del session_id
-        return self._ask(_message(m.DeleteProfileRequest, given, profile_id))
+        return self._ask(_message(m.DeleteProfileRequest, session_id, profile_id))
 
 
-def _private(headers: Mapping[str, str] | None) -> dict[str, Any]:
-    return {name: Secret.of(value) for name, value in (headers or {}).items()}
-
-
-def _message(
-    kind: Callable[..., m.Request[T]], given: Hidden[Any], *before: object, **after: object
-) -> Hidden[m.Request[T]]:
+def _message(kind: Callable[..., m.Request[T]], given: Any, *before: object, **after: object) -> m.Request[T]:
     """Return the request message that was given as one, or make it: what was given follows `before`."""
-    return given if isinstance(given.reveal(), cast("type", kind)) else Hidden(kind(*before, given.reveal(), **after))
+    return cast("m.Request[T]", given) if isinstance(given, cast("type", kind)) else kind(*before, given, **after)
 
 
 def _items(values: Iterable[Any]) -> Any:
@@ -303,7 +284,7 @@ class Songbird(_Client):
     True
     """
 
-    _transport_kind = "Transport"
+    _asynchronous = False
 
     def __enter__(self) -> Self:
         return self
@@ -313,34 +294,7 @@ class Songbird(_Client):
 
     def close(self) -> None:
         """Close the connections that this client made, once what is under way has ended; it sends nothing more."""
-        if self._owner and self._transports:
-            cast("Transport", self._transport()).close()
-
-    def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
-        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
-        given, key = Hidden(message), Secret.of(api_key)
-        del message, api_key
-        return self.run(self._steps(given, key))
-
-    def send(self, message: m.Request[T], api_key: str | None = None) -> T:
-        """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        given, key = Hidden(message), Secret.of(api_key)
-        del message, api_key
-        return self._ask(given, key)
-
-    def _ask(self, message: Hidden[m.Request[T]], key: Secret | None = None) -> T:
-        return self.run(self._steps(message, key)).parse()
-
-    def run(self, steps: Steps[T], wait: Callable[[float], object] = time.sleep) -> T:
-        """Take some steps; `wait` returns True to send nothing any more."""
-        came: object = None
-        with contextlib.closing(steps):
-            while True:
-                try:
-                    step = steps.send(came)
-                except StopIteration as end:
-                    return cast("T", end.value)
-                came = self._transport().send(step) if isinstance(step, HTTPRequest) else wait(step)
+        finished(self._close())
 
 
 class AsyncSongbird(_Client):
@@ -359,7 +313,7 @@ class AsyncSongbird(_Client):
     True
     """
 
-    _transport_kind = "AsyncTransport"
+    _asynchronous = True
 
     async def __aenter__(self) -> Self:
         return self
@@ -369,31 +323,4 @@ class AsyncSongbird(_Client):
 
     async def aclose(self) -> None:
         """Close the connections that this client made, once what is under way has ended; it sends nothing more."""
-        if self._owner and self._transports:
-            await cast("AsyncTransport", self._transport()).aclose()
-
-    async def raw(self, message: m.Request[T], api_key: str | None = None) -> RawResponse[T]:
-        """Send a message and return the answer as it came, also one that refuses; ``parse()`` reads it."""
-        given, key = Hidden(message), Secret.of(api_key)
-        del message, api_key
-        return await self.run(self._steps(given, key))
-
-    async def send(self, message: m.Request[T], api_key: str | None = None) -> T:
-        """Send a request message and return the message that answers it; raises `SongbirdError`."""
-        given, key = Hidden(message), Secret.of(api_key)
-        del message, api_key
-        return await self._ask(given, key)
-
-    async def _ask(self, message: Hidden[m.Request[T]], key: Secret | None = None) -> T:  # type: ignore[override]
-        return (await self.run(self._steps(message, key))).parse()
-
-    async def run(self, steps: Steps[T]) -> T:
-        """Take some steps."""
-        came: object = None
-        with contextlib.closing(steps):
-            while True:
-                try:
-                    step = steps.send(came)
-                except StopIteration as end:
-                    return cast("T", end.value)
-                came = await (self._transport().send(step) if isinstance(step, HTTPRequest) else asyncio.sleep(step))
+        await self._close()

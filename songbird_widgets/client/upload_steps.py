@@ -1,35 +1,37 @@
 """The steps of an upload: profiles are checked, given slots just before their bytes leave, sent, and reported.
 
-Which thread or task takes the steps is a matter of `uploads`; nothing is sent here.
+Which thread or task takes the steps is a matter of `uploads`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
-from ..secret import Hidden, Secret
+from ..secret import Secret
 from . import errors
 from . import models as m
+from .calls import private
+from .checks import check
 from .errors import Cancelled, SongbirdError
-from .operations import UPLOAD, check
-from .outcome import Failure
 from .redaction import Redacted, origin_of, plain
 from .request import HTTPRequest, build_request
-from .response import damaged_upload, refused_upload, unanswered
-from .sending import Steps, answered, sent
+from .response import damaged_upload, refused_upload
+from .sending import answered, sent
 
 if TYPE_CHECKING:
     import asyncio
 
-    from .configuration import Settings
+    from .songbird import AsyncSongbird, Songbird
+    from .transport import Transport
 
+T = TypeVar("T")
 State: TypeAlias = Literal["sending", "uploaded", "failed", "cancelled"]
+Slot: TypeAlias = "m.CreateDatasetProfileUploadResponse | m.LogSessionReferenceResponse"
 
 CHUNK_BYTES = 256 * 1024
 PROGRESS_BYTES = 1024 * 1024
@@ -76,30 +78,24 @@ class ProfileUpload(Redacted, frozen=True):
     key: str = ""
 
 
-class UploadEvent(Redacted, frozen=True):
-    """How far one profile is, or what became of it.
-
-    Each profile has one event that is not ``"sending"``, and it is its last. The link carries the session id.
+class UploadResult(Redacted, frozen=True):
+    """What became of one profile: its final id and link, or why not.
 
     Parameters
     ----------
     key : str
         The caller's name for the profile.
     state : str
-        ``"sending"``, ``"uploaded"``, ``"failed"`` or ``"cancelled"``.
-    sent, total : int
-        Bytes sent of the profile's. They start again when an attempt is repeated; what failed has sent none.
+        ``"uploaded"``, ``"failed"`` or ``"cancelled"``; of events also ``"sending"``.
     profile_id, link : str, Secret, optional
-        Of what was uploaded; `observatory_url` is the link as text.
+        Of what was uploaded. The link carries the session id; `observatory_url` is the link as text.
     error : SongbirdError, optional
         Why it was not. If it is `ambiguous`, the profile may have arrived nevertheless.
     """
 
-    _shown = ("key", "state", "sent", "total", "profile_id", "error")
+    _shown: ClassVar[tuple[str, ...]] = ("key", "state", "profile_id", "error")
     key: str
     state: State
-    sent: int
-    total: int
     profile_id: str | None = None
     link: Secret | None = None
     error: SongbirdError | None = None
@@ -110,34 +106,20 @@ class UploadEvent(Redacted, frozen=True):
         return None if self.link is None else self.link.reveal()
 
 
-class UploadResult(Redacted, frozen=True):
-    """What became of one profile: its final id and link, or why not. The link carries the session id."""
+class UploadEvent(UploadResult, frozen=True):
+    """How far one profile is, or what became of it.
 
-    _shown = ("key", "state", "profile_id", "error")
-    key: str
-    state: Literal["uploaded", "failed", "cancelled"]
-    profile_id: str | None = None
-    link: Secret | None = None
-    error: SongbirdError | None = None
+    Each profile has one event that is not ``"sending"``, and it is its last.
 
-    @property
-    def observatory_url(self) -> str | None:
-        """The page of what was uploaded."""
-        return None if self.link is None else self.link.reveal()
+    Parameters
+    ----------
+    sent, total : int
+        Bytes sent of the profile's. They start again when an attempt is repeated; what failed has sent none.
+    """
 
-
-class _Slot(Redacted, frozen=True):
-    """Where the bytes of a profile go."""
-
-    _shown = ("id",)
-    id: str
-    alias: str | None
-    url: Secret
-    link: Secret | None
-
-    @classmethod
-    def of(cls, slot: m.CreateDatasetProfileUploadResponse | m.LogSessionReferenceResponse) -> _Slot:
-        return cls(slot.id, getattr(slot, "alias", None), Secret(slot.upload_url), Secret.of(slot.observatory_url))
+    _shown = ("key", "state", "sent", "total", "profile_id", "error")
+    sent: int = 0
+    total: int = 0
 
 
 class _Item:
@@ -152,28 +134,29 @@ class _Item:
         try:
             self.size = _size(profile.content)
             self.reference = m.LogReferenceRequest(profile.alias, profile.dataset_timestamp, profile.region)
-            check(self.message().reveal())
+            self.message = self._message()
+            check(self.message)
         except SongbirdError as error:
-            self.problem = error
+            self.problem = error.with_traceback(None)
 
-    def message(self) -> Hidden[m.Request[Any]]:
+    def _message(self) -> m.Request[Any]:
         """Make the message that asks for this profile's own slot."""
         profile, target = self.profile, self.upload.target
-        if profile.kind == "batch":
-            tags, moment = tuple(profile.segment_tags), cast("int", profile.dataset_timestamp)
-            batch = m.LogAsyncRequest(moment, tags, profile.region)
-            if isinstance(target, m.Dataset):
-                return Hidden(m.LogDatasetProfileRequest(batch, target.org_id, target.dataset_id))
-            return Hidden(m.CreateDatasetProfileUploadRequest(batch, target.reveal()))
-        if profile.kind != "reference":
+        if profile.kind not in {"batch", "reference"}:
             raise errors.ValidationError("A profile is a batch or a reference.")
+        if profile.kind == "reference":
+            if isinstance(target, m.Dataset):
+                return m.LogDatasetReferenceRequest(self.reference, target.org_id, target.dataset_id)
+            return m.CreateReferenceProfileUploadRequest(self.reference, target.reveal())
+        moment = cast("int", profile.dataset_timestamp)
+        batch = m.LogAsyncRequest(moment, tuple(profile.segment_tags), profile.region)
         if isinstance(target, m.Dataset):
-            return Hidden(m.LogDatasetReferenceRequest(self.reference, target.org_id, target.dataset_id))
-        return Hidden(m.CreateReferenceProfileUploadRequest(self.reference, target.reveal()))
+            return m.LogDatasetProfileRequest(batch, target.org_id, target.dataset_id)
+        return m.CreateDatasetProfileUploadRequest(batch, target.reveal())
 
-    def event(self, state: State, sent: int, *outcome: Any) -> UploadEvent:
-        """Return what is to be told of it; `outcome` is profile id, link and error."""
-        return UploadEvent(self.profile.key, state, sent, self.size, *outcome)
+    def event(self, state: State, sent: int = 0, **outcome: Any) -> UploadEvent:
+        """Return what is to be told of it."""
+        return UploadEvent(self.profile.key, state, sent=sent, total=self.size, **outcome)
 
     def arrived_whole(self, said: str | None) -> bool:
         """Whether what arrived is what was sent, as far as the endpoint tells."""
@@ -244,14 +227,11 @@ def _from_file(path: Path, size: int) -> Iterator[bytes]:
 
 
 class Upload:
-    """What the workers of one upload share: the profiles still to come, the results, and when to stop.
-
-    A worker takes a few profiles, and then the steps that upload them, until there are no more.
-    """
+    """What the workers of one upload share: the profiles still to come, the results, and when to stop."""
 
     def __init__(
         self,
-        settings: Settings,
+        client: Songbird | AsyncSongbird,
         target: Secret | m.Dataset,
         profiles: Iterable[ProfileUpload],
         concurrency: int,
@@ -259,25 +239,26 @@ class Upload:
     ) -> None:
         if concurrency < 1:
             raise errors.ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
-        self.settings, self.target = settings, target
+        self.settings, self.target = client.settings, target
         self.tell: Callable[[UploadEvent | None], object] = lambda _: None
         self.halted = False  # by an exception, or because nobody wants its events any more
+        self.given_up: SongbirdError | None = None  # by a failure that all others would share
         self._cancelled = cancel.is_set if cancel is not None else lambda: False
-        self._given_up: SongbirdError | None = None  # by a failure that all others would share
         self._failures = 0
         self._last: dict[int, UploadEvent] = {}
         self._under_way: dict[int, _Item] = {}
         self._lock = threading.Lock()
         self._sized = isinstance(profiles, Collection)
         known = len(profiles) if isinstance(profiles, Collection) else concurrency**2
-        self.workers = max(1, min(concurrency, known))
         self._groups = self._grouped(iter(profiles), max(1, min(MAX_GROUP_ITEMS, -(-known // concurrency))))
+        # The first worker uses the client's connections, each other one has its own.
+        self.workers = [Worker(self, client, first=not n) for n in range(max(1, min(concurrency, known)))]
 
     def _grouped(self, profiles: Iterator[ProfileUpload], most: int) -> Iterator[list[_Item]]:
         """Yield small references in a row together, and others alone; nobody asks an iterator for more after a stop."""
         group: list[_Item] = []
         room, index = MAX_GROUP_BYTES, 0
-        while self._sized or not (self._given_up or self.stopped()):
+        while self._sized or not (self.given_up or self.stopped()):
             if (profile := next(profiles, None)) is None:
                 break
             item, alone = _Item(index, profile, self), profile.kind != "reference"
@@ -297,24 +278,6 @@ class Upload:
         """Whether to send nothing more."""
         return self.halted or self._cancelled()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait, unless stopped, and return whether it is."""
-        until = time.monotonic() + seconds
-        while not self.stopped() and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, _POLL_SECONDS))
-        return self.stopped()
-
-    @contextlib.contextmanager
-    def worker(self) -> Iterator[None]:
-        """Tell None when a worker ends; what it raises stops the others."""
-        try:
-            yield
-        except BaseException:
-            self.halted = True
-            raise
-        finally:
-            self.tell(None)
-
     def take(self) -> list[_Item]:
         """Return the next profile, or a few references to share a request for slots; at the end or a stop none."""
         with self._lock:
@@ -322,74 +285,92 @@ class Upload:
             self._under_way.update((item.index, item) for item in taken)
         return taken
 
-    def steps(self, items: list[_Item]) -> Steps[None]:
-        """Upload some profiles, one after the other."""
-        try:
-            slots = yield from self._group_slots([item for item in items if item.problem is None])
-            for item in items:
-                slot, error = None, item.problem or self._given_up
-                try:
-                    if error is None and not self.stopped():
-                        slot = yield from self._send(item, slots.get(item.index))
-                except SongbirdError as failure:
-                    error = failure
-                self._finish(item, slot, error)
-        finally:
-            for item in items:
-                self._finish(item, None, None)
+    def finish(self, item: _Item, slot: Slot | None = None, error: SongbirdError | None = None) -> None:
+        """Give a profile its result, if it has none."""
+        with self._lock:
+            if item.index in self._last:
+                return
+            self._under_way.pop(item.index, None)
+            if slot is not None:
+                last = item.event("uploaded", item.size, profile_id=slot.id, link=Secret.of(slot.observatory_url))
+                self._failures = 0
+            else:
+                unsure = item.begun if error is None else error.ambiguous
+                if error is None or (self.stopped() and isinstance(error, _UNANSWERED)):
+                    arrived = " It may have arrived." if unsure else ""
+                    error = Cancelled(f"Stopped before it was sent completely.{arrived}", ambiguous=unsure)
+                error.__traceback__ = None  # it would keep the profile's bytes alive
+                last = item.event("cancelled" if isinstance(error, Cancelled) else "failed", error=error)
+            self._last[item.index] = last
+            self.tell(last)
+
+    def failed(self, error: SongbirdError, fatal: tuple[type[SongbirdError], ...] = ()) -> None:
+        """Give the rest up if all others would fail in the same way."""
+        self._failures += isinstance(error, _UNANSWERED)
+        if isinstance(error, fatal) or self._failures >= MAX_FAILURES:
+            self.given_up = error
 
     def end(self) -> None:
         """Give those their results who have none: what is still under way, and what nobody came to."""
         with self._lock:
             items = [*self._under_way.values(), *(item for group in self._groups for item in group)]
         for item in items:
-            self._finish(item, None, item.problem or (None if item.begun else self._given_up))
+            self.finish(item, error=item.problem or (None if item.begun else self.given_up))
 
     def results(self) -> list[UploadResult]:
         """Return what became of each profile, in their order."""
         last = (event for _, event in sorted(self._last.items()))
-        return [UploadResult(e.key, cast("Any", e.state), e.profile_id, e.link, e.error) for e in last]
+        return [UploadResult(event.key, event.state, event.profile_id, event.link, event.error) for event in last]
 
-    def _finish(self, item: _Item, slot: _Slot | None, error: SongbirdError | None) -> None:
-        """Give a profile its result, if it has none."""
-        if slot is not None:
-            last = item.event("uploaded", item.size, slot.id, slot.link)
-        else:
-            unsure = item.begun if error is None else error.ambiguous
-            if error is None or (self.stopped() and isinstance(error, _UNANSWERED)):
-                arrived = " It may have arrived." if unsure else ""
-                error = Cancelled(f"Stopped before it was sent completely.{arrived}", ambiguous=unsure)
-            error.__traceback__ = None  # it would keep the profile's bytes alive
-            last = item.event("cancelled" if isinstance(error, Cancelled) else "failed", 0, None, None, error)
-        with self._lock:
-            self._under_way.pop(item.index, None)
-            if item.index not in self._last:
-                self._last[item.index] = last
-                self._failures = 0 if slot is not None else self._failures
-                self.tell(last)
 
-    def _judged(self, error: SongbirdError, fatal: tuple[type[SongbirdError], ...] = ()) -> SongbirdError:
-        """Give the rest up if all others would fail in the same way."""
-        self._failures += isinstance(error, _UNANSWERED)
-        if isinstance(error, fatal) or self._failures >= MAX_FAILURES:
-            self._given_up = error
-        return error
+class Worker:
+    """Uploads profiles one after the other, as a thread or a task."""
 
-    def _asked(self, message: Hidden[m.Request[Any]], fatal: tuple[type[SongbirdError], ...]) -> Steps[Any]:
+    def __init__(self, upload: Upload, client: Songbird | AsyncSongbird, *, first: bool) -> None:
+        self._upload, self._client, self._first = upload, client, first
+
+    async def work(self) -> None:
+        """Upload what is left to take; then, or if something raises, which stops the others, tell None."""
+        own: Transport | None = None
         try:
-            return (yield from answered(build_request(message, self.settings))).parse()
-        except SongbirdError as error:
-            raise self._judged(error, fatal) from None
+            self._transport: Transport = self._client.transport()
+            if not self._first:
+                self._transport = own = self._transport.single()
+            while items := self._upload.take():
+                await self._send_all(items)
+        except BaseException:
+            self._upload.halted = True
+            raise
+        finally:
+            if own is not None:
+                await own.close()
+            self._upload.tell(None)
 
-    def _group_slots(self, items: list[_Item]) -> Steps[dict[int, _Slot]]:
+    @private
+    async def _send_all(self, items: list[_Item]) -> None:
+        try:
+            slots = await self._group_slots([item for item in items if item.problem is None])
+            for item in items:
+                slot, error = None, item.problem or self._upload.given_up
+                try:
+                    if error is None and not self._upload.stopped():
+                        slot = await self._send(item, slots.get(item.index))
+                except SongbirdError as failure:
+                    error = failure
+                self._upload.finish(item, slot, error)
+        finally:
+            for item in items:
+                self._upload.finish(item)
+
+    async def _group_slots(self, items: list[_Item]) -> dict[int, Slot]:
         """Ask for slots for several references at once; whoever gets none this way asks for himself."""
-        references = tuple(item.reference for item in items)
-        if len(references) < 2 or isinstance(self.target, m.Dataset) or self.stopped():
+        references, target = tuple(item.reference for item in items), self._upload.target
+        if len(references) < 2 or isinstance(target, m.Dataset) or self._upload.stopped():
             return {}
         group = m.BatchLogReferenceRequest(references)
-        message = Hidden(m.BatchCreateReferenceProfileUploadRequest(group, self.target.reveal()))
+        message = m.BatchCreateReferenceProfileUploadRequest(group, target.reveal())
         try:
-            slots = [_Slot.of(slot) for slot in (yield from self._asked(message, _FATAL_FOR_GROUPS)).references]
+            slots = (await self._asked(message, _FATAL_FOR_GROUPS)).references
         except SongbirdError:
             return {}
         same = [r.alias in {None, s.alias} for r, s in zip(references, slots, strict=False)]
@@ -397,41 +378,59 @@ class Upload:
             return {}  # which slot is whose would be a guess
         return {item.index: slot for item, slot in zip(items, slots, strict=True)}
 
-    def _send(self, item: _Item, slot: _Slot | None) -> Steps[_Slot]:
+    async def _asked(self, message: m.Request[T], fatal: tuple[type[SongbirdError], ...]) -> T:
+        try:
+            request = build_request(message, self._upload.settings)
+            return cast("T", (await answered(request, self._transport, self._wait)).parse())
+        except SongbirdError as error:
+            self._upload.failed(error, fatal)
+            raise
+
+    async def _wait(self, seconds: float) -> bool:
+        """Wait, unless stopped, and return whether it is."""
+        until = time.monotonic() + seconds
+        while not self._upload.stopped() and (left := until - time.monotonic()) > 0:
+            await self._transport.sleep(min(left, _POLL_SECONDS))
+        return self._upload.stopped()
+
+    async def _send(self, item: _Item, slot: Slot | None) -> Slot:
         """Upload one profile and return the slot that took it; one that has expired is renewed once."""
-        self.tell(item.event("sending", 0))
+        self._upload.tell(item.event("sending"))
         refusal: SongbirdError | None = None
         renewed = damaged = 0
         while renewed < 2 and damaged < MAX_DAMAGED:
             if slot is None:
-                slot = _Slot.of((yield from self._asked(item.message(), _FATAL)))
-            if not origin_of(slot.url.reveal()).startswith("http"):
+                slot = cast("Slot", await self._asked(item.message, _FATAL))
+            if not origin_of(slot.upload_url).startswith("http"):
                 raise errors.ResponseError("The endpoint gave an address for the upload that cannot be used.")
-            request = self._put(item, slot.url)
-            if self.stopped():
+            request = self._put(item, slot.upload_url)
+            if self._upload.stopped():
                 raise Cancelled("Stopped before it was sent.")
             item.begun = True
-            outcome = yield from sent(request)
-            if isinstance(outcome, Failure):
-                raise self._judged(unanswered(request, outcome))
-            if outcome.success and item.arrived_whole(outcome.headers.get(ARRIVED_HEADER)):
+            try:
+                response = await sent(request, self._transport, self._wait)
+            except SongbirdError as error:
+                self._upload.failed(error)
+                raise
+            if response.success and item.arrived_whole(response.headers.get(ARRIVED_HEADER)):
                 return slot
-            if outcome.success:
+            if response.success:
                 damaged += 1
                 refusal = damaged_upload(request)
                 continue
-            item.begun, refusal = False, refused_upload(request, outcome)
-            if outcome.status != 403:
+            item.begun, refusal = False, refused_upload(request, response)
+            if response.status != 403:
                 break
             renewed += 1
             slot = None
         raise cast("SongbirdError", refusal)
 
-    def _put(self, item: _Item, url: Secret) -> HTTPRequest:
-        content, extra, settings = item.profile.content, item.size / MIN_BYTES_PER_SECOND, self.settings
+    def _put(self, item: _Item, url: str) -> HTTPRequest:
+        content, extra, upload = item.profile.content, item.size / MIN_BYTES_PER_SECOND, self._upload
+        settings, target = upload.settings, upload.target
         return HTTPRequest(
-            operation=UPLOAD,
-            url=url,
+            operation=m.UPLOAD,
+            url=Secret(url),
             headers=(("Content-Length", Secret(str(item.size))),),
             # Few bytes go out as they are: nothing could be told about their progress.
             content=content if isinstance(content, bytes) and item.size <= CHUNK_BYTES else item.chunks,
@@ -439,6 +438,6 @@ class Upload:
             seconds=settings.timeout + extra,
             retry=settings.retry,
             deadline=time.monotonic() + settings.retry.budget + extra,
-            secrets=settings.secrets if isinstance(self.target, m.Dataset) else (*settings.secrets, self.target),
+            secrets=settings.secrets if isinstance(target, m.Dataset) else (*settings.secrets, target),
             blocking=isinstance(content, Path),
         )

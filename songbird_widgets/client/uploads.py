@@ -7,12 +7,12 @@ import contextlib
 import contextvars
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ..secret import Secret
-from .upload_steps import ProfileUpload, Upload, UploadEvent, UploadResult
+from .calls import finished
+from .upload_steps import ProfileUpload, Upload, UploadEvent, UploadResult, Worker
 
 if TYPE_CHECKING:
     import threading
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from .models import Dataset
     from .songbird import AsyncSongbird, Songbird
-
-C = TypeVar("C", "Songbird", "AsyncSongbird")
 
 GRACE_SECONDS = 0.5  # for what is under way when the caller says stop
 _LOOK_SECONDS = 0.05  # between two looks at whether to stop
@@ -60,7 +58,7 @@ def iter_uploads(
     """
     target = Secret.of(session_id)
     del session_id  # frames of an error show what is left
-    return _events(client, Upload(client.settings, target, profiles, concurrency, cancel))
+    return _events(Upload(client, target, profiles, concurrency, cancel))
 
 
 def upload_profiles(
@@ -78,8 +76,8 @@ def upload_profiles(
     """
     target = Secret.of(session_id)
     del session_id
-    upload = Upload(client.settings, target, profiles, concurrency, cancel)
-    for event in _events(client, upload):
+    upload = Upload(client, target, profiles, concurrency, cancel)
+    for event in _events(upload):
         on_progress = _told(on_progress, event)
     return upload.results()
 
@@ -95,7 +93,7 @@ def aiter_uploads(
     """Upload profiles as `iter_uploads` does, with tasks of this event loop instead of threads."""
     target = Secret.of(session_id)
     del session_id
-    return _aevents(client, Upload(client.settings, target, profiles, concurrency, cancel), cancel)
+    return _aevents(Upload(client, target, profiles, concurrency, cancel), cancel)
 
 
 async def aupload_profiles(
@@ -110,8 +108,8 @@ async def aupload_profiles(
     """Upload profiles as `upload_profiles` does, with tasks of this event loop instead of threads."""
     target = Secret.of(session_id)
     del session_id
-    upload = Upload(client.settings, target, profiles, concurrency, cancel)
-    async with contextlib.aclosing(_aevents(client, upload, cancel)) as events:
+    upload = Upload(client, target, profiles, concurrency, cancel)
+    async with contextlib.aclosing(_aevents(upload, cancel)) as events:
         async for event in events:
             on_progress = _told(on_progress, event)
     return upload.results()
@@ -128,25 +126,15 @@ def _told(on_progress: Callable[[UploadEvent], None] | None, event: UploadEvent)
     return on_progress
 
 
-def _worker_client(client: C, number: int) -> C:
-    """Return the client of a worker: connections of its own, but for the first, who uses those that are there."""
-    return client.single() if number else client.with_options()
+def _events(upload: Upload) -> Iterator[UploadEvent]:
+    from concurrent.futures import ThreadPoolExecutor
 
-
-def _work(client: Songbird, upload: Upload, number: int) -> None:
-    with upload.worker(), _worker_client(client, number) as worker:
-        while items := upload.take():
-            worker.run(upload.steps(items), upload.wait)
-
-
-def _events(client: Songbird, upload: Upload) -> Iterator[UploadEvent]:
     events: SimpleQueue[UploadEvent | None] = SimpleQueue()
     upload.tell = events.put
-    pool = ThreadPoolExecutor(upload.workers, thread_name_prefix="songbird-upload")
-    run = contextvars.copy_context
-    workers = [pool.submit(run().run, _work, client, upload, number) for number in range(upload.workers)]
+    pool = ThreadPoolExecutor(len(upload.workers), thread_name_prefix="songbird-upload")
+    futures = [pool.submit(contextvars.copy_context().run, _work, worker) for worker in upload.workers]
     try:
-        working, until = len(workers), float("inf")
+        working, until = len(futures), float("inf")
         while working and time.monotonic() < until:
             if upload.stopped():
                 until = min(until, time.monotonic() + GRACE_SECONDS)
@@ -159,27 +147,22 @@ def _events(client: Songbird, upload: Upload) -> Iterator[UploadEvent]:
         while not events.empty():
             if (event := events.get()) is not None:
                 yield event
-        for worker in workers:
-            if not working or worker.done():
-                worker.result()
+        for future in futures:
+            if not working or future.done():
+                future.result()
     finally:
         upload.halted = True
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-async def _awork(client: AsyncSongbird, upload: Upload, number: int) -> None:
-    with upload.worker():
-        async with _worker_client(client, number) as worker:
-            while items := upload.take():
-                await worker.run(upload.steps(items))
+def _work(worker: Worker) -> None:
+    finished(worker.work())
 
 
-async def _aevents(
-    client: AsyncSongbird, upload: Upload, cancel: asyncio.Event | None
-) -> AsyncGenerator[UploadEvent, None]:
+async def _aevents(upload: Upload, cancel: asyncio.Event | None) -> AsyncGenerator[UploadEvent, None]:
     events: asyncio.Queue[UploadEvent | None] = asyncio.Queue()
     upload.tell = events.put_nowait
-    tasks = [asyncio.create_task(_awork(client, upload, number)) for number in range(upload.workers)]
+    tasks = [asyncio.create_task(worker.work()) for worker in upload.workers]
     stopping = asyncio.create_task(_stop(tasks, cancel))
     try:
         working = len(tasks)

@@ -170,13 +170,10 @@ def _recorded(pid: str) -> Relay | None:
         return None
     if _origin(record["url"]) is None:
         return None
-    request = urllib.request.Request(  # noqa: S310 - it is http(s), as just found
-        f"{record['url'].rstrip('/')}/songbird/",
-        headers={"Authorization": f"token {record.get('token', '')}"},
-    )
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener.addheaders = [("Authorization", f"token {record.get('token', '')}")]
     try:
-        with opener.open(request, timeout=_PROBE_SECONDS) as answer:
+        with opener.open(f"{record['url'].rstrip('/')}/songbird/", timeout=_PROBE_SECONDS) as answer:
             there = answer.headers.get("X-Songbird-Relay") == "1"
     except (OSError, ValueError):
         return None

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..basics import DAY_MS, one_line, time_text
+from ..client.checks import text, timestamp
 from ..client.errors import ValidationError
-from ..client.operations import text, timestamp
 from .models import Kind, SessionProfile
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import contextlib
 from typing import TYPE_CHECKING, NoReturn
 
 from ..client import models as m
+from ..client.checks import check
 from ..client.errors import NotFound
-from ..client.operations import check
 from ..secret import Secret
 from .errors import SessionError
 from .remote import RemoteSession

@@ -50,7 +50,8 @@ class Session(UploadingSession):
         URL of a Songbird endpoint. By default the one of the environment, else the local service, which is
         started when it is needed. A session that is continued is looked for where it was made.
     session_id : str, optional
-        Continue this session instead of making a new one.
+        Continue this session instead of making a new one. One that is not there is refused at once by the local
+        service, and by others when something is uploaded to it or linked: their API cannot tell before.
     api_key : str, optional
         Key of an organization, needed for `claim` and `info` only; by default the one of the environment, and
         for the local service its own organization's.

@@ -173,7 +173,7 @@ class Server:
             return
         line.send(200, json.dumps(self.result(seen)).encode(), ["Content-Type: application/json"])
 
-    def result(self, seen):  # noqa: PLR0911 - one for each operation
+    def result(self, seen):
         path = seen.target.partition("?")[0].removeprefix(PATH)
         asked = json.loads(seen.body or b"{}")
         link = f"{self.origin}/resources/model-1/profiles?profile=1&sessionToken={SESSION}"
@@ -189,35 +189,28 @@ class Server:
                 **more,
             }
 
-        if path == "/v0/sessions":
-            return {"id": SESSION, "more": 1}
         if path.startswith("/v0/sessions/observatory-link/"):
             n = len(asked["batchProfileTimestamps"]) + len(asked["referenceProfileIds"])
             return {"observatoryUrl": link, "individualObservatoryUrls": [link] * n}
-        end = path.rpartition("/")[2]
-        if end == "upload":
-            return slot("log", datasetId="model-1")
-        if end == "reference":
-            return slot("ref", modelId="model-1", alias=asked.get("alias"))
-        if end == "references":
-            slots = [slot("ref", modelId="model-1", alias=r.get("alias")) for r in asked["references"]]
-            for i, one in enumerate(slots):
+
+        def slots():
+            made = [slot("ref", modelId="model-1", alias=r.get("alias")) for r in asked["references"]]
+            for i, one in enumerate(made):
                 one["id"] += f"-{i}"
                 one["uploadUrl"] = one["uploadUrl"].replace("?a=1", f"?a={i}")
-            return {"references": slots, "observatoryUrl": link}
-        if end == "claim":
-            return {}
-        if end == "profiles":
-            profile = {
-                "id": "ref-1",
-                "kind": "reference",
-                "alias": "a",
-                "uploadTimestamp": 1,
-                "size": 2,
-                "sha256": "0",
-            }
-            return {"datasetId": "model-1", "profiles": [profile]}
-        return {"session": {"sessionId": SESSION, "orgId": "org-0", "modelId": "model-1", "userId": "u"}}
+            return {"references": made, "observatoryUrl": link}
+
+        profile = {"id": "ref-1", "kind": "reference", "alias": "a", "uploadTimestamp": 1, "size": 2, "sha256": "0"}
+        session = {"sessionId": SESSION, "orgId": "org-0", "modelId": "model-1", "userId": "u"}
+        answers = {
+            "sessions": lambda: {"id": SESSION, "more": 1},
+            "upload": lambda: slot("log", datasetId="model-1"),
+            "reference": lambda: slot("ref", modelId="model-1", alias=asked.get("alias")),
+            "references": slots,
+            "claim": dict,
+            "profiles": lambda: {"datasetId": "model-1", "profiles": [profile]},
+        }
+        return answers.get(path.rpartition("/")[2], lambda: {"session": session})()
 
     def idle(self, seconds=60.0):
         """Wait until no connection is open; return whether that came about."""

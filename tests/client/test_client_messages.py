@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from songbird_widgets import client as c
-from songbird_widgets.client.operations import OPERATIONS, check
+from songbird_widgets.client.checks import check
+from songbird_widgets.client.models import Request
 from songbird_widgets.client.redaction import excerpt, origin_of, plain, redact, short_id
 from songbird_widgets.secret import Secret
 
@@ -65,7 +66,7 @@ BODIES = {
 @pytest.mark.parametrize("message", BODIES, ids=lambda m: type(m).__name__)
 def test_request_on_the_wire(message):
     method, target, body = BODIES[message]
-    operation = OPERATIONS[type(message)]
+    operation = message.operation
     check(message)
     assert (operation.method, operation.target(message)) == (method, target)
     content = operation.content(message)
@@ -73,7 +74,7 @@ def test_request_on_the_wire(message):
 
 
 def test_operations_are_the_contracts():
-    named = {operation.name: operation for operation in OPERATIONS.values()}
+    named = {kind.operation.name: kind for kind in Request.__subclasses__()}
     of_organizations = {
         "log_async",
         "log_reference",
@@ -95,13 +96,13 @@ def test_operations_are_the_contracts():
         "delete_profile",
         *of_organizations,
     }
-    assert {name for name, operation in named.items() if operation.keyed} == {
+    assert {name for name, kind in named.items() if kind.operation.keyed} == {
         "get_session",
         "claim_guest_session",
         *of_organizations,
     }
-    assert named["claim_guest_session"].answer is c.ClaimGuestSessionResponse
-    assert named["batch_create_reference_profile_upload"].answer is c.BatchLogSessionReferenceResponse
+    assert named["claim_guest_session"].answer() is c.ClaimGuestSessionResponse
+    assert named["batch_create_reference_profile_upload"].answer() is c.BatchLogSessionReferenceResponse
 
 
 def test_unknown_fields_are_tolerated_and_whylogs_requests_understood():

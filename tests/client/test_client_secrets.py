@@ -12,7 +12,7 @@ import pytest
 from songbird_widgets import client as c
 from songbird_widgets.client.request import build_request
 from songbird_widgets.client.upload_steps import Upload, _Item
-from songbird_widgets.secret import Hidden, Secret
+from songbird_widgets.secret import Secret
 
 SESSION = "session-6LpLSESSIONCANARY"
 KEY = "canarykey0.KEYCANARYKEYCANARY:org-1"
@@ -94,10 +94,10 @@ def assert_hidden(shown):
 OF_REQUESTS = [
     "songbird_widgets.client.request.check",
     "songbird_widgets.client.songbird.build_request",
-    "songbird_widgets.client.sending.pause_before_retry",
+    "songbird_widgets.client.sending.sent",
     "songbird_widgets.client.transport._parsed",
-    "songbird_widgets.client.transport._Connections.transport_for",
-    "songbird_widgets.client.transport.HTTPResponse",
+    "songbird_widgets.client.transport.Transport._transport_for",
+    "songbird_widgets.client.transport.RawResponse",
     "songbird_widgets.client.response.msgspec.json.decode",
     "httpx.Request.__init__",
     "h11.Connection.send",
@@ -108,8 +108,8 @@ OF_MODE = {
 }
 OF_UPLOADS = [
     "songbird_widgets.client.upload_steps.Upload.take",
-    "songbird_widgets.client.upload_steps.Upload._send",
-    "songbird_widgets.client.upload_steps.Upload._put",
+    "songbird_widgets.client.upload_steps.Worker._send",
+    "songbird_widgets.client.upload_steps.Worker._put",
     "songbird_widgets.client.upload_steps._Item.event",
     "songbird_widgets.client.upload_steps.sent",
     "songbird_widgets.client.upload_steps.origin_of",
@@ -149,9 +149,9 @@ def test_an_upload_that_fails_in_any_layer_shows_no_secret(endpoint, shown_in_fr
 
 def test_no_field_of_a_request_shows_a_secret_to_who_looks_into_it():
     with c.Songbird(ENDPOINT, KEY, headers={"X-Team": "HEADERCANARY"}) as client:
-        request = build_request(Hidden(c.ClaimGuestSessionRequest("org", SESSION)), client.settings, Secret(KEY))
-        upload = Upload(client.settings, Secret(SESSION), [], 1, None)
-        put = upload._put(_Item(0, c.ProfileUpload(b"x", "batch", 0), upload), Secret(SIGNED))
+        request = build_request(c.ClaimGuestSessionRequest("org", SESSION), client.settings, Secret(KEY))
+        upload = Upload(client, Secret(SESSION), [], 1, None)
+        put = upload.workers[0]._put(_Item(0, c.ProfileUpload(b"x", "batch", 0), upload), SIGNED)
     for made in (request, put):
         for name in set(made.__struct_fields__) - {"content"}:  # which is the message itself
             assert not CANARY.search(repr(getattr(made, name))), name

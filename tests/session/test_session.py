@@ -378,7 +378,10 @@ def test_a_claimed_session_is_over_for_everyone(full, profiles):
             full.select("nothing here")
         assert full.upload() == []
         assert full.state == "expired"
-        assert "claimed or has expired" in full.profiles[-1].problem
+        problem = full.profiles[-1].problem
+        assert "was claimed by organization" in problem
+        assert "Start a new session" in problem
+        assert "expired" not in problem, "it says which of the two it was"
         assert [p.state for p in full.profiles[:9]] == ["uploaded"] * 9
 
 
