@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import hashlib
 import importlib.metadata
+import itertools
 import os
+import random
 import re
 import secrets
 import shutil
@@ -37,6 +39,9 @@ NODE_MODULES = Path(__file__).parent / "node_modules"
 MAX_WORKERS = 6  # each may start a browser and front ends of its own
 START_SECONDS = 180.0
 EXPECT_MS = 60_000  # front ends on a busy machine take their time
+PROCESS_SECONDS = 300.0  # what a short command may take on a busy machine: long, for it only ends what hangs
+# Below the ports that systems give to connections and to who asks for any: nobody else takes one before it is used.
+FIRST_PORT, PORTS_OF_A_WORKER = 10_000, 1_000
 
 # Files whose tests one process runs one after the other: they share a browser, and what is loaded in it.
 TOGETHER = (
@@ -236,7 +241,7 @@ def environment(tmp_path_factory):
 def stop_service(environment: dict[str, str]) -> None:
     """End the local service of a home: it outlives kernels on purpose, and must not outlive the tests."""
     command = [sys.executable, "-m", "songbird_widgets", "stop"]
-    subprocess.run(command, env=environment, check=False, capture_output=True, timeout=60)
+    subprocess.run(command, env=environment, check=False, capture_output=True, timeout=PROCESS_SECONDS)
 
 
 @pytest.fixture(scope="session")
@@ -306,7 +311,13 @@ class PostgreSQL:
     def _run(self, program: str, *arguments: object) -> None:
         command = [*self._as_user, str(self._programs / program), *map(str, arguments)]
         done = subprocess.run(
-            command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PROCESS_SECONDS,
+            check=False,
         )
         assert done.returncode == 0, done.stderr + (self._log.read_text() if self._log.exists() else "")
 
@@ -315,7 +326,9 @@ class PostgreSQL:
         command = [*self._as_user, str(self._programs / "pg_ctl"), "-D", str(self._data), "-l", str(self._log)]
         command += ["-w", "-o", settings, "start"]
         nothing = subprocess.DEVNULL  # the server would hold a pipe open
-        subprocess.run(command, cwd="/", stdin=nothing, stdout=nothing, stderr=nothing, timeout=120, check=True)
+        subprocess.run(
+            command, cwd="/", stdin=nothing, stdout=nothing, stderr=nothing, timeout=PROCESS_SECONDS, check=True
+        )
 
     def stop(self, mode: str = "fast") -> None:
         """End it: "fast" closes its connections, "immediate" is as if it were killed."""
@@ -511,13 +524,24 @@ class Team:
         self.socket.unlink(missing_ok=True)
 
 
+def _numbers_of_ports() -> Iterator[int]:
+    """Give the ports of this worker of pytest-xdist, beginning anywhere, for there may be other runs of these tests."""
+    worker = int(re.sub(r"\D", "", os.environ.get("PYTEST_XDIST_WORKER", "")) or 0) % MAX_WORKERS
+    first, offset = FIRST_PORT + worker * PORTS_OF_A_WORKER, random.randrange(PORTS_OF_A_WORKER)
+    return (first + (offset + number) % PORTS_OF_A_WORKER for number in itertools.count())
+
+
+_ports = _numbers_of_ports()
+
+
 def free_ports(count: int) -> list[int]:
-    """Return ports on which nobody listens just now."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Return ports on which nobody listens, and which nobody else is given until they are used."""
+    found: list[int] = []
+    while len(found) < count:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port := next(_ports)))
+            found.append(port)
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -632,7 +656,7 @@ def _can_have_whylogs(interpreter: str) -> bool:
     # pyenv's python3.12 is there and does not run unless that version is chosen; Debian's may lack ensurepip.
     command = [interpreter, "-c", "import ensurepip, venv"]
     try:
-        return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=300, check=False).returncode == 0
     except OSError:
         return False
 
@@ -680,7 +704,9 @@ def _usable(python: Path, whose: str) -> Path:
     check = [str(python), "-c", "import whylogs, scipy, datasketches, ipykernel, songbird_widgets.session"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     try:
-        done = subprocess.run(check, env=environment, capture_output=True, text=True, timeout=300, check=False)
+        done = subprocess.run(
+            check, env=environment, capture_output=True, text=True, timeout=PROCESS_SECONDS, check=False
+        )
     except OSError as error:
         _give_up(f"{whose} a Python that cannot be started: {error}")
     if done.returncode:

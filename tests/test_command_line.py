@@ -72,7 +72,7 @@ def shell(home):
     def run(*arguments, **changed):
         environment = {**os.environ, **home, **changed}
         command = [*COMMAND, *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment, check=False)
 
     return run
 
@@ -183,7 +183,7 @@ def __init__(session, *args, **options):
 Session.__init__ = __init__
 sys.exit(main(["upload", *{files!r}]))
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 130
     assert "Traceback" not in done.stderr
     said = re.search(
@@ -259,11 +259,11 @@ def test_who_reads_only_the_beginning_gets_no_traceback(shell):
     local_service.ensure()
     for command in ("status --show-key", "--help"):
         line = f"{shlex.join(COMMAND)} {command} | head -c 1"
-        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=300, check=False)
         assert done.stderr == ""
     reader, writer = os.pipe()
     os.close(reader)  # nobody reads at all
-    done = subprocess.run([*COMMAND, "status"], stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    done = subprocess.run([*COMMAND, "status"], stdout=writer, stderr=subprocess.PIPE, timeout=300, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
     assert shell("status").returncode == 0
@@ -308,7 +308,7 @@ def test_serve_prints_an_endpoint_that_works_as_it_is(call, tmp_path):
             assert local_service.find() is None
         finally:
             server.send_signal(signal.SIGINT)
-        assert server.wait(timeout=60) == 0
+        assert server.wait(timeout=300) == 0
 
 
 def test_compare_says_what_drifted_and_fails_where_it_is_told_to(call, tmp_path):

@@ -46,7 +46,7 @@ def test_the_demo_prints_a_url_that_answers_and_warns_of_nothing(arguments, titl
                 assert "login" in answer.url
         finally:
             os.kill(demo.pid, signal.SIGTERM)
-        demo.wait(timeout=60)
+        demo.wait(timeout=300)
     assert "Warning" not in messages.read_text("utf-8")
 
 

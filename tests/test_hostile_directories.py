@@ -51,7 +51,7 @@ def test_what_is_planted_where_it_is_started_or_keeps_its_data_does_not_run(ran,
             assert any(says in line for line in iter(process.stdout.readline, ""))
         finally:
             process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
+        process.wait(timeout=300)
     assert not ran.exists(), ran.read_text()
 
 

@@ -61,7 +61,7 @@ def ask(tmp_path):
         script = shutil.copy(SCRIPT, places[0])
         command = [shutil.which("sh"), script]
         done = subprocess.run(
-            command, env={"PATH": str(bin_directory)}, capture_output=True, text=True, timeout=30, check=False
+            command, env={"PATH": str(bin_directory)}, capture_output=True, text=True, timeout=300, check=False
         )
         for place in places:
             assert (place / "node_modules" / ".installed").exists() == (done.returncode == 0)

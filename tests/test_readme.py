@@ -54,7 +54,7 @@ def test_python_in_the_readme_runs(block, tmp_path):
             timeout=120,
         )
     finally:
-        subprocess.run([sys.executable, "-m", "songbird_widgets", "stop"], env=environment, check=True, timeout=60)
+        subprocess.run([sys.executable, "-m", "songbird_widgets", "stop"], env=environment, check=True, timeout=300)
     assert done.returncode == 0, done.stderr
     for printed in re.findall(r"print\(.*\)\s+# (.+)", block):
         assert printed in done.stdout

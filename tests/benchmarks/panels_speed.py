@@ -106,7 +106,9 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
         environment = shared.home_environment(Path(home) / "home")
         browsers.write_settings(environment)
-        with browsers.running_front_end(shared.answering_server, "lab", environment, Path(home)) as lab:
+        with browsers.running_front_end(
+            shared.answering_server, shared.free_ports, "lab", environment, Path(home)
+        ) as lab:
             page = chromium.new_context(viewport={"width": 1400, "height": 1600}).new_page()
             someone = browsers.Desk(page, lab)
             panel_and_link(someone, rounds)

@@ -6,7 +6,6 @@ import json
 import re
 import secrets
 import shutil
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -103,19 +102,13 @@ def whylogs_kernel(environment, whylogs_python):
     return folder.name
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextmanager
-def running_front_end(start_server, name, environment, directory):
+def running_front_end(start_server, ports, name, environment, directory):
     """Start one front end on a copy of the examples and wait until it answers."""
     base_url = BASE_URLS[name]
     root = directory / "examples"
     shutil.copytree(EXAMPLES, root)
-    port, token = free_port(), secrets.token_hex(16)
+    (port,), token = ports(1), secrets.token_hex(16)
     url = f"http://127.0.0.1:{port}{base_url}"
     if name == "voila":
         command = [sys.executable, "-m", "songbird_widgets.jupyter.voila", str(root), "--no-browser"]
@@ -136,7 +129,7 @@ def running_front_end(start_server, name, environment, directory):
 
 
 @pytest.fixture(scope="session")
-def front_ends(start_server, environment, tmp_path_factory):
+def front_ends(start_server, ports, environment, tmp_path_factory):
     """Start each front end once, when it is first asked for by name."""
     running: dict[str, FrontEnd] = {}
     with ExitStack() as stack:
@@ -144,7 +137,8 @@ def front_ends(start_server, environment, tmp_path_factory):
         def start(name):
             if name not in running:
                 directory = tmp_path_factory.mktemp(name)
-                running[name] = stack.enter_context(running_front_end(start_server, name, environment, directory))
+                made = running_front_end(start_server, ports, name, environment, directory)
+                running[name] = stack.enter_context(made)
             return running[name]
 
         yield start

@@ -38,7 +38,9 @@ def main() -> None:
         environment = shared.home_environment(Path(directory) / "home")
         browsers.write_settings(environment)
         try:
-            with browsers.running_front_end(shared.answering_server, "lab", environment, Path(directory)) as lab:
+            with browsers.running_front_end(
+                shared.answering_server, shared.free_ports, "lab", environment, Path(directory)
+            ) as lab:
                 context = chromium.new_context(viewport={"width": 1400, "height": 1000}, device_scale_factor=1.25)
                 someone = browsers.Desk(context.new_page(), lab)
                 someone.open("quickstart.ipynb")

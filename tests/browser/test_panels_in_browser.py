@@ -159,7 +159,7 @@ def test_what_whylogs_and_another_kernel_upload_shows_by_itself(lab, environment
     profile = someone.front_end.root / "profiles" / "reference-first-quarter.bin"
     subprocess.run(
         [whylogs_python, "-c", ELSEWHERE, session_id, profile],
-        env=environment, check=True, capture_output=True, timeout=120,
+        env=environment, check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     # Whoever comes back to the page sees it at once, and who stays within ten seconds.
     page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")

@@ -75,7 +75,7 @@ def test_key_and_session_id_are_only_where_they_belong(used, environment):
     html = notebook.with_suffix(".html")
     subprocess.run(
         [sys.executable, "-m", "nbconvert", "--to", "html", str(notebook)],
-        env=environment, check=True, capture_output=True, timeout=120,
+        env=environment, check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     (state,) = json.loads(notebook.read_text("utf-8"))["metadata"]["widgets"].values()
     (panel,) = [one["state"] for one in state["state"].values() if "claim_facts" in one["state"]]

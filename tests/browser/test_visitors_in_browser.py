@@ -43,7 +43,7 @@ data => {
 def owners(environment):
     """What there is of the owner, and must not be seen: a session among the recent ones, and a key."""
     done = subprocess.run(
-        [sys.executable, "-c", OWNER], env=environment, check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", OWNER], env=environment, check=True, capture_output=True, text=True, timeout=300
     )
     return [*json.loads(done.stdout), environment["SONGBIRD_API_KEY"]]
 

@@ -27,11 +27,12 @@ def reference(key, content=b"x" * 100):
 
 @pytest.fixture(params=["threads", "asyncio"])
 def upload(request):
-    """Upload in both ways with the same arguments."""
+    """Upload in both ways with the same arguments; `heard` is set once a cancel has reached the event loop, if any."""
 
     def perform(server, profiles, cancel=None, timeout=60.0, **options):
         settings = {"retries": FAST, "timeout": timeout}
         if request.param == "threads":
+            perform.heard.set()
             with c.Songbird(server.endpoint, **settings) as client:
                 return c.upload_profiles(client, SESSION, profiles, cancel=cancel, **options)
 
@@ -40,11 +41,13 @@ def upload(request):
                 event = None
                 if cancel is not None:
                     event, loop = asyncio.Event(), asyncio.get_running_loop()
-                    threading.Thread(target=lambda: (cancel.wait(120), loop.call_soon_threadsafe(event.set))).start()
+                    tell = lambda: (event.set(), perform.heard.set())  # noqa: E731
+                    threading.Thread(target=lambda: (cancel.wait(120), loop.call_soon_threadsafe(tell))).start()
                 return await c.aupload_profiles(client, SESSION, profiles, cancel=event, **options)
 
         return asyncio.run(main())
 
+    perform.heard = threading.Event()
     return perform
 
 
@@ -165,7 +168,7 @@ def test_endpoint_that_does_not_know_groups(serve, upload, answer):
 
 
 def test_concurrency_is_bounded_and_used(serve, upload):
-    busy, most, lock = [0], [0], threading.Lock()
+    busy, most, lock, all_there = [0], [0], threading.Lock(), threading.Event()
 
     def behave(line, seen):
         if seen is None:
@@ -174,7 +177,10 @@ def test_concurrency_is_bounded_and_used(serve, upload):
         with lock:
             busy[0] += 1
             most[0] = max(most[0], busy[0])
-        time.sleep(0.05)
+            if busy[0] == 6:
+                all_there.set()
+        all_there.wait(30)
+        time.sleep(0.02)  # a seventh would come
         with lock:
             busy[0] -= 1
         seen.headers["content-length"] = "0"
@@ -359,13 +365,14 @@ def test_a_cancel_gives_control_back_and_reports_what_is_known(serve, upload, wh
     assert server.idle()
 
 
-def test_what_lands_while_a_cancel_waits_is_reported_as_uploaded(serve, upload):
+def test_what_lands_while_a_cancel_waits_is_reported_as_uploaded(serve, upload, monkeypatch):
+    monkeypatch.setattr("songbird_widgets.client.uploads.GRACE_SECONDS", 3.0)
     cancel = threading.Event()
 
     def behave(_, seen):
         if seen is not None and seen.method == "PUT":
             cancel.set()
-            time.sleep(0.1)
+            upload.heard.wait(60)
         return False
 
     results = upload(serve(behave), [batch(n) for n in range(20)], cancel=cancel, concurrency=1)

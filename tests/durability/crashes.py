@@ -281,9 +281,9 @@ def kernels_round(directory: Path, chance: random.Random, found: Found) -> None:
         if chance.random() < 0.3:
             service.kill()
         for kernel in kernels:
-            kernel.communicate(timeout=120)
+            kernel.communicate(timeout=300)
         last = _kernel(directory, session, files)
-        states = json.loads(last.communicate(timeout=120)[0].splitlines()[-1])
+        states = json.loads(last.communicate(timeout=300)[0].splitlines()[-1])
         found.unfinished += set(states) != {"uploaded"}
         if service.process.poll() is not None:
             _stop_local(directory)
@@ -308,7 +308,7 @@ def _stop_local(directory: Path) -> None:
     """End the service that a kernel has started in place of the one that was killed."""
     command = [sys.executable, "-m", "songbird_widgets", "stop"]
     environment = {**os.environ, "SONGBIRD_DATA_DIR": str(directory)}
-    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
 
 
 def _profile(name: str, columns: int) -> bytes:

@@ -20,7 +20,7 @@ NEEDS_COMPILER = pytest.mark.skipif(
 
 def crashes(*arguments):
     command = [sys.executable, str(HERE / "crashes.py"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 @pytest.mark.slow

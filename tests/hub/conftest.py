@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -68,16 +67,6 @@ def _home(homes, user):
     (settings / "notification.jupyterlab-settings").write_text(json.dumps(quiet), "utf-8")
 
 
-def _free_ports(count):
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 def _environment(home):
     """A user's own home, with everything in it where it lies by default."""
     kept = {name: value for name, value in os.environ.items() if name != "SONGBIRD_DATA_DIR"}
@@ -85,13 +74,13 @@ def _environment(home):
 
 
 @pytest.fixture(scope="session")
-def hub(start_server, proxy_command, tmp_path_factory):
+def hub(start_server, ports, proxy_command, tmp_path_factory):
     """Start a hub with two users, each with a home that holds the examples."""
     directory = tmp_path_factory.mktemp("hub")
     homes = directory / "homes"
     for user in USERS:
         _home(homes, user)
-    public, internal, api = (f"http://127.0.0.1:{port}/" for port in _free_ports(3))
+    public, internal, api = (f"http://127.0.0.1:{port}/" for port in ports(3))
     password = secrets.token_hex(8)
     (directory / "hub.py").write_text(
         CONFIGURATION.format(
@@ -117,7 +106,7 @@ def hub(start_server, proxy_command, tmp_path_factory):
         # The hub ends its users' servers and its proxy; the local services outlive them on purpose.
         for user in USERS:
             command = [sys.executable, "-m", "songbird_widgets", "stop"]
-            subprocess.run(command, env=_environment(homes / user), check=False, capture_output=True, timeout=30)
+            subprocess.run(command, env=_environment(homes / user), check=False, capture_output=True, timeout=300)
 
 
 @pytest.fixture

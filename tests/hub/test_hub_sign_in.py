@@ -139,7 +139,7 @@ def test_the_hub_says_who_comes_and_members_see_their_organization(hub, visit, o
 def test_whom_the_hub_does_not_let_in_and_a_sign_in_that_was_not_begun_here_open_nothing(hub, visit, organization):
     _, base, *_ = hub
     assert visit("eve").get(f"{base}/sign-in/hub").status_code == 403  # the hub itself
-    with httpx.Client(trust_env=False) as stranger:
+    with httpx.Client(trust_env=False, timeout=60) as stranger:
         for query in ({}, {"code": "x", "state": "y"}):
             assert stranger.get(f"{base}/oauth_callback", params=query).status_code == 400
         began = stranger.get(f"{base}/sign-in/hub")

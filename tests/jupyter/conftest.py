@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -77,14 +76,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 @pytest.fixture(scope="session")
-def running(environment, start_server):
+def running(environment, start_server, ports):
     """Run a server until the block ends."""
 
     @contextmanager
     def run(command, directory, base_path="/", *, path_that_answers):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        (port,) = ports(1)
         command = [part.replace("{port}", str(port)) for part in command]
         base, log = f"http://127.0.0.1:{port}{base_path}", directory / f"server-{port}.log"
         where = {"cwd": directory, "env": environment, "own_group": False, "patience": 60}
@@ -146,7 +143,7 @@ def jupyter(request, serve_jupyter):
 def stopped(environment):
     """The local service has just ended."""
     code = "from songbird_widgets.local import local_service; local_service.stop()"
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=300)
 
 
 SHOWN = {"stream", "display_data", "update_display_data", "execute_result", "error"}

@@ -32,7 +32,7 @@ def ipykernels(request, tmp_path_factory, surroundings):
                 # Newer versions do not bring nest_asyncio any more.
                 command += ["--upgrade", "--target", str(folder), f"ipykernel=={version}.*", "nest_asyncio"]
                 done = subprocess.run(
-                    command, env=surroundings, capture_output=True, text=True, timeout=280, check=False
+                    command, env=surroundings, capture_output=True, text=True, timeout=300, check=False
                 )
                 if done.returncode:
                     reason = f"ipykernel {version} cannot be installed: {done.stderr.strip()[-500:]}"

@@ -54,7 +54,7 @@ def kill(pid):
 
 
 def new_session(service):
-    answer = httpx.post(f"{service.endpoint}/v0/sessions", json={"userId": "someone"}, trust_env=False)
+    answer = httpx.post(f"{service.endpoint}/v0/sessions", json={"userId": "someone"}, trust_env=False, timeout=60)
     assert answer.status_code == 200
     return answer.json()["id"]
 
@@ -95,6 +95,7 @@ def test_the_organizations_key_is_made_once_and_works(home):
         params={"org_id": service.organization_id},
         headers={"X-API-Key": key},
         trust_env=False,
+        timeout=60,
     )
     assert claim.status_code == 200
     database = sqlite3.connect(home / "songbird.db")
@@ -108,7 +109,7 @@ def test_of_eight_starters_one_starts(home):
     starters = [subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) for _ in range(8)]
     pids = set()
     for starter in starters:
-        pids.add(starter.communicate(timeout=60)[0])
+        pids.add(starter.communicate(timeout=300)[0])
         assert starter.returncode == 0
     assert len(pids) == 1
     running = [
@@ -145,6 +146,7 @@ def test_killed_it_comes_back_as_the_same_service():
         f"{before.origin}/v0/sessions/{session}/upload",
         json={"datasetTimestamp": 0, "segmentTags": []},
         trust_env=False,
+        timeout=60,
     ).json()
     kill(before.pid)
     assert local_service.find() is None
@@ -153,19 +155,19 @@ def test_killed_it_comes_back_as_the_same_service():
     assert after.endpoint == before.endpoint
     assert local_service.organization_key() == key
     # what was given out before the kill is still good
-    assert httpx.put(slot["uploadUrl"], content=b"bytes", trust_env=False).status_code == 200
-    assert httpx.get(f"{after.origin}/v0/sessions/{session}/profiles", trust_env=False).json()["profiles"]
+    assert httpx.put(slot["uploadUrl"], content=b"bytes", trust_env=False, timeout=60).status_code == 200
+    assert httpx.get(f"{after.origin}/v0/sessions/{session}/profiles", trust_env=False, timeout=60).json()["profiles"]
 
 
 def test_what_was_confirmed_survives_a_kill_at_any_moment(home):
-    for moment in (0.02, 0.1, 0.25, 0.6):
+    for moment in (0.02, 0.1, 0.25, None):  # at last once something was confirmed
         service = local_service.ensure()
         session = new_session(service)
         confirmed, going_on = {}, threading.Event()
 
         def upload(number, service=service, session=session, confirmed=confirmed, going_on=going_on):
             path = f"{service.origin}/v0/sessions/{session}/upload"
-            with httpx.Client(trust_env=False) as client:
+            with httpx.Client(trust_env=False, timeout=60) as client:
                 for turn in range(10_000):
                     content = f"{number} {turn} ".encode() * 30_000
                     try:
@@ -181,13 +183,18 @@ def test_what_was_confirmed_survives_a_kill_at_any_moment(home):
         for thread in threads:
             thread.start()
         assert going_on.wait(60)
-        time.sleep(moment)
+        if moment is None:
+            eventually(lambda confirmed=confirmed: confirmed)
+        else:
+            time.sleep(moment)
         kill(service.pid)
         for thread in threads:
             thread.join(60)
 
         service = local_service.ensure()
-        profiles = httpx.get(f"{service.origin}/v0/sessions/{session}/profiles", trust_env=False).json()["profiles"]
+        profiles = httpx.get(f"{service.origin}/v0/sessions/{session}/profiles", trust_env=False, timeout=60).json()[
+            "profiles"
+        ]
         listed = {profile["id"]: profile["sha256"] for profile in profiles}
         assert {name: listed.get(name) for name in confirmed} == confirmed
         for digest in listed.values():
@@ -285,9 +292,19 @@ def test_a_broken_record_is_replaced(home):
     assert Record.read(home) is not None
 
 
-def test_unused_it_ends_itself(home, monkeypatch):
-    monkeypatch.setattr(local_service, "IDLE_SECONDS", 0.5)
-    service = local_service.ensure()
+def test_used_it_goes_on_and_unused_it_ends_itself(home, monkeypatch):
+    idle = 3.0
+    monkeypatch.setattr(local_service, "IDLE_SECONDS", idle)
+    service, last = local_service.ensure(), time.monotonic()
+    end = last + 1.5 * idle
+    while last < end:
+        time.sleep(0.1)
+        found, before, last = local_service.find(), last, time.monotonic()
+        if last - before < idle / 2:
+            assert found == service
+        else:  # the machine was too busy to ask in time
+            service, last = local_service.ensure(), time.monotonic()
+            end = last + 1.5 * idle
     eventually(lambda: is_gone(service.pid))
     assert not (home / "service.json").exists()
     assert "unused" in (home / "service.log").read_text()
@@ -300,14 +317,6 @@ def test_without_its_directory_it_ends(home):
     shutil.rmtree(home)
     eventually(lambda: is_gone(service.pid))
     assert local_service.ensure().endpoint != service.endpoint
-
-
-def test_used_it_does_not_end_itself(monkeypatch):
-    monkeypatch.setattr(local_service, "IDLE_SECONDS", 1.0)
-    service = local_service.ensure()
-    for _ in range(20):
-        time.sleep(0.1)
-        assert local_service.find() == service
 
 
 def test_stop_ends_it_and_says_whether_there_was_one(home):
@@ -329,7 +338,7 @@ def test_nobody_else_can_stop_it(home):
         {"X-Songbird-Proof": identity.proof("stop", "1" * 32, service.port, service.pid)},
     ]
     for headers in wrong:
-        answer = httpx.post(f"{service.endpoint}/stop?nonce={nonce}", headers=headers, trust_env=False)
+        answer = httpx.post(f"{service.endpoint}/stop?nonce={nonce}", headers=headers, trust_env=False, timeout=60)
         assert answer.status_code == 403
         assert answer.json()["type"] == "Forbidden"
     assert local_service.find() == service
@@ -345,7 +354,7 @@ def test_a_stranger_learns_that_it_lives_and_no_more(home):
         identity.proof("stop", nonce, service.port, 0),
     ):
         headers = {"X-Songbird-Proof": proof.encode()}
-        answer = httpx.get(f"{service.origin}/health?nonce={nonce}", headers=headers, trust_env=False)
+        answer = httpx.get(f"{service.origin}/health?nonce={nonce}", headers=headers, trust_env=False, timeout=60)
         assert answer.json() == {"status": "ok"}
         assert not {"Server", "X-Powered-By"} & set(answer.headers)
 
@@ -353,7 +362,7 @@ def test_a_stranger_learns_that_it_lives_and_no_more(home):
 @pytest.mark.parametrize("nonce", ["", "?nonce=", "?nonce=abc", "?nonce=" + "g" * 32, "?nonce=" + "0" * 33])
 @pytest.mark.usefixtures("home")
 def test_a_health_check_needs_a_nonce(nonce):
-    answer = httpx.get(f"{local_service.ensure().origin}/health{nonce}", trust_env=False)
+    answer = httpx.get(f"{local_service.ensure().origin}/health{nonce}", trust_env=False, timeout=60)
     assert (answer.status_code, answer.json()["parameter"]) == (400, "nonce")
 
 
@@ -370,7 +379,7 @@ def test_a_signal_ends_it_gracefully(home):
 def test_ending_it_finishes_the_uploads_it_has_begun(home):
     service = local_service.ensure()
     path = f"{service.origin}/v0/sessions/{new_session(service)}/upload"
-    slot = httpx.post(path, json={"datasetTimestamp": 0, "segmentTags": []}, trust_env=False).json()
+    slot = httpx.post(path, json={"datasetTimestamp": 0, "segmentTags": []}, trust_env=False, timeout=60).json()
     begun, go_on = threading.Event(), threading.Event()
 
     def pieces():
@@ -381,7 +390,7 @@ def test_ending_it_finishes_the_uploads_it_has_begun(home):
 
     def put():
         headers = {"Content-Length": str(4 << 20)}
-        return httpx.put(slot["uploadUrl"], content=pieces(), headers=headers, trust_env=False).status_code
+        return httpx.put(slot["uploadUrl"], content=pieces(), headers=headers, trust_env=False, timeout=60).status_code
 
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(put)
@@ -480,7 +489,7 @@ def foreground(directory, port=None):
 
 def test_a_second_one_over_the_same_data_is_refused(home):
     service = local_service.ensure()
-    second = subprocess.run(foreground(home), capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(foreground(home), capture_output=True, text=True, timeout=300, check=False)
     assert second.returncode == 1
     assert f"process {service.pid}" in second.stderr
     assert local_service.find() == service
@@ -490,7 +499,7 @@ def test_a_second_one_over_the_same_data_is_refused(home):
 def test_a_port_that_is_taken_is_said(tmp_path):
     service = local_service.ensure()
     command = foreground(tmp_path / "other", service.port)
-    second = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert second.returncode == 1
     assert f"Port {service.port} cannot be used" in second.stderr
 

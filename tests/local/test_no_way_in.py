@@ -267,12 +267,15 @@ def test_after_a_rotation_old_secrets_open_nothing_and_sessions_remain(home, cap
         now = local_service.ensure()
         assert now.organization_id == service.organization_id
         url = f"{now.origin}/organizations/{now.organization_id}"
-        assert httpx.get(url, headers={"X-API-Key": key}, trust_env=False).status_code == 401
-        fresh = httpx.get(url, headers={"X-API-Key": local_service.organization_key()}, trust_env=False)
+        assert httpx.get(url, headers={"X-API-Key": key}, trust_env=False, timeout=60).status_code == 401
+        fresh = httpx.get(url, headers={"X-API-Key": local_service.organization_key()}, trust_env=False, timeout=60)
         assert fresh.status_code == 200
         for endpoint in (service.endpoint, f"{now.origin}/k/{old.secret.reveal()}"):
-            assert httpx.post(f"{endpoint}/v0/sessions", json={"userId": "x"}, trust_env=False).status_code == 403
-        assert httpx.put(slot, content=b"x", trust_env=False).status_code == 403
+            assert (
+                httpx.post(f"{endpoint}/v0/sessions", json={"userId": "x"}, trust_env=False, timeout=60).status_code
+                == 403
+            )
+        assert httpx.put(slot, content=b"x", trust_env=False, timeout=60).status_code == 403
         with Session() as another:
             another.add(PROFILES / "batch-2013-07-08.bin")
             assert len(another.upload()) == 1
@@ -281,7 +284,7 @@ def test_after_a_rotation_old_secrets_open_nothing_and_sessions_remain(home, cap
 def upload_slot(service, session_id):
     asked = {"datasetTimestamp": 1373414400000, "segmentTags": []}
     url = f"{service.endpoint}/v0/sessions/{session_id}/upload"
-    return httpx.post(url, json=asked, trust_env=False).json()["uploadUrl"]
+    return httpx.post(url, json=asked, trust_env=False, timeout=60).json()["uploadUrl"]
 
 
 @pytest.mark.parametrize("call", ["ensure", "way_in", "rotate", "stop"])

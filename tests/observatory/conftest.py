@@ -98,7 +98,7 @@ def service(serve, tmp_path_factory):
     def make():
         return make_app(directory, secret=secret, signing_key="k" * 43, organization=organization)
 
-    with serve(make, close_app) as (base, _), httpx.Client(timeout=30, trust_env=False) as http:
+    with serve(make, close_app) as (base, _), httpx.Client(timeout=60, trust_env=False) as http:
         yield Service(base, secret, organization, http, directory)
 
 

@@ -33,7 +33,7 @@ def own(tmp_path_factory):
 
 @pytest.fixture
 def browser_like():
-    with httpx.Client(trust_env=False, timeout=30, follow_redirects=True) as http:
+    with httpx.Client(trust_env=False, timeout=60, follow_redirects=True) as http:
         yield http
 
 
@@ -83,7 +83,7 @@ def test_a_ticket_opens_once_and_only_this_user_gets_one(own, browser_like):
     service, *_ = own
     address = local_service.way_in()
     assert browser_like.get(address).status_code == 200
-    with httpx.Client(trust_env=False, follow_redirects=True) as other:
+    with httpx.Client(trust_env=False, timeout=60, follow_redirects=True) as other:
         assert other.get(address).status_code == 403
         assert other.get(f"{service.origin}/").status_code == 401
     for headers in ({}, {"X-Songbird-Proof": "0" * 64}):

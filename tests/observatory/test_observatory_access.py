@@ -27,7 +27,7 @@ def claimed(service, guest):
 @pytest.fixture
 def visitor(service):
     """A browser's worth of cookies, without any."""
-    with httpx.Client(base_url=service.base, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=service.base, trust_env=False, timeout=60) as client:
         yield client
 
 
@@ -133,7 +133,7 @@ def test_of_a_sign_in_neither_its_cookie_nor_its_path_opens_anything_alone(visit
 
     def status(path, cookie):
         headers = {"Cookie": f"songbird_organization={cookie}"} if cookie else {}
-        return httpx.get(service.base + path, headers=headers, trust_env=False).status_code
+        return httpx.get(service.base + path, headers=headers, trust_env=False, timeout=60).status_code
 
     assert [status(path, value) for path, value in zip(paths, values, strict=True)] == [200, 200]
     token = paths[0].split("/")[2]
@@ -215,6 +215,7 @@ def test_a_forged_or_damaged_cookie_opens_nothing(visitor, service):
             f"{service.base}/{visitor.post('/sign-in', data={'key': key}).headers['Location']}",
             headers={"Cookie": f"songbird_organization={forged}"},
             trust_env=False,
+            timeout=60,
         )
         assert answer.status_code == 401
 

@@ -29,7 +29,7 @@ console.log(JSON.stringify({ labels: all.map((i) => table.label(i)), names: all.
 
 
 def run(*command):
-    done = subprocess.run(command, cwd=MODULES, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=MODULES, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
     return done.stdout
 

@@ -162,7 +162,7 @@ def test_whylogs_reads_merges_and_compares_what_was_made_here(whylogs_python, tm
     names = sorted(CASES["large"]())
     sw.profile(pd.DataFrame({name: SERIES[name] for name in names})).save(tmp_path / "mine.bin")
     command = [str(whylogs_python), "-c", READ_BY_WHYLOGS, str(tmp_path / "mine.bin"), str(Path(__file__).parent)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280, env=dict(os.environ))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert found["n"] == dict.fromkeys(names, 10_000)

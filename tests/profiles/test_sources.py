@@ -413,7 +413,7 @@ def of_whylogs(whylogs_python, tmp_path_factory):
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "WHYLOGS_NO_ANALYTICS": "True"}
     command = [str(whylogs_python), str(script)]
     done = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

@@ -102,7 +102,7 @@ def serve_directory(serve):
 
         with (
             serve(make, close_app, server=Server, **options) as (base, app),
-            httpx.Client(timeout=30, trust_env=False) as http,
+            httpx.Client(timeout=60, trust_env=False) as http,
         ):
             yield Service(base, app, directory, http)
 
@@ -178,7 +178,7 @@ def run_whylogs(whylogs_python, tmp_path):
         }
         command = [str(whylogs_python), "-c", script]
         done = subprocess.run(
-            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stderr
         (line,) = (line for line in done.stdout.splitlines() if line.startswith("PRINTED"))

@@ -43,11 +43,11 @@ def test_a_key_is_shown_once_kept_hashed_and_ends_when_it_is_revoked(run, tmp_pa
         body = {"datasetTimestamp": 0, "segmentTags": []}
         headers = {"X-API-Key": key}
         path = "/v0/organizations/org-1/log/async/model-1"
-        return httpx.post(base + path, json=body, headers=headers, trust_env=False).status_code
+        return httpx.post(base + path, json=body, headers=headers, trust_env=False, timeout=60).status_code
 
     with (
         serve(lambda: make_app(tmp_path, secret=None), close_app, max_body_size=1 << 20) as (base, _),
-        httpx.Client(base_url=base, trust_env=False) as browser,
+        httpx.Client(base_url=base, trust_env=False, timeout=60) as browser,
     ):
         assert slot(base) == 200
         assert browser.post("/sign-in", data={"key": key}).status_code == 303

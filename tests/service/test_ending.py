@@ -26,7 +26,7 @@ JULY_8 = 1_373_241_600_000
 def busy(service, wide_profile, stack):
     """Have a page made, an upload stalled and a file unread."""
     base = f"http://127.0.0.1:{service.port}"
-    with httpx.Client(timeout=30, trust_env=False) as http:
+    with httpx.Client(timeout=60, trust_env=False) as http:
         session = http.post(f"{service.endpoint}/v0/sessions", json={"userId": "x"}).json()["id"]
 
         def slot(timestamp):
@@ -74,8 +74,8 @@ def test_any_free_port_is_taken_and_the_endpoint_printed_first(tmp_path):
             found = re.fullmatch(
                 r"The Songbird service answers at (http://127\.0\.0\.1:\d+/k/\w+)\n", process.stdout.readline()
             )
-            answer = httpx.post(f"{found[1]}/v0/sessions", json={"userId": "x"}, trust_env=False)
+            answer = httpx.post(f"{found[1]}/v0/sessions", json={"userId": "x"}, trust_env=False, timeout=60)
             assert answer.status_code == 200
         finally:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)

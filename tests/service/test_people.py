@@ -38,7 +38,7 @@ def start(serve, tmp_path):
             served = serve(lambda: make_team_app(made, tmp_path), close_app, max_body_size=1 << 20)
             base, app = stack.enter_context(served)
             organizations = app.settings["organizations"]
-            http = stack.enter_context(httpx.Client(trust_env=False, timeout=30))
+            http = stack.enter_context(httpx.Client(trust_env=False, timeout=60))
             for name, members in (("org-1", ["ada"]), ("org-2", ["ada", "bob"])):
                 organizations.create(name)
                 for member in members:

@@ -29,7 +29,7 @@ def test_a_notebook_moves_from_the_local_service_to_the_teams_by_its_endpoint_al
     def run(**more):
         command = [sys.executable, "-c", NOTEBOOK, *files]
         done = subprocess.run(
-            command, env={**environment, **more}, capture_output=True, text=True, timeout=120, check=False
+            command, env={**environment, **more}, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
@@ -47,5 +47,5 @@ def test_a_notebook_moves_from_the_local_service_to_the_teams_by_its_endpoint_al
     }
     assert len(pages | each) == 1
     for url in team.replica_urls:
-        metrics = httpx.get(f"{url}/metrics", trust_env=False).text
+        metrics = httpx.get(f"{url}/metrics", trust_env=False, timeout=60).text
         assert 'operation="observatory"' in metrics

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +28,13 @@ from songbird_widgets.service.team import data_directory, make_team_app
 
 JULY_8 = 1_373_241_600_000
 KEY = "publicpart.canarykey" + "x" * 40 + ":org-1"
+
+
+def eventually(condition):
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "this never came true"
+        time.sleep(0.05)
 
 
 class Replica:
@@ -74,7 +82,7 @@ def start(serve):
     def running(settings):
         with ExitStack() as stack:
             directory = stack.enter_context(data_directory(settings))
-            http = stack.enter_context(httpx.Client(timeout=30, trust_env=False))
+            http = stack.enter_context(httpx.Client(timeout=60, trust_env=False))
             base, app = stack.enter_context(
                 serve(lambda: make_team_app(settings, directory), close_app, max_body_size=1 << 20)
             )
@@ -110,15 +118,22 @@ def test_an_upload_goes_straight_to_the_store_and_every_replica_shows_it(replica
 def test_those_who_look_at_once_share_what_is_asked_of_the_store(replicas, monkeypatch):
     replica, store = replicas[0], replicas[0].app.settings["blobs"]
     session, lists, list_incoming = replica.session(), [], store.list_incoming
+    looks, asked = replica.direct._looks, []
+    run = looks.run
 
     def counted(scope=""):
         lists.append(scope)
-        time.sleep(0.3)
+        eventually(lambda: len(asked) == 6)
         return list_incoming(scope)
+
+    def ask(scope, look):
+        asked.append(scope)
+        run(scope, look)
 
     slot = replica.slot(session)
     replica.put(slot, b"some bytes")
     monkeypatch.setattr(store, "list_incoming", counted)
+    monkeypatch.setattr(looks, "run", ask)
     replica.slot(session)  # one that stays open
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(lambda _: replica.listed(session), range(6)))
@@ -270,17 +285,14 @@ def test_the_command_serves_a_team_from_a_file_with_the_password_and_ends_gracef
     (tmp_path / "url").write_text(settings.database_url + "\n")
     environment = {"SONGBIRD_STORAGE": settings.storage, "SONGBIRD_STORAGE_ENDPOINT": settings.storage_endpoint}
     process, base, log = serving(["--database-url-file", str(tmp_path / "url")], environment)
-    with httpx.Client(base_url=base, trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=base, trust_env=False, timeout=60) as http:
         assert http.get("/health").json() == {"status": "ok"}
         assert http.get("/ready").json() == {"status": "ready"}
         session = http.post("/v0/sessions", json={"userId": "someone"}).json()["id"]
         slot = http.post(f"/v0/sessions/{session}/reference", json={"alias": "july"}).json()
         assert http.put(slot["uploadUrl"], content=profile_bytes("batch-2013-07-08.bin")).status_code == 200
         # nobody looks: the service does by itself
-        deadline = time.monotonic() + 30
-        while not _references(settings, slot["id"]) and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert _references(settings, slot["id"])
+        eventually(lambda: _references(settings, slot["id"]))
         assert http.get(slot["observatoryUrl"]).status_code == 200
         metrics = http.get("/metrics").text
         assert 'songbird_requests_total{operation="create_session",status="200"} 1.0' in metrics
@@ -309,24 +321,31 @@ def _references(settings, profile_id):
 def test_who_is_being_answered_when_a_replica_is_told_to_end_is_answered(serving, tmp_path):
     process, base, _ = serving(["--data-dir", str(tmp_path / "data"), "--public-url", "http://127.0.0.1:1"], {})
     base = _listening(process)
-    with httpx.Client(base_url=base, trust_env=False, timeout=30) as http:
+    with httpx.Client(base_url=base, trust_env=False, timeout=60) as http:
         session = http.post("/v0/sessions", json={"userId": "someone"}).json()["id"]
         slot = http.post(f"/v0/sessions/{session}/reference", json={}).json()
-        begun = threading.Event()
+        go_on = threading.Event()
 
         def body():
-            yield b"x" * 1000
-            begun.set()
-            time.sleep(0.5)
-            yield b"x" * 1000
+            yield bytes(2 << 20)
+            assert go_on.wait(60)
+            yield bytes(2 << 20)
 
         path = slot["uploadUrl"].partition("127.0.0.1:1")[2]
         with ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(http.put, path, content=body(), headers={"Content-Length": "2000"})
-            assert begun.wait(60)
+            answer = pool.submit(http.put, path, content=body(), headers={"Content-Length": str(4 << 20)})
+            eventually(lambda: list((tmp_path / "data" / "blobs" / "incoming").iterdir()))
             process.send_signal(signal.SIGTERM)
+            eventually(lambda: not _takes_connections(base))
+            go_on.set()
             assert answer.result().status_code == 200
     assert process.wait(60) == 0
+
+
+def _takes_connections(base):
+    address = urlsplit(base)
+    with socket.socket() as probe:
+        return probe.connect_ex((address.hostname, address.port)) == 0
 
 
 def _listening(process):

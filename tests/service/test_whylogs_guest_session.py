@@ -48,7 +48,9 @@ def test_whylogs_uploads_and_its_links_answer(home, tmp_path, run_whylogs):
     assert named in wrote
 
     token = dict(parse_qsl(urlsplit(named).query))["sessionToken"]
-    listing = httpx.get(f"{service.origin}/v0/sessions/{token}/profiles", trust_env=False).json()["profiles"]
+    listing = httpx.get(f"{service.origin}/v0/sessions/{token}/profiles", trust_env=False, timeout=60).json()[
+        "profiles"
+    ]
     assert [(profile["kind"], profile.get("alias")) for profile in listing] == [
         ("reference", "foo"),
         ("batch", None),
@@ -65,9 +67,9 @@ def test_whylogs_uploads_and_its_links_answer(home, tmp_path, run_whylogs):
     assert selected(unnamed) == [str(listing[1]["datasetTimestamp"] // 86_400_000 * 86_400_000)]
     assert selected(both) == [listing[2]["id"], listing[3]["id"]]
     for link in (named, foo, unnamed, both, *singles):
-        answer = httpx.get(link, trust_env=False)
+        answer = httpx.get(link, trust_env=False, timeout=60)
         assert answer.status_code == 200
-        shown = httpx.get(link.replace("/profiles?", "/profiles.json?"), trust_env=False).json()
+        shown = httpx.get(link.replace("/profiles?", "/profiles.json?"), trust_env=False, timeout=60).json()
         assert len(shown["profiles"]) == len(selected(link))
 
     # the second call of whylogs found its session alive, and so made no new one

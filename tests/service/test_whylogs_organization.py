@@ -134,7 +134,7 @@ def test_whylogs_writes_with_a_key_and_its_links_answer(team, run_whylogs):
     assert selected(unnamed) == selected(day) == [str(today)]
     assert selected(both) == [name for single in singles for name in selected(single)]
     for link in (named, unnamed, both, *singles):
-        assert httpx.get(link, trust_env=False).status_code == 401  # members only
+        assert httpx.get(link, trust_env=False, timeout=60).status_code == 401  # members only
         assert get(link).status_code == 200
         shown = get(link.replace("/profiles?", "/profiles.json?")).json()
         assert len(shown["profiles"]) == len(selected(link))

@@ -43,11 +43,11 @@ def test_it_uploads_selects_links_and_compares_as_a_guest_session_does(open_sess
     session.add(profile_path("batch-2013-07-09.bin"), profile_path("batch-2013-07-10.bin"))
     assert [item.state for item in session.upload()] == ["uploaded"] * 3
     session.select("train", "2013-07-09")
-    page = httpx.get(session.link, headers={"X-API-Key": KEY}, trust_env=False)
+    page = httpx.get(session.link, headers={"X-API-Key": KEY}, trust_env=False, timeout=60)
     assert page.status_code == 200
     assert "train" in page.text
     assert "sessionToken" not in session.link
-    assert httpx.get(session.link, trust_env=False).status_code == 401
+    assert httpx.get(session.link, trust_env=False, timeout=60).status_code == 401
     assert KEY not in repr(session) + session.link
 
     other = open_session()

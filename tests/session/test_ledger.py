@@ -332,7 +332,7 @@ def test_a_full_disk_is_said_in_the_end(session, profiles):
         print(len(session.upload()), session.notice.level, session.notice.text.replace("\\n", " "))
     """)
     command = [sys.executable, "-c", code, session.session_id, str(profiles)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
     assert done.stdout.startswith("7 warning 7 of 7 uploaded")
     assert "cannot be used" in done.stdout
     assert "could not be finished" in done.stderr
@@ -498,7 +498,7 @@ def test_two_kernels_on_one_session_send_each_profile_once(session, profiles):
     for kernel in kernels:
         kernel.stdin.write("\n")
         kernel.stdin.flush()
-    landed = [int(kernel.communicate(timeout=60)[0]) for kernel in kernels]
+    landed = [int(kernel.communicate(timeout=300)[0]) for kernel in kernels]
     assert [kernel.returncode for kernel in kernels] == [0, 0, 0]
     assert sum(landed) == 60
     session.refresh()
