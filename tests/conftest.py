@@ -633,7 +633,9 @@ def whylogs_python(request, tmp_path_factory):
     with FileLock(f"{folder}.lock"):
         if not (folder / "complete").exists():
             _run([interpreter, "-m", "venv", "--clear", str(folder)])
-            _run([str(python), "-m", "pip", "install", "--quiet", "--no-input", *WHYLOGS_REQUIREMENTS, *needed])
+            # Python compiles what it imports, once.
+            install = ["-m", "pip", "install", "--quiet", "--no-input", "--no-compile", "--disable-pip-version-check"]
+            _run([str(python), *install, *WHYLOGS_REQUIREMENTS, *needed])
             (folder / "complete").write_text(wanted, "utf-8")
     return _usable(python, "The environment that these tests made has")
 

@@ -32,14 +32,34 @@ PROFILES = Path(__file__).parents[1] / "examples" / "profiles"
 COMMAND = [sys.executable, "-W", "error", "-m", "songbird_widgets"]
 
 
+def home_in(directory):
+    return {"HOME": str(directory / "home"), "SONGBIRD_DATA_DIR": str(directory / "data")}
+
+
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    variables = home_in(tmp_path_factory.mktemp("shared"))
+    yield variables
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SONGBIRD_DATA_DIR", variables["SONGBIRD_DATA_DIR"])
+        local_service.stop()
+
+
 @pytest.fixture
-def home(tmp_path, monkeypatch):
-    """The variables of a home of one's own, whose service ends with the test."""
-    variables = {"HOME": str(tmp_path / "home"), "SONGBIRD_DATA_DIR": str(tmp_path / "data")}
+def alone():
+    """Let a test have a home, and so a service and a ledger, of its own."""
+
+
+@pytest.fixture
+def home(request, tmp_path, monkeypatch):
+    """The variables of a home: that of all tests here, or with `alone` one whose service ends with the test."""
+    own = "alone" in request.fixturenames
+    variables = home_in(tmp_path) if own else request.getfixturevalue("shared_home")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     yield variables
-    local_service.stop()
+    if own:
+        local_service.stop()
 
 
 @pytest.fixture
@@ -95,6 +115,7 @@ def test_no_command_is_a_wrong_command_line(call):
     assert "COMMAND" in done.stderr
 
 
+@pytest.mark.usefixtures("alone")
 def test_upload_starts_the_service_and_prints_a_link_that_answers(shell):
     done = shell(
         "upload",
@@ -238,6 +259,7 @@ def test_an_endpoint_comes_by_file_and_one_with_its_secret_among_the_arguments_i
     assert endpoint not in by_argument.stderr
 
 
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize("content", [None, b"", b"two words", b"\xff\x00", b"x" * 20_000])
 def test_a_file_that_holds_no_session_is_said_and_nothing_is_uploaded(call, tmp_path, content):
     if content is not None:
@@ -278,6 +300,7 @@ def test_a_data_directory_that_cannot_be_is_said_without_a_traceback(call, tmp_p
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.usefixtures("alone")
 def test_status_and_stop_say_what_is(call):
     done = call("status")
     assert done.returncode == 1
@@ -296,6 +319,7 @@ def test_status_and_stop_say_what_is(call):
     assert call("status").returncode == 1
 
 
+@pytest.mark.usefixtures("alone")
 def test_serve_prints_an_endpoint_that_works_as_it_is(call, tmp_path):
     with subprocess.Popen(
         [*COMMAND, "serve", "--data-dir", str(tmp_path / "served")], stdout=subprocess.PIPE, text=True
@@ -442,6 +466,7 @@ def test_less_of_an_id_than_is_listed_means_no_session(call, begun):
         assert len(session.profiles) == 1
 
 
+@pytest.mark.usefixtures("alone")
 def test_sessions_are_listed_and_one_that_was_deleted_is_over(call):
     assert "no sessions yet" in call("sessions").stdout
     begun = [call("upload", PROFILES / "batch-2013-07-08.bin").stderr for _ in range(2)]

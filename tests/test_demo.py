@@ -1,14 +1,8 @@
-"""The demo, as a newcomer runs it; the notebooks themselves run in tests/browser and tests/test_examples.py."""
+"""What the demo prepares; it runs in tests/test_hostile_directories.py, its notebooks in tests/browser."""
 
 from __future__ import annotations
 
-import os
-import re
-import signal
 import socket
-import subprocess
-import sys
-import urllib.request
 
 import pytest
 
@@ -25,29 +19,6 @@ def home(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     yield
     local_service.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("arguments", "title"), [([], "JupyterLab"), (["--voila"], "Flight profiles")])
-def test_the_demo_prints_a_url_that_answers_and_warns_of_nothing(arguments, title, tmp_path):
-    command = [sys.executable, "-m", "songbird_widgets", "demo", "--no-browser", *arguments]
-    messages = tmp_path / "messages"
-    with (
-        messages.open("wb") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as demo,
-    ):
-        try:
-            said = [demo.stdout.readline() for _ in range(2)]
-            url = re.search(r"http://\S+", said[1])[0]
-            with urllib.request.urlopen(url, timeout=60) as answer:
-                assert title in answer.read().decode("utf-8")
-            with urllib.request.urlopen(url.partition("?")[0], timeout=60) as answer:  # another user of this machine
-                assert title not in answer.read().decode("utf-8")
-                assert "login" in answer.url
-        finally:
-            os.kill(demo.pid, signal.SIGTERM)
-        demo.wait(timeout=300)
-    assert "Warning" not in messages.read_text("utf-8")
 
 
 def test_the_examples_are_copied_once_and_changes_are_kept(tmp_path):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,22 +39,39 @@ def ran(tmp_path, monkeypatch):
     local_service.stop()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["serve"], "/k/"),
-        (["demo", "--no-browser"], "JupyterLab"),
-        (["demo", "--no-browser", "--voila"], "Dashboard"),
-    ],
-)
-def test_what_is_planted_where_it_is_started_or_keeps_its_data_does_not_run(ran, ports, arguments, says):
-    command = [SCRIPT, *arguments, "--port", str(*ports(1))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+@contextmanager
+def started(arguments, messages):
+    """Run a command until the block ends, and give what it prints; what it warns of goes into a file."""
+    with (
+        messages.open("wb") as errors,
+        subprocess.Popen([SCRIPT, *arguments], stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
         try:
-            assert any(says in line for line in iter(process.stdout.readline, ""))
+            yield process.stdout
         finally:
             process.send_signal(signal.SIGTERM)
         process.wait(timeout=300)
+
+
+def test_what_is_planted_where_the_service_is_started_or_keeps_its_data_does_not_run(ran, ports, tmp_path):
+    with started(["serve", "--port", str(*ports(1))], tmp_path / "messages") as printed:
+        assert "/k/" in printed.readline()
+    assert not ran.exists(), ran.read_text()
+
+
+@pytest.mark.parametrize(("arguments", "title"), [([], "JupyterLab"), (["--voila"], "Flight profiles")])
+def test_the_demo_prints_a_url_that_answers_warns_of_nothing_and_runs_nothing_planted(
+    ran, ports, tmp_path, arguments, title
+):
+    command = ["demo", "--no-browser", *arguments, "--port", str(*ports(1))]
+    with started(command, tmp_path / "messages") as printed:
+        url = re.search(r"http://\S+", [printed.readline() for _ in range(2)][1])[0]
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert title in answer.read().decode("utf-8")
+        with urllib.request.urlopen(url.partition("?")[0], timeout=60) as answer:  # another user of this machine
+            assert title not in answer.read().decode("utf-8")
+            assert "login" in answer.url
+    assert "Warning" not in (tmp_path / "messages").read_text("utf-8")
     assert not ran.exists(), ran.read_text()
 
 
