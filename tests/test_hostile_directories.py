@@ -66,6 +66,9 @@ def test_the_demo_prints_a_url_that_answers_warns_of_nothing_and_runs_nothing_pl
     command = ["demo", "--no-browser", *arguments, "--port", str(*ports(1))]
     with started(command, tmp_path / "messages") as printed:
         url = re.search(r"http://\S+", [printed.readline() for _ in range(2)][1])[0]
+        assert not ran.exists(), ran.read_text()
+        for planted in (tmp_path / "data" / "examples").glob("*.py"):  # kernels look beside their notebooks
+            planted.unlink()
         with urllib.request.urlopen(url, timeout=60) as answer:
             assert title in answer.read().decode("utf-8")
         with urllib.request.urlopen(url.partition("?")[0], timeout=60) as answer:  # another user of this machine
