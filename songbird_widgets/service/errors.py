@@ -102,6 +102,13 @@ class QuotaExceeded(TooLarge):
     """413: the session may hold no more."""
 
 
+class HeadTooLarge(ServiceError):
+    """431: the head of a request is larger than the service reads."""
+
+    status = 431
+    type = "RequestHeaderFieldsTooLarge"
+
+
 class TooManyRequests(ServiceError):
     """429: more than the service takes just now."""
 

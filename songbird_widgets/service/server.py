@@ -7,25 +7,29 @@ room left, whoever has asked for nothing yields to the newcomer: connections tha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
+import socket
 import time
 import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPMessageDelegate
 from tornado.ioloop import IOLoop
-from tornado.iostream import IOStream
+from tornado.iostream import IOStream, UnsatisfiableReadError
 
-from .errors import InvalidArgument
+from .errors import HeadTooLarge, InvalidArgument
 from .handler import logger
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Awaitable, Iterable
 
     from tornado.httputil import HTTPConnection, HTTPHeaders, RequestStartLine, ResponseStartLine
+
+    from .errors import ServiceError
 
 MAX_CONNECTIONS = 1_000
 """Connections at once, as far as the process may have so many descriptors."""
@@ -45,6 +49,9 @@ STALL_SECONDS = 20.0
 MIN_BYTES_PER_SECOND = 8_192
 """On average, after the first `STALL_SECONDS`, of a body or an answer."""
 
+HEAD_LIMIT = 1 << 16
+"""Bytes of a request's line and headers."""
+
 BODY_LIMIT = 1 << 20
 """Requests with a larger body are refused, unless their handler reads the body piece by piece."""
 
@@ -55,6 +62,8 @@ _RETRY_SECONDS = 0.05
 _LOG_SECONDS = 60.0
 _ACCEPTED_AT_ONCE = 64
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+_LAST_SECONDS = 2.0  # for which what a refused connection still sends is read
+_MAX_LAST = 32  # of such connections at once
 _TORNADO_REFUSAL = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 
 
@@ -107,8 +116,17 @@ class Connection(IOStream):
             self._writing_since = self.progressed = time.monotonic()
             self.sent = 0
         if data == _TORNADO_REFUSAL:
-            data = _malformed()
+            data = _refusal(InvalidArgument("The request is malformed."))
         return super().write(data)
+
+    def close(self, exc_info: Any = False) -> None:
+        """Close; where tornado does so without a word because something has no end, say so first."""
+        if isinstance(exc_info, UnsatisfiableReadError) and not (self.closed() or self.sent or self.writing()):
+            error: ServiceError = InvalidArgument("The request is malformed.")
+            if self.phase == "waiting":
+                error = HeadTooLarge(f"The request's line and headers are larger than {HEAD_LIMIT >> 10} KiB.")
+            _say_and_close(self.socket, error)
+        super().close(exc_info)
 
     def is_over(self, now: float) -> bool:
         """Whether its peer has had all the time that is due to it."""
@@ -132,15 +150,49 @@ class Connection(IOStream):
         return None
 
 
-def _malformed() -> bytes:
+def _refusal(error: ServiceError) -> bytes:
+    """Return the whole answer to a request of which tornado makes none."""
     request_id = uuid.uuid4().hex
-    body = msgspec.json.encode(InvalidArgument("The request is malformed.").body(request_id))
+    body = msgspec.json.encode(error.body(request_id))
     head = (
-        f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nX-Request-Id: {request_id}\r\n"
+        f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"
+        f"Content-Type: application/json\r\nX-Request-Id: {request_id}\r\n"
         f"X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+_last: set[asyncio.Task[None]] = set()
+
+
+def _say_and_close(refused: socket.socket, error: ServiceError) -> None:
+    """Answer on a connection that is about to be closed, and close it once its peer has stopped sending, or soon.
+
+    Closed at once, with what was not read, it would be reset, and the answer with it.
+    """
+    try:
+        connection = refused.dup()
+    except OSError:  # no descriptor is left
+        return
+    with contextlib.suppress(OSError):
+        connection.send(_refusal(error))
+        connection.shutdown(socket.SHUT_WR)
+        if len(_last) < _MAX_LAST:
+            task = asyncio.get_running_loop().create_task(_drain(connection))
+            _last.add(task)
+            task.add_done_callback(_last.discard)
+            return
+    connection.close()
+
+
+async def _drain(connection: socket.socket) -> None:
+    async def read() -> None:
+        while await asyncio.get_running_loop().sock_recv(connection, HEAD_LIMIT):
+            pass
+
+    with connection, contextlib.suppress(OSError, asyncio.TimeoutError):
+        await asyncio.wait_for(read(), _LAST_SECONDS)
 
 
 class Server(HTTPServer):
@@ -156,7 +208,7 @@ class Server(HTTPServer):
     def initialize(  # type: ignore[override]
         self, application: Any, *, max_connections: int | None = None, **options: Any
     ) -> None:
-        super().initialize(application, **{"max_body_size": BODY_LIMIT, **options})
+        super().initialize(application, **{"max_header_size": HEAD_LIMIT, "max_body_size": BODY_LIMIT, **options})
         self.max_connections = max_connections or default_connections()
         self._open: set[Connection] = set()
         self._acceptors: list[_Acceptor] = []
