@@ -20,7 +20,7 @@ from . import tables
 from .errors import OutOfSpace, QuotaExceeded, ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from .blobs import BlobStore
 
@@ -31,6 +31,9 @@ SESSION_PROFILES = 200_000
 GUEST_PROFILES = 5_000_000
 SHARE = 0.5
 """Of the free disk what guests may keep together, and of that what one session may."""
+
+STORE_SESSION_BYTES, STORE_GUEST_BYTES = 50_000_000_000, 2_000_000_000_000
+"""What one session and all guests may keep where no disk says what there is room for, as in an object store."""
 
 RESERVE_BYTES, RESERVE_SHARE = 1_000_000_000, 0.05
 """Of a disk so much is left free, whichever is less: a full one stops whatever else works on it."""
@@ -69,7 +72,8 @@ class Quotas:
         environment
             As `os.environ`.
         blobs
-            Where profiles are kept; by default guests may fill `SHARE` of what its disk has free.
+            Where profiles are kept; by default guests may fill `SHARE` of what its disk has free, and of a store
+            without one `STORE_GUEST_BYTES`.
         used
             Bytes that guests keep already.
 
@@ -80,16 +84,24 @@ class Quotas:
         """
         given = {name: str(options.get(name) or environment.get(f"SONGBIRD_{name.upper()}") or "") for name in NAMES}
         disk = blobs.disk()
-        guest_bytes = size_of(given["guest_bytes"]) if given["guest_bytes"] else None
-        if not given["guest_bytes"] and disk is not None:
-            guest_bytes = int(SHARE * (disk[0] + used))
-        session_bytes = size_of(given["session_bytes"]) if given["session_bytes"] else int(SHARE * (guest_bytes or 0))
+        guest_bytes = STORE_GUEST_BYTES if disk is None else int(SHARE * (disk[0] + used))
+        if given["guest_bytes"]:
+            guest_bytes = size_of(given["guest_bytes"])
+        session_bytes = int(SHARE * guest_bytes)
+        if disk is None:
+            session_bytes = min(session_bytes or STORE_SESSION_BYTES, STORE_SESSION_BYTES)
+        if given["session_bytes"]:
+            session_bytes = size_of(given["session_bytes"])
         return cls(
             session_bytes=session_bytes or None,
             session_profiles=_count(given["session_profiles"], SESSION_PROFILES) or None,
             guest_bytes=guest_bytes or None,
             guest_profiles=_count(given["guest_profiles"], GUEST_PROFILES) or None,
         )
+
+    def is_filling(self, session: Held) -> bool:
+        """Tell whether a session holds so much that what has just arrived matters."""
+        return self.session_bytes is not None and session.size >= SHARE * self.session_bytes
 
     def refusal(self, session: Held, guests: Held, profiles: int, size: int) -> ServiceError | None:
         """Return why a session may not keep so much more, or None if it may.
@@ -206,11 +218,14 @@ class Room:
 
 def held(connection: sa.Connection, session_ids: Iterable[str]) -> dict[str, Held]:
     """Return what open sessions hold, by their ids; and under `tables.ALL_SESSIONS` what all hold."""
-    usage = tables.usage.c
-    query = sa.select(usage.session_id, usage.profiles, usage.size).where(
-        usage.session_id.in_([_ALL, *sorted(set(session_ids))])
-    )
-    return {row.session_id: Held(row.profiles, row.size) for row in connection.execute(query)}
+    rows = connection.execute(_HELD, {"ids": [_ALL, *set(session_ids)]})
+    return {session_id: Held(profiles, size) for session_id, profiles, size in rows}
+
+
+# Statements that every upload needs are made once: making one takes as long as executing it.
+_HELD = sa.select(tables.usage.c.session_id, tables.usage.c.profiles, tables.usage.c.size).where(
+    tables.usage.c.session_id.in_(sa.bindparam("ids", expanding=True))
+)
 
 
 def begin(connection: sa.Connection, session_ids: Iterable[str]) -> None:
@@ -220,9 +235,10 @@ def begin(connection: sa.Connection, session_ids: Iterable[str]) -> None:
     _add(connection, {_ALL: Held(len(rows))})
 
 
-def change(connection: sa.Connection, changes: Mapping[str, Held]) -> None:
-    """Add to what sessions hold, or take from it; those that are not open hold nothing."""
-    known = held(connection, changes)
+def change(connection: sa.Connection, changes: Mapping[str, Held], known: Collection[str] | None = None) -> None:
+    """Add to what sessions hold, or take from it; those that are not open, and so not among the known, hold nothing."""
+    if known is None:
+        known = held(connection, changes)
     changed = {key: more for key, more in changes.items() if key in known and (more.profiles or more.size)}
     if changed:
         of_all = Held(sum(more.profiles for more in changed.values()), sum(more.size for more in changed.values()))

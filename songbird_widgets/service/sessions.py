@@ -88,6 +88,10 @@ class _SessionOperation(DatasetOperation):
     def announce(self, session_id: str, profiles: Sequence[NewProfile]) -> tuple[SessionRow, list[Slot]]:
         """Slots for profiles, in the order given; blocks."""
         self.room.check_disk()
+        if "direct_uploads" in self.settings and self.settings["quotas"].is_filling(self.metadata.held(session_id)[0]):
+            # What a store has taken is counted when it is found there.
+            found = self.metadata.session(session_id)
+            self.take_arrivals(found.org_id, found.dataset_id)
         session, ids = self.metadata.announce(session_id, profiles)
         return session, self.slots(session.org_id, session.dataset_id, ids)
 

@@ -163,7 +163,11 @@ def test_by_default_guests_may_fill_half_of_the_free_disk():
             return None
 
     assert Quotas.of({}, {}, Disk(), 20_000_000_000) == Quotas(15 * 10**9, 200_000, 30 * 10**9, 5_000_000)
-    assert Quotas.of({}, {}, Store(), 0) == Quotas(None, 200_000, None, 5_000_000)
+    assert Quotas.of({}, {}, Store(), 0) == Quotas(50 * 10**9, 200_000, 2 * 10**12, 5_000_000)
+    assert Quotas.of({"guest_bytes": "8GB"}, {}, Store(), 0) == Quotas(4 * 10**9, 200_000, 8 * 10**9, 5_000_000)
+    assert Quotas.of({"session_bytes": "0", "guest_bytes": "0"}, {}, Store(), 0) == Quotas(
+        None, 200_000, None, 5_000_000
+    )
     given = {"session_bytes": "0", "session_profiles": "0", "guest_bytes": "7GB", "guest_profiles": "9"}
     assert Quotas.of(given, {"SONGBIRD_GUEST_BYTES": "1GB"}, Disk(), 0) == Quotas(None, None, 7 * 10**9, 9)
     with pytest.raises(LocalServiceError, match="no number of profiles"):

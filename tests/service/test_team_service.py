@@ -13,6 +13,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -172,6 +173,22 @@ def test_a_claim_takes_what_the_store_has_and_what_arrives_there_later(replicas)
         rows = replica.app.settings["metadata"].profiles("org-1", "model-1")
         assert [row.id for row in rows] == [early["id"], late["id"]]
     assert never["id"] not in second.ask("GET", "/organizations/org-1", headers={"X-API-Key": KEY}).text
+
+
+def test_what_the_store_takes_counts_in_the_quota_of_its_session(start, settings):
+    with start(replace(settings, quotas={"session_bytes": "1MB"})) as replica:
+        session, other = replica.session(), replica.session()
+        first, second, third = (replica.slot(session) for _ in range(3))
+        replica.put(first, b"1" * 600_000)
+        replica.direct.sweep()
+        replica.put(second, b"2" * 600_000)
+        # Nobody has looked since: who asks for another slot does.
+        body = {"datasetTimestamp": JULY_8, "segmentTags": []}
+        refused = replica.ask("POST", f"/v0/sessions/{session}/upload", status=413, json=body)
+        assert "This session holds 1.2 MB, and a guest session may hold 1.0 MB here" in refused.json()["message"]
+        replica.put(third, b"3")  # a slot that was given out stays good: what the store has confirmed is kept
+        assert [one["size"] for one in replica.listed(session)] == [600_000, 600_000, 1]
+        replica.slot(other)
 
 
 def test_what_is_put_again_is_taken_again_and_what_is_old_is_cleared_away(replicas, monkeypatch):
