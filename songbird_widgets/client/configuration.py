@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from .redaction import Redacted, origin_of
 from .retry import Retry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ..local.route import Route
 
@@ -66,9 +67,17 @@ class Settings(Redacted, frozen=True, dict=True):
 
 
 def configure(
-    endpoint: object, api_key: object, timeout: float, retries: int | Retry, headers: Mapping[str, Any] | None
+    endpoint: object,
+    api_key: object,
+    timeout: float,
+    retries: int | Retry,
+    headers: Mapping[str, Any] | None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Settings:
-    """Find out where to talk to, and check it; the local service is started only if nothing names another."""
+    """Find out where to talk to, and check it; the local service is started only if nothing names another.
+
+    While the local service starts, which has another core for it, `meanwhile` is called.
+    """
     endpoint, source = _first(endpoint, "the argument endpoint", _ENDPOINT_VARIABLES)
     api_key, key_source = _first(api_key, "the argument api_key", _KEY_VARIABLES)
     key = None if api_key is None else checked_key(api_key, key_source)
@@ -82,7 +91,10 @@ def configure(
     else:
         from ..local import local_service
 
+        beside = threading.Thread(target=meanwhile, daemon=True)
+        beside.start()
         service = local_service.ensure()
+        beside.join()
         address, route = Secret(service.endpoint), service.route
     return Settings(address, key, **options, route=route)
 

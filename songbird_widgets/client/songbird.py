@@ -47,6 +47,10 @@ def _operation(method: Callable[Concatenate[Any, P], R]) -> _Operation[P, R]:
     return cast("_Operation[P, R]", private(method))
 
 
+def _load_transport() -> None:
+    from . import transport  # noqa: F401 - and httpx with it, which takes as long as a local service takes to start
+
+
 class _Client:
     """What both clients share: settings, the operations, and no way to print or pickle a secret."""
 
@@ -66,7 +70,7 @@ class _Client:
         proxy: str | None = None,
         verify: bool | str | Path | ssl.SSLContext = True,
     ) -> None:
-        self.settings = configure(endpoint, api_key, timeout, retries, headers)
+        self.settings = configure(endpoint, api_key, timeout, retries, headers, _load_transport)
         self._means = (http_client, transport, Secret.of(proxy), verify)
         self._transports: list[Transport] = []  # none or one, shared with what with_options returns
         self._owner = True

@@ -242,7 +242,8 @@ class Database:
             tables.version.create(connection, checkfirst=True)
             found = connection.execute(sa.select(tables.version.c.version)).scalar()
             if found is None:
-                tables.schema.create_all(connection)
+                others = [table for table in tables.schema.sorted_tables if table is not tables.version]
+                tables.schema.create_all(connection, others, checkfirst=False)
                 connection.execute(tables.version.insert().values(version=tables.SCHEMA_VERSION))
                 connection.execute(tables.clock.insert().values(last_upload=0))
                 connection.execute(tables.usage.insert().values(session_id=tables.ALL_SESSIONS, profiles=0, size=0))

@@ -529,6 +529,13 @@ def test_what_must_be_quick_loads_nothing_heavy(module, heavy):
     assert not heavy & set(loaded.stdout.split())
 
 
+@pytest.mark.usefixtures("home")
+def test_what_sends_the_first_request_is_loaded_while_the_service_starts():
+    code = "import sys, songbird_widgets.client as c; c.Songbird(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert {"httpx", "songbird_widgets.client.transport"} <= set(done.stdout.split())
+
+
 def test_code_that_others_left_in_a_directory_is_not_run(home, tmp_path, monkeypatch):
     home.mkdir(mode=0o700)
     for directory in (tmp_path / "shared", home):
