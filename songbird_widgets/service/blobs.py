@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 PART_BYTES = 1 << 18
 
+_DISK_SECONDS = 0.25  # each look at the disk is a call of the system on the service's loop
+
 _KEY = re.compile(r"[0-9a-f]{64}")
 _PREFIX = re.compile(r"[0-9a-f]{2}")
 
@@ -116,6 +118,7 @@ class Blobs:
         #: Held while a blob is kept or removed; and the blobs kept of which the database does not know yet.
         self.lock = threading.Lock()
         self.unconfirmed: Counter[str] = Counter()
+        self._disk: tuple[float, tuple[int, int] | None] = (-_DISK_SECONDS, None)
 
     def sweep(self, older_than: float = 0) -> None:
         """Remove what a killed process left half-written.
@@ -131,12 +134,17 @@ class Blobs:
                     leftover.unlink()
 
     def disk(self) -> tuple[int, int] | None:
-        """The bytes that its disk has free for this user, and in all; None when nobody can tell."""
-        try:
-            found = shutil.disk_usage(self._incoming)
-        except OSError:  # whoever writes there says what is wrong
-            return None
-        return found.free, found.total
+        """The bytes that its disk has free for this user, and in all, as of just now; None when nobody can tell."""
+        looked, known = self._disk
+        now = time.monotonic()
+        if now - looked >= _DISK_SECONDS:
+            try:
+                found = shutil.disk_usage(self._incoming)
+                known = found.free, found.total
+            except OSError:  # whoever writes there says what is wrong
+                known = None
+            self._disk = now, known
+        return known
 
     def check(self) -> None:
         """Raise `Unavailable` when the directory is gone or cannot be written to."""
@@ -238,8 +246,7 @@ _NUMBERS = itertools.count()
 _PROCESS = secrets.token_hex(8)  # containers that share a directory have the same process ids
 
 
-def _open_private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 class IncomingBlob:
@@ -251,7 +258,8 @@ class IncomingBlob:
     def __init__(self, blobs: Blobs, directory: Path) -> None:
         self._path = directory / f"{_PROCESS}-{next(_NUMBERS)}"
         self._blobs = blobs
-        self._file = open(self._path, "xb", buffering=0, opener=_open_private)  # noqa: SIM115 - closed by `keep`
+        # Each call of the system lets other threads run first, so there are no more of them than must be.
+        self._file: int | None = os.open(self._path, _NEW_FILE, 0o600)
         self._hash = hashlib.sha256()
         self._key = ""
         self.size = 0
@@ -260,42 +268,52 @@ class IncomingBlob:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.discard()
-        if self._key:
-            with self._blobs.lock:
-                self._blobs.unconfirmed[self._key] -= 1
-                if not self._blobs.unconfirmed[self._key]:
-                    del self._blobs.unconfirmed[self._key]
-            self._key = ""
+        if not self._key:
+            self.discard()
+            return
+        with self._blobs.lock:
+            self._blobs.unconfirmed[self._key] -= 1
+            if not self._blobs.unconfirmed[self._key]:
+                del self._blobs.unconfirmed[self._key]
 
     def write(self, data: bytes | bytearray) -> None:
         """Add the next piece."""
+        assert self._file is not None
         rest = memoryview(data)
-        while rest:  # the file is not buffered, and may take less at once
-            rest = rest[self._file.write(rest) :]
+        while rest:  # less may be taken at once
+            rest = rest[os.write(self._file, rest) :]
         self._hash.update(data)
         self.size += len(data)
 
     def keep(self) -> str:
         """Make the blob permanent and return its key."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        assert self._file is not None
+        os.fsync(self._file)
+        self._close()
         key = self._hash.hexdigest()
         target = self._blobs.path(key)
-        if not target.parent.exists():
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync_directory(target.parent.parent)
         with self._blobs.lock:
+            try:
+                self._path.replace(target)
+            except FileNotFoundError:  # the first of its prefix
+                target.parent.mkdir(mode=0o700, exist_ok=True)
+                _sync_directory(target.parent.parent)
+                self._path.replace(target)
             self._blobs.unconfirmed[key] += 1
             self._key = key
-            self._path.replace(target)
         _sync_directory(target.parent)
         return key
 
     def discard(self) -> None:
         """Forget the blob, unless it was kept."""
-        self._file.close()
-        self._path.unlink(missing_ok=True)
+        self._close()
+        if not self._key:
+            self._path.unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            os.close(file)
 
 
 def _sync_directory(path: Path) -> None:

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import socket
 import time
-import uuid
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
 from .errors import HeadTooLarge, InvalidArgument
-from .handler import logger
+from .handler import logger, new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable
@@ -152,7 +151,7 @@ class Connection(IOStream):
 
 def _refusal(error: ServiceError) -> bytes:
     """Return the whole answer to a request of which tornado makes none."""
-    request_id = uuid.uuid4().hex
+    request_id = new_request_id()
     body = msgspec.json.encode(error.body(request_id))
     head = (
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\n"

@@ -156,13 +156,15 @@ def announce_profiles(
         rows += slot_rows((row["org_id"], row["dataset_id"]), ids, profiles, session_id=session_id)
     if rows:
         connection.execute(tables.profiles.insert(), rows)
-        quotas.change(connection, more)
+        quotas.change(connection, more, held)
     return results
 
 
 def _sessions(connection: sa.Connection, session_ids: Iterable[str]) -> dict[str, Mapping[Any, Any]]:
-    query = sa.select(tables.sessions).where(tables.sessions.c.id.in_(sorted(session_ids)))
-    return {row["id"]: row for row in connection.execute(query).mappings()}
+    return {row["id"]: row for row in connection.execute(_SESSIONS, {"ids": list(session_ids)}).mappings()}
+
+
+_SESSIONS = sa.select(tables.sessions).where(tables.sessions.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def open_session(connection: sa.Connection, session_id: str) -> SessionRow:

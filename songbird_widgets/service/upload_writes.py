@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
 from .quotas import Held
-from .rows import Arrival, DayRow, Upload, day_row, now_ms, select_days, select_uploads
+from .rows import Arrival, DayRow, Upload, day_row, now_ms, select_uploads
 from .session_writes import refusal_of
 from .tables import chained
 
@@ -56,7 +56,7 @@ def confirm_uploads(connection: sa.Connection, uploads: Sequence[Upload], limits
     _write_uploads(connection, slots, staged, None)
     if kept:
         _show_uploads(connection, slots, kept)
-    quotas.change(connection, more)
+    quotas.change(connection, more, held)
     return results
 
 
@@ -136,10 +136,14 @@ def confirm_committed(connection: sa.Connection, transaction_id: str) -> list[Ar
 
 
 def _next_upload(connection: sa.Connection) -> int:
-    last = connection.execute(sa.select(tables.clock.c.last_upload)).scalar() or 0
+    last = connection.execute(_CLOCK).scalar() or 0
     now = max(now_ms(), last + 1)
-    connection.execute(tables.clock.update().values(last_upload=now))
+    connection.execute(_SET_CLOCK, {"last_upload": now})
     return now
+
+
+_CLOCK = sa.select(tables.clock.c.last_upload)
+_SET_CLOCK = tables.clock.update()
 
 
 def _without_twins(
@@ -150,31 +154,24 @@ def _without_twins(
     It may arrive twice when a kernel that was killed had sent it, and the next one sends it again.
     """
     profiles = tables.profiles.c
-    columns = (profiles.kind, profiles.day, profiles.alias, profiles.segment_tags)
     by_dataset: dict[tuple[str, str], list[Upload]] = {}
     for one in uploads.values():
         slot = slots[one.profile_id]
         by_dataset.setdefault((slot["org_id"], slot["dataset_id"]), []).append(one)
     rest: dict[str, Upload] = {}
     for (org_id, dataset_id), some in by_dataset.items():
-        query = sa.select(profiles.id, profiles.uploaded, profiles.sha256, *columns).where(
-            profiles.org_id == org_id,
-            profiles.dataset_id == dataset_id,
-            profiles.sha256.in_(sorted({one.sha256 for one in some})),
-        )
+        given = {"org": org_id, "dataset": dataset_id, "hashes": list({one.sha256 for one in some})}
         own = [slots[one.profile_id] for one in some]
-        days = sorted({slot["day"] for slot in own if slot["day"] is not None})
-        aliases = sorted({slot["alias"] for slot in own if slot["day"] is None and slot["alias"] is not None})
-        # By the index of contents: equal content of other days may be all that a dataset holds, and a day have many
-        # uploads. SQLite would take the index of days if the time of upload were asked for.
-        queries = [query.where(profiles.day.in_(days))] if days else []
-        queries += [query.where(profiles.day.is_(None), profiles.alias.in_(aliases))] if aliases else []
-        rows = [row for one in queries for row in connection.execute(one) if row.uploaded is not None]
+        days = list({slot["day"] for slot in own if slot["day"] is not None})
+        aliases = list({slot["alias"] for slot in own if slot["day"] is None and slot["alias"] is not None})
+        rows = [*connection.execute(_OF_DAYS, {**given, "days": days})] if days else []
+        rows += [*connection.execute(_OF_ALIASES, {**given, "aliases": aliases})] if aliases else []
+        rows = [row for row in rows if row.uploaded is not None]
         known: dict[tuple[Any, ...], str] = {tuple(row[2:]): row.id for row in rows}
         replaced: list[str] = []
         for one in some:
             slot = slots[one.profile_id]
-            what = (one.sha256, *(slot[column.name] for column in columns))
+            what = (one.sha256, *(slot[name] for name in _ALIKE))
             twin = known.setdefault(what, one.profile_id)
             if slot["uploaded"] is not None and slot["sha256"] != one.sha256:
                 replaced.append(one.profile_id)
@@ -206,6 +203,22 @@ def _without_twins(
     return rest
 
 
+_ALIKE = ("kind", "day", "alias", "segment_tags")
+_OF_CONTENT = sa.select(
+    *(tables.profiles.c[name] for name in ("id", "uploaded", "sha256", *_ALIKE)),
+).where(
+    tables.profiles.c.org_id == sa.bindparam("org"),
+    tables.profiles.c.dataset_id == sa.bindparam("dataset"),
+    tables.profiles.c.sha256.in_(sa.bindparam("hashes", expanding=True)),
+)
+# By the index of contents: equal content of other days may be all that a dataset holds, and a day have many uploads.
+# SQLite would take the index of days if the time of upload were asked for.
+_OF_DAYS = _OF_CONTENT.where(tables.profiles.c.day.in_(sa.bindparam("days", expanding=True)))
+_OF_ALIASES = _OF_CONTENT.where(
+    tables.profiles.c.day.is_(None), tables.profiles.c.alias.in_(sa.bindparam("aliases", expanding=True))
+)
+
+
 def _release_twins(connection: sa.Connection, slots: Sequence[Mapping[Any, Any]], now: int) -> None:
     """Have the first twin of each profile whose content was replaced stand for that content."""
     profiles = tables.profiles.c
@@ -233,8 +246,8 @@ def _note_days(connection: sa.Connection, uploads: Sequence[tuple[Mapping[Any, A
         if slot["day"] is not None:
             by_day.setdefault((slot["org_id"], slot["dataset_id"], slot["day"]), []).append((slot, upload))
     for key, added in by_day.items():
-        where = (tables.days.c.org_id == key[0], tables.days.c.dataset_id == key[1], tables.days.c.day == key[2])
-        row = connection.execute(select_days(*key[:2]).where(where[2])).mappings().first()
+        given = dict(zip(("org", "dataset", "of_day"), key, strict=True))
+        row = connection.execute(_DAY, given).mappings().first()
         before = DayRow(key[2], 0, 0, "") if row is None else day_row(row)
         if all(slot["uploaded"] is None for slot, _ in added):
             values = {
@@ -246,9 +259,18 @@ def _note_days(connection: sa.Connection, uploads: Sequence[tuple[Mapping[Any, A
             values = _whole_day(connection, key)
         if row is None:
             names = dict(zip(("org_id", "dataset_id", "day"), key, strict=True))
-            connection.execute(tables.days.insert().values(**names, **values))
+            connection.execute(tables.days.insert(), {**names, **values})
         else:
-            connection.execute(tables.days.update().where(*where).values(**values))
+            connection.execute(_CHANGE_DAY, {**given, **values})
+
+
+_ONE_DAY = (
+    tables.days.c.org_id == sa.bindparam("org"),
+    tables.days.c.dataset_id == sa.bindparam("dataset"),
+    tables.days.c.day == sa.bindparam("of_day"),
+)
+_DAY = sa.select(*(tables.days.c[name] for name in ("day", "uploads", "size", "digest"))).where(*_ONE_DAY)
+_CHANGE_DAY = tables.days.update().where(*_ONE_DAY)
 
 
 def renew_days(connection: sa.Connection, keys: Iterable[tuple[str, str, int | None]]) -> None:
@@ -278,33 +300,36 @@ def _whole_day(connection: sa.Connection, key: tuple[str, str, int]) -> dict[str
 
 
 def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    profiles, sessions = tables.profiles.c, tables.sessions.c
-    query = (
-        sa.select(
-            profiles.id,
-            profiles.session_id,
-            profiles.org_id,
-            profiles.dataset_id,
-            profiles.day,
-            sa.func.coalesce(profiles.size, 0).label("held"),
-            profiles.uploaded,
-            profiles.sha256,
-            profiles.kind,
-            profiles.alias,
-            profiles.segment_tags,
-            profiles.etag,
-            sessions.ended,
-            sessions.ended_why,
-            sessions.claimed,
-            sessions.claimed_by,
-            sessions.claimed_dataset,
-            tables.transactions.c.state.label("transaction_state"),
-        )
-        .join_from(tables.profiles, tables.sessions, profiles.session_id == sessions.id, isouter=True)
-        .join(tables.transactions, profiles.transaction_id == tables.transactions.c.id, isouter=True)
-        .where(profiles.id.in_(sorted(profile_ids)))
+    rows = connection.execute(_SLOTS, {"ids": list(profile_ids)}).mappings()
+    return {row["id"]: dict(row) for row in rows}
+
+
+_SLOTS = (
+    sa.select(
+        *(
+            tables.profiles.c[name]
+            for name in (
+                "id",
+                "session_id",
+                "org_id",
+                "dataset_id",
+                "day",
+                "uploaded",
+                "sha256",
+                "kind",
+                "alias",
+                "segment_tags",
+                "etag",
+            )
+        ),
+        sa.func.coalesce(tables.profiles.c.size, 0).label("held"),
+        *(tables.sessions.c[name] for name in ("ended", "ended_why", "claimed", "claimed_by", "claimed_dataset")),
+        tables.transactions.c.state.label("transaction_state"),
     )
-    return {row["id"]: dict(row) for row in connection.execute(query).mappings()}
+    .join_from(tables.profiles, tables.sessions, tables.profiles.c.session_id == tables.sessions.c.id, isouter=True)
+    .join(tables.transactions, tables.profiles.c.transaction_id == tables.transactions.c.id, isouter=True)
+    .where(tables.profiles.c.id.in_(sa.bindparam("ids", expanding=True)))
+)
 
 
 def _no_slot() -> ResourceNotFound:
