@@ -23,7 +23,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     (command,) = [line for line in README.splitlines() if "python -m pytest" in line]
     assert BLOCKS[1] == f"{command}\n"
     script = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-    assert """    bash -euo pipefail -c "$(grep -F 'python -m pytest' README.md)\"""" in script
+    assert """bash -euo pipefail -c "$(grep -F 'python -m pytest' README.md)\"""" in script
 
 
 @pytest.mark.parametrize(
