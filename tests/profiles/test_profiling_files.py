@@ -283,3 +283,26 @@ def test_nothing_is_warned_of_where_a_column_is_of_one_type(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert sw.profile(path).column("n").kll.max == 2.5
+
+
+def test_the_interpreter_ends_after_the_threads_that_read_ahead():
+    program = """
+import threading
+from songbird_widgets.profiles.tabular.read_ahead import ReadAhead
+
+class Endless(ReadAhead):
+    def following(self, size):
+        reading.set()
+        return b"1"
+
+def read():
+    stream = Endless()
+    while stream.read(1):
+        pass
+    print("at the end", flush=True)
+
+reading = threading.Event()
+threading.Thread(target=read, daemon=True).start()
+reading.wait()
+"""
+    assert run("-c", program, stdout=subprocess.PIPE).stdout == "at the end\n"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...basics import one_line
 from ..errors import ProfileError
 from .arrow_columns import arrow
+from .read_ahead import ReadAhead
 from .tables import row_text
 
 if TYPE_CHECKING:
@@ -202,17 +203,15 @@ class CsvFile:
         return kinds
 
 
-class _Rejoined(io.RawIOBase):
+class _Rejoined(ReadAhead):
     """A stream of which the beginning was read already; it counts quotation marks."""
 
     def __init__(self, head: bytes, rest: Any) -> None:
+        super().__init__()
         self._head, self._rest = head, rest
         self.quotes = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def following(self, size: int) -> bytes:
         if self._head:
             taken, self._head = (self._head, b"") if size < 0 else (self._head[:size], self._head[size:])
         else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ProfileError
+from .read_ahead import ReadAhead
 from .tables import parts_of
 
 if TYPE_CHECKING:
@@ -25,19 +26,17 @@ class DeepError(Exception):
     """Objects or lists are nested so deeply that pyarrow's parser, which calls itself for each, may end the process."""
 
 
-class Shallow(io.RawIOBase):
+class Shallow(ReadAhead):
     """A stream of JSON that ends with `DeepError` where it is nested deeply."""
 
     def __init__(self, source: Any) -> None:
+        super().__init__()
         self._source = source
         self._depth = 0
         self._quotes = 0  # so far; within a string their number is odd
         self._cut = b""  # a backslash, of which the rest is still to come
 
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def following(self, size: int) -> bytes:
         content = bytes(self._source.read(None if size < 0 else size))
         self._look(content)
         return content
