@@ -1,4 +1,8 @@
-"""A comparison as a card in a notebook: static HTML that needs no script, no server and no style sheet of its host."""
+"""A comparison as a card in a notebook: static HTML that needs no script, no server and no style sheet of its host.
+
+JupyterLab takes drawings and style sheets out of the outputs of notebooks that it does not trust, so the distributions
+are in the card as text, too, which its style sheet hides; what such outputs keep is written at the elements.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,10 @@ from typing import TYPE_CHECKING
 from . import formatting
 from .query import PageQuery
 from .rendering import STATIC, render
-from .sparklines import sparkline
+from .sparklines import Sparkline, sparkline
 from .verdicts import verdict_lines
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from songbird_widgets.profiles import ProfileSummary
 
     from .verdicts import VerdictLine
@@ -39,7 +41,7 @@ class CardRow:
     """One column: its chart, and a line per profile other than the first."""
 
     name: str
-    chart: Markup
+    chart: Sparkline
     lines: tuple[VerdictLine, ...]
 
 

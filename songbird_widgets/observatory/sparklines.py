@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,10 +22,70 @@ SPARK_ITEMS = 8
 NUMERIC_ITEMS = 40
 """Items in a sparkline: a few words, or the days of a month and suchlike if all are numbers."""
 
+_BLOCKS = "▁▂▃▄▅▆▇█"
+_NAMED_ITEMS = 3
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A column's small chart.
+
+    Attributes
+    ----------
+    drawing : Markup
+    ends : tuple of str
+        What the left and the right end stand for; none where there is nothing to draw.
+    series : tuple of Series
+        What is drawn.
+    names : tuple of str
+        The items of which that are the shares; none in a histogram.
+    """
+
+    drawing: Markup
+    ends: tuple[str, ...] = ()
+    series: tuple[charts.Series, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def html(self) -> Markup:
+        """The drawing, and what its ends stand for."""
+        if not self.ends:
+            return self.drawing
+        ends = " ".join(f"<span>{escape(end)}</span>" for end in self.ends)
+        return self.drawing + Markup(f'<div class="ends" aria-hidden="true">{ends}</div>')  # noqa: S704 - escaped
+
+    @property
+    def in_words(self) -> bool:
+        """Whether `texts` name values."""
+        return 0 < len(self.names) <= SPARK_ITEMS
+
+    @property
+    def texts(self) -> list[tuple[int, str]]:
+        """The chart as a line of text for each profile by its place: blocks between the ends, or values and shares."""
+        if self.in_words:
+            return [(one.place, _in_words(self.names, one.heights.tolist())) for one in self.series]
+        # Two bins a block: a line of text is to stay as narrow as the drawing.
+        drawn = [one.heights if self.names else one.heights[::2] + one.heights[1::2] for one in self.series]
+        top = max((float(heights.max()) for heights in drawn if heights.size), default=0.0) or 1.0
+        return [
+            (one.place, _in_blocks((heights / top).tolist())) for one, heights in zip(self.series, drawn, strict=True)
+        ]
+
+
+def _in_blocks(heights: Sequence[float]) -> str:
+    """Write heights up to 1 as block characters; the lowest is nothing, so that what is there at all stands out."""
+    return "".join(_BLOCKS[math.ceil(height * (len(_BLOCKS) - 1))] for height in heights)
+
+
+def _in_words(names: Sequence[str], shares: Sequence[float]) -> str:
+    most = sorted(zip(shares, names, strict=True), key=lambda pair: -pair[0])[:_NAMED_ITEMS]
+    named = [f"{formatting.clipped(name, 18)}: {formatting.percent(share)}" for share, name in most if share]
+    return ", ".join(named) or "none of them"
+
 
 def sparkline(
     places: Sequence[int], columns: Sequence[Column | None], statistics: Sequence[ColumnStatistics | None]
-) -> Markup:
+) -> Sparkline:
     """Draw a column of up to three profiles: a histogram, or frequent items if they are few or there are no numbers.
 
     Parameters
@@ -49,11 +110,12 @@ def sparkline(
         counted = any(
             column is not None and column.frequent_items and column.frequent_items.total for column in columns
         )
-        drawn = Markup('<span class="muted">{}</span>').format("no value stands out" if counted else "no distribution")
+        said = "no value stands out" if counted else "no distribution"
+        drawn = Sparkline(Markup('<span class="muted">{}</span>').format(said))
     return drawn
 
 
-def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | None:
+def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Sparkline | None:
     bins, beyond = histogram_of(columns, SPARK_BINS)
     if not bins.edges.size:
         return None
@@ -65,10 +127,10 @@ def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Marku
     low, high = formatting.number(float(bins.edges[0])), formatting.number(float(bins.edges[-1]))
     if beyond:
         low, high = f"≤ {low}", f"{high} ≤"
-    return charts.histogram_spark(bins.edges, series, beyond) + _ends(low, high)
+    return Sparkline(charts.histogram_spark(bins.edges, series, beyond), (low, high), tuple(series))
 
 
-def _items(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | None:
+def _items(places: Sequence[int], columns: Sequence[Column | None]) -> Sparkline | None:
     shares = [item_shares(column) for column in columns]
     names = common_items(columns, SPARK_ITEMS, NUMERIC_ITEMS)
     # Bars of some identifiers out of thousands, all as high, would say what is not so.
@@ -79,18 +141,13 @@ def _items(places: Sequence[int], columns: Sequence[Column | None]) -> Markup | 
     ]
     left = formatting.clipped(names[0], 18)
     right = formatting.clipped(names[-1], 18) if len(names) > 1 else ""
-    return charts.items_spark(names, series) + _ends(left, right)
+    return Sparkline(charts.items_spark(names, series), (left, right), tuple(series), tuple(names))
 
 
 def _stands_out(column: Column | None) -> bool:
     """Whether a column has values that were seen more than once, as far as the sketch can tell."""
     sketch = column.frequent_items if column is not None else None
     return sketch is not None and (len(sketch.weights) <= SPARK_ITEMS or int(sketch.weights[0]) > max(1, sketch.offset))
-
-
-def _ends(left: str, right: str) -> Markup:
-    ends = f"<span>{escape(left)}</span> <span>{escape(right)}</span>"
-    return Markup(f'<div class="ends" aria-hidden="true">{ends}</div>')  # noqa: S704 - both are escaped
 
 
 def item_shares(column: Column | None) -> dict[str, float]:

@@ -109,7 +109,7 @@ def row_of(view: View, name: str) -> Row:
 def _row(view: View, name: str) -> Row:
     columns = view.columns(name)
     return Row(
-        name, sparkline(columns.places, columns.columns, columns.statistics), _tags(columns), _lines(view, columns)
+        name, sparkline(columns.places, columns.columns, columns.statistics).html, _tags(columns), _lines(view, columns)
     )
 
 

@@ -52,6 +52,23 @@ def test_the_card_is_static_and_small(july, profile_path):
     assert "15 new" in bundle["text/plain"]
 
 
+def test_without_drawings_and_style_sheets_the_card_shows_distributions_as_text():
+    before = pd.DataFrame({"n": range(3000), "city": ["Oslo"] * 2000 + ["Bonn"] * 1000})
+    after = pd.DataFrame({"n": [0] * 1500 + [2999] * 1500, "city": ["Oslo"] * 3000})
+    card = BeautifulSoup(sw.compare(before, after)._repr_mimebundle_()["text/html"], "html.parser")
+    for element in card.select("style, svg"):  # as JupyterLab does in a notebook that it does not trust
+        element.decompose()
+    seen = {
+        row.th.text: [line.get_text(" ", strip=True) for line in row.select(".text > *")]
+        for row in card.select("tr")[1:]
+    }
+    assert seen["city"] == ["P1 Oslo: 66.7 %, Bonn: 33.3 %", "P2 Oslo: 100 %"]
+    assert re.fullmatch("P1 ▂{15}", seen["n"][0])
+    assert re.fullmatch("P2 █▁{13}█", seen["n"][1])
+    assert seen["n"][2] == "0 … 2,999"
+    assert {ends["style"] for ends in card.select(".ends")} == {"display:none"}
+
+
 def test_files_of_data_are_profiled_and_compared(july, tmp_path):
     old, new, parts = tmp_path / "old.csv", tmp_path / "new.jsonl", str(tmp_path / "part-*.csv")
     old.write_text("price\n" + "".join(f"{price}\n" for price in range(500)))
