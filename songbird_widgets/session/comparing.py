@@ -11,7 +11,9 @@ from .errors import SelectionError, SessionError
 from .selection import arrange, newest, resolve, there_is
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    import os
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from ..observatory import ComparisonResult, TrendResult
     from ..observatory.trend_results import DayContent
@@ -47,8 +49,21 @@ class Comparisons:
         last = self._last
         return last[1] if last is not None and last[0] == _subject(*_selected(self._store)) else None
 
-    def make(self, remote: RemoteSession, what: Sequence[object] = ()) -> ComparisonResult:
+    def make(
+        self,
+        remote: RemoteSession,
+        what: Sequence[object] = (),
+        thresholds: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> ComparisonResult:
         """Return the comparison of what is named, by default of what is selected.
+
+        Parameters
+        ----------
+        remote : RemoteSession
+        what : sequence of object
+        thresholds, columns
+            As `songbird_widgets.compare` takes them.
 
         Raises
         ------
@@ -57,10 +72,15 @@ class Comparisons:
         SessionError
             If bytes are not here and the endpoint does not give them back.
         ProfileError
-            If a side has nothing that can be read.
+            If a side has nothing that can be read, or none has one of `columns`.
         SongbirdError
             If the endpoint was asked and refused, or did not answer.
         """
+        from ..observatory import display
+        from ..profiles import compare, read_thresholds
+
+        limits = None if thresholds is None else read_thresholds(thresholds)
+        usual = limits is None and columns is None
         with self._lock:
             now = self._store.snapshot()
             chosen = arrange(resolve(one, now.profiles) for one in what) if what else now.selected
@@ -69,14 +89,12 @@ class Comparisons:
                     f"Nothing is selected: choose up to three with session.select(...). {there_is(now.profiles)}"
                 )
             subject = _subject(now, chosen)
-            if self._last is not None and self._last[0] == subject:
+            if usual and self._last is not None and self._last[0] == subject:
                 return self._last[1]
-            from ..observatory import display
-            from ..profiles import compare
-
             sides = [self._side(remote, item, now, key) for item, key in zip(chosen, subject, strict=True)]
-            result = display(compare([summary for summary, _ in sides], [label for _, label in sides]))
-            if not what:
+            summaries, labels = [summary for summary, _ in sides], [label for _, label in sides]
+            result = display(compare(summaries, labels, limits, columns))
+            if usual and not what:
                 self._last = subject, result
             return result
 

@@ -23,7 +23,8 @@ from .selection import timestamp_of
 from .uploading import UploadingSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Mapping, Sequence
     from concurrent.futures import Future
     from types import TracebackType
 
@@ -324,7 +325,12 @@ class Session(UploadingSession):
 
     # -- comparing ------------------------------------------------------------------------------------------
 
-    def compare(self, *what: object) -> ComparisonResult:
+    def compare(
+        self,
+        *what: object,
+        thresholds: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> ComparisonResult:
         """Compare what is selected, or what is named; the first is the baseline. Nothing need be uploaded for it.
 
         Of a batch, all uploads of its UTC day are compared as one, as the observatory shows them.
@@ -334,6 +340,8 @@ class Session(UploadingSession):
         *what : object
             Up to three of anything that `select` takes, in the order in which they are to be compared. They do not
             become the selection, which is compared if nothing is named.
+        thresholds, columns : optional
+            From which scores on a change counts, and the columns to compare, as `songbird_widgets.compare` takes them.
 
         Returns
         -------
@@ -347,7 +355,9 @@ class Session(UploadingSession):
         SessionError
             If bytes are no longer here and the endpoint gives none back: the local service does, others may not.
         ProfileError
-            If nothing of one side can be read.
+            If nothing of one side can be read, or none has one of `columns`.
+        ValueError
+            If `thresholds` cannot be used.
         SongbirdError
             If the endpoint was asked and refused, or did not answer.
 
@@ -360,9 +370,11 @@ class Session(UploadingSession):
         >>> session.select("january", "july")
         >>> session.compare().drifted
         ('price',)
+        >>> session.compare(thresholds={"columns": {"price": {"moderate": 30}}}).drifted
+        ()
         """
         self._resume()
-        return self._ask(lambda: self._comparisons.make(self._remote, what))
+        return self._ask(lambda: self._comparisons.make(self._remote, what, thresholds, columns))
 
     def trends(self, baseline: object = None) -> TrendResult:
         """Compare every day with one baseline: what drifted, and when it began.

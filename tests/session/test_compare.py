@@ -98,3 +98,15 @@ def test_what_is_named_is_compared_in_that_order_and_the_selection_stays(full):
 def test_a_dashboard_of_something_else_says_what_it_takes():
     with pytest.raises(TypeError, match="takes a Session, not str"):
         dashboard("profiles")
+
+
+def test_thresholds_and_columns_hold_for_one_comparison_and_not_for_the_selection(full):
+    full.select("july", "2013-07-14")
+    usual = full.compare()
+    assert usual.drifted[0] == "day"
+    calm = full.compare(thresholds={"columns": {"day": {"moderate": float("inf")}}})
+    assert calm.drifted == usual.drifted[1:]
+    assert full.compare(columns=["day", "hour"]).names == ("day", "hour")
+    assert full.compare() is full.current_comparison is usual
+    with pytest.raises(ValueError, match="no key 'strng'"):
+        full.compare(thresholds={"strng": 1})
