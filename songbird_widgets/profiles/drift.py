@@ -41,15 +41,20 @@ distribution, with ties, with few rows and with unequal ones:
 A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. Stat. 6, 1979) keeps the probability that
 chance makes *any* column of the comparison drift below 0.2 %.
 
-**Unknown** is a difference that would count and is not certain (of *values* and *shares*, which look at many things at
-once, if chance makes such a one less often than one time in five; of *range*, of so few values that chance does so more
-often, only where they are more than three deviations away; and one within two standard errors of what counts, if chance
-does so less often than one time in twenty), and a column of which even a strong drift would not be certain: of too few
+**None** is said where all these differences were looked at and none of them is left open; **unknown** where one is. A
+difference is left open that is not certain, that chance makes less often than one time in four, and that is within two
+standard errors of what counts: its 95 % confidence interval reaches it. (Asking for the interval alone, as tests of
+equivalence do, see D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987, would leave nearly every column of a thousand
+rows open that holds a flag: a share of a half has a standard error of two points there, and four count.) Of means,
+spreads, nulls, types and metrics any that counts and is not certain is open, however often chance makes it: of heavy
+tails it may do so always. Of *range*, few values are open only where they are more than three deviations away.
+
+Unknown is, too, a column of which even a strong drift would not be certain: of too few
 values (below about ninety in each profile), of mostly values that were seen so seldom that any two samples have few in
 common (identifiers, times), without any sketch, of numbers whose mean and deviation are not known (beside infinite
 ones), of whole numbers so large that doubles do not tell them apart, or where a value's share changed by little more
-than the sketches are exact. ``none`` is said of the rest, and a note says how large a shift would have been certain
-where that is more than a strong one.
+than the sketches are exact. A note of ``none`` says how large a shift would have been certain where that is more than a
+strong one.
 
 An effect that is certain counts, too, if it is within two standard errors, or a twentieth, of what counts: it may be as
 large. What is certain and smaller is said in a note.
@@ -64,7 +69,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, percent, short, too_few
+from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, percent, reached, short, too_few
 from .item_evidence import came_and_went, weigh_items
 from .number_evidence import MEAN_UNIT, gaps_of_sketches, smallest_shift, weigh_numbers
 from .numerics import chi_squared_tail, kolmogorov_tail
@@ -88,9 +93,6 @@ _NUMERIC = frozenset({"integral", "fractional", "boolean"})
 STRONG = 2.0
 """The score from which a drift is strong; from 1 on it is moderate."""
 
-_HINT = 0.05
-_LEAST_CHANCE = 1e-300  # smaller ones are not told apart
-_ERRORS = 2.0  # standard errors by which an effect may be larger than it was measured
 _QUIET = 0.99  # the largest score of what did not drift
 _OF_MANY = 2  # families whose effect is of many cells or values: chance makes some of it always
 ABSENT = 100.0
@@ -245,14 +247,14 @@ def weigh(pairs: Pairs) -> Evidence:
 
 
 def judge(
-    effects: Floats, chances: Floats, doubtful: NDArray[np.bool_]
+    sizes: Floats, chances: Floats, doubtful: NDArray[np.bool_]
 ) -> tuple[NDArray[np.bool_], Floats, NDArray[np.bool_]]:
     """Judge columns by what was found of them.
 
     Parameters
     ----------
-    effects, chances : ndarray of float, shape (families, columns)
-        As in `Evidence`.
+    sizes, chances : ndarray of float, shape (families, columns)
+        What `reached` says of the effects, and chances as in `Evidence`.
     doubtful : ndarray of bool
         Whether even a large change of a column might not show.
 
@@ -264,32 +266,14 @@ def judge(
         Whether nothing can be said of a column.
     """
     significant = rejected_by_holm(chances, LEVEL)
-    sizes = reached(effects, chances)
     sure = np.where(significant & (sizes >= 1), sizes, 0)
     scores: Floats = sure.max(axis=0, initial=0.0)
-    hinted = (sizes >= 1) & (chances <= _HINT)
-    counts = effects >= 1
-    counts[:_OF_MANY] &= chances[:_OF_MANY] <= SUSPICIOUS
-    unsure = ((counts | hinted) & ~significant).any(axis=0)
+    open_: NDArray[np.bool_] = (sizes >= 1) & (chances <= SUSPICIOUS)
+    open_[_OF_MANY:] |= sizes[_OF_MANY:] >= 1
+    unsure = (open_ & ~significant).any(axis=0)
     unknown: NDArray[np.bool_] = (scores < 1) & (unsure | doubtful)
-    quiet = np.where(np.isnan(effects), 0, effects).max(axis=0, initial=0.0)
+    quiet = np.where(np.isnan(sizes), 0, sizes).max(axis=0, initial=0.0)
     return significant, np.where(scores >= 1, scores, np.where(unknown, 0.0, np.minimum(quiet, _QUIET))), unknown
-
-
-def reached(effects: Floats, chances: Floats) -> Floats:
-    """Raise to what counts the effects that may be as large: those within two standard errors, or a twentieth, of it.
-
-    The standard error is taken from the effect and its probability: a normal tail ``p`` is beyond at most
-    ``sqrt(2 * log(1/p))`` of them.
-
-    Parameters
-    ----------
-    effects, chances : ndarray of float
-        As in `Evidence`.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        most = effects * (1 + _ERRORS / np.sqrt(-2 * np.log(np.maximum(chances, _LEAST_CHANCE))))
-    return np.where((effects < 1) & (most >= 1) & (chances < 1), 1.0, effects)
 
 
 def pairs_of(baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> Pairs:
@@ -341,8 +325,9 @@ class Drifts:
         )
         effects, chances = self.evidence.effects, self.evidence.chances
         self._sizes = effects if thresholds is None else thresholds.rescaled(effects, names)
-        self._reached: NDArray[np.bool_] = reached(self._sizes, chances) >= 1
-        self.significant, self.ranks, self.unknown = judge(self._sizes, chances, self.doubtful)
+        most = reached(self._sizes, chances, self.evidence.tried)
+        self._reached: NDArray[np.bool_] = most >= 1
+        self.significant, self.ranks, self.unknown = judge(most, chances, self.doubtful)
         self.scores = self.ranks if thresholds is None else self._raw_scores(thresholds.moderate_of(names))
 
     def _raw_scores(self, moderate: Floats) -> Floats:
@@ -525,10 +510,11 @@ class Drifts:
         if kind == "nulls":
             return f"{'Infinite values' if of == INFINITE else 'Nulls'} {went}"
         value = self.evidence.spots[place]
-        if callable(value):
-            shown = f"“{short(value())}”"
+        known = value() if callable(value) else value
+        if isinstance(known, str):
+            shown = f"“{short(known)}”"
         else:
-            shown = str(bool(value)) if self.types[place] == ("boolean", "boolean") else f"{value:.10g}"
+            shown = str(bool(known)) if self.types[place] == ("boolean", "boolean") else f"{known:.10g}"
         return f"The share of {shown} {went}"
 
     def _would_have_seen(self, place: int) -> list[str]:

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from .errors import ProfileError
-from .numerics import chi_squared_quantiles, chi_squared_tails, normal_tails
+from .numerics import chi_squared_quantiles, chi_squared_tails, normal_quantiles, normal_tails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,12 +41,20 @@ FEWEST = 10
 FEWEST_OF_ONE = 5
 """Of fewer expected of one value, the formulas for many say nothing (W. Cochran, Biometrics 10, 1954)."""
 
-SUSPICIOUS = 0.2
-"""What chance does more often than this to the share of any one value is not even suspected."""
+SUSPICIOUS = 0.25
+"""How often chance makes, at most, what is left open where it is not certain."""
+
+ERRORS = 2.0
+"""Standard errors by which an effect may be larger than it was measured."""
+
+FEWEST_SEEN = 4
+"""How often a value must have been seen in either sample for its share to be compared by itself."""
 
 CHUNK = 128
 """Rows that are compared at once: few enough for the processor's cache."""
 
+_LEAST_CHANCE = 1e-300  # smaller ones are not told apart
+_SMALLEST_REACHED = 0.3  # below it, nothing that is suspicious is within so many of what counts
 _PRACTICALLY_NONE = 8  # a share this many times smaller than another
 _PSI_FLOOR = 1e-4
 _CONFIDENCE, _USUAL_CONFIDENCE = 0.99, 0.95
@@ -87,11 +95,13 @@ class Evidence:
     effects, chances : ndarray of float, shape (families, pairs)
         Size of each effect in units of its threshold, and the probability that chance makes such a difference; NaN
         where it was not measured.
+    tried : ndarray of float, shape (families, pairs)
+        With how much each chance was multiplied, because several things were looked at.
     shares : dict of str to (ndarray of float, ndarray of float, ndarray of int64)
         By family: a share in the baseline and in the other profile, and of what (a row of numbers or names that the
         family has).
     spots : dict of int to (float or callable)
-        By pair: the value whose share changed most surely: a number, or what returns a text.
+        By pair: the value whose share changed most surely: a number, or what returns one or a text.
     too_few : ndarray of bool
         Whether even a strong drift of the values might be chance.
     compared : ndarray of bool
@@ -117,8 +127,9 @@ class Evidence:
     measures: dict[str, Floats]
     effects: Floats
     chances: Floats
+    tried: Floats
     shares: dict[str, tuple[Floats, Floats, Ints]]
-    spots: dict[int, float | Callable[[], str]]
+    spots: dict[int, float | Callable[[], float | str]]
     too_few: Flags
     compared: Flags
     boundless: Flags
@@ -138,6 +149,7 @@ class Evidence:
             measures={name: np.full(many, np.nan) for name in MEASURED},
             effects=np.full((len(FAMILIES), many), np.nan),
             chances=np.full((len(FAMILIES), many), np.nan),
+            tried=np.ones((len(FAMILIES), many)),
             shares={
                 name: (np.full(many, np.nan), np.full(many, np.nan), np.full(many, -1, np.int64))
                 for name in ("nulls", "types", "range", "shares")
@@ -218,9 +230,10 @@ class Evidence:
         own = [array for name in self.__dataclass_fields__ if isinstance(array := getattr(self, name), np.ndarray)]
         return [*self.measures.values(), *shares, *own]
 
-    def note(self, family: str, rows: Any, effects: Any, chances: Any) -> None:
+    def note(self, family: str, rows: Any, effects: Any, chances: Any, tried: Any = 1) -> None:
         """Keep what was found of a family."""
         place = FAMILIES.index(family)
+        self.tried[place, rows] = tried
         self.effects[place, rows] = effects
         self.chances[place, rows] = chances
 
@@ -231,14 +244,14 @@ class Evidence:
 
 
 _Words = tuple[list[str | None], dict[int, float | str], list[tuple[int, str, str]]]
-_MAGIC = b"SBW-PAIR\x01"
+_MAGIC = b"SBW-PAIR\x02"
 
 
 def _damaged() -> ProfileError:
     return ProfileError("What was kept of two profiles is damaged, or of another version.")
 
 
-_OF_FAMILIES = frozenset({"effects", "chances"})
+_OF_FAMILIES = frozenset({"effects", "chances", "tried"})
 
 
 @dataclass(frozen=True)
@@ -382,14 +395,37 @@ def chances_of_counts(p: Floats, q: Floats, sizes: Sizes) -> Floats:
 # --- how large a difference is
 
 
+def reached(effects: Floats, chances: Floats, tried: Floats) -> Floats:
+    """Raise to what counts the effects that may be as large: those within two standard errors, or a twentieth, of it.
+
+    The standard error is taken from the effect and its probability, as of a normal variable.
+
+    Parameters
+    ----------
+    effects, chances, tried : ndarray of float
+        As in `Evidence`.
+    """
+    found: Floats = effects.copy()
+    near = (effects < 1) & (chances <= SUSPICIOUS) & (effects > _SMALLEST_REACHED)
+    deviations = -normal_quantiles(np.maximum(chances[near] / tried[near], _LEAST_CHANCE) / 2)
+    most = effects[near] * np.maximum(1 + ERRORS / deviations, 1.05)
+    found[near] = np.where(most >= 1, 1.0, effects[near])
+    return found
+
+
+def as_if_tried(chances: Floats, single: Floats) -> Floats:
+    """Return with how much a single test's chances were multiplied."""
+    return np.maximum(np.where(single > 0, chances / single, 1.0), 1.0)
+
+
 def share_effects(before: Any, after: Any) -> Any:
     """Size of a change of share: four points count, and one point where it at least doubled or halved.
 
-    Between one and two times as much, what one point counts grows with the logarithm of the ratio.
+    Less than one point, and less than twice as much, counts in proportion, the latter by its logarithm.
     """
     change = np.abs(after - before)
     doublings = np.log2(np.maximum(before, after) / np.minimum(before, after))
-    points = np.minimum(change / DOUBLED_SHARE, 1.0) * np.where(change > 0, np.minimum(doublings, 1.0), 0.0)
+    points = np.where(change > 0, np.minimum(np.minimum(change / DOUBLED_SHARE, doublings), 1.0), 0.0)
     return np.minimum(np.maximum(change / SHARE_UNIT, points), MAX_EFFECT)
 
 
@@ -402,7 +438,7 @@ def value_effects(change: Any, before: Any, after: Any) -> Any:
     smaller, larger = np.minimum(before, after), np.maximum(before, after)
     doublings = np.log2(larger / smaller)
     weight = np.clip((doublings + 1) / 2, 1, DOUBLED_SHARE / NEW_VALUE_SHARE)
-    points = np.where(doublings < 1, doublings * np.minimum(change / DOUBLED_SHARE, 1), weight * change / DOUBLED_SHARE)
+    points = np.where(doublings < 1, np.minimum(doublings, change / DOUBLED_SHARE), weight * change / DOUBLED_SHARE)
     size = np.where(change > 0, np.maximum(change / SHARE_UNIT, points), 0)
     came = smaller * _PRACTICALLY_NONE <= larger
     return np.minimum(np.maximum(np.minimum(size, 1.0), np.where(came, change / SHARE_UNIT, 0)), MAX_EFFECT)
@@ -416,34 +452,40 @@ class Candidates:
     ----------
     places : ndarray of int64
         The pair.
-    effects, chances : ndarray of float
-        The chances have been multiplied by the number of values that were looked at.
+    effects, chances, tried : ndarray of float
+        The chances have been multiplied with `tried`, as many values were looked at.
     before, after : ndarray of float
         The shares.
     spots : sequence of (float or callable)
-        The number, or what returns the text.
+        The number, or what returns it or the text.
     """
 
     places: Ints
     effects: Floats
     chances: Floats
+    tried: Floats
     before: Floats
     after: Floats
-    spots: Sequence[float | Callable[[], str]]
+    spots: Sequence[float | Callable[[], float | str]]
 
     def note(self, found: Evidence) -> None:
         """Keep of each pair the value that changed most surely, of those whose change counts."""
         effects = np.where((self.effects >= 1) & (self.chances > SUSPICIOUS), 0.0, self.effects)
         chances = np.minimum(self.chances, 1.0)
-        order = np.lexsort((-effects, np.where(effects >= 1, chances, 1.0), effects < 1, self.places))
+        counts = (reached(effects, chances, self.tried) >= 1) & (chances <= SUSPICIOUS)
+        order = np.lexsort((-effects, np.where(counts, chances, 1.0), ~counts, self.places))
         first = np.append(True, np.diff(self.places[order]) > 0) if len(order) else order.astype(np.bool_)
-        for one in order[first].tolist():
-            place, effect, chance = int(self.places[one]), float(effects[one]), float(chances[one])
-            known, known_chance = found.effects[1, place], found.chances[1, place]
-            if np.isnan(known) or (known >= 1, -known_chance, known) < (effect >= 1, -chance, effect):
-                found.note("shares", place, effect, chance)
-                found.note_shares("shares", place, self.before[one], self.after[one], 0)
-                found.spots[place] = self.spots[one]
+        ahead = order[first]
+        places = self.places[ahead]
+        known, known_chances, known_tried = (one[1, places] for one in (found.effects, found.chances, found.tried))
+        known_counts = (reached(known, known_chances, known_tried) >= 1) & (known_chances <= SUSPICIOUS)
+        better = np.isnan(known) | (counts[ahead] & ~known_counts)
+        surer = (chances[ahead] < known_chances) | ((chances[ahead] == known_chances) & (effects[ahead] > known))
+        better |= (counts[ahead] == known_counts) & surer
+        ahead, places = ahead[better], places[better]
+        found.note("shares", places, effects[ahead], chances[ahead], self.tried[ahead])
+        found.note_shares("shares", places, self.before[ahead], self.after[ahead], 0)
+        found.spots |= {place: self.spots[one] for place, one in zip(places.tolist(), ahead.tolist(), strict=True)}
 
 
 def measure_cells(

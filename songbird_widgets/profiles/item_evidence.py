@@ -5,6 +5,7 @@ Values are matched by their hashes (see `summary`), of all columns at once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,12 +14,15 @@ import numpy as np
 
 from .evidence import (
     CHUNK,
+    ERRORS,
     FEWEST,
     FEWEST_OF_ONE,
+    FEWEST_SEEN,
     MAX_EFFECT,
     NEW_VALUE_SHARE,
     Candidates,
     Sizes,
+    as_if_tried,
     chances_of_counts,
     measure_cells,
     percent,
@@ -26,7 +30,7 @@ from .evidence import (
     too_few,
     value_effects,
 )
-from .number_evidence import MAX_CODES
+from .number_evidence import MAX_CODES, chances_outside, exactly_listed
 from .row_evidence import forgive_types
 from .sketches.frequent_items import MAX_CHARACTERS, spells_number
 from .summary import HASHES_OF_FLAGS
@@ -53,6 +57,7 @@ def _spread(pairs: Ints) -> Hashes:
 
 _MOST_READ = 768  # items that must be numbers for a text to be one
 _NOTHING = 1e-12
+_ROUNDING = 1e-6
 
 
 def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
@@ -67,6 +72,7 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     _find_spelled(pairs, ~numbers & (totals > 0).all(axis=0), found)
     same = np.array([one == other or "unknown" in (one, other) for one, other in pairs.types], np.bool_)
     by_items = np.where(numbers, few | (found.blunt & lossless), same | found.as_values)
+    by_items |= exactly_listed(pairs, numbers, found)
     places = np.flatnonzero((totals > 0).all(axis=0) & by_items & ~found.running)
     if not len(places):
         return
@@ -74,14 +80,16 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     found.sizes[places[apart]] = totals[:, places[apart]].T
     cells = _Cells.of(pairs, places, totals[:, places], offsets[:, places], unlisted[:, places], found)
     filled = np.bincount(cells.pairs, minlength=len(places))
-    for place in places[filled == 0].tolist():
+    usable = np.bincount(cells.pairs[cells.dense], minlength=len(places)) > 0
+    single = numbers[places] & ~(few | found.blunt)[places]  # the rest of these has a distance
+    for place in places[~usable & ~single].tolist():
         sizes = totals[:, place].astype(np.int64).tolist()
         found.texts[place, "blind"] = (
             too_few(*sizes)
             if lossless[place] or min(sizes) < FEWEST
             else "No value is frequent enough to be compared, so the sketches cannot tell."
         )
-    ordered = np.flatnonzero(filled)
+    ordered = np.flatnonzero(np.where(single, filled > 0, usable))
     ordered = ordered[filled[ordered].argsort(kind="stable")]
     starts = np.append(0, np.cumsum(filled))
     for begin in range(0, len(ordered), CHUNK):
@@ -92,8 +100,8 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         error = (unlisted[:, places[chunk]] / totals[:, places[chunk]]).sum(axis=0)
         sizes = Sizes(totals[0, places[chunk]], totals[1, places[chunk]], error)
         before, after = (np.where(there, one[cell], 0.0) for one in (cells.before, cells.after))
-        tables = _Tables(pairs, cells, cell, before, after, lossless[places[chunk]])
-        _weigh_tables(tables, sizes, places[chunk], numbers, found)
+        tables = _Tables(pairs, cells, cell, before, after, there & cells.dense[cell], lossless[places[chunk]])
+        _weigh_tables(tables, sizes, places[chunk], numbers, single[chunk], found)
 
 
 def _find_spelled(pairs: Pairs, candidates: Flags, found: Evidence) -> None:
@@ -115,9 +123,10 @@ def _find_spelled(pairs: Pairs, candidates: Flags, found: Evidence) -> None:
 class _Cells:
     """The values that are compared, those of a pair beside each other: counts, and where each is in its list.
 
-    A value's share must be far above the sketches' error, and chance would bring several into either sample: of names
-    or identifiers that are seen once, any two samples have few in common. A count is its upper bound, which is exact
-    for an item that was never dropped; half of what one not listed may have.
+    A value's share must be far above the sketches' error. Those are dense of which chance would bring several into
+    either sample: of names or identifiers that are seen once, any two samples have few in common. The others are
+    compared by themselves alone. A count is its upper bound, which is exact for an item that was never dropped; half of
+    what one not listed may have.
     """
 
     pairs: Ints
@@ -125,6 +134,7 @@ class _Cells:
     after: Floats
     items: tuple[Ints, Ints]
     """Places in the lists of frequent items of both summaries; -1 where it is not listed."""
+    dense: Flags
 
     @classmethod
     def of(
@@ -143,15 +153,16 @@ class _Cells:
             counts = side.counts
             clear = counts >= (limit * total)[side.pairs]
             # The larger of two counts is at least half of both.
-            clear &= (counts >= (fewest / 2)[side.pairs]) | (limit > 0)[side.pairs]
+            clear &= (counts >= np.minimum(fewest / 2, FEWEST_SEEN)[side.pairs]) | (limit > 0)[side.pairs]
             chosen.append((side.keys[clear], side.pairs[clear]))
         keys, first = np.unique(np.concatenate([one for one, _ in chosen]), return_index=True)
         of_pair = np.concatenate([pair for _, pair in chosen])[first]
         (before, listed), (after, other_listed) = (side.look_up(keys, of_pair) for side in sides)
-        kept = np.flatnonzero(before + after >= fewest[of_pair])
+        dense = before + after >= fewest[of_pair]
+        kept = np.flatnonzero(dense | ((np.maximum(before, after) >= FEWEST_SEEN) & (limit == 0)[of_pair]))
         # In the same order whatever other pairs there are, so that sums are the same to the last digit.
         kept = kept[np.lexsort((keys[kept] - _spread(of_pair[kept]), of_pair[kept]))]
-        return cls(of_pair[kept], before[kept], after[kept], (listed[kept], other_listed[kept]))
+        return cls(of_pair[kept], before[kept], after[kept], (listed[kept], other_listed[kept]), dense[kept])
 
 
 @dataclass
@@ -206,7 +217,13 @@ class _Tables:
     cell: Ints
     before: Floats
     after: Floats
+    dense: Flags
     lossless: Flags
+
+    def part(self, lines: Ints) -> _Tables:
+        """Take some of the rows."""
+        counts = self.before[lines], self.after[lines]
+        return _Tables(self.pairs, self.cells, self.cell[lines], *counts, self.dense[lines], self.lossless[lines])
 
     def value(self, line: int, column: int) -> str:
         """Return the value of a cell."""
@@ -216,16 +233,39 @@ class _Tables:
                 return summary.frequent_value(int(items[cell]))
         return ""
 
+    def number(self, line: int, column: int) -> float | str:
+        """Return the number that the value of a cell spells; the value where a double would not have its digits."""
+        value = self.value(line, column)
+        if value in _FLAGS:
+            return _FLAGS[value]
+        number = float(value) if spells_number(value) else math.nan
+        return number if abs(number) < _LARGEST_WHOLE else value
 
-def _weigh_tables(tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, found: Evidence) -> None:
-    """Compare shares of items, a row a pair; the last cell is what is in no other."""
+
+_FLAGS = {"True": 1.0, "False": 0.0}
+_LARGEST_WHOLE = 2.0**53
+
+
+def _weigh_tables(tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, single: Flags, found: Evidence) -> None:
+    """Compare shares of items, a row a pair; of those that are `single`, each value by itself alone."""
+    p, q = (counts / size[:, None] for counts, size in ((tables.before, sizes.n), (tables.after, sizes.m)))
+    p, q = (shares / np.maximum(1.0, shares.sum(axis=1))[:, None] for shares in (p, q))
+    apart = (~numbers[places] | found.sharp[places])[:, None]
+    _weigh_single_items(tables, (np.where(apart, p, 0), np.where(apart, q, 0)), sizes, places, numbers, found)
+    several = np.flatnonzero(~single)
+    if len(several):
+        dense = tables.dense[several]
+        shares = (np.where(dense, p[several], 0.0), np.where(dense, q[several], 0.0))
+        sizes = Sizes(sizes.n[several], sizes.m[several], sizes.error[several])
+        _weigh_all_items(tables.part(several), shares, sizes, places[several], numbers, found)
+
+
+def _weigh_all_items(
+    tables: _Tables, shares: tuple[Floats, Floats], sizes: Sizes, places: Ints, numbers: Flags, found: Evidence
+) -> None:
+    """Compare the shares of all dense items together; the last cell is what is in no other."""
     n, m = sizes.n, sizes.m
-    shares = []
-    for counts, size in ((tables.before, n), (tables.after, m)):
-        share = counts / size[:, None]
-        share /= np.maximum(1.0, share.sum(axis=1))[:, None]
-        shares.append(np.concatenate([share, np.maximum(0, 1 - share.sum(axis=1))[:, None]], axis=1))
-    p, q = shares
+    p, q = (np.concatenate([one, np.maximum(0, 1 - one.sum(axis=1))[:, None]], axis=1) for one in shares)
     covered = np.minimum(p[:, :-1].sum(axis=1), q[:, :-1].sum(axis=1))
     number = numbers[places]
     # Numbers that hardly moved are where they were, whatever the cells say, unless doubles cannot tell them apart.
@@ -240,10 +280,9 @@ def _weigh_tables(tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, f
     found.blunt[places] = False
     chances = chances_of_counts(p, q, sizes)
     both = np.minimum(1.0, 2 * np.fmin(chances, found.chances[0, places]))
+    found.tried[0, places] = np.where(number, 2, 1)
     found.chances[0, places] = np.where(number, both, chances)
     found.effects[0, places] = np.where(gated, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
-    apart = (~number | found.sharp[places])[:, None]
-    _weigh_single_items(tables, (np.where(apart, p, 0), np.where(apart, q, 0)), sizes, places, found)
     measures = found.measures
     measures["covered"][places] = covered
     for place in places[covered < 0.5].tolist():
@@ -266,26 +305,41 @@ def _weigh_tables(tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, f
 
 
 def _weigh_single_items(
-    tables: _Tables, shares: tuple[Floats, Floats], sizes: Sizes, places: Ints, found: Evidence
+    tables: _Tables, shares: tuple[Floats, Floats], sizes: Sizes, places: Ints, numbers: Flags, found: Evidence
 ) -> None:
     """Compare the shares of single values."""
     p, q = shares
-    change = np.abs(q - p)[:, :-1]
-    largest = np.where(p > q, p * sizes.n[:, None], q * sizes.m[:, None])[:, :-1]
+    n, m = sizes.n[:, None], sizes.m[:, None]
+    errors = ERRORS * np.sqrt(p / n + q / m)
+    # Rarer values are not looked at: no change of theirs counts.
+    looked_at = (np.maximum(p, q) + errors >= NEW_VALUE_SHARE) & (np.maximum(p * n, q * m) >= FEWEST_SEEN - _ROUNDING)
+    several = looked_at.sum(axis=1)
+    # Of two values that are all there are, one tells of the other.
+    several[(several == 2) & (np.minimum(*((one * looked_at).sum(axis=1) for one in (p, q))) >= 1 - _ROUNDING)] = 1
+    larger = np.where(p > q, p * n, q * m) >= FEWEST_SEEN - _ROUNDING
+    change = np.abs(q - p)
     lines, columns = np.nonzero(
-        (change >= NEW_VALUE_SHARE) & (largest >= FEWEST_OF_ONE) & (sizes.smaller >= FEWEST)[:, None]
+        looked_at & larger & (change + errors >= NEW_VALUE_SHARE) & (sizes.smaller >= FEWEST)[:, None]
     )
     if not len(lines):
         return
-    n, m = sizes.n[lines], sizes.m[lines]
     before, after = p[lines, columns], q[lines, columns]
-    several = ((p + q)[:, :-1] > 0).sum(axis=1)[lines]
-    everything = ((p + q > _NOTHING).sum(axis=1) == 2)[lines]
-    several = np.where(everything, 1, several)
-    chances = several * share_chances(before * n, n, after * m, m, sizes.error[lines])
+    counts = before * sizes.n[lines], sizes.n[lines], after * sizes.m[lines], sizes.m[lines]
+    one = share_chances(*counts, sizes.error[lines])
+    chances = several[lines] * one
     effects = value_effects(change[lines, columns], before, after)
-    spots = [partial(tables.value, line, column) for line, column in zip(lines.tolist(), columns.tolist(), strict=True)]
-    Candidates(places[lines], effects, chances, before, after, spots).note(found)
+    number = numbers[places[lines]]
+    spots = [
+        partial(tables.number if is_number else tables.value, line, column)
+        for is_number, line, column in zip(number.tolist(), lines.tolist(), columns.tolist(), strict=True)
+    ]
+    # A number beyond all of the other sample is not one of several that may have changed.
+    new = np.flatnonzero(number & (np.minimum(before, after) == 0) & (effects > 0))
+    if len(new):
+        points = np.array([spot if isinstance(spot := spots[one](), float) else np.nan for one in new.tolist()])
+        beyond = chances_outside(tables.pairs, places[lines[new]], points, tuple(count[new] for count in counts))
+        chances[new] = np.minimum(chances[new], beyond)
+    Candidates(places[lines], effects, chances, as_if_tried(chances, one), before, after, spots).note(found)
 
 
 def _mind_cut_texts(tables: _Tables, p: Floats, q: Floats, places: Ints, found: Evidence) -> None:

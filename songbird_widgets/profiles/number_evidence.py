@@ -11,24 +11,31 @@ import numpy as np
 
 from .evidence import (
     CHUNK,
+    ERRORS,
     FAMILIES,
     FEWEST,
     FEWEST_OF_ONE,
+    FEWEST_SEEN,
     MAX_EFFECT,
     NEW_VALUE_SHARE,
     SUSPICIOUS,
     Candidates,
     Sizes,
+    as_if_tried,
     chances_of_counts,
     chances_of_means,
     measure_cells,
+    reached,
     share_chances,
     value_effects,
 )
+from .numerics import normal_tails
 from .statistics import QUANTILE_RANKS
 from .summary import DECILES
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .evidence import Evidence, Pairs
@@ -182,7 +189,7 @@ def _weigh_moments(pairs: Pairs, numbers: Flags, hair: Floats, found: Evidence) 
     chances = _any_of_three(np.fmin(chances_of_means(np.abs(shift), np.sqrt(variance), farthest, n, m), beyond))
     usable = known & (np.minimum(n, m) >= FEWEST) & (variance > 0)
     rows = usable & ~pairs.any_of(frozenset({"boolean"}))
-    found.note("mean", rows, effects[rows], chances[rows])
+    found.note("mean", rows, effects[rows], chances[rows], _TESTS_OF_MOMENTS)
     spreads = np.abs(np.log(other_sd / sd)) / SPREAD_UNIT
     quiet = (constant & other_constant) | still | np.isnan(spreads)
     spreads = np.where(quiet, 0.0, np.minimum(spreads, MAX_EFFECT))
@@ -192,12 +199,15 @@ def _weigh_moments(pairs: Pairs, numbers: Flags, hair: Floats, found: Evidence) 
     own = np.sqrt(np.maximum(variance * (most - variance), 0))
     chances = _any_of_three(np.fmin(chances_of_means(apart, own, most - variance, n, m), beyond))
     rows &= np.isfinite(most)
-    found.note("spread", rows, spreads[rows], chances[rows])
+    found.note("spread", rows, spreads[rows], chances[rows], _TESTS_OF_MOMENTS)
 
 
 def _any_of_three(chances: Any) -> Any:
     """Correct what one of three tests says of a moment: its own, of the range (both here), and of the tails (later)."""
-    return np.minimum(1.0, 3 * chances)
+    return np.minimum(1.0, _TESTS_OF_MOMENTS * chances)
+
+
+_TESTS_OF_MOMENTS = 3
 
 
 def _weigh_range(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
@@ -309,7 +319,10 @@ def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Eviden
         sizes = Sizes(n[chunk], m[chunk], pairs.error[chunk])
         _weigh_merged(merged, sizes, chunk, found, moves)
         _weigh_deciles(pairs, chunk, found)
-    _weigh_single_values(pairs, places, windows, found)
+    numbers = np.zeros(len(pairs), np.bool_)
+    numbers[places] = True
+    unlisted = places[~exactly_listed(pairs, numbers, found)[places]]
+    _weigh_single_values(pairs, unlisted, windows, found)
     for place in places.tolist():
         found.basis[place] = "deciles"
     _conclude(pairs, places, moves, hair, found)
@@ -386,6 +399,7 @@ def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, mo
     moves.shared[rows] = np.minimum(
         np.einsum("ij,ij->i", shared, merged.first_mass), np.einsum("ij,ij->i", shared, merged.second_mass)
     )
+    found.tried[0, rows] = len(chances)
     found.chances[0, rows] = np.minimum(1.0, len(chances) * np.fmin.reduce(chances))
     moves.tails[rows] = _chances_of_tails(joint, merged, sizes)
 
@@ -480,6 +494,14 @@ def _windows(pairs: Pairs) -> Floats:
     return np.where(np.isfinite(least), _NEAR * least, 0.0)
 
 
+def exactly_listed(pairs: Pairs, numbers: Flags, found: Evidence) -> Flags:
+    """Find whole numbers of which both lists of frequent items have all, and neighbours are different values."""
+    listed: Flags = numbers & found.sharp & ~pairs.any_of(frozenset({"fractional"}))
+    for (summary, rows), values in zip(pairs.sides, pairs.numbers, strict=True):
+        listed &= (summary.frequent_offset[rows] == 0) & (summary.frequent_total[rows] == values)
+    return listed
+
+
 def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evidence) -> None:
     """Compare the shares of single numbers: sentinels within the range, zeros, heaps, codes.
 
@@ -494,13 +516,13 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     )
     n, m = (of_side[rows] for of_side in pairs.numbers)
     heaps = (np.maximum(before, after) >= NEW_VALUE_SHARE) & (np.minimum(n, m) >= FEWEST)
-    heaps &= np.maximum(before, after) * np.maximum(n, m) >= FEWEST_OF_ONE - _ROUNDING
+    heaps &= np.maximum(before, after) * np.maximum(n, m) >= FEWEST_SEEN - _ROUNDING
     several = np.bincount(rows[heaps], minlength=len(pairs))
     # Of two values that are all there are, one tells of the other.
     both = np.bincount(rows[heaps], before[heaps], len(pairs)), np.bincount(rows[heaps], after[heaps], len(pairs))
     only_two = (several == 2) & (np.minimum(*both) >= 1 - _ROUNDING)
-    heaps &= np.abs(before - after) >= NEW_VALUE_SHARE
-    heaps &= np.where(before > after, before * n, after * m) >= FEWEST_OF_ONE - _ROUNDING
+    heaps &= np.abs(before - after) + ERRORS * np.sqrt(before / n + after / m) >= NEW_VALUE_SHARE
+    heaps &= np.where(before > after, before * n, after * m) >= FEWEST_SEEN - _ROUNDING
     if not heaps.any():
         return
     rows, points = rows[heaps], points[heaps]
@@ -515,16 +537,21 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     pooled = (beside * n + other_beside * m) / (n + m)
     # The more values are looked at, the farther off is one of them by chance.
     chance = (1 + np.log(several[rows]) / 2) * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    around = np.abs(change) + (other_beside - beside) * np.sign(change) - chance
+    blur = np.minimum(pairs.error[rows], pooled)
+    around = np.abs(change) + (other_beside - beside) * np.sign(change) - chance - blur
     sure = np.maximum(np.minimum(np.abs(change), around), 0)
     tried = np.where(only_two, 1, several)[rows]
     counts = before * n, n, after * m, m
-    outside = _chances_outside(pairs, rows, points, counts)
-    chances = np.minimum(tried * share_chances(*counts, pairs.error[rows]), outside)
+    outside = chances_outside(pairs, rows, points, counts)
+    single = share_chances(*counts, pairs.error[rows])
+    chances = np.minimum(tried * single, outside)
     effects = value_effects(sure, before, after)
-    blurred = (effects >= 1) & (chances > SUSPICIOUS) & (tried * share_chances(*counts) <= SUSPICIOUS)
+    pooled = (counts[0] + counts[2]) / (n + m)
+    variances = pooled * (1 - pooled) * (1 / n + 1 / m) + (pairs.error[rows] / _SURE) ** 2
+    sharper = np.minimum(2 * tried * normal_tails(np.abs(change) / np.sqrt(variances)), 1.0)
+    blurred = (chances > SUSPICIOUS) & (sharper <= SUSPICIOUS) & (reached(effects, sharper, tried) >= 1)
     found.blurred[rows[blurred]] = True
-    Candidates(rows, effects, chances, before, after, points.tolist()).note(found)
+    Candidates(rows, effects, chances, as_if_tried(chances, single), before, after, points.tolist()).note(found)
 
 
 def _heaps(pairs: Pairs, places: Ints) -> tuple[Ints, Floats]:
@@ -546,7 +573,7 @@ def _heaps(pairs: Pairs, places: Ints) -> tuple[Ints, Floats]:
     return row[fresh], point[fresh]
 
 
-def _chances_outside(pairs: Pairs, rows: Ints, points: Floats, counts: tuple[Floats, Floats, Floats, Floats]) -> Floats:
+def chances_outside(pairs: Pairs, rows: Ints, points: Floats, counts: Sequence[Floats]) -> Floats:
     """Probability that so many values lie beyond all of the other sample, as in `_chances_of_range`; 1 if within."""
     a, n, b, m = counts
     ends, others = (side[rows] for side in pairs.of("kll_ends"))
@@ -559,6 +586,7 @@ def _chances_outside(pairs: Pairs, rows: Ints, points: Floats, counts: tuple[Flo
 
 
 _ROUNDING = 1e-6
+_SURE = 2.576  # deviations within which 99 % are: what a sketch's rank error is
 
 
 def _conclude(pairs: Pairs, places: Ints, moves: _Moves, hair: Floats, found: Evidence) -> None:

@@ -82,6 +82,13 @@ def normal_tails(deviations: Any) -> Floats:
     return halved
 
 
+def normal_quantiles(probabilities: Any) -> Floats:
+    """Values below which a normal variable is with these probabilities."""
+    array = np.asarray(probabilities, np.float64)
+    found = np.fromiter(map(NormalDist().inv_cdf, array.ravel().tolist()), np.float64, array.size)
+    return found.reshape(array.shape)
+
+
 def chi_squared_tails(statistics: Any, degrees: Any) -> Floats:
     """Probabilities of larger chi-squared statistics, for many at once.
 

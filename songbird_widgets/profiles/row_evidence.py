@@ -83,7 +83,7 @@ def _weigh_conditions(pairs: Pairs, found: Evidence) -> None:
         effects = np.minimum(np.abs(b / m - a / n) / SHARE_UNIT, MAX_EFFECT)
         worst = int(effects.argmax())
         chance = min(1.0, len(names) * float(share_chances(a[worst], n, b[worst], m)))
-        found.note("conditions", place, effects[worst], chance)
+        found.note("conditions", place, effects[worst], chance, len(names))
         found.texts[place, "conditions"] = (
             f"Rows that meet “{short(names[worst])}” went from {percent(a[worst] / n)} to {percent(b[worst] / m)}."
         )
@@ -111,7 +111,7 @@ def _weigh_metrics(pairs: Pairs, found: Evidence) -> None:
             continue
         found.compared[place] |= all(chance < np.inf for _, chance, _ in tested) and min(rows) >= FEWEST
         effect, chance, text = max(tested, key=lambda one: (one[0] >= 1, -one[1], one[0]))
-        found.note("metrics", place, effect, min(1.0, chance * len(tested)))
+        found.note("metrics", place, effect, min(1.0, chance * len(tested)), len(tested))
         found.texts[place, "metrics"] = text
 
 

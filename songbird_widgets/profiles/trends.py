@@ -21,9 +21,9 @@ import msgspec
 import numpy as np
 
 from .comparison import Versus, shared_names
-from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, reached, rejected_by_holm, weigh
+from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, rejected_by_holm, weigh
 from .errors import ProfileError
-from .evidence import FAMILIES, Pairs
+from .evidence import FAMILIES, Pairs, reached
 from .statistics import QUANTILE_RANKS
 from .summary import ProfileSummary
 
@@ -55,7 +55,7 @@ MAX_CELLS = 200_000
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
 _BATCH = 2_000  # columns that are weighed at once, of as many days as have them
-_MAGIC = b"SBW-DAY\x03"
+_MAGIC = b"SBW-DAY\x04"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ class DayComparison:
     doubtful : ndarray of bool
         Whether even a large change might not show.
     effects, chances : ndarray of float, shape (families, columns)
-        As in `Evidence`; NaN where nothing was tested.
+        As in `Evidence`, effects as `reached` raises them; NaN where nothing was tested.
     figures : ndarray of float, shape (figures, columns)
         By `FIGURES`.
     reasons : dict of int to str
@@ -274,7 +274,8 @@ def _of(day: ProfileSummary, versus: Versus) -> DayComparison:
     for name in versus.parts:
         leading[places[name]] = places[versus.leading(name)]
     effects, chances = np.full((2, len(FAMILIES), many), np.nan)
-    effects[:, own], chances[:, own] = drifts.evidence.effects, drifts.evidence.chances
+    found = drifts.evidence
+    effects[:, own], chances[:, own] = reached(found.effects, found.chances, found.tried), found.chances
     doubtful = np.zeros(many, np.bool_)
     doubtful[own] = drifts.doubtful
     reasons = {
@@ -469,5 +470,5 @@ def _certain(comparisons: Sequence[DayComparison]) -> list[NDArray[np.bool_]]:
     chances = np.concatenate([one.chances for one in comparisons], axis=1)
     effects = np.concatenate([one.effects for one in comparisons], axis=1)
     with np.errstate(invalid="ignore"):
-        sure = (rejected_by_holm(chances, LEVEL) & (reached(effects, chances) >= 1)).any(axis=0)
+        sure = (rejected_by_holm(chances, LEVEL) & (effects >= 1)).any(axis=0)
     return np.split(sure, widths[:-1])

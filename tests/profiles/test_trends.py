@@ -128,7 +128,7 @@ def test_a_drift_that_is_certain_alone_and_not_among_many_is_uncertain():
 
 
 def test_days_with_few_rows_say_that_they_cannot_tell():
-    enough = [day_of(seed, rows=2_000) for seed in range(3)]
+    enough = [day_of(seed, rows=5_000) for seed in range(3)]
     trends = Trends(compare_days(enough[0], [enough[1], day_of(4, rows=8), enough[2]]))
     assert {VERDICTS[code] for code in trends.verdicts[:, 1]} == {"unknown"}
     assert {VERDICTS[code] for code in trends.verdicts[:, 0]} == {"none"}

@@ -312,13 +312,13 @@ def test_flags_are_the_same_as_booleans_and_as_numbers(random):
 
 
 def test_texts_that_spell_the_values_of_the_other_column_are_one_with_them(random):
-    flags = random.random((2, 3000)) < 0.3
+    flags = random.random((2, 10_000)) < 0.3
     texts = np.where(flags[1], "True", "False").astype(object)
     found = drift_of(flags[0], texts)
     assert (found.verdict, found.type_change) == ("none", ("boolean", "string"))
     assert "The type changed from boolean to string; the texts spell such values" in found.notes[0]
     assert drift_of(texts, ~flags[0]).verdict == "strong"
-    digits = random.integers(0, 5, (2, 3000))
+    digits = random.integers(0, 5, (2, 10_000))
     assert drift_of(digits[0], digits[1].astype(str).astype(object)).verdict == "none"
     written = np.array([f"{digit:f}" for digit in digits[1]], object)
     assert drift_of(digits[0].astype(str).astype(object), written).verdict == "none"
@@ -576,6 +576,73 @@ def test_what_must_be_found_is_found():
     for kind, these in pairs.items():
         found = sum(drift_of(*pair).drifted for pair in these)
         assert found >= (40 if kind == "words" else 38), kind
+
+
+def some(share, value, draw):
+    return lambda random, n: np.where(random.random(n) < share, value, draw(random, n))
+
+
+def flag(share):
+    return lambda random, n: random.random(n) < share
+
+
+def normal(random, n):
+    return random.normal(size=n)
+
+
+def exponential(random, n):
+    return random.exponential(size=n)
+
+
+def letters(*shares):
+    return lambda random, n: of(random, list("abcd")[: len(shares)], shares, n)
+
+
+AS_LARGE_AS_COUNTS = {
+    "zeros": (some(0.8, 0.0, exponential), some(0.85, 0.0, exponential)),
+    "flag": (flag(0.3), flag(0.36)),
+    "rare flag": (flag(0.01), flag(0.03)),
+    "nulls": (some(0.2, np.nan, normal), some(0.26, np.nan, normal)),
+    "rare nulls": (some(0.01, np.nan, normal), some(0.03, np.nan, normal)),
+    "first nulls": (normal, some(0.01, np.nan, normal)),
+    "shares of words": (letters(5, 3, 2), letters(4.5, 3, 2.5)),
+    "a new word": (letters(5, 3, 2), letters(5, 3, 2, 0.1)),
+    "a lost word": (letters(5, 3, 2, 0.1), letters(5, 3, 2)),
+    "sentinels below": (ages, some(0.01, -1, ages)),
+    "sentinels above": (ages, some(0.01, 9999, ages)),
+    "a mean": (normal, lambda random, n: random.normal(0.2, 1, n)),
+    "a spread": (normal, lambda random, n: random.normal(0, 1.5, n)),
+}
+
+
+def verdicts_of(before, after, n, runs=60):
+    random = np.random.default_rng(n)
+    sides = [profile({str(run): draw(random, n) for run in range(runs)}) for draw in (before, after)]
+    return [compare_columns(*(side.column(str(run)) for side in sides)).verdict for run in range(runs)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AS_LARGE_AS_COUNTS)
+def test_a_thousand_rows_that_drifted_as_much_as_counts_seldom_read_none(name):
+    before, after = AS_LARGE_AS_COUNTS[name]
+    assert verdicts_of(before, after, 1000).count("none") <= 6  # of 60
+    assert verdicts_of(before, before, 1000).count("none") >= 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (letters(5, 5), letters(5, 5, 0.05)),
+        (ages, some(0.005, -1, ages)),
+        (some(0.005, -1, ages), some(0.015, -1, ages)),
+        (some(0.01, np.nan, normal), some(0.02, np.nan, normal)),
+    ],
+    ids=["a new word", "a new number", "a rare number", "rare nulls"],
+)
+def test_ten_thousand_rows_that_drifted_as_much_as_counts_do_not_read_none(before, after):
+    assert verdicts_of(before, after, 10_000).count("none") <= 6  # of 60
+    assert verdicts_of(before, before, 10_000).count("none") >= 57
 
 
 def test_a_hundred_equal_rows_are_said_to_be_equal_more_often_than_not():
