@@ -20,8 +20,8 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from songbird_widgets.__main__ import _session_id, main
-from songbird_widgets.given import GivenError
+from songbird_widgets.__main__ import main
+from songbird_widgets.commands.access_options import AccessError, session_of
 from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 from songbird_widgets.session.models import LedgerSession
@@ -450,8 +450,8 @@ def test_a_data_file_that_is_uploaded_twice_is_one_profile(home, tmp_path):
 def test_an_id_that_fits_several_is_refused():
     known = [LedgerSession(f"session-abcd{end}", None, "", "open", 1, 2, 3, 0) for end in ("efgh", "ijkl")]
     options = argparse.Namespace(session="session-abcd", session_file=None)
-    with pytest.raises(GivenError, match="begins 2 sessions"):
-        _session_id(options, known)
+    with pytest.raises(AccessError, match="begins 2 sessions"):
+        session_of(options, known)
 
 
 @pytest.mark.parametrize("begun", ["…", "s", "session", "session-", "session-…", "session-{0}", "session-{0}…"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from songbird_widgets.__main__ import _parser
+from songbird_widgets.__main__ import parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -30,7 +30,7 @@ def test_ci_runs_the_test_command_of_the_readme():
     "line", [line for block in BLOCKS for line in block.splitlines() if line.startswith("songbird-widgets ")]
 )
 def test_commands_in_the_readme_are_understood(line):
-    _parser().parse_args(shlex.split(line, comments=True)[1:])
+    parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
 def test_what_the_first_install_brings_reads_the_files_of_the_commands():

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "panels": {"panels", "session", "client", "profiles", "observatory", "local"},
     "service": {"service", "observatory", "profiles", "client.models", "local.identity"},
     "jupyter": {"jupyter", "panels", "session", "service", "observatory", "client", "profiles", "local"},
+    "commands": {"commands", "jupyter", "panels", "session", "service", "observatory", "client", "profiles", "local"},
 }
 # The rooms in which a library may be imported.
 HOMES = {

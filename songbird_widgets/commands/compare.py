@@ -1,0 +1,151 @@
+"""``songbird-widgets compare``: what drifted between two or three files, for people and for CI."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..basics import MAX_COMPARED, one_line
+from .messages import fail, refuse, warnings_said
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..profiles import Comparison
+
+_MAX_NAMED = 5
+
+_HELP = """\
+exit status:
+  0    done; no drift that --fail-on does not allow
+  1    a file cannot be read, or a column or a threshold is not as it should be; the reason is on standard error
+  2    a wrong command line
+  3    drift that --fail-on does not allow
+  4    no such drift was found, but it cannot be told: a side has no rows, or nothing can be told of any column (too
+       few rows, say), or a column cannot be read; standard error says which. Single columns of which nothing can be
+       told (too few values, or dates, of which whylogs keeps nothing) are named there, too, and hold nothing up
+
+thresholds: the score of a change is its size; from 1 on it is moderate, from 2 on strong, unless FILE says
+  moderate = 1.5
+  strong = 3
+  [columns.price]
+  strong = 2
+  [columns."updated at"]
+  moderate = inf              # never
+
+in a CI job (GitHub Actions):
+  - run: songbird-widgets compare train.parquet today.parquet --html report.html --fail-on strong
+  - uses: actions/upload-artifact@v4
+    if: always()
+    with: {name: drift, path: report.html}
+"""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    compare = commands.add_parser(
+        "compare",
+        help="say what drifted between two or three data files or profiles",
+        description="Compare data files (Parquet, CSV, JSON lines, Arrow) or profiles; the first is the baseline.",
+        epilog=_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    compare.add_argument("data", nargs="+", metavar="DATA", help="two or three files; the first is the baseline")
+    compare.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML file")
+    compare.add_argument("--json", action="store_true", help="print everything as JSON instead of what drifted as text")
+    compare.add_argument(
+        "--columns",
+        action="append",
+        metavar="COLUMN[,COLUMN…]",
+        help="compare, show and judge these only; may be repeated",
+    )
+    compare.add_argument(
+        "--fail-on",
+        choices=["moderate", "strong"],
+        help="exit with status 3 if a column drifted so; moderate is also a column that is missing or new; with "
+        "status 4 if nothing can be told, for want of rows",
+    )
+    compare.add_argument(
+        "--thresholds", type=Path, metavar="FILE", help="from which scores on a change counts, as TOML (see below)"
+    )
+    compare.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ..observatory import compare, display
+    from ..profiles import ProfileError, SourceError, ThresholdsError
+    from ..profiles import compare as compare_profiles
+
+    if not 2 <= len(options.data) <= MAX_COMPARED:
+        print(f"songbird-widgets compare: give two or three files, not {len(options.data)}.", file=sys.stderr)
+        return 2
+    if options.html and options.html.suffix.lower() not in {".html", ".htm"}:
+        print(f"songbird-widgets compare: --html: {options.html} does not end in .html.", file=sys.stderr)
+        return 2
+    with warnings_said():
+        try:
+            comparison = compare(*options.data, thresholds=options.thresholds)
+            if options.columns:
+                chosen = _chosen_columns(options.columns, comparison.names)
+                comparison = display(
+                    compare_profiles(comparison.sides, comparison.labels, comparison.thresholds, chosen)
+                )
+            if options.html:
+                comparison.save(options.html)
+        except (ProfileError, SourceError, ThresholdsError, OSError) as error:
+            return refuse(error)
+    print(json.dumps(comparison.to_dict()) if options.json else comparison.to_text())
+    if options.fail_on is None:
+        return 0
+    failing = {"strong"} if options.fail_on == "strong" else {"moderate", "strong", "missing", "new"}
+    untold = _say_what_cannot_be_told(comparison)
+    sides = range(1, len(comparison.sides))
+    if any(not failing.isdisjoint(comparison.verdicts(side).values()) for side in sides):
+        return 3
+    return 4 if untold else 0
+
+
+def _say_what_cannot_be_told(comparison: Comparison) -> bool:
+    """Say on standard error of which sides and columns it is not known whether they drifted.
+
+    Returns
+    -------
+    bool
+        Whether that keeps the comparison from passing: not where other columns can be told.
+    """
+    empty = [
+        label for label, side in zip(comparison.labels, comparison.sides, strict=True) if not side.rows and side.names
+    ]
+    empty += [label for label, side in zip(comparison.labels, comparison.sides, strict=True) if not side.names]
+    for label in empty:
+        fail(f"{label} has no rows: it cannot be told whether anything drifted.")
+    untold = bool(empty)
+    for place in range(1, len(comparison.sides)):
+        first, label = comparison.labels[0], comparison.labels[place]
+        if first in empty or label in empty:
+            continue
+        verdicts, few = comparison.verdicts(place), set(comparison.too_few(place))
+        unknown = [name for name, verdict in verdicts.items() if verdict == "unknown"]
+        untold |= len(unknown) == len(verdicts) or any(comparison.problem(name) for name in unknown)
+        before, after = comparison.sides[0].rows or 0, comparison.sides[place].rows or 0
+        small = f"{label} ({after:,} rows)" if after <= before else f"{first} ({before:,} rows)"
+        for names, why in (
+            ([name for name in unknown if name in few], f"there is too little in {small}"),
+            ([name for name in unknown if name not in few], "the profiles say too little of them"),
+        ):
+            if names:
+                shown = ", ".join(one_line(name) for name in names[:_MAX_NAMED])
+                more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
+                fail(f"Of {shown}{more} it cannot be told whether they drifted in {label}: {why}.")
+    return untold
+
+
+def _chosen_columns(given: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the columns that are asked for; a comma may also be part of a name."""
+    chosen: list[str] = []
+    for text in given:
+        chosen += [text] if text in known else filter(None, text.split(","))
+    return chosen
