@@ -10,11 +10,14 @@ import re
 import unicodedata
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import uuid4
 
 if TYPE_CHECKING:
     import os
+
+Kind: TypeAlias = Literal["batch", "reference"]
+"""What a session knows a profile as: by its UTC day, or by its id and alias."""
 
 MAX_COMPARED = 3
 """Profiles side by side on one observatory page; the hosted service drops a fourth without a word."""

@@ -31,7 +31,6 @@ from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, co
 from .summary import ProfileSummary, summarize
 from .tabular.files import leads_to_data
 from .thresholds import Thresholds, ThresholdsError, read_thresholds
-from .timestamps import to_milliseconds
 from .trends import DayComparison, Trends, compare_days
 
 __all__ = [
@@ -88,6 +87,5 @@ __all__ = [
     "split_profiles",
     "summarize",
     "summarize_drift",
-    "to_milliseconds",
     "weigh_profiles",
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from .sketches.kll import Floats, Ints
-    from .tabular.tables import Part
+    from .tabular.tables import TablePart
     from .tabular.values import Values
     from .version1_writer import Component
 
@@ -30,7 +30,7 @@ _MADE_BY = "songbird_widgets.version"
 _TRUTHS = np.array([0.0, 1.0])
 
 
-Run = Callable[[Callable[["Part", str], None], "Part", Sequence[str]], None]
+Run = Callable[[Callable[["TablePart", str], None], "TablePart", Sequence[str]], None]
 
 
 class ColumnBuilder:
@@ -197,12 +197,12 @@ class TableBuilder:
         self._only = None if only is None else frozenset(only)
         self._columns: dict[str, ColumnBuilder] = {}
 
-    def add(self, part: Part, run: Run | None = None) -> None:
+    def add(self, part: TablePart, run: Run | None = None) -> None:
         """Count a part of the table.
 
         Parameters
         ----------
-        part : Part
+        part : TablePart
         run : callable, optional
             What calls a function with the part and each of some columns; one after the other by default.
         """
@@ -222,7 +222,7 @@ class TableBuilder:
     def _counts(self, name: str) -> bool:
         return self._only is None or name in self._only
 
-    def _add_column(self, part: Part, name: str) -> None:
+    def _add_column(self, part: TablePart, name: str) -> None:
         column = self._columns.get(name)
         if column is None:
             return

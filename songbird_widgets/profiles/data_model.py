@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from .performance import Performance
     from .sketches import DistinctEstimate, FrequentItemsSketch, HllSketch, KllSketch
 
-MAX_COUNT = (1 << 63) - 1
-"""Rows that a profile can count: it holds them in 64 bits with a sign."""
-
 SEGMENT_TAG = "whylogs.tag."
 """What whylogs puts before the name of a column by which it made segments."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .data_model import MAX_COUNT, Column, Counts, Profile, Types
+from .data_model import Column, Counts, Profile, Types
 from .errors import corrupt
 from .performance import merge_performance
+from .protobuf import MAX_INT64
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
 from .writing import write_profile
 
@@ -157,7 +158,7 @@ def _added(rows: Iterable[tuple[int, ...]]) -> Iterable[int]:
 def _sum(counts: Iterable[int]) -> int:
     """Add up counts, which a profile holds in 64 bits with a sign."""
     total = sum(counts)
-    if total > MAX_COUNT:
+    if total > MAX_INT64:
         raise corrupt("the profiles to merge count more rows than there can be")
     return total
 

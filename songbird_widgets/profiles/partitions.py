@@ -12,7 +12,7 @@ from .writing import write_profile
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .tabular.tables import Part
+    from .tabular.tables import TablePart
 
 FAN_IN = 8  # results that are merged at once
 
@@ -24,7 +24,7 @@ class PartialResult(NamedTuple):
     problems: dict[str, str]
 
 
-def count_partition(parts: Iterable[Part], number: int) -> PartialResult:
+def count_partition(parts: Iterable[TablePart], number: int) -> PartialResult:
     """Profile one partition where it lies, on one core: engines run as many at once as there are cores."""
     builder = TableBuilder()
     for part in parts:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .data_model import MAX_COUNT
 from .errors import corrupt
+from .protobuf import MAX_INT64
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -162,14 +162,14 @@ class Performance:
         }
 
 
-MAX_LABELS = 1024
+MAX_MATRIX_LABELS = 1024
 """Labels of a confusion matrix that are read, or that merged ones may have together; whylogs writes at most 256."""
 
 
 def merge_performance(parts: Iterable[Performance | None]) -> Performance | None:
     """Add up what several profiles say; None when none says anything.
 
-    Confusion matrices that have more than `MAX_LABELS` labels together are left out.
+    Confusion matrices that have more than `MAX_MATRIX_LABELS` labels together are left out.
     """
     known = [part for part in parts if part is not None]
     if len(known) <= 1:
@@ -185,10 +185,10 @@ def _merge_confusion(parts: Sequence[ConfusionMatrix]) -> ConfusionMatrix | None
     if len(parts) <= 1:
         return parts[0] if parts else None
     labels = tuple(sorted({label for part in parts for label in part.labels}))
-    if len(labels) > MAX_LABELS:
+    if len(labels) > MAX_MATRIX_LABELS:
         return None
     index = {label: place for place, label in enumerate(labels)}
-    if sum(part.total for part in parts) > MAX_COUNT:
+    if sum(part.total for part in parts) > MAX_INT64:
         raise corrupt("the profiles to merge count more rows than there can be")
     counts = np.zeros((len(labels), len(labels)), np.int64)
     for part in parts:
@@ -202,7 +202,7 @@ def _merge_regression(parts: Sequence[RegressionMetrics]) -> RegressionMetrics |
     if len(parts) <= 1:
         return parts[0] if parts else None
     count = sum(part.count for part in parts)
-    if count > MAX_COUNT:
+    if count > MAX_INT64:
         raise corrupt("the profiles to merge count more rows than there can be")
     return RegressionMetrics(
         count,

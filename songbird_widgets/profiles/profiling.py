@@ -19,7 +19,7 @@ from .tabular.files import Manner, ReadAgainError, parts_of_files
 from .tabular.progress import ProgressBar
 from .tabular.tables import parts_of
 from .tabular.values import ValueNotProfiledError
-from .timestamps import to_milliseconds
+from .timestamps import as_timestamp
 from .version1 import read_version_1
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from .data_model import Profile
-    from .tabular.tables import Part
+    from .tabular.tables import TablePart
 
 Period = Literal["day", "hour", "week"]
 
@@ -97,7 +97,7 @@ def make_profile(
     data: Any, *, timestamp: int | date | None = None, columns: Sequence[str] | None = None
 ) -> tuple[Profile, list[str]]:
     """Make what `profile` makes, and return instead of warning what is worth a warning."""
-    moment = None if timestamp is None else to_milliseconds(timestamp)
+    moment = None if timestamp is None else as_timestamp(timestamp)
     wanted = None if columns is None else list(columns)
     notes: list[str] = []
     for engine in (dask_frames, spark_frames):
@@ -173,7 +173,7 @@ class _Batches:
         self.timeless = 0
         self._column, self._by, self._only = column, by, only
 
-    def add(self, part: Part, run: Run) -> None:
+    def add(self, part: TablePart, run: Run) -> None:
         length, origin = _PERIODS[self._by]
         times = self._times(part).astype("datetime64[ms]")
         missing = np.isnat(times)
@@ -187,7 +187,7 @@ class _Batches:
             builder = self.builders.setdefault(start, TableBuilder(self._only))
             builder.add(part if len(rows) == part.rows else part.take(rows), run)
 
-    def _times(self, part: Part) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+    def _times(self, part: TablePart) -> np.ndarray[Any, np.dtype[np.datetime64]]:
         if self._column not in part.names:
             reason = part.problems.get(self._column, "the data have no column of this name")
             raise ProfileError(f"No batches can be made: {reason}.", column=self._column)
@@ -199,7 +199,7 @@ class _Batches:
 
 
 class _Counter(Protocol):
-    def add(self, part: Part, run: Run) -> None: ...
+    def add(self, part: TablePart, run: Run) -> None: ...
 
 
 _C = TypeVar("_C", bound=_Counter)
@@ -218,11 +218,11 @@ def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C], 
         Takes what is worth a warning.
     """
 
-    def count(parts: Iterable[Part], bar: ProgressBar | None = None) -> _C:
+    def count(parts: Iterable[TablePart], bar: ProgressBar | None = None) -> _C:
         counter = begin()
         with _threads() as threads:
 
-            def run(add: Callable[[Part, str], None], part: Part, names: Sequence[str]) -> None:
+            def run(add: Callable[[TablePart, str], None], part: TablePart, names: Sequence[str]) -> None:
                 if bar is not None:
                     bar.total += len(names)
                 for _ in threads.map(add, repeat(part), names):

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
+
+MAX_INT64 = (1 << 63) - 1
+"""The largest whole number with a sign, and so the most rows that a profile can count."""
+
 _DOUBLE = Struct("<d")
 _CONTINUES = 0x80
 _LONGEST_VARINT = 70  # ten groups of seven bits

@@ -11,7 +11,7 @@ _UINT64 = (1 << 64) - 1
 _SMALL = [bytes([value]) for value in range(0x80)]
 
 
-def varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
     """Write a whole number; one below 0 as its 64 bits."""
     if 0 <= value < 0x80:  # by far the most
         return _SMALL[value]
@@ -24,21 +24,21 @@ def varint(value: int) -> bytes:
     return bytes(groups)
 
 
-def number(field: int, value: int) -> bytes:
+def number_field(field: int, value: int) -> bytes:
     """Write a field of a whole number; its own number is below 16."""
-    return _SMALL[field << 3 | VARINT] + varint(value)
+    return _SMALL[field << 3 | VARINT] + encode_varint(value)
 
 
-def double(field: int, value: float) -> bytes:
+def double_field(field: int, value: float) -> bytes:
     """Write a field of a double."""
     return _SMALL[field << 3 | FIXED64] + _DOUBLE.pack(value)
 
 
-def delimited(field: int, content: bytes) -> bytes:
+def bytes_field(field: int, content: bytes) -> bytes:
     """Write a field of bytes or of a message."""
-    return _SMALL[field << 3 | DELIMITED] + varint(len(content)) + content
+    return _SMALL[field << 3 | DELIMITED] + encode_varint(len(content)) + content
 
 
-def text(field: int, value: str) -> bytes:
+def text_field(field: int, value: str) -> bytes:
     """Write a field of text."""
-    return delimited(field, value.encode())
+    return bytes_field(field, value.encode())

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..basics import reason_of, size_text, time_text
 from .archives import is_archive, unpack
@@ -25,13 +25,13 @@ from .profiling import make_profile
 from .reading import is_profile, read_profile, split_profiles
 from .recognition import is_data, is_grouped, is_of_whylogs, is_scalar, is_series, may_hold_profiles
 from .tabular.files import file_format
-from .timestamps import to_milliseconds
+from .timestamps import as_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-Kind = Literal["batch", "reference"]
+    from ..basics import Kind
 
 _GLOB_SIGNS = frozenset("*?[")
 
@@ -161,7 +161,7 @@ def find_sources(
         raise ValueError(f"A profile is a 'batch' or a 'reference', not {kind!r}.")
     if kind == "batch" and alias is not None:
         raise ValueError("A batch is known by its timestamp: leave out alias, or kind='batch'.")
-    moment = None if timestamp is None else to_milliseconds(timestamp)
+    moment = None if timestamp is None else as_timestamp(timestamp)
     return _find(source, _Wanted(alias, moment, kind))
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime, time
 from .. import basics
 
 
-def to_milliseconds(moment: int | date) -> int:
+def as_timestamp(moment: int | date) -> int:
     """Turn a point in time into milliseconds since 1970; what has no zone is UTC.
 
     Raises

@@ -17,7 +17,7 @@ from ..budget import checkpoint
 from . import protobuf
 from .data_model import SEGMENT_TAG, Column, Counts, Profile, Types
 from .errors import ProfileError
-from .performance import MAX_LABELS, ConfusionMatrix, Performance, RegressionMetrics
+from .performance import MAX_MATRIX_LABELS, ConfusionMatrix, Performance, RegressionMetrics
 from .properties import MAX_ENTRIES, Properties
 from .protobuf import DELIMITED, FIXED64, VARINT
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
@@ -317,9 +317,10 @@ def _confusion(data: bytes, first: int, last: int) -> ConfusionMatrix | None:
             continue
         if number == 1:
             labels.append(protobuf.text(data, start, stop))
-            if len(labels) > MAX_LABELS:
+            if len(labels) > MAX_MATRIX_LABELS:
                 raise ProfileError(
-                    f"The profile's confusion matrix has more than {MAX_LABELS} labels, too many to be read here.",
+                    f"The profile's confusion matrix has more than {MAX_MATRIX_LABELS} labels, too many to be read "
+                    "here.",
                     offset=start,
                 )
         elif number in {2, 3, 4}:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .data_model import SEGMENT_TAG
-from .protobuf_writer import delimited, double, number, text, varint
+from .protobuf_writer import bytes_field, double_field, encode_varint, number_field, text_field
 from .sketches import HllSketch
-from .sketches.frequent_items_builder import MAX_ITEMS, FrequentItemsBuilder
+from .sketches.frequent_items_builder import MAX_TRACKED_ITEMS, FrequentItemsBuilder
 from .sketches.hll_builder import HllBuilder
 from .sketches.kll_builder import KllBuilder
 
@@ -48,26 +48,26 @@ def write_version_0(profile: Profile, performance: Performance, *, timestamp: in
     tags = {**profile.tags, **{f"{SEGMENT_TAG}{key}": value for key, value in profile.segments}}
     properties = b"".join(
         [
-            number(1, _SCHEMA[0]),
-            number(2, _SCHEMA[1]),
-            number(4, profile.creation_timestamp),
-            number(5, timestamp),
+            number_field(1, _SCHEMA[0]),
+            number_field(2, _SCHEMA[1]),
+            number_field(4, profile.creation_timestamp),
+            number_field(5, timestamp),
             _map(6, tags),
             _map(7, profile.metadata),
         ]
     )
     message = b"".join(
         [
-            delimited(1, properties),
-            *(delimited(2, text(1, name) + delimited(2, _column(profile.column(name)))) for name in columns),
-            delimited(10, _model(performance)),
+            bytes_field(1, properties),
+            *(bytes_field(2, text_field(1, name) + bytes_field(2, _column(profile.column(name)))) for name in columns),
+            bytes_field(10, _model(performance)),
         ]
     )
-    return varint(len(message)) + message
+    return encode_varint(len(message)) + message
 
 
 def _map(field: int, pairs: Mapping[str, str]) -> bytes:
-    return b"".join(delimited(field, text(1, key) + text(2, value)) for key, value in pairs.items())
+    return b"".join(bytes_field(field, text_field(1, key) + text_field(2, value)) for key, value in pairs.items())
 
 
 def _column(column: Column) -> bytes:
@@ -78,19 +78,24 @@ def _column(column: Column) -> bytes:
     distinct = HllBuilder() if hll is None else HllBuilder(hll.lg_k)
     if hll is not None:
         distinct.join(hll)
-    items = FrequentItemsBuilder(MAX_ITEMS)
+    items = FrequentItemsBuilder(MAX_TRACKED_ITEMS)
     if column.frequent_items is not None:
         items.join(column.frequent_items)
     return b"".join(
         [
-            text(1, column.name),
-            delimited(
-                2, number(1, counts.n) + delimited(2, number(1, counts.true)) + delimited(3, number(1, counts.null))
+            text_field(1, column.name),
+            bytes_field(
+                2,
+                number_field(1, counts.n)
+                + bytes_field(2, number_field(1, counts.true))
+                + bytes_field(3, number_field(1, counts.null)),
             ),
-            delimited(3, b"".join(delimited(1, number(1, kind) + number(2, n)) for kind, n in enumerate(kinds))),
-            delimited(4, _numbers(column)),
-            delimited(7, delimited(1, items.to_bytes()) + number(2, _LG_MAX_K)),
-            delimited(8, delimited(1, distinct.to_bytes()) + number(2, distinct.lg_k)),
+            bytes_field(
+                3, b"".join(bytes_field(1, number_field(1, kind) + number_field(2, n)) for kind, n in enumerate(kinds))
+            ),
+            bytes_field(4, _numbers(column)),
+            bytes_field(7, bytes_field(1, items.to_bytes()) + number_field(2, _LG_MAX_K)),
+            bytes_field(8, bytes_field(1, distinct.to_bytes()) + number_field(2, distinct.lg_k)),
         ]
     )
 
@@ -101,33 +106,38 @@ def _numbers(column: Column) -> bytes:
         kll.join(column.kll)
     longs = b""
     if column.ints_min is not None and column.ints_max is not None:
-        longs = delimited(3, number(1, column.types.integral) + number(2, column.ints_min) + number(3, column.ints_max))
-    return _variance(kll.n, column.m2 or 0.0, column.mean or 0.0) + longs + delimited(4, kll.to_bytes())
+        longs = bytes_field(
+            3,
+            number_field(1, column.types.integral)
+            + number_field(2, column.ints_min)
+            + number_field(3, column.ints_max),
+        )
+    return _variance(kll.n, column.m2 or 0.0, column.mean or 0.0) + longs + bytes_field(4, kll.to_bytes())
 
 
 def _variance(count: int, m2: float, mean: float) -> bytes:
-    return delimited(1, number(1, count) + double(2, m2) + double(3, mean))
+    return bytes_field(1, number_field(1, count) + double_field(2, m2) + double_field(3, mean))
 
 
 def _model(performance: Performance) -> bytes:
     metrics = b""
     if performance.confusion is not None:
-        metrics += delimited(1, _confusion(performance.confusion)) + number(2, _CLASSIFICATION)
+        metrics += bytes_field(1, _confusion(performance.confusion)) + number_field(2, _CLASSIFICATION)
     if performance.regression is not None:
-        metrics += b"" if metrics else number(2, _REGRESSION)
-        metrics += delimited(3, _regression(performance.regression))
-    fields = b"".join(text(1, name) for name in performance.output_fields)
-    return fields + delimited(10, metrics)
+        metrics += b"" if metrics else number_field(2, _REGRESSION)
+        metrics += bytes_field(3, _regression(performance.regression))
+    fields = b"".join(text_field(1, name) for name in performance.output_fields)
+    return fields + bytes_field(10, metrics)
 
 
 def _confusion(matrix: ConfusionMatrix) -> bytes:
     return b"".join(
         [
-            *(text(1, label) for label in matrix.labels),
-            text(2, matrix.prediction_field),
-            text(3, matrix.target_field),
-            text(4, matrix.score_field),
-            *(delimited(10, _cell(count)) for count in matrix.counts.ravel().tolist()),
+            *(text_field(1, label) for label in matrix.labels),
+            text_field(2, matrix.prediction_field),
+            text_field(3, matrix.target_field),
+            text_field(4, matrix.score_field),
+            *(bytes_field(10, _cell(count)) for count in matrix.counts.ravel().tolist()),
         ]
     )
 
@@ -136,17 +146,17 @@ def _cell(count: int) -> bytes:
     """Write a count as whylogs does, which keeps the scores of the rows, or 1.0 for each where it knows none."""
     scores = KllBuilder()
     scores.add_sorted(np.array([1.0]), np.array([count], np.int64))
-    return _variance(count, 0.0, 1.0 if count else 0.0) + delimited(4, scores.to_bytes())
+    return _variance(count, 0.0, 1.0 if count else 0.0) + bytes_field(4, scores.to_bytes())
 
 
 def _regression(figures: RegressionMetrics) -> bytes:
     return b"".join(
         [
-            text(1, figures.prediction_field),
-            text(2, figures.target_field),
-            number(3, figures.count),
-            double(4, figures.sum_absolute),
-            double(5, figures.sum_difference),
-            double(6, figures.sum_squared),
+            text_field(1, figures.prediction_field),
+            text_field(2, figures.target_field),
+            number_field(3, figures.count),
+            double_field(4, figures.sum_absolute),
+            double_field(5, figures.sum_difference),
+            double_field(6, figures.sum_squared),
         ]
     )

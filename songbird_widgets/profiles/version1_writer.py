@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .protobuf_writer import delimited, double, number, text, varint
+from .protobuf_writer import bytes_field, double_field, encode_varint, number_field, text_field
 from .sketches import HllSketch
 from .sketches.frequent_items_builder import FrequentItemsBuilder
 from .sketches.hll_builder import HllBuilder
@@ -29,28 +29,28 @@ Component = tuple[str, bytes]
 
 def integer(path: str, value: int, how: int = _BY_TYPE) -> Component:
     """Make the component of a whole number."""
-    return path, (number(1, how) if how else b"") + number(2, value)
+    return path, (number_field(1, how) if how else b"") + number_field(2, value)
 
 
 def fraction(path: str, value: float, how: int = _BY_TYPE) -> Component:
     """Make the component of a double."""
-    return path, (number(1, how) if how else b"") + double(3, value)
+    return path, (number_field(1, how) if how else b"") + double_field(3, value)
 
 
 def frequent_items(sketch: bytes, prefix: str = "") -> Component:
     """Make the component of a sketch of frequent strings."""
-    return f"{prefix}frequent_items/frequent_strings", delimited(4, delimited(1, sketch))
+    return f"{prefix}frequent_items/frequent_strings", bytes_field(4, bytes_field(1, sketch))
 
 
 def cardinality(sketch: bytes, prefix: str = "") -> Component:
     """Make the component of an HLL sketch."""
-    return f"{prefix}cardinality/hll", delimited(5, delimited(1, sketch))
+    return f"{prefix}cardinality/hll", bytes_field(5, bytes_field(1, sketch))
 
 
 def distribution(sketch: bytes, mean: float, m2: float, prefix: str = "") -> list[Component]:
     """Make the components of a distribution: a KLL sketch, the mean, the sum of squared deviations."""
     return [
-        (f"{prefix}distribution/kll", delimited(6, delimited(1, sketch))),
+        (f"{prefix}distribution/kll", bytes_field(6, bytes_field(1, sketch))),
         fraction(f"{prefix}distribution/mean", mean),
         fraction(f"{prefix}distribution/m2", m2),
     ]
@@ -96,34 +96,34 @@ def write_columns(
     place = 0
     for name, components in sorted(columns, key=lambda column: column[0]):
         message = b"".join(
-            delimited(1, number(1, paths.setdefault(path, len(paths))) + delimited(2, component))
+            bytes_field(1, number_field(1, paths.setdefault(path, len(paths))) + bytes_field(2, component))
             for path, component in components
         )
-        header = number(1, _COLUMN_CHUNK) + number(3, len(message))
-        chunk = varint(len(header)) + header + message
+        header = number_field(1, _COLUMN_CHUNK) + number_field(3, len(message))
+        chunk = encode_varint(len(header)) + header + message
         # As packed numbers, which is what protobuf makes of repeated ones.
-        offsets.append(delimited(2, text(1, name) + delimited(2, delimited(1, varint(place)))))
+        offsets.append(bytes_field(2, text_field(1, name) + bytes_field(2, bytes_field(1, encode_varint(place)))))
         chunks.append(chunk)
         place += len(chunk)
     properties = b"".join(
         [
-            number(4, creation_timestamp),
-            number(5, dataset_timestamp),
-            *(delimited(6, text(1, key) + text(2, value)) for key, value in tags.items()),
-            *(delimited(7, text(1, key) + text(2, value)) for key, value in metadata.items()),
+            number_field(4, creation_timestamp),
+            number_field(5, dataset_timestamp),
+            *(bytes_field(6, text_field(1, key) + text_field(2, value)) for key, value in tags.items()),
+            *(bytes_field(7, text_field(1, key) + text_field(2, value)) for key, value in metadata.items()),
         ]
     )
     header = b"".join(
         [
-            delimited(1, properties),
+            bytes_field(1, properties),
             *offsets,
-            number(4, place),
-            *(delimited(5, number(1, index) + text(2, path)) for path, index in paths.items()),
+            number_field(4, place),
+            *(bytes_field(5, number_field(1, index) + text_field(2, path)) for path, index in paths.items()),
         ]
     )
-    pairs = b"".join(delimited(1, text(1, key) + text(2, value)) for key, value in segments)
-    segment = number(1, 1) + delimited(4, pairs) if pairs else b""
-    return b"".join([_MAGIC, varint(len(segment)), segment, varint(len(header)), header, *chunks])
+    pairs = b"".join(bytes_field(1, text_field(1, key) + text_field(2, value)) for key, value in segments)
+    segment = number_field(1, 1) + bytes_field(4, pairs) if pairs else b""
+    return b"".join([_MAGIC, encode_varint(len(segment)), segment, encode_varint(len(header)), header, *chunks])
 
 
 def write_version_1(profile: Profile, *, timestamp: int, columns: Iterable[str]) -> bytes:
@@ -182,7 +182,7 @@ def _part_components(part: str, inner: Column) -> Iterator[Component]:
     if compound or inner.kll is None:
         yield from found if compound or len(found) != 1 else [(part, found[0][1])]
     else:
-        yield part, delimited(6, delimited(1, _kll(inner.kll)))
+        yield part, bytes_field(6, bytes_field(1, _kll(inner.kll)))
 
 
 def _kll(sketch: KllSketch) -> bytes:

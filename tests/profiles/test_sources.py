@@ -29,8 +29,8 @@ from songbird_widgets.profiles import (
     find_sources,
     profile,
     read_profile,
-    to_milliseconds,
 )
+from songbird_widgets.profiles.timestamps import as_timestamp
 
 ROOT = Path(__file__).parents[2]
 
@@ -95,7 +95,7 @@ def test_contradictions_are_refused_before_anything_is_looked_at():
     ],
 )
 def test_timestamps(moment, july):
-    assert to_milliseconds(moment) == 1_373_241_600_000
+    assert as_timestamp(moment) == 1_373_241_600_000
     assert one(july, timestamp=moment, alias="x").dataset_timestamp == 1_373_241_600_000
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .kll import Ints
 
 LG_SIZE = 10  # whylogs' choice: a table of 1,024 slots, of which three quarters are filled
-MAX_ITEMS = 3 << LG_SIZE >> 2
+MAX_TRACKED_ITEMS = 3 << LG_SIZE >> 2
 _MIN_LG_SIZE = 3
 _FAMILY = 10
 
@@ -34,7 +34,7 @@ class FrequentItemsBuilder:
     __slots__ = ("_offset", "_room", "_total", "_weights")
 
     def __init__(self, room: int) -> None:
-        self._room = max(room, MAX_ITEMS + 1)
+        self._room = max(room, MAX_TRACKED_ITEMS + 1)
         self._weights: dict[str, int] = {}
         self._offset = 0
         self._total = 0
@@ -87,8 +87,8 @@ class FrequentItemsBuilder:
             return pack("<8B", 1, 1, _FAMILY, LG_SIZE, _MIN_LG_SIZE, 1, 0, 0)
         kept, offset = list(self._weights), self._offset
         weights: Ints = np.fromiter(self._weights.values(), np.int64, len(kept))
-        if len(kept) > MAX_ITEMS:
-            left_out = len(kept) - MAX_ITEMS
+        if len(kept) > MAX_TRACKED_ITEMS:
+            left_out = len(kept) - MAX_TRACKED_ITEMS
             order = weights.argpartition(left_out - 1)
             offset += int(weights[order[left_out - 1]])
             heaviest = order[left_out:]

@@ -69,7 +69,7 @@ def values_of(column: Any) -> Values:
         return from_list(column.to_list())
 
 
-def rows_of(column: Any, rows: Ints) -> Any:
+def take_rows(column: Any, rows: Ints) -> Any:
     """Return some rows of a column."""
     if isinstance(column, list):
         return [column[row] for row in rows.tolist()]

@@ -20,7 +20,7 @@ from .tables import MAX_PART_BYTES, parts_of_batches
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from .tables import Part
+    from .tables import TablePart
 
 _PARQUET, _ARROW = b"PAR1", b"ARROW1"
 _FORMATS = {
@@ -94,7 +94,7 @@ def _start(path: Path) -> bytes:
 
 def parts_of_files(
     pattern: str | Path, wanted: Sequence[str] | None, notes: list[str], manner: Manner
-) -> Iterator[Part]:
+) -> Iterator[TablePart]:
     """Read one file, or all that a glob names, with a progress bar when it takes long.
 
     Parameters
@@ -182,7 +182,7 @@ def _explained(path: Path, pa: Any) -> Iterator[None]:
         raise ProfileError(f"{path.name} cannot be read: {reason_of(error)}") from error
 
 
-def _read_parquet(reading: _Reading) -> Iterator[tuple[Part, int]]:
+def _read_parquet(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
     path, wanted = reading.path, reading.wanted
     parquet = import_module("pyarrow.parquet")
     # Without pre_buffer and with a small buffer a row group is read piece by piece, however large it is.
@@ -201,7 +201,7 @@ def _read_parquet(reading: _Reading) -> Iterator[tuple[Part, int]]:
             yield part, size * seen // max(rows, 1)
 
 
-def _read_arrow(reading: _Reading) -> Iterator[tuple[Part, int]]:
+def _read_arrow(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
     pa = arrow()
     with pa.memory_map(str(reading.path)) as source:
         if bytes(source.read(len(_ARROW))) == _ARROW:
@@ -216,7 +216,7 @@ def _read_arrow(reading: _Reading) -> Iterator[tuple[Part, int]]:
             yield part, source.tell()
 
 
-def _read_csv(reading: _Reading) -> Iterator[tuple[Part, int]]:
+def _read_csv(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
     file = csv_columns.CsvFile(reading.path, _opened, reading.manner.block)
     try:
         kinds = file.whole_types(reading.wanted, reading.notes) if reading.manner.careful else None
@@ -242,7 +242,7 @@ def _read_larger(manner: Manner, error: Exception) -> None:
     ) from error
 
 
-def _read_json(reading: _Reading) -> Iterator[tuple[Part, int]]:
+def _read_json(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
     if reading.manner.careful:
         with _opened(reading.path) as (source, position):
             names = json_lines.column_names(source)
@@ -286,7 +286,7 @@ def _lines_of_json(reading: _Reading) -> Callable[[int], int | None]:
 _LINES = {"csv": _lines_of_csv, "json": _lines_of_json}
 
 
-_READERS: dict[str, Callable[[_Reading], Iterator[tuple[Part, int]]]] = {
+_READERS: dict[str, Callable[[_Reading], Iterator[tuple[TablePart, int]]]] = {
     "parquet": _read_parquet,
     "csv": _read_csv,
     "json": _read_json,

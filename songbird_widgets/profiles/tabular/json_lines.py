@@ -15,7 +15,7 @@ from .tables import parts_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .tables import Part
+    from .tables import TablePart
 
 _MAX_DEPTH = 500
 _MAX_LINE = 64 << 20  # bytes
@@ -86,7 +86,7 @@ def line_of(source: Any, row: int) -> int | None:
         lines.detach()
 
 
-def parts(source: Any, names: Sequence[str], wanted: Sequence[str] | None) -> Iterator[Part]:
+def parts(source: Any, names: Sequence[str], wanted: Sequence[str] | None) -> Iterator[TablePart]:
     """Read lines as parts of a table; what a line does not name is missing there."""
     rows: list[dict[str, Any]] = []
     size = 0
@@ -100,7 +100,7 @@ def parts(source: Any, names: Sequence[str], wanted: Sequence[str] | None) -> It
         yield from _part(rows, names, wanted)
 
 
-def _part(rows: list[dict[str, Any]], names: Sequence[str], wanted: Sequence[str] | None) -> Iterator[Part]:
+def _part(rows: list[dict[str, Any]], names: Sequence[str], wanted: Sequence[str] | None) -> Iterator[TablePart]:
     return parts_of({name: [row.get(name) for row in rows] for name in names}, wanted)
 
 

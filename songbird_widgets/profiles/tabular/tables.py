@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import ProfileError
 from .arrow_columns import arrow
-from .columns import column_of, rows_of, times_of, values_of
+from .columns import column_of, take_rows, times_of, values_of
 from .names import Names
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ MAX_PART_BYTES = 1 << 26  # of Arrow data that are looked at together
 _MAX_PART_ROWS = 1 << 20
 
 
-class Part(ABC):
+class TablePart(ABC):
     """Some rows of a table.
 
     Attributes
@@ -64,7 +64,7 @@ class Part(ABC):
         """Return a column in the form of its library."""
 
     @abstractmethod
-    def _chosen(self, rows: Ints) -> Part: ...
+    def _chosen(self, rows: Ints) -> TablePart: ...
 
     def values(self, name: str) -> Values:
         """Take a column apart; raises `values.ValueNotProfiledError`."""
@@ -74,7 +74,7 @@ class Part(ABC):
         """Return a column as points in time, UTC; raises `values.ValueNotProfiledError`."""
         return times_of(self._column(self._places[name]))
 
-    def take(self, rows: Ints) -> Part:
+    def take(self, rows: Ints) -> TablePart:
         """Return only these rows."""
         part = self._chosen(rows)
         part.source, part.first_row, part.line_of = self.source, self.first_row, self.line_of
@@ -95,7 +95,7 @@ def row_text(row: int, line_of: Callable[[int], int | None] | None) -> str:
     return f"row {row}" if line is None else f"row {row} (line {line})"
 
 
-def numbered(parts: Iterable[Part], source: str = "") -> Iterator[Part]:
+def numbered(parts: Iterable[TablePart], source: str = "") -> Iterator[TablePart]:
     """Say of each part where in a table or a file it is."""
     rows = 0
     for part in parts:
@@ -104,7 +104,7 @@ def numbered(parts: Iterable[Part], source: str = "") -> Iterator[Part]:
         yield part
 
 
-def parts_of(data: Any, wanted: Sequence[str] | None = None) -> Iterator[Part]:
+def parts_of(data: Any, wanted: Sequence[str] | None = None) -> Iterator[TablePart]:
     """Read a table in parts.
 
     Parameters
@@ -122,7 +122,7 @@ def parts_of(data: Any, wanted: Sequence[str] | None = None) -> Iterator[Part]:
     return numbered(_parts_of(data, wanted))
 
 
-def _parts_of(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
+def _parts_of(data: Any, wanted: Sequence[str] | None) -> Iterator[TablePart]:
     if _is_column(data):
         data = data.to_frame()
     if _is_pandas(data):
@@ -146,7 +146,7 @@ def _no_table(kind: str) -> ProfileError:
     )
 
 
-def _parts_of_each(items: Iterator[Any], wanted: Sequence[str] | None, kind: str) -> Iterator[Part]:
+def _parts_of_each(items: Iterator[Any], wanted: Sequence[str] | None, kind: str) -> Iterator[TablePart]:
     """Read rows, or frames and batches that are one table together."""
     first = next(items, None)
     if first is None:
@@ -179,7 +179,7 @@ def _is_pandas(data: Any) -> bool:
     return type(data).__module__.partition(".")[0] == "pandas" and hasattr(data, "iloc")
 
 
-class _PandasPart(Part):
+class _PandasPart(TablePart):
     def __init__(self, frame: Any) -> None:
         super().__init__(frame.columns, len(frame))
         self._frame = frame
@@ -187,7 +187,7 @@ class _PandasPart(Part):
     def _column(self, place: int) -> Any:
         return self._frame.iloc[:, place]
 
-    def _chosen(self, rows: Ints) -> Part:
+    def _chosen(self, rows: Ints) -> TablePart:
         return _PandasPart(self._frame.iloc[rows])
 
 
@@ -200,7 +200,7 @@ def _turned(rows: Sequence[Mapping[Any, Any]]) -> dict[Any, list[Any]]:
     return {name: [row.get(name) for row in rows] for name in names}
 
 
-class _ColumnsPart(Part):
+class _ColumnsPart(TablePart):
     def __init__(self, names: Sequence[Any], columns: Sequence[Any]) -> None:
         super().__init__(names, len(columns[0]) if columns else 0)
         self._columns = columns
@@ -215,11 +215,11 @@ class _ColumnsPart(Part):
     def _column(self, place: int) -> Any:
         return self._columns[place]
 
-    def _chosen(self, rows: Ints) -> Part:
-        return _ColumnsPart(self._labels, [rows_of(column, rows) for column in self._columns])
+    def _chosen(self, rows: Ints) -> TablePart:
+        return _ColumnsPart(self._labels, [take_rows(column, rows) for column in self._columns])
 
 
-def _of_columns(table: Mapping[Any, Any], wanted: Sequence[str] | None) -> Part:
+def _of_columns(table: Mapping[Any, Any], wanted: Sequence[str] | None) -> TablePart:
     names, columns = list(table), list(table.values())
     if wanted is not None:
         columns = [columns[place] for place in Names(names).select(wanted)]
@@ -246,7 +246,7 @@ def _is_lazy(data: Any) -> bool:
     return hasattr(data, "collect") and hasattr(data, "collect_schema") and not isinstance(data, type)
 
 
-def _parts_of_arrow(data: Any, wanted: Sequence[str] | None) -> Iterator[Part]:
+def _parts_of_arrow(data: Any, wanted: Sequence[str] | None) -> Iterator[TablePart]:
     pa = arrow(f"This kind of data ({type(data).__name__} of {type(data).__module__.partition('.')[0]})")
     try:
         yield from _read_arrow(data, wanted, pa)
@@ -268,7 +268,7 @@ def _collected(data: Any, wanted: Sequence[str] | None) -> Any:
         raise ProfileError(f"The query of this lazy frame fails: {reason}") from error
 
 
-class _FramePart(Part):
+class _FramePart(TablePart):
     """A frame that as a whole is no Arrow stream, because of the types of some columns; each is taken by itself."""
 
     def __init__(self, frame: Any) -> None:
@@ -278,11 +278,11 @@ class _FramePart(Part):
     def _column(self, place: int) -> Any:
         return self._frame.get_column(self._frame.columns[place])
 
-    def _chosen(self, rows: Ints) -> Part:
+    def _chosen(self, rows: Ints) -> TablePart:
         return _FramePart(self._frame[rows.tolist()])
 
 
-def _read_arrow(data: Any, wanted: Sequence[str] | None, pa: Any) -> Iterator[Part]:
+def _read_arrow(data: Any, wanted: Sequence[str] | None, pa: Any) -> Iterator[TablePart]:
     if _is_lazy(data):
         data = _collected(data, wanted)
     if _is_dataset(data):
@@ -311,7 +311,7 @@ def _reader_of_dataset(data: Any, wanted: Sequence[str] | None) -> Any:
     return data.to_reader()
 
 
-def parts_of_batches(schema: Any, batches: Iterable[Any], wanted: Sequence[str] | None) -> Iterator[Part]:
+def parts_of_batches(schema: Any, batches: Iterable[Any], wanted: Sequence[str] | None) -> Iterator[TablePart]:
     """Put Arrow's record batches together until it is worth to look at them."""
     pa = arrow()
     places = None if wanted is None else Names(schema.names).select(wanted)
@@ -334,7 +334,7 @@ def parts_of_batches(schema: Any, batches: Iterable[Any], wanted: Sequence[str] 
         yield _ArrowPart(table if places is None else table.select(places))
 
 
-class _ArrowPart(Part):
+class _ArrowPart(TablePart):
     def __init__(self, table: Any) -> None:
         super().__init__(table.column_names, table.num_rows)
         self._table = table
@@ -342,5 +342,5 @@ class _ArrowPart(Part):
     def _column(self, place: int) -> Any:
         return self._table.column(place)
 
-    def _chosen(self, rows: Ints) -> Part:
+    def _chosen(self, rows: Ints) -> TablePart:
         return _ArrowPart(self._table.take(arrow().array(rows)))
