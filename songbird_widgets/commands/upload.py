@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from ..basics import Kind
     from ..session import Session, SessionProfile
-    from ..session.models import Kind
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

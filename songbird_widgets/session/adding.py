@@ -14,8 +14,8 @@ from .models import Problem, ProfileList, SessionProfile
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from ..basics import Kind
     from ..profiles import ProfileSource
-    from .models import Kind
     from .store import Addition, ProfileStore
 
 

@@ -26,7 +26,7 @@ MAX_SUMMARIES = 8
 """Summaries of what was compared last that are kept: another choice of the same days need not be read again."""
 
 # What a side's comparison depends on: its label, and the contents of its uploads.
-Identity = tuple[str, ...]
+_SideKey = tuple[str, ...]
 
 
 class Comparisons:
@@ -41,8 +41,8 @@ class Comparisons:
     def __init__(self, store: ProfileStore) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._summaries: OrderedDict[Identity, tuple[ProfileSummary, str]] = OrderedDict()
-        self._last: tuple[tuple[Identity, ...], ComparisonResult] | None = None
+        self._summaries: OrderedDict[_SideKey, tuple[ProfileSummary, str]] = OrderedDict()
+        self._last: tuple[tuple[_SideKey, ...], ComparisonResult] | None = None
 
     def known(self) -> ComparisonResult | None:
         """Return the comparison of what is selected if it was made already."""
@@ -145,14 +145,14 @@ class Comparisons:
         return read
 
     def _side(
-        self, remote: RemoteSession, item: SessionProfile, now: Snapshot, identity: Identity
+        self, remote: RemoteSession, item: SessionProfile, now: Snapshot, key: _SideKey
     ) -> tuple[ProfileSummary, str]:
         """Return what one of the selection holds, and what to call it."""
-        known = self._summaries.get(identity)
+        known = self._summaries.get(key)
         if known is None:
             known = _summed_up(item.choice, self._contents(remote, item, now.uploads(item)))
-            self._summaries[identity] = known
-        self._summaries.move_to_end(identity)
+            self._summaries[key] = known
+        self._summaries.move_to_end(key)
         while len(self._summaries) > MAX_SUMMARIES:
             self._summaries.popitem(last=False)
         return known
@@ -179,7 +179,7 @@ def _selected(store: ProfileStore) -> tuple[Snapshot, Sequence[SessionProfile]]:
     return now, now.selected
 
 
-def _subject(now: Snapshot, chosen: Sequence[SessionProfile]) -> tuple[Identity, ...]:
+def _subject(now: Snapshot, chosen: Sequence[SessionProfile]) -> tuple[_SideKey, ...]:
     return tuple(
         (item.choice, *sorted(p.sha256 or p.profile_id or p.key for p in now.uploads(item))) for item in chosen
     )

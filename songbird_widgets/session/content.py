@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from ..basics import DAY_MS, one_line, time_text
 from ..client.checks import text, timestamp
 from ..client.errors import ValidationError
-from .models import Kind, SessionProfile
+from .models import SessionProfile
 
 if TYPE_CHECKING:
+    from ..basics import Kind
     from ..client.models import ListedProfile
     from ..profiles import ProfileSource
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TICK = 0.1
+TICK_SECONDS = 0.1
 """Seconds between two reports of progress."""
 
 
@@ -68,9 +68,9 @@ class SerialExecutor:
             job.run()
 
 
-def follow(future: Future[T], tick: Callable[[], None]) -> None:
+def tick_until_done(future: Future[T], tick: Callable[[], None]) -> None:
     """Do `tick` ten times a second until `future` is done."""
-    while not wait([future], timeout=TICK).done:
+    while not wait([future], timeout=TICK_SECONDS).done:
         tick()
 
 
@@ -87,7 +87,7 @@ class Throttle:
         How long to wait between two times at least.
     """
 
-    def __init__(self, call: Callable[[], object], name: str, seconds: float = TICK) -> None:
+    def __init__(self, call: Callable[[], object], name: str, seconds: float = TICK_SECONDS) -> None:
         self._call = call
         self._name = name
         self._seconds = seconds

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..basics import DAY_MS, size_text, time_text
+from ..basics import DAY_MS, Kind, size_text, time_text
 from ..client.redaction import short_id
 
-Kind = Literal["batch", "reference"]
-State = Literal["added", "uploading", "uploaded", "failed"]
+ProfileState = Literal["added", "uploading", "uploaded", "failed"]
 Level = Literal["info", "warning", "error"]
 
 _MAX_LISTED = 20
@@ -66,7 +65,7 @@ class SessionProfile:
     key: str
     kind: Kind
     label: str
-    state: State = "added"
+    state: ProfileState = "added"
     alias: str | None = None
     dataset_timestamp: int | None = None
     profile_id: str | None = None

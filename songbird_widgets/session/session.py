@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from ..basics import Kind
     from ..client import Songbird
     from ..client.models import SessionMetadata
     from ..observatory import ComparisonResult, TrendResult
-    from .models import Kind, LedgerSession, SessionProfile
+    from .models import LedgerSession, SessionProfile
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..basics import DAY_MS, one_line
 from .errors import SelectionError
-from .models import SessionProfile, State
+from .models import ProfileState, SessionProfile
 from .selection import arrange, extend, named_at, newest, resolve
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from .content import Content
 
-MAX_KEPT_BYTES = 64_000_000
+MAX_BYTES_IN_MEMORY = 64_000_000
 """Bytes of uploaded profiles that stay in memory: for comparisons, where an endpoint gives none back."""
 
-Profiles = tuple[SessionProfile, ...]
+_Profiles = tuple[SessionProfile, ...]
 
 
 class Addition(NamedTuple):
@@ -52,13 +52,13 @@ _OTHER_BYTES = "The endpoint has other bytes under its id than were sent. Upload
 class _Index:
     """What is asked of all profiles: gone through once, when somebody asks, however often the selection changes."""
 
-    def __init__(self, profiles: Profiles) -> None:
+    def __init__(self, profiles: _Profiles) -> None:
         self._profiles = profiles
 
     @cached_property
-    def states(self) -> dict[State, list[SessionProfile]]:
+    def states(self) -> dict[ProfileState, list[SessionProfile]]:
         """The profiles of each state."""
-        states: dict[State, list[SessionProfile]] = {"added": [], "uploading": [], "uploaded": [], "failed": []}
+        states: dict[ProfileState, list[SessionProfile]] = {"added": [], "uploading": [], "uploaded": [], "failed": []}
         for profile in self._profiles:
             states[profile.state].append(profile)
         return states
@@ -77,8 +77,8 @@ class _Index:
 class Snapshot:
     """All profiles of a session and the selected ones, of one moment."""
 
-    profiles: Profiles = ()
-    selected: Profiles = ()
+    profiles: _Profiles = ()
+    selected: _Profiles = ()
     index: _Index = field(default_factory=lambda: _Index(()), repr=False, compare=False)
 
     def uploads(self, profile: SessionProfile) -> Sequence[SessionProfile]:
@@ -88,7 +88,7 @@ class Snapshot:
         return self.index.days.get(profile.dataset_timestamp // DAY_MS, ())
 
     @cached_property
-    def missing(self) -> Profiles:
+    def missing(self) -> _Profiles:
         """What is selected and has nothing uploaded in its slot: it cannot be linked to."""
         if all(profile.state == "uploaded" for profile in self.selected):
             return ()
@@ -106,7 +106,7 @@ class Snapshot:
 class ProfileStore:
     """Profiles in the order in which they came, where their bytes are, and the selection.
 
-    Of uploaded profiles the bytes that are in memory are kept up to `MAX_KEPT_BYTES`, for comparisons.
+    Of uploaded profiles the bytes that are in memory are kept up to `MAX_BYTES_IN_MEMORY`, for comparisons.
 
     Every method is atomic, may be called from any thread, and calls nobody back.
     """
@@ -413,7 +413,7 @@ class ProfileStore:
         content = self._contents.get(profile.key)
         if profile.state != "uploaded" or content is None or not isinstance(content.data, bytes):
             return
-        if profile.key not in self._kept and self._kept_bytes + len(content.data) > MAX_KEPT_BYTES:
+        if profile.key not in self._kept and self._kept_bytes + len(content.data) > MAX_BYTES_IN_MEMORY:
             del self._contents[profile.key]
         elif profile.key not in self._kept:
             self._kept.add(profile.key)

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..observatory import ComparisonResult
-    from .models import Level, SessionProfile, State
+    from .models import Level, ProfileState, SessionProfile
     from .remote import RemoteSession
 
 T = TypeVar("T")
 
-MAX_NAME = 80
+MAX_SESSION_NAME = 80
 """Characters of a session's name."""
 
 
@@ -121,7 +121,7 @@ class SessionTraits(traitlets.HasTraits):
         """
         wait([self._link_requests.submit(lambda: None)], timeout=seconds)
 
-    def in_state(self, state: State) -> list[SessionProfile]:
+    def in_state(self, state: ProfileState) -> list[SessionProfile]:
         """Return the profiles of one state, in their order.
 
         Parameters
@@ -179,7 +179,7 @@ class SessionTraits(traitlets.HasTraits):
 
     @traitlets.validate("name")
     def _one_line(self, proposal: dict[str, str]) -> str:
-        return one_line(proposal["value"].strip(), MAX_NAME)
+        return one_line(proposal["value"].strip(), MAX_SESSION_NAME)
 
     @traitlets.observe("name")
     def _keep_name(self, _change: object) -> None:

@@ -85,7 +85,7 @@ class ProgressTracker:
         )
 
 
-class Upload:
+class SessionUpload:
     """Sends what has not arrived of a session, each for itself: one that fails keeps nothing else from going on.
 
     Parameters

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from ..client.errors import EndpointUnreachable, SongbirdError
 from . import display
 from .errors import SessionError
-from .executor import SerialExecutor, Throttle, follow
+from .executor import SerialExecutor, Throttle, tick_until_done
 from .models import ProfileList
 from .traits import SessionTraits
-from .upload import Upload
+from .upload import SessionUpload
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -28,7 +28,7 @@ class UploadingSession(SessionTraits):
         super().__init__()
         self._uploads = SerialExecutor("songbird-upload")
         self._cancel = threading.Event()
-        self._upload: Upload | None = None
+        self._upload: SessionUpload | None = None
         self._told = 0  # how many of the warnings an upload has said at its end
 
     def _begin_upload(self) -> Future[Sent]:
@@ -43,10 +43,10 @@ class UploadingSession(SessionTraits):
         """Show the progress of an upload until it is done, and return what arrived."""
         screen = display.progress()
         try:
-            follow(job, lambda: screen.update(self.progress) if self.busy else None)
+            tick_until_done(job, lambda: screen.update(self.progress) if self.busy else None)
         except KeyboardInterrupt:
             self._cancel_uploads()
-            follow(job, lambda: None)
+            tick_until_done(job, lambda: None)
             screen.end(self.progress, ())
             raise
         if job.cancelled():
@@ -62,7 +62,7 @@ class UploadingSession(SessionTraits):
         try:
             self._resume()
             self._find_arrived()
-            upload = Upload(self._remote, cancel, publish)
+            upload = SessionUpload(self._remote, cancel, publish)
             if not upload:
                 return [], []
             self._upload = upload

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from songbird_widgets.basics import duration_text, one_line, one_line_path, size_text, time_text
-from songbird_widgets.session.executor import SerialExecutor, Throttle, follow
+from songbird_widgets.session.executor import SerialExecutor, Throttle, tick_until_done
 from songbird_widgets.session.upload import ProgressTracker
 
 variable = contextvars.ContextVar("variable")
@@ -62,7 +62,7 @@ def test_ticks_come_on_the_callers_thread_until_the_work_is_done():
         ticks.append(threading.current_thread())
         gate.set()
 
-    follow(SerialExecutor("test").submit(lambda: gate.wait(60)), tick)
+    tick_until_done(SerialExecutor("test").submit(lambda: gate.wait(60)), tick)
     assert set(ticks) == {threading.current_thread()}
 
 

@@ -51,7 +51,7 @@ def test_a_day_is_compared_with_all_its_uploads_wherever_their_bytes_are(session
 def test_bytes_of_data_stay_at_hand_after_the_upload_within_bounds(session, monkeypatch):
     rows = [{"price": float(price)} for price in range(200)]
     session.add(rows, alias="a")
-    monkeypatch.setattr("songbird_widgets.session.store.MAX_KEPT_BYTES", session.profiles[0].size + 10)
+    monkeypatch.setattr("songbird_widgets.session.store.MAX_BYTES_IN_MEMORY", session.profiles[0].size + 10)
     session.add(rows + rows, alias="b")
     session.upload()
     at_hand = [session._store.bytes_of(profile) is not None for profile in session.profiles]
