@@ -126,6 +126,6 @@ def _select(session: Session, options: argparse.Namespace) -> None:
 
 
 def _status(session: Session, _: argparse.Namespace) -> None:
-    from ..session import as_text
+    from ..session import session_text
 
-    print(as_text(session))
+    print(session_text(session))

@@ -9,7 +9,7 @@ import ipywidgets  # type: ignore[import-untyped]  # it ships no types
 from IPython.display import DisplayHandle, publish_display_data
 
 from ..local import discovery
-from ..session import Session, as_html, display
+from ..session import Session, display, session_html
 from ..session.executor import Throttle
 from .panel import SessionPanel
 
@@ -149,4 +149,4 @@ def display_with_copy(session: Session) -> None:
 
 
 def _copy(session: Session) -> dict[str, str]:
-    return {"text/plain": "", "text/html": as_html(session, _REMARK)}
+    return {"text/plain": "", "text/html": session_html(session, _REMARK)}

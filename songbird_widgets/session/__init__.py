@@ -1,9 +1,8 @@
 """The model behind the panels: a `Session`, with no widgets and no notebook needed."""
 
 from ..client.errors import SongbirdError
-from .display import as_html, as_text, use_panels
-from .errors import AddError, SelectionError, SessionError
-from .ledger import LedgerError
+from .display import session_html, session_text, use_panels
+from .errors import AddError, LedgerError, SelectionError, SessionError
 from .links import ObservatoryLink, anchor, followable
 from .models import LedgerSession, Notice, Problem, ProfileList, SessionProfile, UploadProgress
 from .session import Session
@@ -23,8 +22,8 @@ __all__ = [
     "SongbirdError",
     "UploadProgress",
     "anchor",
-    "as_html",
-    "as_text",
     "followable",
+    "session_html",
+    "session_text",
     "use_panels",
 ]

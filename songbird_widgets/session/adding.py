@@ -1,4 +1,4 @@
-"""What is added to a session: anything that holds profiles, each checked before it is taken."""
+"""Adding to a session: profiles are found in what is given, checked one by one, and put into the store."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def add(
                 found.append(item)
             else:
                 problems.append(Problem(one_line_path(item.name), item.reason))
-    # Segments are named apart behind the alias.
+    # Segments of one data set get aliases of their own, so equal ones mean several data sets.
     if alias is not None and len({item.alias for item in found}) < len(found):
         reason = f"One alias cannot name {len(found)} profiles: add them one by one."
         return Added(ProfileList(), problems + [Problem(one_line_path(item.name), reason) for item in found])
@@ -89,7 +89,7 @@ def add(
     checked: str | None = None
     for item in found:
         try:
-            new, bytes_of_it = content.added(item), content.Content.of(item)
+            new, bytes_of_it = content.profile_of_source(item), content.Content.of(item)
         except SongbirdError as error:
             problems.append(Problem(one_line_path(item.name), str(error)))
             continue
@@ -104,7 +104,7 @@ def add(
     result = ProfileList(added.values())
     notes = dict.fromkeys(note for item in found for note in item.notes)
     for note in notes:
-        warnings.warn(note, ProfilingWarning, stacklevel=3)  # a script shows no note
+        warnings.warn(note, ProfilingWarning, stacklevel=3)  # a script does not display the list and its note
     result.notes = tuple(notes)
     result.note = "\n".join(filter(None, [*notes, *_taken_notes(additions), checked, _note(store, whole)]))
     replaced = {addition.replaced.key for addition in additions if addition.replaced is not None}
@@ -113,7 +113,7 @@ def add(
 
 
 def _checked(check_uploaded: Callable[[], None]) -> str:
-    """See whether what was uploaded is still there, and return what is to be said if that cannot be known."""
+    """Ask whether what was uploaded is still there; return a remark if that cannot be known."""
     try:
         check_uploaded()
     except SessionError:
@@ -124,7 +124,7 @@ def _checked(check_uploaded: Callable[[], None]) -> str:
 
 
 def _taken_notes(additions: Sequence[Addition]) -> list[str]:
-    """Say what was there already, and which aliases mean something else from now on."""
+    """Return a sentence each for what the session has already, and for aliases that change their meaning."""
     said = []
     known = list(dict.fromkeys(each.profile.choice for each in additions if each.known and not each.renews))
     if known:
@@ -156,7 +156,7 @@ def _listed(labels: list[str]) -> str:
 
 
 def _note(store: ProfileStore, slots: set[str]) -> str:
-    """Say which of the slots hold several data sets: they will be one batch, which nothing else would tell."""
+    """Return a remark on the days that hold several data sets, which the endpoint will merge into one batch."""
     days: dict[str, list[SessionProfile]] = {}
     for profile in store.snapshot().profiles:
         if profile.kind == "batch" and profile.slot in slots:

@@ -1,4 +1,4 @@
-"""The comparison of what is selected: made of bytes that are here, else of what the endpoint gives back."""
+"""Comparing what is selected: from bytes in memory or in files, else from what the endpoint returns."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class Comparisons:
     def _day(
         self, remote: RemoteSession, item: SessionProfile, now: Snapshot, baseline: SessionProfile
     ) -> Callable[[], DayContent]:
-        """Return what reads a day when it is its turn."""
+        """Return a function that reads one day, so that only one is in memory at a time."""
 
         def read() -> DayContent:
             from ..observatory.trend_results import DayContent
@@ -147,7 +147,7 @@ class Comparisons:
     def _side(
         self, remote: RemoteSession, item: SessionProfile, now: Snapshot, key: _SideKey
     ) -> tuple[ProfileSummary, str]:
-        """Return what one of the selection holds, and what to call it."""
+        """Return the summary of one side, and its label."""
         known = self._summaries.get(key)
         if known is None:
             known = _summed_up(item.choice, self._contents(remote, item, now.uploads(item)))
@@ -186,7 +186,7 @@ def _subject(now: Snapshot, chosen: Sequence[SessionProfile]) -> tuple[_SideKey,
 
 
 def _files(content: bytes) -> Iterator[bytes]:
-    """Return the profiles in what an endpoint gave back: one, or an archive of them."""
+    """Return the profiles in what an endpoint has sent: one, or an archive of them."""
     from ..profiles import ProfileSource, find_sources
 
     for source in find_sources(content):
@@ -195,7 +195,7 @@ def _files(content: bytes) -> Iterator[bytes]:
 
 
 def _summed_up(label: str, contents: list[bytes]) -> tuple[ProfileSummary, str]:
-    """Merge the uploads of one side; what cannot be added to the others is left out, and the label says so."""
+    """Merge the uploads of one side; the label says how many could not be added to the others."""
     from ..profiles import ProfileError, addable, merge_profiles, read_profile, summarize
 
     profiles, problem = [], None

@@ -1,4 +1,4 @@
-"""Where the bytes of an added profile are, and that they are still the same when they are sent."""
+"""The bytes of an added profile: where they are, and whether they are unchanged when they are sent."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Content:
         return cls(data, source.segment_tags, _stamp(data) if isinstance(data, Path) else None)
 
     def problem(self, sha256: str) -> str | None:
-        """Say what keeps the bytes from being the ones that were added: the file has gone, or has changed."""
+        """Return why the bytes are not those that were added: their file has gone or has changed; else None."""
         if isinstance(self.data, bytes):
             return None
-        # The same size and time of change: not worth reading a large file twice.
+        # A large file is not read again if its size and time of change are the same.
         if self.stamp is not None and _stamp(self.data) == self.stamp:
             return None
         name = one_line(str(self.data))
@@ -58,7 +58,7 @@ class Content:
         return f"The file {name} has changed since it was added. Add it again."
 
 
-def added(source: ProfileSource) -> SessionProfile:
+def profile_of_source(source: ProfileSource) -> SessionProfile:
     """Return a source as a profile of a session.
 
     Raises
@@ -92,7 +92,7 @@ def added(source: ProfileSource) -> SessionProfile:
     )
 
 
-def listed(profile: ListedProfile) -> SessionProfile:
+def profile_of_listing(profile: ListedProfile) -> SessionProfile:
     """Return a profile that an endpoint lists as a profile of a session."""
     return SessionProfile(
         key=key_of(profile.kind, profile.alias, profile.dataset_timestamp, profile.sha256),

@@ -1,4 +1,4 @@
-"""A session where it is displayed: its panel, else a table, else lines; and the progress of an upload."""
+"""A session where it is displayed: its panel, else a table, else lines of text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .executor import SerialExecutor
 from .links import anchor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from concurrent.futures import Future
 
-    from .models import SessionProfile, UploadProgress
+    from .models import SessionProfile
     from .traits import SessionTraits
 
 _MAX_ROWS = 100
 _LINK_SECONDS = 0.7
-# A document keeps what it gets, and nobody looks at it before it is done.
+# A document is looked at when it is complete, so it can wait longer.
 _DOCUMENT_SECONDS = 10.0
 
 
@@ -41,7 +41,7 @@ _load_panels: Callable[[], Any] | None = None
 
 
 def use_panels(load: Callable[[], Any]) -> None:
-    """Take panels from here: a session knows that there may be some, and whoever has them hands them in.
+    """Set where the panels come from: a session may not import them, so they are handed in.
 
     Parameters
     ----------
@@ -52,13 +52,20 @@ def use_panels(load: Callable[[], Any]) -> None:
     _load_panels = load
 
 
-def _panels() -> Panels:
+def panels() -> Panels:
+    """Return the panels that were handed in.
+
+    Raises
+    ------
+    ImportError
+        If there are none, or ipywidgets or anywidget is not installed.
+    """
     if _load_panels is None:
         raise ImportError("Import songbird_widgets.panels first: this session was made without its panels.")
-    panels: Panels | None = _load_panels()
-    if panels is None:
+    loaded: Panels | None = _load_panels()
+    if loaded is None:
         raise ImportError("The panels are switched off here.")
-    return panels
+    return loaded
 
 
 def show(session: SessionTraits) -> None:
@@ -74,10 +81,10 @@ def show(session: SessionTraits) -> None:
     if not discovery.in_kernel() or for_a_document() or discovery.front_end() not in {"jupyter", "hub", "voila"}:
         raise NotImplementedError
     try:
-        panels = _panels()
+        loaded = panels()
     except ImportError:
         raise NotImplementedError from None
-    panels.display_with_copy(session)
+    loaded.display_with_copy(session)
 
 
 def bundle(session: SessionTraits, compare: Callable[[], object]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -97,22 +104,17 @@ def bundle(session: SessionTraits, compare: Callable[[], object]) -> tuple[dict[
         if document and session.selection:
             waits.append(SerialExecutor("songbird-result").submit(compare))
         wait(filter(None, waits), timeout=_DOCUMENT_SECONDS if document else _LINK_SECONDS)
-    static = {"text/plain": as_text(session), "text/html": as_html(session)}
+    static = {"text/plain": session_text(session), "text/html": session_html(session)}
     if document or not kernel:
         return static, {}
     try:
-        view, metadata = _panels().display_bundle(session)
+        view, metadata = panels().display_bundle(session)
     except ImportError:
         return static, {}
     return {**static, **view}, metadata
 
 
-def panel(session: SessionTraits) -> Any:
-    """Return a widget that shows a session, to be put into a layout of one's own."""
-    return _panels().panel(session)
-
-
-def as_text(session: SessionTraits) -> str:
+def session_text(session: SessionTraits) -> str:
     """Return a session as a few lines of text."""
     lines = [repr(session)]
     selected = {profile.slot for profile in session.selection}
@@ -127,7 +129,7 @@ def as_text(session: SessionTraits) -> str:
     return "\n".join(lines)
 
 
-def as_html(session: SessionTraits, remark: str = "") -> str:
+def session_html(session: SessionTraits, remark: str = "") -> str:
     """Return a session as a static table, with the comparison of what is selected if there is one.
 
     Every foreign text is escaped.
@@ -149,7 +151,7 @@ def as_html(session: SessionTraits, remark: str = "") -> str:
         parts.append(f"<p>and {more:,} more</p>")
     link = session.current_link
     if link is not None:
-        # A document that is kept has no origin to which the path of a relay would be relative.
+        # In a saved document the path of a relay would be relative to nothing.
         address = str(link) if link.endswith(link.href) else link.href
         parts.append(f"<p>{anchor(address, link.text)}</p>")
     parts += [f"<p>{escape(words)}</p>" for words in (discovery.advice(local=session.local), remark) if words]
@@ -159,7 +161,7 @@ def as_html(session: SessionTraits, remark: str = "") -> str:
     return f'<div class="songbird-static">{"".join(parts)}</div>'
 
 
-# Jupyter gives each table columns of one width, in the middle of the page.
+# Jupyter's own style centres tables and makes all columns equally wide.
 _TABLE_STYLE = 'style="table-layout:auto!important;margin:0 0 .6em!important;width:auto"'
 _CELL_STYLE = 'style="text-align:left!important"'
 
@@ -169,7 +171,7 @@ def _cell(text: str) -> str:
 
 
 def _link(session: SessionTraits) -> Future[Any] | None:
-    """Ask beside the cell for the link of the selection, so that the HTML holds it if it comes in time."""
+    """Ask in the background for the link of the selection, so that the HTML has it if it comes in time."""
     chosen = session.selection
     if not chosen or session.current_link is not None or session.state != "open":
         return None
@@ -179,7 +181,7 @@ def _link(session: SessionTraits) -> Future[Any] | None:
 
 
 def for_a_document() -> bool:
-    """Tell whether nobody is there to use a panel: nbconvert, papermill and the like run the cell.
+    """Tell whether the cell is run by nbconvert, papermill or the like, with nobody to use a panel.
 
     They cannot answer `input()`, and say so. The page that they write would show a widget only with the help
     of the internet, and then one without a kernel; Voilà's pages have one.
@@ -197,77 +199,3 @@ def _line(session: SessionTraits) -> str:
 
 def _state(profile: SessionProfile) -> str:
     return f"{profile.state}: {profile.problem}" if profile.problem else profile.state
-
-
-class Progress(Protocol):
-    """Where the progress of an upload is shown while a cell waits for it."""
-
-    def update(self, status: UploadProgress) -> None:
-        """Show how far it is."""
-
-    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
-        """Show how it ended, and what else there is to say: what failed, with its reason."""
-
-
-def progress() -> Progress:
-    """Return the display that fits: the cell's output in a notebook, else a line on standard error."""
-    if not discovery.in_kernel():
-        return _LineProgress()
-    # Readers of a Voilà page send nothing themselves: they are told what went wrong, and no more.
-    return _Remarks() if discovery.front_end() == "voila" else _CellProgress()
-
-
-class _CellProgress:
-    def __init__(self) -> None:
-        from IPython.display import DisplayHandle
-
-        self._handle = DisplayHandle()  # type: ignore[no-untyped-call]
-        self._shown = False
-
-    def update(self, status: UploadProgress) -> None:
-        self._show(status, ())
-
-    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
-        self._show(status, remarks)
-
-    def _show(self, status: UploadProgress, remarks: Sequence[str]) -> None:
-        listed = "".join(f"<li>{escape(remark)}</li>" for remark in remarks)
-        share = status.bytes_sent / status.bytes_total if status.bytes_total else 1.0
-        data = {
-            "text/plain": "\n".join([status.text, *remarks]),
-            # The words say what the bar shows: a bar alone is silent for screen readers.
-            "text/html": f'<div role="status"><progress aria-hidden="true" max="1" value="{share:.3f}">'
-            f"</progress> {escape(status.text)}{f'<ul>{listed}</ul>' if listed else ''}</div>",
-        }
-        show = self._handle.update if self._shown else self._handle.display
-        show(data, raw=True)  # type: ignore[no-untyped-call]
-        self._shown = True
-
-
-class _Remarks:
-    def update(self, status: UploadProgress) -> None:
-        """Show nothing: it goes on."""
-
-    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
-        if remarks:
-            _CellProgress().end(status, remarks)
-
-
-class _LineProgress:
-    def __init__(self) -> None:
-        # Not for files and pipes: a line that is rewritten ten times a second would fill them.
-        self._live = sys.stderr is not None and sys.stderr.isatty()
-        self._width = 0
-
-    def update(self, status: UploadProgress) -> None:
-        if self._live:
-            print(f"\r{status.text:<{self._width}}", end="", file=sys.stderr, flush=True)
-            self._width = len(status.text)
-
-    def end(self, status: UploadProgress, remarks: Sequence[str]) -> None:
-        if sys.stderr is None:
-            return
-        self.update(status)
-        print(file=sys.stderr) if self._live else print(status.text, file=sys.stderr)
-        for remark in remarks:
-            print(f"  {remark}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""What can go wrong in a session before anything is asked of an endpoint."""
+"""Errors of a session itself; those of requests are the client's."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ class SessionError(SongbirdError):
 
 class SelectionError(SessionError, traitlets.TraitError, ValueError):
     """The selection cannot be what was asked: nothing changed."""
+
+
+class LedgerError(Exception):
+    """The ledger cannot be read or written; the text says where it is and why."""
 
 
 class AddError(SessionError, ValueError):

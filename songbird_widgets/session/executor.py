@@ -1,4 +1,4 @@
-"""Work beside the cell: the only place where a session starts threads.
+"""Background work: the only place where a session starts threads.
 
 A widget's trait that changes on such a thread reaches the browser even while a cell computes; tasks on the
 kernel's event loop would wait for the cell. Kernels of the 7.0 series look the current cell up in a context
@@ -44,7 +44,7 @@ class SerialExecutor:
         with self._lock:
             self._jobs.append(job)
             if self._thread is None:
-                # A daemon: an interpreter that wants to end is not held up, and the ledger knows what is left.
+                # A daemon does not keep the interpreter from ending; the ledger knows what is left to send.
                 self._thread = threading.Thread(target=self._drain, name=self._name, daemon=True)
                 self._thread.start()
         return job.future
@@ -56,7 +56,7 @@ class SerialExecutor:
             self._jobs.clear()
         for job in waiting:
             job.future.cancel()
-            job.future.set_running_or_notify_cancel()  # whoever waits for it learns of it by this only
+            job.future.set_running_or_notify_cancel()  # without this, waiting threads are not woken
 
     def _drain(self) -> None:
         while True:
@@ -75,16 +75,16 @@ def tick_until_done(future: Future[T], tick: Callable[[], None]) -> None:
 
 
 class Throttle:
-    """Do something at most once in some seconds, the last time included, and never twice at once.
+    """Call something at most once in some seconds, and once more after the last request; never twice at once.
 
     Parameters
     ----------
     call : callable
-        What to do: now if the last time is long enough ago, else a little later on a thread of its own.
+        What to call: at once if the last call is long enough ago, else later on a thread of its own.
     name : str
         Name of that thread.
     seconds : float
-        How long to wait between two times at least.
+        The least time between two calls.
     """
 
     def __init__(self, call: Callable[[], object], name: str, seconds: float = TICK_SECONDS) -> None:
@@ -118,7 +118,7 @@ class Throttle:
             self._call()
 
     def stop(self) -> None:
-        """Do it no more; what is being done is waited for."""
+        """Cancel what is due later, and wait for a call that is under way."""
         with self._lock:
             timer, self._timer = self._timer, None
         if timer is not None:
@@ -138,7 +138,7 @@ class _Job(Generic[T]):
             return
         try:
             result = self._context.run(self._call)
-        except BaseException as error:  # handed to whoever waits for the job
+        except BaseException as error:  # raised again where the result is asked for
             self.future.set_exception(error)
         else:
             self.future.set_result(result)

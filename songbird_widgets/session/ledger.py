@@ -1,4 +1,4 @@
-"""The ledger of what was to be sent and what was confirmed; it outlives the kernel and is shared by all of a user's.
+"""The ledger of what is to be sent and what was confirmed; it outlives a kernel, and all kernels of a user share it.
 
 It is written before anything is sent, so that a session can be finished after a restart, and it says which
 kernel sends what, so that two of them send each profile once. It holds session ids, which open their sessions to
@@ -8,14 +8,13 @@ whoever has them: only its owner can read it. It holds no API key.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import secrets
 import sqlite3
 import threading
 import time
 import weakref
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,92 +22,23 @@ from filelock import FileLock, Timeout
 
 from ..basics import DAY_MS
 from ..local import local_service
-from ..secret import Secret
-from .content import Content, key_of
-from .models import LedgerSession, SessionProfile
+from . import ledger_tables as tables
+from .errors import LedgerError
+from .models import LedgerSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-T = TypeVar("T")
+    from ..secret import Secret
+    from .ledger_tables import LedgerEntry
+    from .models import SessionProfile
 
-_VERSION = 4
-_SESSIONS = {
-    "session_id": "text primary key",
-    "endpoint": "text",
-    "label": "text not null",
-    "state": "text not null",
-    "created": "integer not null",
-    "used": "integer not null",
-    "name": "text",
-}
-# Named as the attributes of `SessionProfile` where they hold one.
-_PROFILES = {
-    "session_id": "text not null references sessions on delete cascade",
-    "key": "text not null",
-    "kind": "text not null",
-    "label": "text not null",
-    "alias": "text",
-    "dataset_timestamp": "integer",
-    "name": "text not null",
-    "size": "integer not null",
-    "sha256": "text not null",
-    "columns": "integer",
-    "rows": "integer",
-    "path": "blob",
-    "state": "text not null",
-    "problem": "text",
-    "profile_id": "text",
-    "upload_timestamp": "integer",
-    "segment_tags": "text",
-    "sender": "text",
-    "alias_timestamp": "integer",
-    "data_digest": "text not null default ''",
-    "timed": "integer not null default 1",
-}
-_NEW_IN_2 = ("segment_tags", "sender")
-_NEW_IN_4 = ("alias_timestamp", "data_digest", "timed")
-# What is read of a profile: its session is known, and its id is in no variable.
-_READ = tuple(name for name in _PROFILES if name != "session_id")
-_OF_PROFILE = tuple(field.name for field in fields(SessionProfile) if field.name in _PROFILES)
-_KEY = "primary key (session_id, key)"
-_SCHEMA = (
-    f"create table if not exists sessions ({', '.join(f'{name} {kind}' for name, kind in _SESSIONS.items())})",
-    f"create table if not exists profiles ({', '.join(f'{name} {kind}' for name, kind in _PROFILES.items())}, {_KEY})",
-    # Days on which the ledger was used: ages are counted in these, which a clock that jumps adds only one to.
-    "create table if not exists days (day integer primary key)",
-)
-_PUT = f"insert into profiles ({', '.join(_PROFILES)}) values ({', '.join(f':{name}' for name in _PROFILES)}) "
-_ANNOUNCE = _PUT + (
-    "on conflict (session_id, key) do update set path = excluded.path, state = 'added', problem = null, "
-    "segment_tags = excluded.segment_tags, sender = excluded.sender, alias_timestamp = excluded.alias_timestamp, "
-    "data_digest = excluded.data_digest, timed = excluded.timed"
-)
-_CONFIRM = _PUT + (
-    "on conflict (session_id, key) do update set state = 'uploaded', problem = null, path = null, sender = null, "
-    "profile_id = coalesce(excluded.profile_id, profile_id), "
-    "upload_timestamp = coalesce(excluded.upload_timestamp, upload_timestamp), "
-    "alias_timestamp = coalesce(excluded.alias_timestamp, alias_timestamp)"
-)
-# A session id opens its session, so it becomes text on its way into the file only.
-sqlite3.register_adapter(Secret, Secret.reveal)
+T = TypeVar("T")
 
 _BUSY_SECONDS = 5.0
 _FRESH_SECONDS = 600
 _MAX_UNUSED_DAYS = 30
 _DAMAGE = ("malformed", "not a database")
-
-
-class LedgerError(Exception):
-    """The ledger cannot be read or written; the text says where it is and why."""
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """A profile of a session and where its bytes are, if it still has to be sent."""
-
-    profile: SessionProfile
-    content: Content | None
 
 
 @dataclass(frozen=True)
@@ -170,7 +100,7 @@ class Ledger:
     # -- sessions -------------------------------------------------------------------------------------------
 
     def begin(self, session_id: Secret, endpoint: Secret | None, label: str, name: str = "") -> None:
-        """Write a session down, or that it was used again; drop kept bytes that nobody needs any more.
+        """Record a session, or that it was used again; delete kept bytes that nothing needs any more.
 
         Parameters
         ----------
@@ -188,7 +118,7 @@ class Ledger:
         def write(ledger: sqlite3.Connection) -> None:
             ledger.execute("insert or ignore into days values (?)", (now // DAY_MS,))
             ledger.execute(
-                f"insert into sessions ({', '.join(_SESSIONS)}) values (?, ?, ?, 'open', ?, ?, ?) "
+                f"insert into sessions ({', '.join(tables.SESSION_COLUMNS)}) values (?, ?, ?, 'open', ?, ?, ?) "
                 "on conflict (session_id) do update set endpoint = excluded.endpoint, "
                 "label = excluded.label, used = excluded.used, name = coalesce(excluded.name, name)",
                 (session_id, endpoint, label, now, now, name or None),
@@ -198,13 +128,13 @@ class Ledger:
         self._write(write, None)
 
     def rename(self, session_id: Secret, name: str) -> None:
-        """Write down what a session is called."""
+        """Record the name of a session."""
         self._write(
             lambda ledger: ledger.execute("update sessions set name = ? where session_id = ?", (name, session_id)), None
         )
 
     def mark(self, session_id: Secret, state: str) -> None:
-        """Write down what became of a session."""
+        """Record the state of a session."""
         self._write(
             lambda ledger: ledger.execute("update sessions set state = ? where session_id = ?", (state, session_id)),
             None,
@@ -220,27 +150,27 @@ class Ledger:
 
     def _sessions(self, which: str, value: object) -> list[LedgerSession]:
         query = (
-            f"select {', '.join(f's.{name}' for name in _SESSIONS)}, "
+            f"select {', '.join(f's.{name}' for name in tables.SESSION_COLUMNS)}, "
             "(select count(*) from profiles p where p.session_id = s.session_id), "
             "(select count(*) from profiles p where p.session_id = s.session_id and p.state <> 'uploaded') "
             f"from sessions s {which}"
         )
         nothing: list[tuple[Any, ...]] = []
         rows = self._read(lambda ledger: ledger.execute(query, (value,)).fetchall(), nothing)
-        names = (*_SESSIONS, "profiles", "unfinished")
+        names = (*tables.SESSION_COLUMNS, "profiles", "unfinished")
         return [LedgerSession(**dict(zip(names, row, strict=True))) for row in rows]
 
     # -- profiles -------------------------------------------------------------------------------------------
 
     def entries(self, session_id: Secret) -> list[LedgerEntry]:
-        """Return the profiles of a session in the order in which they were written down."""
-        query = f"select {', '.join(_READ)} from profiles where session_id = ? order by rowid"
+        """Return the profiles of a session in the order in which they were recorded."""
+        query = f"select {', '.join(tables.READ_COLUMNS)} from profiles where session_id = ? order by rowid"
         nothing: list[tuple[Any, ...]] = []
         rows = self._read(lambda ledger: ledger.execute(query, (session_id,)).fetchall(), nothing)
-        return [_entry(dict(zip(_READ, row, strict=True))) for row in rows]
+        return [tables.entry_of(dict(zip(tables.READ_COLUMNS, row, strict=True))) for row in rows]
 
     def lease(self, session_id: Secret, entries: Iterable[LedgerEntry]) -> Lease:
-        """Write down what this kernel is about to send, and keep bytes that are in no file until they are confirmed.
+        """Record what this kernel is about to send, and keep bytes that are in no file until they are confirmed.
 
         What was confirmed stays confirmed, and what another living kernel is sending stays that kernel's. A lease
         ends with `release`, or with the process that holds it.
@@ -253,20 +183,20 @@ class Ledger:
             for entry in given:
                 key = entry.profile.key
                 found = ledger.execute(one, (session_id, key)).fetchone()
-                known = None if found is None else dict(zip(_READ, found, strict=True))
+                known = None if found is None else dict(zip(tables.READ_COLUMNS, found, strict=True))
                 if known is not None and known["state"] == "uploaded":
-                    uploaded.append(_entry(known).profile)
+                    uploaded.append(tables.entry_of(known).profile)
                     continue
                 sender = known and known["sender"]
                 if sender and living.setdefault(sender, self._lives(sender)):
                     elsewhere.add(key)
                     continue
-                row = _row(session_id, entry.profile, entry.content, kept.get(key), sender=self._sender)
-                ledger.execute(_ANNOUNCE, row)
+                row = tables.row_of(session_id, entry.profile, entry.content, kept.get(key), sender=self._sender)
+                ledger.execute(tables.ANNOUNCE, row)
                 granted.add(key)
             return Lease(frozenset(granted), tuple(uploaded), frozenset(elsewhere))
 
-        one = f"select {', '.join(_READ)} from profiles where session_id = ? and key = ?"
+        one = f"select {', '.join(tables.READ_COLUMNS)} from profiles where session_id = ? and key = ?"
         nothing: dict[str, Path | None] = {}
         self._attempt(self._hold, None)
         # Before the transaction, which keeps other kernels waiting.
@@ -287,13 +217,13 @@ class Ledger:
             self._sending = None
 
     def confirm(self, session_id: Secret, profiles: Iterable[SessionProfile]) -> None:
-        """Write down profiles whose bytes have arrived, also those that others uploaded."""
-        rows = [_row(session_id, replace(profile, state="uploaded", problem=None)) for profile in profiles]
+        """Record profiles whose bytes have arrived, also those that others uploaded."""
+        rows = [tables.row_of(session_id, replace(profile, state="uploaded", problem=None)) for profile in profiles]
         if rows:
-            self._write(lambda ledger: ledger.executemany(_CONFIRM, rows), None)
+            self._write(lambda ledger: ledger.executemany(tables.CONFIRM, rows), None)
 
     def fail(self, session_id: Secret, key: str, problem: str) -> None:
-        """Write down why a profile has not arrived."""
+        """Record why a profile has not arrived."""
         self._write(
             lambda ledger: ledger.execute(
                 "update profiles set state = 'failed', problem = ? "
@@ -304,7 +234,7 @@ class Ledger:
         )
 
     def forget(self, session_id: Secret, keys: Iterable[str]) -> None:
-        """Strike out profiles that are not to be sent after all; what was confirmed stays."""
+        """Delete profiles that are not to be sent after all; what was confirmed stays."""
         rows = [(session_id, key) for key in keys]
         self._write(
             lambda ledger: ledger.executemany(
@@ -314,7 +244,7 @@ class Ledger:
         )
 
     def erase(self, session_id: Secret, keys: Iterable[str]) -> None:
-        """Strike out profiles that the endpoint has deleted."""
+        """Delete profiles, also confirmed ones: the endpoint has deleted them."""
         rows = [(session_id, key) for key in keys]
         self._write(
             lambda ledger: ledger.executemany("delete from profiles where session_id = ? and key = ?", rows), None
@@ -363,7 +293,7 @@ class Ledger:
         }
         with contextlib.suppress(OSError):
             for file in self._spool.iterdir():
-                # What another kernel has just kept is not written down yet.
+                # What another kernel has just kept is not recorded yet.
                 fresh = abs(time.time() - file.stat().st_mtime) < _FRESH_SECONDS
                 if file.name.partition(".")[0] not in needed and not fresh:
                     file.unlink(missing_ok=True)
@@ -395,7 +325,7 @@ class Ledger:
         return False
 
     def _lock_of(self, sender: str) -> FileLock:
-        # Whichever thread takes it, any may let it go.
+        # Another thread than the one that took it may release it.
         return FileLock(self.directory / "senders" / f"{sender}.lock", mode=0o600, thread_local=False)
 
     # -- the file -------------------------------------------------------------------------------------------
@@ -444,7 +374,7 @@ class Ledger:
                     f"{error} The session goes on, but could not be finished after a restart of the kernel."
                 )
             untold, self._untold = self._untold, []
-        for reason in untold:  # without the lock: whoever hears of it may take locks of his own
+        for reason in untold:  # without the lock: the callback may take locks of its own
             self._tell(reason)
         return result
 
@@ -464,41 +394,13 @@ class Ledger:
             raise LedgerError(_unusable(self._file, error)) from error
         connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         try:
-            self._prepare(connection)
+            tables.prepare(connection, self._file)
         except BaseException:
             connection.close()
             raise
         self._connection = connection
         weakref.finalize(self, connection.close)
         return connection
-
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        # A killed kernel loses nothing that was committed; only a power cut could, and then the endpoint
-        # knows what arrived. So no sync for each profile.
-        for pragma in ("journal_mode = wal", "synchronous = normal", "foreign_keys = on"):
-            connection.execute(f"pragma {pragma}")
-        version = connection.execute("pragma user_version").fetchone()[0]
-        if version > _VERSION:
-            raise LedgerError(f"The ledger {self._file} is of a newer songbird-widgets. Update this one.")
-        if version == _VERSION:
-            return
-        connection.execute("begin immediate")
-        try:
-            version = connection.execute("pragma user_version").fetchone()[0]  # another kernel may have been faster
-            if version == 1:
-                _upgrade_from_1(connection)
-            if version in (1, 2):
-                connection.execute(f"alter table sessions add column name {_SESSIONS['name']}")
-            if version in (1, 2, 3):
-                for name in _NEW_IN_4:
-                    connection.execute(f"alter table profiles add column {name} {_PROFILES[name]}")
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute(f"pragma user_version = {_VERSION}")
-            connection.execute("commit")
-        except BaseException:
-            connection.execute("rollback")
-            raise
 
     def _set_aside(self) -> None:
         """Move a damaged ledger out of the way, once for all kernels, and say so."""
@@ -530,51 +432,9 @@ class Ledger:
             raise LedgerError(_unusable(self._file, error)) from error
 
 
-def _upgrade_from_1(connection: sqlite3.Connection) -> None:
-    """Bring a ledger of version 1 up to date: it named batches by their moment instead of their day."""
-    for name in _NEW_IN_2:
-        connection.execute(f"alter table profiles add column {name} {_PROFILES[name]}")
-    rows = connection.execute(
-        "select rowid, kind, alias, dataset_timestamp, sha256 from profiles where kind = 'batch' and sha256 <> '' "
-        "order by state <> 'uploaded'"
-    ).fetchall()
-    for rowid, kind, alias, when, sha256 in rows:
-        key = key_of(kind, alias, when, sha256)
-        # The same bytes of one day under two moments: those that arrived stay as they are.
-        connection.execute("update or ignore profiles set key = ? where rowid = ?", (key, rowid))
-
-
 def _make_private(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _unusable(file: Path, error: Exception) -> str:
     return f"The ledger {file} cannot be used: {str(error).rstrip('.')}."
-
-
-def _row(
-    session_id: Secret,
-    profile: SessionProfile,
-    content: Content | None = None,
-    path: Path | None = None,
-    *,
-    sender: str | None = None,
-) -> dict[str, object]:
-    return {
-        **{name: getattr(profile, name) for name in _OF_PROFILE},
-        "session_id": session_id,
-        "state": profile.state if profile.state == "uploaded" else "added",
-        "path": None if path is None else os.fsencode(path),  # a name need not be Unicode
-        "segment_tags": json.dumps(content.segment_tags) if content is not None and content.segment_tags else None,
-        "sender": sender,
-    }
-
-
-def _entry(row: dict[str, Any]) -> LedgerEntry:
-    profile = SessionProfile(**{name: row[name] for name in _OF_PROFILE if name != "timed"}, timed=bool(row["timed"]))
-    if profile.state == "uploaded":
-        profile = replace(profile, sent=profile.size)
-    if row["path"] is None:
-        return LedgerEntry(profile, None)
-    tags = tuple((key, value) for key, value in json.loads(row["segment_tags"] or "[]"))
-    return LedgerEntry(profile, Content(Path(os.fsdecode(row["path"])), tags))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-# Browsers drop tabs and newlines from an address and read a backslash as a slash: none of them is let in.
+# Browsers drop tabs and newlines from an address and read a backslash as a slash, so none may be in one.
 _NOT_IN_ADDRESSES = re.compile(r"[\x00-\x20\\\x7f]")
 
 
@@ -135,7 +135,7 @@ def over_time(link: ObservatoryLink) -> ObservatoryLink:
 
 
 class LinkCache:
-    """The link that was asked for last: it is asked for once, however many want it."""
+    """The link that was asked for last; several threads that want it at once ask only once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -155,7 +155,7 @@ class LinkCache:
                 if future.done() and future.exception() is None:
                     return future.result()
                 if not future.done() and thread == threading.get_ident():
-                    return ask()  # an observer of what is being asked: it cannot wait for itself
+                    return ask()  # an observer that the request itself calls: waiting would never end
                 mine = future.done()
             else:
                 mine = True
@@ -165,7 +165,7 @@ class LinkCache:
         if mine:
             try:
                 future.set_result(ask())
-            except BaseException as error:  # handed to all who wait for it
+            except BaseException as error:  # raised in all threads that wait for it
                 future.set_exception(error)
         return future.result()
 

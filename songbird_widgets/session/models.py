@@ -1,4 +1,4 @@
-"""What a session shows of itself: frozen values, safe to hand to any thread and to any panel."""
+"""The values that a session hands out: frozen, so that any thread and any panel may hold them."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class SessionProfile:
 
     @property
     def choice(self) -> str:
-        """What is chosen with it, as people are shown it: the UTC day of a batch, the alias of a reference."""
+        """What selecting it selects, in words: the UTC day of a batch, the alias of a reference."""
         if self.kind == "batch" and self.dataset_timestamp is not None:
             return time_text(self.dataset_timestamp // DAY_MS * DAY_MS)
         return self.label

@@ -222,7 +222,9 @@ class RemoteSession:
                         raise
                     return  # another service than ours: it has no listing
                 self.dataset_id, self._lists = page.dataset_id, True
-                self.ledger.confirm(session_id, self.store.merge(content.listed(entry) for entry in page.profiles))
+                self.ledger.confirm(
+                    session_id, self.store.merge(content.profile_of_listing(entry) for entry in page.profiles)
+                )
                 listed.update(entry.id for entry in page.profiles)
                 # What is uploaded later is listed later: next time it is enough to go on from here.
                 self._listed = page.next or after

@@ -169,7 +169,7 @@ def _by_day(timestamp: int, name: str, profiles: Sequence[SessionProfile]) -> Se
     if not batches:
         raise SelectionError(f"There is no batch of {one_line(name)} (UTC). {there_is(profiles)}")
     exact = [profile for profile in batches if profile.dataset_timestamp == timestamp]
-    # One day is one batch: whichever stands for it, an uploaded one can be linked to at once.
+    # All uploads of a day are one batch; one that is uploaded can be linked to at once.
     return min(exact or batches, key=lambda profile: profile.state != "uploaded")
 
 
@@ -239,7 +239,7 @@ def _iso(text: str) -> int | None:
 
 
 def names(profiles: Iterable[SessionProfile]) -> str:
-    """List labels as people do."""
+    """List labels in words: ``'a', 'b' and 'c'``."""
     each = [repr(one_line(profile.label)) for profile in profiles]
     if len(each) > _MAX_LISTED:
         each[_MAX_LISTED:] = [f"{len(each) - _MAX_LISTED} more"]

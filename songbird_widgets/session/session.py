@@ -1,4 +1,4 @@
-"""A Songbird session in Python: its profiles, what is selected of them, the link, and what became of it."""
+"""`Session`: what a user does with profiles, by method and, through its traits, in a panel."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Session(UploadingSession):
         self._dataset = None if org_id is None or dataset_id is None else Dataset(org_id, dataset_id)
         self._user_id = user_id or str(uuid.uuid4())
         self._requests = SerialExecutor("songbird-request")
-        self._chosen: dict[Secret, list[str]] = {}  # of sessions that were left
+        self._chosen: dict[Secret, list[str]] = {}  # keys of what was selected, by session that was left
         self._remote = self._open(place, identifier, key, client, name)
         self.name = self._remote.name
         self._publish_state()
@@ -556,7 +556,6 @@ class Session(UploadingSession):
         self.set_trait("notice", None)
         self._resume()
         if identifier is not None and not self._store.snapshot().selected:
-            # What was chosen of it when it was left.
             self._store.replace_selection(self._store.get(self._chosen.get(identifier, ())))
         self._publish()
 
@@ -568,7 +567,7 @@ class Session(UploadingSession):
         ImportError
             If ipywidgets or anywidget is not installed.
         """
-        return display.panel(self)
+        return display.panels().panel(self)
 
     @staticmethod
     def recent(most: int = 20) -> list[LedgerSession]:

@@ -1,4 +1,4 @@
-"""The profiles of a session and which of them are selected: the one place where that is true."""
+"""The profiles of a session and which of them are selected: everything else shows what is here."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _OTHER_BYTES = "The endpoint has other bytes under its id than were sent. Upload
 
 
 class _Index:
-    """What is asked of all profiles: gone through once, when somebody asks, however often the selection changes."""
+    """Profiles by state and by day; made once when first asked for, and kept while only the selection changes."""
 
     def __init__(self, profiles: _Profiles) -> None:
         self._profiles = profiles
@@ -116,9 +116,9 @@ class ProfileStore:
         self._profiles: dict[str, SessionProfile] = {}
         self._selected: tuple[str, ...] = ()
         self._contents: dict[str, Content] = {}
-        self._with_data: dict[str, dict[str, None]] = {}  # keys by digest of the data; what has gone is passed over
-        self._aliases: dict[str, dict[str, None]] = {}  # keys of references by alias, likewise
-        self._kept: set[str] = set()  # what is uploaded, and in memory all the same
+        self._with_data: dict[str, dict[str, None]] = {}  # keys by digest of the data; some may be gone
+        self._aliases: dict[str, dict[str, None]] = {}  # keys of references by alias; some may be gone
+        self._kept: set[str] = set()  # keys of uploaded profiles whose bytes are kept in memory
         self._kept_bytes = 0
         self._uncertain: set[str] = set()
         self._snapshot: Snapshot | None = Snapshot()
@@ -188,7 +188,7 @@ class ProfileStore:
                 return self._add_again(same, beside)
             profile = self._named_now(profile)
             if known is not None:
-                # What failed, or whose file has gone, gets another chance with the bytes that are here now.
+                # One that failed, or whose file has gone, is sent again with these bytes.
                 self._contents[profile.key] = content
                 self._put(profile)
                 return Addition(profile, known=True)
@@ -203,7 +203,7 @@ class ProfileStore:
             return Addition(profile, same is not None, old, named is not None and old is None)
 
     def _add_again(self, profile: SessionProfile, beside: Collection[str]) -> Addition:
-        """Let its alias mean what was uploaded once more, in place of what was added under it since."""
+        """Let the alias of an uploaded profile mean it again, in place of what was added under that alias since."""
         meant = self._of_alias(profile)
         if meant is None or meant.key == profile.key:
             return Addition(profile, known=True)
@@ -219,7 +219,7 @@ class ProfileStore:
         return Addition(again, known=True, replaced=meant, renews=True)
 
     def _named_now(self, profile: SessionProfile) -> SessionProfile:
-        """Return a reference with the time of now for its alias, later than those of all others of that alias."""
+        """Return a reference as the newest of its alias: with an alias time later than those of all others."""
         if profile.kind == "batch" or profile.alias is None:
             return profile
         times = [named_at(one) for one in self._named(profile.alias)]
@@ -237,7 +237,7 @@ class ProfileStore:
         return newest(named) if named else None
 
     def _same(self, profile: SessionProfile) -> SessionProfile | None:
-        """Return what holds the same data in the same place, of which only the time of profiling differs."""
+        """Return the profile of the same day or alias that holds the same data, perhaps profiled at another time."""
         if profile.kind == "reference":
             named = [] if profile.alias is None else self._named(profile.alias)
             equal = [one for one in named if one.data_digest == profile.data_digest]
@@ -262,7 +262,7 @@ class ProfileStore:
         self._select(self.get(keys))
 
     def restore(self, remembered: Iterable[tuple[SessionProfile, Content | None]]) -> None:
-        """Put profiles that an earlier kernel wrote down before those of this one."""
+        """Put profiles that the ledger has of an earlier kernel before those of this one."""
         with self._lock:
             here, self._profiles = self._profiles, {}
             for profile, content in remembered:
@@ -365,7 +365,7 @@ class ProfileStore:
         with self._lock:
             now = self.snapshot()
             meant = [(each, self._meant(each)) for each in what]
-            # An alias that means something newer now is shown with that, where it stood.
+            # Where an alias means a newer profile now, that one takes the place of the selected one.
             newer = {one.alias: one for each, one in meant if _is_alias(each, one)}
             selected = [newer.get(one.alias, one) if one.kind == "reference" else one for one in now.selected]
             self._select(extend(arrange(selected), [one for _, one in meant]))
@@ -391,7 +391,7 @@ class ProfileStore:
 
     def _select(self, profiles: Iterable[SessionProfile]) -> None:
         selected = arrange(profiles)
-        # The same tuple of profiles if they are the same: whoever follows them need not go through them again.
+        # The tuple of profiles stays the same object, so that observers need not go through it again.
         if self._snapshot is None:
             profiles = tuple(self._profiles.values())
             self._snapshot = Snapshot(profiles, selected, _Index(profiles))

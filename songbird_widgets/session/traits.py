@@ -1,4 +1,4 @@
-"""What a session shows: traits that follow what is true of its profiles and of the session at its endpoint."""
+"""The traits of a session, which follow its store and the state of the session at its endpoint."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MAX_SESSION_NAME = 80
 
 
 class _Selection(traitlets.Tuple):
-    """Who assigns it selects in the store; the trait itself is set by what is published alone."""
+    """Assigning it selects in the store; only `_publish` sets the trait itself."""
 
     def __set__(self, obj: traitlets.HasTraits, value: object) -> None:
         cast("SessionTraits", obj)._replace_selection(value)  # noqa: SLF001 - its own class
@@ -49,7 +49,7 @@ class SessionTraits(traitlets.HasTraits):
     name = traitlets.Unicode()
     #: The endpoint as people may see it: no path, no secret.
     endpoint_label = traitlets.Unicode(read_only=True)
-    #: The session id, shortened to what opens nothing; empty while there is none.
+    #: The session id, shortened so that it opens nothing; empty while there is none.
     short_id = traitlets.Unicode(read_only=True)
     #: Whether an upload is going on.
     busy = traitlets.Bool(default_value=False, read_only=True)
@@ -72,9 +72,9 @@ class SessionTraits(traitlets.HasTraits):
 
     def __init__(self) -> None:
         super().__init__()
-        # What is true. The traits follow it, and are set without any lock, so that observers may take their own.
+        # The traits follow the store. They are set without any lock, so that observers may take their own.
         self._store = ProfileStore()
-        # What the ledger and a session that is continued had to say, and how much of it is in `notice`.
+        # Problems of the ledger and of a session that is continued, and how many of them `notice` has told.
         self._warnings: list[str] = []
         self._warned = 0
         self._ledger = Ledger(on_problem=self._warnings.append)
@@ -196,7 +196,7 @@ class SessionTraits(traitlets.HasTraits):
         self._publish()
 
     def _resume(self) -> bool:
-        """Find out once what a continued session holds; tell whether that was now."""
+        """Ask once what a continued session holds; tell whether that was now."""
         resumed = self._remote.resume()
         if resumed:
             self._publish()
@@ -212,9 +212,9 @@ class SessionTraits(traitlets.HasTraits):
         self.set_trait("notice", Notice(level, text))
 
     def _publish(self) -> None:
-        """Bring the traits in step with what is true, also when several threads do so at once."""
+        """Set the traits to what the store holds now, also when several threads do so at once."""
         self._publish_state()
-        self._follow_selection()  # first, so that who follows the selection finds its link on the way
+        self._follow_selection()  # first, so that observers of the selection find its link requested
         while True:
             now, link = self._store.snapshot(), self._remote.known_link()
             if self.profiles is now.profiles and self.selection is now.selected and self.current_link is link:
@@ -224,7 +224,7 @@ class SessionTraits(traitlets.HasTraits):
             self.set_trait("selection", now.selected)
 
     def _publish_state(self) -> None:
-        """Bring those in step that say what becomes of the session; unlike `profiles`, they wait for nobody."""
+        """Set the traits of the session's state; unlike `profiles`, they need no answer of the endpoint."""
         remote = self._remote
         self.set_trait("endpoint_label", remote.endpoint.label)
         self.set_trait("short_id", "" if remote.session_id is None else short_id(remote.session_id.reveal()))
@@ -234,7 +234,7 @@ class SessionTraits(traitlets.HasTraits):
             self._tell("warning", self._warnings[-1])
 
     def _follow_selection(self) -> None:
-        """Ask for the link as soon as there can be one, beside whatever goes on; once for each selection."""
+        """Ask in the background for the link as soon as there can be one; once for each selection."""
         wanted = self._remote.linkable()
         if wanted == self._wanted:
             return

@@ -1,4 +1,4 @@
-"""One upload: what has not arrived is leased in the ledger, sent, and each event applied once, to ledger and store."""
+"""One upload: take a lease in the ledger, send, and apply each event once, to ledger and store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..basics import duration_text, size_text
 from ..client.errors import EndpointUnreachable, SessionExpired
-from .ledger import LedgerEntry
+from .ledger_tables import LedgerEntry
 from .models import UploadProgress
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class ProgressTracker:
 
     def note(self, key: str, state: str, sent: int) -> None:
         """Note what became of a profile so far."""
-        # What did not arrive in the end was not sent, for all that anybody can see.
+        # Bytes of a profile that did not arrive do not count as sent.
         now = min(sent, self._sizes[key]) if state in ("sending", "uploaded") else 0
         self._bytes_sent += now - self._sent[key]
         self._sent[key] = now
@@ -127,7 +127,7 @@ class SessionUpload:
             If the endpoint cannot be asked at all.
         """
         session_id = self._remote.begin()
-        self._tracker = self._new_tracker()  # starting a service, say, is no part of the rate
+        self._tracker = self._new_tracker()  # not before: the time to start a service is no part of the rate
         try:
             rest = self._round(session_id, self._waiting)
             while rest and not self._cancel.wait(_POLL_SECONDS):
@@ -135,7 +135,7 @@ class SessionUpload:
             for item in rest:
                 self._tracker.note(item.key, "cancelled", 0)
         except BaseException:
-            # Nothing could be sent at all: what is not there waits again.
+            # The endpoint could not be asked at all: what is being sent waits again.
             under_way = [item for item in self._store.get(self._mine) if item.state == "uploading"]
             self._store.update((replace(item, state="added", sent=0) for item in under_way), uncertain=True)
             raise
@@ -193,7 +193,7 @@ class SessionUpload:
             if event.state == "sending":
                 self._store.update([replace(item, sent=event.sent)])
             elif event.state == "uploaded":
-                # The ledger first: what people are told has arrived must still be known after a kill.
+                # The ledger first: what is shown as uploaded must still be known after a kill.
                 arrived = replace(item, state="uploaded", sent=item.size, profile_id=event.profile_id)
                 self._ledger.confirm(session_id, [arrived])
                 self._store.update([arrived])

@@ -1,4 +1,4 @@
-"""Uploads of a session, one after the other on a thread of their own; its traits tell how far they are."""
+"""Uploading in the background: one upload after the other, followed by the traits of the session."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 from typing import TYPE_CHECKING
 
 from ..client.errors import EndpointUnreachable, SongbirdError
-from . import display
 from .errors import SessionError
 from .executor import SerialExecutor, Throttle, tick_until_done
 from .models import ProfileList
+from .progress_display import progress_display
 from .traits import SessionTraits
 from .upload import SessionUpload
 
@@ -29,7 +29,7 @@ class UploadingSession(SessionTraits):
         self._uploads = SerialExecutor("songbird-upload")
         self._cancel = threading.Event()
         self._upload: SessionUpload | None = None
-        self._told = 0  # how many of the warnings an upload has said at its end
+        self._told = 0  # how many of the warnings the end of an upload has told
 
     def _begin_upload(self) -> Future[Sent]:
         self._cancel = cancel = threading.Event()
@@ -41,7 +41,7 @@ class UploadingSession(SessionTraits):
 
     def _follow_upload(self, job: Future[Sent]) -> ProfileList:
         """Show the progress of an upload until it is done, and return what arrived."""
-        screen = display.progress()
+        screen = progress_display()
         try:
             tick_until_done(job, lambda: screen.update(self.progress) if self.busy else None)
         except KeyboardInterrupt:
@@ -76,17 +76,17 @@ class UploadingSession(SessionTraits):
             self._tell("error", str(error))
             raise
         except Exception as error:
-            # In the background nobody would hear of it. What it says is not shown: it may hold an address with a token.
+            # In the background nothing else would tell. Its text is not shown: it may hold an address with a token.
             self._tell("error", f"The upload broke off ({type(error).__name__}). Upload again to send the rest.")
             raise
         finally:
             publish.stop()
             self._publish()
             self._upload = None
-            self.set_trait("busy", False)  # the last of all: who waits for it finds the notice, too
+            self.set_trait("busy", False)  # last, so that whoever waits for it finds the notice
 
     def _find_arrived(self) -> None:
-        """Ask what has arrived after all of an upload that broke off: sent again, it would count twice.
+        """Ask what has arrived of an upload that broke off: sent again, it would count twice.
 
         With nothing to send it asks whether all that was uploaded is still there.
         """
@@ -101,7 +101,7 @@ class UploadingSession(SessionTraits):
         except (EndpointUnreachable, SessionError):
             raise
         except SongbirdError:
-            pass  # another service may have no listing, and whatever else it is, the upload will say
+            pass  # another service may have no listing; the upload itself will tell anything else
 
     def _tell_of(self, sent: list[SessionProfile]) -> list[str]:
         """Say how an upload ended, and return what failed and what else went wrong."""

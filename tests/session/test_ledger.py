@@ -20,7 +20,8 @@ import pytest
 
 from songbird_widgets.session import LedgerError, Session
 from songbird_widgets.session.content import Content, key_of
-from songbird_widgets.session.ledger import Lease, Ledger, LedgerEntry
+from songbird_widgets.session.ledger import Lease, Ledger
+from songbird_widgets.session.ledger_tables import LedgerEntry
 from songbird_widgets.session.models import SessionProfile
 
 ID = "session-CANARYcanaryCANARYcanary"
@@ -94,7 +95,8 @@ def test_a_killed_kernel_holds_nothing_back(ledger):
         import sys
         from pathlib import Path
         from songbird_widgets.session.content import Content, key_of
-        from songbird_widgets.session.ledger import Ledger, LedgerEntry
+        from songbird_widgets.session.ledger import Ledger
+        from songbird_widgets.session.ledger_tables import LedgerEntry
         from songbird_widgets.session.models import SessionProfile
         ledger = Ledger(Path(sys.argv[1]))
         ledger.begin(sys.argv[2], None, "x")
@@ -357,7 +359,8 @@ def test_many_threads_and_many_kernels_write_at_once(tmp_path):
         import sys, threading
         from dataclasses import replace
         from pathlib import Path
-        from songbird_widgets.session.ledger import Ledger, LedgerEntry
+        from songbird_widgets.session.ledger import Ledger
+        from songbird_widgets.session.ledger_tables import LedgerEntry
         from songbird_widgets.session.models import SessionProfile
         ledger = Ledger(Path(sys.argv[1]))
         me = sys.argv[2]
