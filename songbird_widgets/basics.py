@@ -1,4 +1,4 @@
-"""What every room counts and words alike: days, times, units, sizes, and how foreign text is shortened.
+"""What all rooms need in one way only: days, times, units, sizes, and how foreign text is shortened.
 
 It imports nothing of ours, so every room may import it.
 """
@@ -153,7 +153,7 @@ def shorten(text: str, length: int = _LINE) -> str:
 
 def one_line(text: str, length: int = _LINE) -> str:
     """Make foreign text fit for one line of a message: no control or direction marks, and not endless."""
-    # Cutting first keeps a 10 MB name from being walked through.
+    # Cut first: a name may be 10 MB long.
     cut = text[: length + 1]
     if not (cut.isascii() and cut.isprintable()):
         cut = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char)[0] == "C" else char for char in cut)

@@ -1,4 +1,4 @@
-"""How long a piece of work may take: set by who waits for it, asked within loops that a hostile file can make long.
+"""Time limits of work: set by the caller, checked within loops that a hostile file can make long.
 
 It imports nothing of ours, so every room may import it.
 """
@@ -19,15 +19,15 @@ _PAUSE_SECONDS = 0.00005
 
 
 class WorkStoppedError(Exception):
-    """The work was stopped before its end. Nothing is wrong with what it was about."""
+    """The work was stopped before its end; nothing is wrong with its data."""
 
 
 class OutOfTimeError(WorkStoppedError):
-    """The work has had all the time that it may take."""
+    """The work has used its time."""
 
 
 class NotWantedError(WorkStoppedError):
-    """Nobody waits for the work any more."""
+    """The work was cancelled: nobody waits for it any more."""
 
 
 class Budget:
@@ -45,15 +45,15 @@ class Budget:
         self._yielded = time.monotonic()
 
     def cancel(self) -> None:
-        """Have the work end at its next checkpoint, on whichever thread it runs."""
+        """Stop the work at its next checkpoint; may be called from any thread."""
         self._cancelled = True
 
     def extend(self, seconds: float) -> None:
-        """Give more time: what the work had to wait for does not count."""
+        """Give more time, as much as the work had to wait for something else."""
         self._end += seconds
 
     def check(self) -> None:
-        """Go on only if there is time left and someone waits; let other threads have a turn now and then.
+        """Stop the work if its time is used or it was cancelled; else let other threads run now and then.
 
         Raises
         ------
@@ -65,13 +65,13 @@ class Budget:
         if now > self._end:
             raise OutOfTimeError
         if now - self._yielded > _TURN_SECONDS:
-            # Else a short request, which needs the interpreter a dozen times, waits a whole switch interval each time.
+            # Else a short request, which takes the interpreter a dozen times, waits a switch interval each time.
             time.sleep(_PAUSE_SECONDS)
             self._yielded = time.monotonic()
 
     @contextlib.contextmanager
     def spent(self) -> Iterator[None]:
-        """Have what is done within stop at a `checkpoint` when this budget is spent."""
+        """Apply this budget within a ``with`` block: there `checkpoint` stops the work when it is spent."""
         token = _current.set(self)
         try:
             self.check()
@@ -84,7 +84,7 @@ _current: ContextVar[Budget | None] = ContextVar("songbird_budget", default=None
 
 
 def checkpoint() -> None:
-    """Raise `WorkStoppedError` where the budget of this work is spent; without a budget do nothing."""
+    """Raise `WorkStoppedError` if the budget of this work is spent; without a budget do nothing."""
     budget = _current.get()
     if budget is not None:
         budget.check()

@@ -1,4 +1,4 @@
-"""What gives access, as an object that does not show it."""
+"""Secrets, and values that hold them, as objects that do not show them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Hidden(Generic[T_co]):
-    """Something that holds what gives access: an answer, a message, an address. It prints as ``***``.
+    """A value that holds a secret: a response, a message, an address. It prints as ``***``.
 
     Frames of a traceback show their local variables, and so do debuggers and error reporters; whatever prints them
-    prints this. `reveal` gives the thing itself to what uses it.
+    prints this. `reveal` returns the value.
     """
 
     __slots__ = ("_held",)
@@ -20,7 +20,7 @@ class Hidden(Generic[T_co]):
         self._held = held
 
     def reveal(self) -> T_co:
-        """Return the thing itself."""
+        """Return the value."""
         return self._held
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from jupyter_core.paths import jupyter_runtime_dir
 
-from songbird_widgets.local import child, local_service
+from ..local import child, local_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,13 +65,13 @@ def run(*, voila: bool = False, port: int | None = None, browser: bool = True) -
     command = _voila_command(examples, chosen) if voila else _lab_command(examples, chosen)
     if not browser and not voila:
         command.append("--no-browser")
-    # In the environment, which unlike arguments no other user can read.
+    # In the environment: other users can read the arguments of a process, but not that.
     token = secrets.token_urlsafe(24)
     environment = {**os.environ, "JUPYTER_TOKEN": token} if voila else None
-    # A terminated demo takes its server with it.
+    # SIGTERM ends the server, too, by the `except` below.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     print(f"Songbird service  {service.origin}  (data in {service.data_dir})", flush=True)
-    # Jupyter runs configuration files that it finds where it is started, and others may write to where we are.
+    # Jupyter runs configuration files in its working directory; in the present one others may be able to write some.
     with subprocess.Popen(command, cwd=examples.anchor, env=environment) as process:
         try:
             url = _wait(process, lambda: _voila_url(chosen, token) if voila else _lab_url(process.pid))
@@ -172,7 +172,7 @@ def _open(url: str) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], answer: Callable[[], str | None]) -> str:
-    """Ask until there is an answer, the process has ended, or patience has."""
+    """Ask until there is an answer; fail when the process has ended, or after a minute."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:

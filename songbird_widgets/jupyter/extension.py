@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from songbird_widgets.local import discovery
-
+from ..local import discovery
 from . import home
 from .relay import handlers
 
@@ -26,7 +25,7 @@ def _load_jupyter_server_extension(server: ServerApp) -> None:
 
 
 async def _start_jupyter_server_extension(server: ServerApp) -> None:
-    """Tell the kernels to come where the relay is.
+    """Tell the kernels where the relay is.
 
     Called when the server listens: at load time a busy port would have been published.
     """

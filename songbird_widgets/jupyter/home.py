@@ -1,4 +1,4 @@
-"""The home page of the local service through Jupyter: this user's sessions, for who is logged in as this user."""
+"""The home page of the local service behind Jupyter's login: the sessions of this user."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from jupyter_server.utils import url_path_join
 from tornado.httpclient import HTTPError, HTTPRequest, HTTPResponse
 from tornado.web import authenticated
 
-from songbird_widgets.local import local_service
-from songbird_widgets.secret import Secret
-
+from ..local import local_service
+from ..secret import Secret
 from .relay import FORWARDED, MARK, RelayHandler, Upstream, beside_loop
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ _UNAUTHORIZED = 401
 
 
 class HomeHandler(RelayHandler):
-    """``songbird/``: the home page for browsers; anybody else only learns that there is a relay.
+    """``songbird/``: the home page for browsers; other clients only learn that there is a relay.
 
     The server's user signs in at the service as `songbird-widgets open` does. The sign-in stays in this process.
     """

@@ -1,4 +1,4 @@
-"""``%songbird``: a session spoken to in a cell."""
+"""``%songbird``: commands to a session in a cell."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def register(shell: InteractiveShell) -> None:
 
 @magics_class
 class SongbirdMagics(Magics):
-    """``%songbird`` and what may follow it."""
+    """The line magic ``%songbird`` with its commands."""
 
     @line_magic
     def songbird(self, line: str) -> Any:
@@ -41,7 +41,7 @@ class SongbirdMagics(Magics):
         except _Said as said:
             print(said)
         except (SongbirdError, ValueError) as error:
-            # Written for people: a traceback would bury it. Anything else is a mistake of ours and shows one.
+            # Its text is for the user. Any other error is a mistake of ours and shows its traceback.
             print(f"%songbird: {error}")
         return None
 
@@ -54,14 +54,14 @@ class SongbirdMagics(Magics):
             known = variables.get(name)
             if isinstance(known, Session):
                 return known
-        # Something else of that name is the user's own and stays what it is.
+        # A variable of that name that holds something else is the user's and is left alone.
         name = _SPARE_NAME if NAME in variables else NAME
         variables[name] = session = Session()
         return session
 
 
 class _Said(Exception):
-    """What argparse has to say instead of ending the process."""
+    """A message of argparse, which would end the process after it."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -24,14 +24,14 @@ from tornado.tcpclient import TCPClient
 from tornado.web import HTTPError as WebError
 from tornado.web import authenticated
 
-from songbird_widgets.local import local_service
-from songbird_widgets.secret import Hidden, Secret
+from ..local import local_service
+from ..secret import Hidden, Secret
 
 if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import Callable
 
-    from songbird_widgets.local.route import Route
+    from ..local.route import Route
 
 T = TypeVar("T")
 

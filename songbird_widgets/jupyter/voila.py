@@ -15,13 +15,12 @@ from tornado.web import HTTPError
 from traitlets import Int, default
 from voila.app import Voila  # type: ignore[import-untyped]
 
-from songbird_widgets.local import discovery
-
+from ..local import discovery
 from .relay import handlers
 
 
 class CountedKernels(AsyncMappingKernelManager):
-    """Kernels of visitors, no more than a machine can bear; those whose page is gone end soon."""
+    """Kernels of visitors, up to a limit; those whose page is gone end soon."""
 
     max_visitors = Int(20, min=1, help="Visitors at once; further ones are told to come again.").tag(config=True)
 
@@ -60,7 +59,7 @@ class SongbirdVoila(Voila):  # type: ignore[misc]  # Voilà has no types
 
     def init_handlers(self) -> list[Any]:
         """Put the relay's routes before Voilà's own, the last of which takes every path."""
-        # Before the first kernel starts, and without an address: visitors know best by which one they came.
+        # Before the first kernel starts. Without an address: visitors may come by different ones.
         discovery.publish(self.base_url, None)
         return [*handlers(self.server_url, organization=False), *super().init_handlers()]
 

@@ -1,4 +1,4 @@
-"""Archives of profiles and data: zip, tar and gzip, read by what their members hold, within bounds.
+"""Archives of profiles and data: zip, tar and gzip. Members are told by their content; what is unpacked is bounded.
 
 A member is taken if it begins as a profile, Parquet or Arrow file does, whatever its name, or if it is called ``.bin``,
 so that a damaged one is heard of, or as files of CSV or JSON lines are. Nothing else is unpacked.
@@ -27,14 +27,14 @@ MAX_MEMBERS = 10_000
 MAX_UNPACKED = 1 << 30
 """Bytes that the profiles of one archive may have together."""
 
-# Profiles shrink three to twenty times in an archive. What unpacks to more than this is made to fill the memory.
+# Profiles shrink three to twenty times in an archive; one that unpacks to more than this is meant to fill the memory.
 _MAX_RATIO = 30
 _RATIO_ALLOWANCE = 8 << 20
 _HEAD = 1 << 14  # bytes of a member that tell whether it is a profile
 _ZIP, _ZIP_ENTRY, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x01\x02", b"\x1f\x8b"
 _TAR_AT, _TAR = 257, b"ustar"
 _ZIP_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # only these are unpacked in bounded steps
-# What the standard library raises about damage, in all.
+# All that the standard library raises for damaged archives.
 _DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError),
     *(OSError, ValueError, OverflowError, RecursionError, struct.error),
@@ -51,7 +51,7 @@ class Member(NamedTuple):
 
 
 class _TooMuchError(Exception):
-    """More would be unpacked than any archive of profiles holds."""
+    """The archive unpacks to more than one of profiles of its size would."""
 
 
 class _Budget:
@@ -115,13 +115,13 @@ def _members(data: bytes, budget: _Budget) -> Iterator[Member]:
 
 
 def _is_wanted(name: str) -> bool:
-    """Whether a member may be a profile by its name: Macs and others put files of their own into archives."""
+    """Whether a member may be a profile by its name: macOS and others put files of their own into archives."""
     path = PurePosixPath(name.replace("\\", "/"))
     return "__MACOSX" not in path.parts and not path.name.startswith(".")
 
 
 def _looked_at(name: str, open_member: Callable[[], IO[bytes] | None], budget: _Budget) -> Iterator[Member]:
-    """Take one member if it is a profile, or should be one; read no more of it than is needed to know."""
+    """Yield a member that is a profile or data, or should be one; of any other only the beginning is read."""
     called_profile = name.lower().endswith(".bin")
     if name.lower().endswith(_PACKED):
         yield Member(name, b"", "This is an archive in the archive: unpack it and add the files.")
@@ -133,27 +133,19 @@ def _looked_at(name: str, open_member: Callable[[], IO[bytes] | None], budget: _
                 yield Member(name, head + budget.read(stream))
             else:
                 budget.left += len(head)
-    except (
-        zipfile.BadZipFile,
-        tarfile.TarError,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        OSError,
-        ValueError,
-    ) as error:
-        # What is no profile by its name may be anything: unless it has none, its damage is of no concern.
+    except _DAMAGE as error:
+        # Damage is told only of what may be a profile by its name: called .bin, or without a suffix.
         if called_profile or not PurePosixPath(name).suffix:
             yield Member(name, b"", f"The archive is damaged here ({error}).")
 
 
 def _is_data(head: bytes, name: str) -> bool:
-    """Whether a member is data; what is called ``.json`` more often describes what lies beside it."""
+    """Whether a member is data; files called ``.json`` mostly describe other members."""
     return bool(head) and not name.lower().endswith(".json") and file_format(head, name) is not None
 
 
 def _zip_members(data: bytes, budget: _Budget) -> Iterator[Member]:
-    # Counted before the listing is read, which takes some hundred bytes of memory a member.
+    # Counted first: reading the listing takes some hundred bytes of memory for each member.
     if data.count(_ZIP_ENTRY) > MAX_MEMBERS:
         yield _too_many()
         return

@@ -1,4 +1,4 @@
-"""A profile in the making: columns that take values part by part, and what they come to."""
+"""Building a profile: columns count values part by part, and are written as whylogs writes them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class ColumnBuilder:
         self._metrics |= values.metrics
         if not values.metrics:
             return
-        # In whylogs' order: what runs along (the estimate of distinct values, the mean) then comes to the same.
+        # In whylogs' order, so that running figures (the estimate of distinct values, the mean) come out the same.
         distinct, counts = tally(values.integers)
         self._add_distinct(values, distinct)
         self._add_numbers(values.floats)
@@ -128,7 +128,7 @@ class ColumnBuilder:
 
     def _add_moments(self, numbers: Floats | Ints) -> None:
         n = len(numbers)
-        with np.errstate(all="ignore"):  # beside infinities mean and m2 are infinite or NaN, as whylogs has them
+        with np.errstate(all="ignore"):  # with infinities mean and m2 are infinite or NaN, as in whylogs
             self._combine_moments(n, float(numbers.mean()), float(numbers.var(ddof=1)) * (n - 1) if n > 1 else 0.0)
 
     def _combine_moments(self, n: int, mean: float, m2: float) -> None:
@@ -138,7 +138,7 @@ class ColumnBuilder:
         known = self._distribution.n
         both = known + n
         apart = mean - self._mean
-        if n == 1:  # as whylogs does it, which matters beside infinities only
+        if n == 1:  # as whylogs does it, which matters only with infinities
             self._mean += apart / both
             self._m2 += apart * (mean - self._mean)
         else:
@@ -230,7 +230,7 @@ class TableBuilder:
             column.add(part.values(name))
         except ValueNotProfiledError as error:
             self._fail(name, ": ".join(filter(None, [part.where(error.row), error.reason])))
-        except Exception as error:  # one column of any library must not cost the others, whatever it is
+        except Exception as error:  # whatever a library raises for one column must not cost the others
             self._fail(name, ": ".join(filter(None, [part.where(None), type(error).__name__, str(error)])))
 
     def _fail(self, name: str, reason: str) -> None:

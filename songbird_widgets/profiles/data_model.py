@@ -1,4 +1,4 @@
-"""What a profile holds: columns with their counts, moments and sketches, and what is said of all of them together."""
+"""What a profile holds: columns with counts, moments and sketches, and facts about the whole data set."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ class Profile:
         ``column.part``.
         """
         dot = len(name)
-        for _ in range(_MOST_DOTS):
+        for _ in range(_MAX_DOTS):
             dot = name.rfind(".", 0, dot)
             if dot < 0:
                 return None
@@ -259,7 +259,7 @@ def segment_name(tags: Iterable[tuple[str, str]]) -> str | None:
     return ", ".join(f"{key.removeprefix(SEGMENT_TAG)} = {value}" for key, value in tags) or None
 
 
-_MOST_DOTS = 3  # a part and its metric; a hostile name may have millions
+_MAX_DOTS = 3  # a part and its metric; a hostile name may have millions
 
 
 def segment_of(tags: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

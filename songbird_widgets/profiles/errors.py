@@ -1,4 +1,4 @@
-"""The one error of this room."""
+"""The error of profiles that cannot be read."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ _SHOWN_NAME = 80
 
 
 def corrupt(what: str) -> ProfileError:
-    """Make the error for bytes that no writer of profiles would write."""
+    """Return the error for bytes that no writer of profiles would write."""
     return ProfileError(f"The file is corrupt: {what}.")

@@ -129,7 +129,7 @@ def merge_columns(columns: Sequence[Column]) -> Column:
 
 
 def _metrics(columns: Sequence[Column]) -> dict[str, int | float]:
-    """Join figures of metrics that whylogs does not have; without those of which it is not known how that is done."""
+    """Join figures of metrics that whylogs does not have; those that cannot be joined are left out."""
     found: dict[str, int | float] = {}
     for column in columns:
         for name, value in column.metrics.items():

@@ -1,4 +1,4 @@
-"""Small results of a table's partitions, which come together in a tree."""
+"""Profiles of a table's partitions, which engines make on their workers and merge in a tree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAN_IN = 8  # results that are merged at once
 
 
 class PartialResult(NamedTuple):
-    """What one partition, or several together, came to: a profile's bytes, and by column why it is not in it."""
+    """The profile of one partition, or of several: its bytes, and why columns are not in it, by column."""
 
     content: bytes
     problems: dict[str, str]

@@ -1,4 +1,4 @@
-"""How a model did, where a profile says so: a confusion matrix or regression figures.
+"""Performance of a model, where a profile holds it: a confusion matrix or regression figures.
 
 whylogs keeps them beside the columns, in version 0 of its format only (`log_classification_metrics`,
 `log_regression_metrics`, and the model profiles of whylogs 0).
@@ -167,7 +167,7 @@ MAX_MATRIX_LABELS = 1024
 
 
 def merge_performance(parts: Iterable[Performance | None]) -> Performance | None:
-    """Add up what several profiles say; None when none says anything.
+    """Add up the performance in several profiles; None when none holds any.
 
     Confusion matrices that have more than `MAX_MATRIX_LABELS` labels together are left out.
     """

@@ -96,7 +96,7 @@ def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence
 def make_profile(
     data: Any, *, timestamp: int | date | None = None, columns: Sequence[str] | None = None
 ) -> tuple[Profile, list[str]]:
-    """Make what `profile` makes, and return instead of warning what is worth a warning."""
+    """Make a profile as `profile` does, but return the warnings instead of giving them."""
     moment = None if timestamp is None else as_timestamp(timestamp)
     wanted = None if columns is None else list(columns)
     notes: list[str] = []

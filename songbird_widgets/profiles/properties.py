@@ -1,4 +1,4 @@
-"""What both versions of the format say of a profile as a whole, in fields of the same numbers."""
+"""Timestamps, tags and metadata of a profile, which both versions of the format hold in the same fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .protobuf import DELIMITED, VARINT
 MAX_ENTRIES = 300_000
 """Columns and names of metrics that a profile may list; memory is bounded by it."""
 
-_MOST_TAGS = 10_000
+_MAX_TAGS = 10_000
 _MAX_TIMESTAMP = 253_402_300_799_999  # the last ms of the year 9999: what a datetime can hold
 
 
@@ -35,8 +35,8 @@ class Properties:
                 key, value = read_pair(data, start, stop)
                 target = self.tags if number == 6 else self.metadata
                 target[key] = value
-                if len(target) > _MOST_TAGS:
-                    raise ProfileError(f"The profile has more than {_MOST_TAGS} tags, too many to be read here.")
+                if len(target) > _MAX_TAGS:
+                    raise ProfileError(f"The profile has more than {_MAX_TAGS} tags, too many to be read here.")
 
 
 def _timestamp(value: int, offset: int) -> int:

@@ -1,4 +1,4 @@
-"""Just enough of the protobuf wire format to walk a profile without generated code.
+"""Reading the protobuf wire format, as far as profiles need it, without generated code.
 
 Source: https://protobuf.dev/programming-guides/encoding/. Everything is bounded by the ``end`` that the
 caller gives, so a lying length is noticed where it is read.
@@ -21,7 +21,7 @@ MAX_INT64 = (1 << 63) - 1
 
 _DOUBLE = Struct("<d")
 _CONTINUES = 0x80
-_LONGEST_VARINT = 70  # ten groups of seven bits
+_MAX_VARINT_BITS = 70  # ten groups of seven bits
 _UINT64 = (1 << 64) - 1
 _INT64_SIGN = 1 << 63
 
@@ -37,7 +37,7 @@ def varint(data: bytes, position: int, end: int) -> tuple[int, int]:
         if byte < _CONTINUES:
             return value & _UINT64, position
         shift += 7
-        if shift >= _LONGEST_VARINT:
+        if shift >= _MAX_VARINT_BITS:
             raise ProfileError("The file is corrupt: a number in it never ends.", offset=start)
     raise ProfileError("The file is truncated: it ends inside a number.", offset=start)
 
@@ -48,7 +48,7 @@ def signed(value: int) -> int:
 
 
 def double(data: bytes, position: int) -> float:
-    """Read the little-endian double at a position that `fields` has vouched for."""
+    """Read the little-endian double at a position that `fields` has checked."""
     value: float = _DOUBLE.unpack_from(data, position)[0]
     return value
 

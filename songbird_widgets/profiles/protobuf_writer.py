@@ -1,4 +1,4 @@
-"""Protobuf's wire format, written: fields as bytes (https://protobuf.dev/programming-guides/encoding/)."""
+"""Writing the protobuf wire format: fields as bytes (https://protobuf.dev/programming-guides/encoding/)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SMALL = [bytes([value]) for value in range(0x80)]
 
 def encode_varint(value: int) -> bytes:
     """Write a whole number; one below 0 as its 64 bits."""
-    if 0 <= value < 0x80:  # by far the most
+    if 0 <= value < 0x80:  # nearly all are
         return _SMALL[value]
     value &= _UINT64
     groups = bytearray()

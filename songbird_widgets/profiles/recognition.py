@@ -1,6 +1,6 @@
-"""What a thing is that a user gives: told by the library that its class comes from, which is not imported for that.
+"""What an object given by a user is, told by the library of its class, which is not imported for that.
 
-What a thing can do is not enough: data frames of some libraries have ``serialize`` and ``read``, too.
+Its methods do not tell: data frames of some libraries have ``serialize`` and ``read``, too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .data_model import Profile
 _LIBRARIES = frozenset({"pandas", "polars", "pyarrow", "dask", "dask_expr", "pyspark", "modin", "cudf", "vaex"})
 _TABLES = frozenset({"DataFrame", "LazyFrame", "Table", "RecordBatch", "RecordBatchReader", "Dataset"})
 _SUFFIXES = frozenset({".bin", ".zip", ".gz", ".tgz", ".tar"})
-_LOOKED_AT = 10  # items of a collection that tell what the others are
+_LOOKED_AT = 10  # items of a collection by which it is judged
 
 
 def _kinds(thing: Any) -> set[tuple[str, str]]:
@@ -87,7 +87,7 @@ def _is_text(thing: Any) -> bool:
 
 
 def _is_value(thing: Any) -> bool:
-    """Whether this may be a value of data: a scalar, or a text that leads nowhere."""
+    """Whether this may be a value of data: a scalar, or a text that is no path."""
     return not _leads(thing) if isinstance(thing, str) else is_scalar(thing)
 
 

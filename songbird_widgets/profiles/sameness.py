@@ -1,4 +1,4 @@
-"""Whether two files of profiles hold the same: apart from when they were made, and from what tells runs apart."""
+"""A digest of what a profile holds, equal for profiles that were made of the same data at different times."""
 
 from __future__ import annotations
 

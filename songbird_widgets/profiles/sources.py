@@ -1,7 +1,7 @@
 """Where profiles come from: paths, globs, archives, bytes, open files, whylogs' objects and data of any kind.
 
 Everything becomes a stream of `ProfileSource` (ready to upload) and `SourceError` (what is wrong with one of
-the things given). A thing is recognised by the library that its class comes from, which is not imported for that.
+the things given).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _GLOB_SIGNS = frozenset("*?[")
 
 
 class SourceWarning(UserWarning):
-    """Something about what was given that is worth knowing, and keeps nothing from being used."""
+    """Something worth knowing about what was given, which can be used all the same."""
 
 
 class SourceError(ValueError):
@@ -60,10 +60,10 @@ class SourceError(ValueError):
 def _shown(name: str) -> str:
     """Fit a name into one line of a message, whatever is in it; the end of a path tells files apart."""
     plain = name if name.isprintable() else repr(name)
-    return plain if len(plain) <= _LONGEST_NAME else f"…{plain[-_LONGEST_NAME:]}"
+    return plain if len(plain) <= _MAX_NAME else f"…{plain[-_MAX_NAME:]}"
 
 
-_LONGEST_NAME = 200
+_MAX_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _find(source: Any, wanted: _Wanted) -> Iterator[ProfileSource | SourceError]
 
 
 def _called(name: str, source: Any) -> Iterator[_Found | SourceError]:
-    """Find what has no name of its own, as bytes have none, under the name that a mapping gives it."""
+    """Find what is under a key of a mapping; what has no name of its own, as bytes have none, is called by the key."""
     for found in _expand(source):
         if isinstance(source, (str, Path)):
             yield found
@@ -229,7 +229,7 @@ def _take(founds: Iterator[_Found | SourceError], wanted: _Wanted) -> Iterator[P
 
 
 def _checked(found: _Found, wanted: _Wanted) -> ProfileSource | SourceError:
-    """Read a profile as a whole, so that a damaged one is found now and not on a page."""
+    """Read a profile as a whole, so that damage is found before the upload and not on a page."""
     try:
         read = read_profile(found.data)
         columns = [read.column(name) for name in read.column_names]
@@ -264,7 +264,7 @@ def _alias(found: _Found, wanted: _Wanted, segment: str | None) -> str | None:
 
 
 def _expand(source: Any, depth: int = 0) -> Iterator[_Found | SourceError]:
-    """Turn anything into bytes with names."""
+    """Turn whatever was given into profiles' bytes with names."""
     if isinstance(source, (str, Path)):
         yield from _from_path(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
@@ -452,7 +452,7 @@ def _from_whylogs(source: Any) -> Iterator[_Found | SourceError]:
         for view in views:
             alias = (getattr(view, "metadata", None) or {}).get("name") or None
             yield _Found(alias or name, alias or name, _serialized(view), alias=alias)
-    except Exception as error:  # whylogs' errors are of any kind; each is this source's alone
+    except Exception as error:  # whatever whylogs raises is a problem of this source alone
         yield SourceError(name, f"whylogs cannot write it ({_why(error)}).")
 
 

@@ -32,8 +32,8 @@ _PROPERTY_WIRES = {1: VARINT, 2: VARINT, 3: DELIMITED, 4: VARINT, 5: VARINT, 6: 
 # Of the types: unknown 0, null 1, fractional 2, integral 3, boolean 4, string 5.
 _UNKNOWN, _NULL, _FRACTIONAL, _INTEGRAL, _BOOLEAN, _STRING = range(6)
 _TYPES = 6
-_MOST_PROFILES = 10_000  # in one file
-_MOST_COUNTED = 1 << 53
+_MAX_PROFILES = 10_000  # in one file
+_MAX_COUNTED = 1 << 53
 """More rows than this no confusion matrix counts; below it, sums of them cannot overflow."""
 
 
@@ -58,8 +58,8 @@ def split_version_0(data: bytes) -> list[tuple[int, int]]:
             if places and not _begins_message(data, first, position):
                 raise ProfileError("The file is corrupt: what follows a profile is none.", offset=first)
             places.append((first, position))
-            if len(places) > _MOST_PROFILES:
-                raise ProfileError(f"The file holds more than {_MOST_PROFILES} profiles, too many to read here.")
+            if len(places) > _MAX_PROFILES:
+                raise ProfileError(f"The file holds more than {_MAX_PROFILES} profiles, too many to read here.")
         return places
     return [(0, len(data))] if _begins_message(data, 0, len(data)) else []
 
@@ -339,7 +339,7 @@ def _cell(data: bytes, first: int, last: int) -> int:
     for number, wire, start, stop in protobuf.fields(data, first, last):
         if (number, wire) == (1, DELIMITED):
             count, _, _ = _variance(data, start, stop)
-            if count > _MOST_COUNTED:
+            if count > _MAX_COUNTED:
                 raise ProfileError("The file is corrupt: a count in it is not one.", offset=start)
             return count
     return 0

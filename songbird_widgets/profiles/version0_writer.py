@@ -1,4 +1,4 @@
-"""Version 0 of the format, written: what whylogs 1.6.4 itself writes of a profile with performance metrics.
+"""Writing version 0 of the format, as whylogs 1.6.4 itself does for a profile with performance metrics.
 
 Version 1 has no place for them, and version 0 none for some counts of version 1 (NaN, infinite values, conditions); the
 fields are described in `version0`.
@@ -143,7 +143,7 @@ def _confusion(matrix: ConfusionMatrix) -> bytes:
 
 
 def _cell(count: int) -> bytes:
-    """Write a count as whylogs does, which keeps the scores of the rows, or 1.0 for each where it knows none."""
+    """Write a count as whylogs does: as a distribution of the rows' scores, each 1.0 where it knows none."""
     scores = KllBuilder()
     scores.add_sorted(np.array([1.0]), np.array([count], np.int64))
     return _variance(count, 0.0, 1.0 if count else 0.0) + bytes_field(4, scores.to_bytes())

@@ -29,7 +29,7 @@ _COLUMN_CHUNK = 2
 # Numbers of the component messages' fields.
 _TYPE, _N, _D, _FREQUENT_ITEMS, _HLL, _KLL = 1, 2, 3, 4, 5, 6
 _AGGREGATES = {1: "min", 2: "max"}  # by the component's type; 0 is a sum
-_MOST_CHUNKS = 1000  # of a column; whylogs writes one
+_MAX_CHUNKS = 1000  # of a column; whylogs writes one
 
 
 def read_version_1(data: bytes) -> Profile:
@@ -100,9 +100,9 @@ def _column_offsets(data: bytes, first: int, last: int) -> tuple[str, list[int]]
             name = protobuf.text(data, start, stop)
         elif (number, wire) == (2, DELIMITED):
             # One more than is allowed is enough to know.
-            places = list(islice(_offsets(data, start, stop), _MOST_CHUNKS + 1))
-    if len(places) > _MOST_CHUNKS:
-        raise ProfileError(f"The file is corrupt: a column has more than {_MOST_CHUNKS} parts.", column=name)
+            places = list(islice(_offsets(data, start, stop), _MAX_CHUNKS + 1))
+    if len(places) > _MAX_CHUNKS:
+        raise ProfileError(f"The file is corrupt: a column has more than {_MAX_CHUNKS} parts.", column=name)
     return name, places
 
 
@@ -203,11 +203,11 @@ class _ColumnReader:
         for number, wire, first, last in protobuf.fields(data, position, end):
             if number != 1 or wire != DELIMITED:
                 continue
-            entry = data[first:last] if last - first <= _LONGEST_COUNTER else b""
+            entry = data[first:last] if last - first <= _MAX_COUNTER_BYTES else b""
             found = counters.get(entry)
             if found is None:
                 found = self._component(first, last)
-                if entry and type(found[1]) is int and len(counters) < _MOST_COUNTERS:
+                if entry and type(found[1]) is int and len(counters) < _MAX_COUNTERS:
                     counters[entry] = found
             path, component = found
             if component is not None:
@@ -238,8 +238,8 @@ class _ColumnReader:
         return path, component
 
 
-_LONGEST_COUNTER = 24  # bytes of an entry that is remembered
-_MOST_COUNTERS = 4096
+_MAX_COUNTER_BYTES = 24  # bytes of an entry that is remembered
+_MAX_COUNTERS = 4096
 
 
 def _entry(data: bytes, first: int, last: int) -> tuple[int, int, int]:

@@ -1,4 +1,4 @@
-"""Version 1 of the format, written as whylogs 1 does; the layout is described in `version1`."""
+"""Writing version 1 of the format as whylogs 1 does; the layout is described in `version1`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MAGIC = b"WHY1"
 _COLUMN_CHUNK = 2
-_MAX_INTEGER = (1 << 63) - 1  # what whylogs begins its bounds with
+_MAX_INTEGER = (1 << 63) - 1  # with which whylogs begins its bounds
 # How whylogs joins the values of a component when it merges: by its type, unless a number says otherwise.
 _BY_TYPE, _BY_MINIMUM, _BY_MAXIMUM = 0, 1, 2
 _HOW = {"min": _BY_MINIMUM, "max": _BY_MAXIMUM}

@@ -44,7 +44,7 @@ _HLL_12_MERGED = {
     3: (0.049677541, -0.046973459),
 }
 _HLL_12 = 12
-_MOST_VALUES = 2.0**64  # hashes have no more bits that count
+_MAX_VALUES = 2.0**64  # hashes have no more bits that count
 _HIP_ERROR, _MERGED_ERROR = math.sqrt(math.log(2)), 1.03896
 
 
@@ -133,7 +133,7 @@ class HllSketch:
         hip: float | None = None
         if not flags & _HLL_FLAG_OUT_OF_ORDER:
             hip = float(np.frombuffer(data, "<f8", 1, 8)[0])
-            if not 0 <= hip <= _MOST_VALUES:  # false for NaN, too
+            if not 0 <= hip <= _MAX_VALUES:  # false for NaN, too
                 raise corrupt("an HLL sketch's estimate is not a number")
         return cls(lg_k, packed=(data[_HLL_REGISTERS_AT:end], escapes, target, data[6]), hip=hip)
 
@@ -274,7 +274,7 @@ class _Filling:
             self.coupons[coupon] = None
             # A list of 8 becomes a set, which may fill three quarters of 2**(lg_k - 3); below lg_k 8 there is
             # no set.
-            full = _SMALLEST_SET - 1 if self.lg_k < 8 else 3 << (self.lg_k - 5)
+            full = _MIN_SET - 1 if self.lg_k < 8 else 3 << (self.lg_k - 5)
             if len(self.coupons) > full:
                 self._promote()
             return
@@ -317,12 +317,12 @@ def _coupons(data: bytes, start: int, count: int, lg_k: int) -> Coupons:
         raise corrupt("an HLL sketch is cut off")
     table = np.frombuffer(data, "<u4", slots, start)
     coupons: Coupons = table[table != 0]
-    if len(coupons) != count or count > max(_SMALLEST_SET, (3 << lg_k) >> 5):
+    if len(coupons) != count or count > max(_MIN_SET, (3 << lg_k) >> 5):
         raise corrupt("an HLL sketch's count is not what it holds")
     return coupons
 
 
-_SMALLEST_SET = 8
+_MIN_SET = 8
 
 # Two values share a coupon when 26 address bits and the leading zeros agree: 2**-26 * sum over v of 4**-v.
 _SAME_COUPON = math.ldexp(1.0, -_COUPON_ADDRESS_BITS) / 3

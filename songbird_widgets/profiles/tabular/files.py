@@ -232,7 +232,7 @@ def _read_csv(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
 
 
 def _read_larger(manner: Manner, error: Exception) -> None:
-    """Raise what is to be done where a row is longer than what is read at once; else do nothing."""
+    """Raise `ReadAgainError` with larger blocks where a row is longer than a block; else do nothing."""
     if "straddl" not in str(error):
         return
     if manner.block < _LARGE_BLOCK:

@@ -1,4 +1,4 @@
-"""Names of columns, which tell them apart: what has none, or one that is another's too, cannot be profiled."""
+"""Names of columns: one without a name, or with a name of another, cannot be profiled."""
 
 from __future__ import annotations
 

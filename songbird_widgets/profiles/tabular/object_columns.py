@@ -1,4 +1,4 @@
-"""Columns of Python's objects, each value taken for what it is."""
+"""Columns of Python objects, whose values may be of several types."""
 
 from __future__ import annotations
 

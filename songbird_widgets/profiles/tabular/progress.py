@@ -12,7 +12,7 @@ BAR_AFTER = 1.0
 
 
 class ProgressBar:
-    """A bar of tqdm that appears when the work takes long, and goes with it; until then tqdm is not even loaded.
+    """A bar of tqdm that appears when work takes long and goes when it ends; until then tqdm is not loaded.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class ProgressBar:
         self._bar: Any = None
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
 

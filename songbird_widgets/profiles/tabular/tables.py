@@ -1,4 +1,4 @@
-"""Data of many libraries as parts of a table: some rows of named columns, each of which can be counted.
+"""Data of many libraries as parts of a table: some of its rows, by named columns.
 
 pandas and numpy are read as they are, everything else by way of the Arrow C stream
 (https://arrow.apache.org/docs/format/CStreamInterface.html), which polars, DuckDB, pyarrow and others offer.
@@ -90,16 +90,16 @@ class TablePart(ABC):
 
 
 def row_text(row: int, line_of: Callable[[int], int | None] | None) -> str:
-    """Name a row, counted from 0, and where there are lines that on which an editor shows it."""
+    """Name a row, counted from 0, and the line of it where the source has lines."""
     line = None if line_of is None else line_of(row)
     return f"row {row}" if line is None else f"row {row} (line {line})"
 
 
-def numbered(parts: Iterable[TablePart], source: str = "") -> Iterator[TablePart]:
-    """Say of each part where in a table or a file it is."""
+def numbered(parts: Iterable[TablePart]) -> Iterator[TablePart]:
+    """Tell each part which row of the table is its first."""
     rows = 0
     for part in parts:
-        part.source, part.first_row = source, rows
+        part.first_row = rows
         rows += part.rows
         yield part
 
@@ -312,7 +312,7 @@ def _reader_of_dataset(data: Any, wanted: Sequence[str] | None) -> Any:
 
 
 def parts_of_batches(schema: Any, batches: Iterable[Any], wanted: Sequence[str] | None) -> Iterator[TablePart]:
-    """Put Arrow's record batches together until it is worth to look at them."""
+    """Join record batches of Arrow to parts that are large enough to be counted quickly."""
     pa = arrow()
     places = None if wanted is None else Names(schema.names).select(wanted)
     waiting: list[Any] = []

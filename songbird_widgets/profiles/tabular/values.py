@@ -1,6 +1,6 @@
-"""What a column holds, in the few forms that a profile counts: numbers, truths, strings and the rest.
+"""The values of a column in the few forms that a profile counts: numbers, booleans, strings and the rest.
 
-Which of them makes a column of which library is decided beside this, as whylogs 1.6.4 decides it for pandas: a column
+The modules of the libraries decide which form a column takes, as whylogs 1.6.4 decides it for pandas: a column
 of integers or booleans has bounds and frequent items, one of floats has no frequent items, one of dates has neither and
 no distribution. A missing number counts as NaN, too, as it does in whylogs.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..sketches.hashing import Hashes
     from ..sketches.kll import Floats, Ints
 
-# What is kept of a column beside counts and types.
+# Metrics of a column besides counts and types.
 INTEGRAL = frozenset({"distribution", "ints", "cardinality", "frequent_items"})
 FRACTIONAL = frozenset({"distribution", "cardinality"})
 TEXT = frozenset({"distribution", "cardinality", "frequent_items"})
@@ -120,7 +120,7 @@ class Strings:
             for value, count in zip(self.values.to_list(), self.counts.tolist(), strict=True):
                 start = value[:_MAX_ITEM_LENGTH]
                 cut[start] = cut.get(start, 0) + count
-            # All are short now, as far as characters go.
+            # All are cut to the characters of a frequent item now.
             short = Strings.counted(cut)
             return _heaviest(short.values, short.counts, room)
         return _heaviest(self.values, self.counts, room)
