@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _MAX_ID_CHARACTERS = 256
 _MAX_TEXT_CHARACTERS = 4096
+# What makes milliseconds of what `mistaken_unit` knows.
+_STEPS = {
+    "seconds": "Multiply by 1000",
+    "microseconds": "Divide by 1000",
+    "nanoseconds": "Divide by 1000000",
+    "a date": "Use that day's beginning",
+}
 
 
 def check(message: m.Message) -> None:
@@ -93,8 +100,7 @@ def timestamp(value: SupportsIndex, what: str = "dataset timestamp") -> int:
         unit, milliseconds = mistaken
         day = time_text(milliseconds - milliseconds % DAY_MS)
         said = f"The {what} {number} looks like {unit} ({day}), but milliseconds are expected."
-        step = {"seconds": "Multiply by 1000", "microseconds": "Divide by 1000", "nanoseconds": "Divide by 1000000"}
-        raise ValidationError(said, advice=f"{step[unit]}: {milliseconds}.")
+        raise ValidationError(said, advice=f"{_STEPS[unit]}: {milliseconds}.")
     if number > MAX_TIMESTAMP_MS:
         raise ValidationError(f"The {what} is not a time: it lies after the year 9999.")
     return number

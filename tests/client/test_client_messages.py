@@ -213,6 +213,7 @@ TIMES = {
     1373414400: "looks like seconds (2013-07-10), but milliseconds are expected. Multiply by 1000: 1373414400000.",
     1373414400000000: "looks like microseconds (2013-07-10), but milliseconds are expected. Divide by 1000",
     1373414400000000000: "looks like nanoseconds (2013-07-10)",
+    20130710: "looks like a date (2013-07-10), but milliseconds are expected. Use that day's beginning: 1373414400000.",
     10**30: "is not a time",
     -1: "lies before 1970",
     1.5: "must be milliseconds since 1970 as an int, not float",

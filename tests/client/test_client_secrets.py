@@ -136,6 +136,14 @@ def test_a_request_that_fails_in_any_layer_shows_no_secret(endpoint, shown_in_fr
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_where_an_error_came_from_is_logged_for_who_looks_for_it(endpoint, records, monkeypatch, mode):
+    monkeypatch.setattr("songbird_widgets.client.transport._parsed", failing(ZeroDivisionError))
+    with pytest.raises(ZeroDivisionError):
+        MODES[mode](lambda client: client.create_session("u"))(endpoint.endpoint)
+    assert [text for text in records.texts if re.search(r"ZeroDivisionError came from .*transport\.py:\d+\)", text)]
+
+
+@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("layer", OF_UPLOADS)
 def test_an_upload_that_fails_in_any_layer_shows_no_secret(endpoint, shown_in_frames, monkeypatch, mode, layer):
     profiles = [c.ProfileUpload(b"x", "reference", alias="a", key=str(n)) for n in range(2)]
