@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from songbird_widgets.profiles import protobuf
-from songbird_widgets.profiles.protobuf_writer import delimited, varint
+from songbird_widgets.profiles.protobuf_writer import bytes_field, encode_varint
 from songbird_widgets.profiles.version1 import _column_offsets
 from songbird_widgets.service.app import close_app, make_app
 
@@ -129,16 +129,16 @@ def widened(data: bytes, columns: int) -> bytes:
             name, places = _column_offsets(data, start, stop)
             offsets[name] = places
         else:
-            header += delimited(number, data[start:stop])
+            header += bytes_field(number, data[start:stop])
     ends = sorted([*(place for places in offsets.values() for place in places), len(data) - chunks])
     body = bytearray()
     for index in range(columns):
         name, (place,) = list(offsets.items())[index % len(offsets)]
-        entry = delimited(1, f"{name}_{index // len(offsets)}".encode())
-        entry += delimited(2, delimited(1, varint(len(body))))
-        header += delimited(2, entry)
+        entry = bytes_field(1, f"{name}_{index // len(offsets)}".encode())
+        entry += bytes_field(2, bytes_field(1, encode_varint(len(body))))
+        header += bytes_field(2, entry)
         body += data[chunks + place : chunks + next(end for end in ends if end > place)]
-    return data[:last] + varint(len(header)) + bytes(header) + bytes(body)
+    return data[:last] + encode_varint(len(header)) + bytes(header) + bytes(body)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from songbird_widgets.local import local_service
-from songbird_widgets.profiles.protobuf_writer import delimited, number, text, varint
+from songbird_widgets.profiles.protobuf_writer import bytes_field, encode_varint, number_field, text_field
 from songbird_widgets.service.app import Application, close_app, make_app
 from songbird_widgets.service.server import Server
 
@@ -149,15 +149,16 @@ def counting_profile():
 
 
 def profile_of(names: list[str], count: int = 7) -> bytes:
-    body = delimited(1, number(1, 0) + delimited(2, number(2, count)))
-    head = number(1, 2) + number(3, len(body))
-    chunk = varint(len(head)) + head + body
-    parts = [delimited(1, number(5, 1_373_241_600_000))]
+    body = bytes_field(1, number_field(1, 0) + bytes_field(2, number_field(2, count)))
+    head = number_field(1, 2) + number_field(3, len(body))
+    chunk = encode_varint(len(head)) + head + body
+    parts = [bytes_field(1, number_field(5, 1_373_241_600_000))]
     parts += [
-        delimited(2, text(1, name) + delimited(2, number(1, index * len(chunk)))) for index, name in enumerate(names)
+        bytes_field(2, text_field(1, name) + bytes_field(2, number_field(1, index * len(chunk))))
+        for index, name in enumerate(names)
     ]
-    header = b"".join([*parts, delimited(5, number(1, 0) + text(2, "counts/n"))])
-    return b"WHY1" + varint(0) + varint(len(header)) + header + chunk * len(names)
+    header = b"".join([*parts, bytes_field(5, number_field(1, 0) + text_field(2, "counts/n"))])
+    return b"WHY1" + encode_varint(0) + encode_varint(len(header)) + header + chunk * len(names)
 
 
 @pytest.fixture
