@@ -21,6 +21,7 @@ _DOMINANT = 0.7
 _MAJORITY = 0.5
 _DISCRETE_SHARE = 0.15
 _IMBALANCED_SHARE = 0.5
+_IMBALANCED_SHARE_OF_TWO = 0.625  # one of two values is always at half
 _MANY_NULLS = 0.1
 
 
@@ -206,7 +207,7 @@ def _insights(column: Column, types: Mapping[str, int]) -> list[Insight]:
     items = column.frequent_items
     if items is not None and len(items.weights) and items.total:
         share = int(items.weights[0]) / items.total  # the lower bound: surely at least so often
-        if share >= _IMBALANCED_SHARE:
+        if share >= (_IMBALANCED_SHARE_OF_TWO if len(items.weights) == 2 else _IMBALANCED_SHARE):
             value = items.values[0]
             shown = value if len(value) <= _SHOWN_VALUE else value[:_SHOWN_VALUE] + "…"
             found.append(Insight("imbalanced", f"Imbalanced: “{shown}” is {_percent(share)} of the values."))

@@ -124,6 +124,13 @@ def test_insights_name_mixed_types_imbalance_and_nulls(kinds):
     assert column_statistics(kinds.column("bool")).insights[0].text == "Imbalanced: “True” is 69.1 % of the values."
 
 
+@pytest.mark.parametrize(("shares", "imbalanced"), [((51, 49), False), ((63, 37), True), ((51, 25, 24), True)])
+def test_about_half_of_two_values_is_no_imbalance(shares, imbalanced):
+    items = FrequentItemsSketch(list("abc"[: len(shares)]), np.array(shares), offset=0, total=100)
+    column = Column("x", Counts(n=100), Types(string=100), frequent_items=items)
+    assert [one.kind for one in column_statistics(column).insights] == ["imbalanced"] * imbalanced
+
+
 def test_an_insight_never_rounds_up_to_all():
     items = FrequentItemsSketch(["a", "b" * 5000], np.array([999_999, 1]), offset=0, total=1_000_000)
     column = Column("x", Counts(n=1_000_000), Types(string=1_000_000), frequent_items=items)
