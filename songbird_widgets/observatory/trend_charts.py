@@ -198,7 +198,7 @@ def _drift(course: Course, width: int) -> TrendChart:
         kinds.setdefault(kind, []).append(day)
     one, two = box.ys(np.array([1, STRONG]), 0, MAX_SCORE)
     inner = f'<path class="level" d="M{box.left} {one}H{box.right}M{box.left} {two}H{box.right}"/>'
-    breadth = max(min(box.mark * 0.8, 12), 1.5)
+    breadth = max(min(box.mark * 0.8, 12) if width else box.mark * 0.8, 1.5)
     for kind, days in kinds.items():
         if kind == "waiting":
             continue
