@@ -68,11 +68,11 @@ class Sparkline:
         drawn = [one.heights if self.names else one.heights[::2] + one.heights[1::2] for one in self.series]
         top = max((float(heights.max()) for heights in drawn if heights.size), default=0.0) or 1.0
         return [
-            (one.place, _in_blocks((heights / top).tolist())) for one, heights in zip(self.series, drawn, strict=True)
+            (one.place, in_blocks((heights / top).tolist())) for one, heights in zip(self.series, drawn, strict=True)
         ]
 
 
-def _in_blocks(heights: Sequence[float]) -> str:
+def in_blocks(heights: Sequence[float]) -> str:
     """Write heights up to 1 as block characters; the lowest is nothing, so that what is there at all stands out."""
     return "".join(_BLOCKS[math.ceil(height * (len(_BLOCKS) - 1))] for height in heights)
 

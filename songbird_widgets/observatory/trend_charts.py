@@ -15,6 +15,7 @@ from songbird_widgets.profiles.drift import STRONG
 from songbird_widgets.profiles.trends import FIGURES, MISSING, NEW, NONE, UNKNOWN
 
 from . import figures, formatting
+from .sparklines import in_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,6 +137,43 @@ def small_charts(course: Course) -> tuple[TrendChart, ...]:
 def large_charts(course: Course, width: int) -> tuple[TrendChart, ...]:
     """Draw a column large, with axes, for a width in pixels; each day's mark of drift is a link."""
     return tuple(_drawn(course, key, width) for key in CHARTS)
+
+
+MAX_BLOCKS = 30
+"""Characters of a chart in text; of more days than that several share one, the most of them."""
+
+
+@dataclass(frozen=True)
+class TrendText:
+    """A small chart in text, for where drawings are taken out of HTML: a block for some days, and its ends in words."""
+
+    blocks: str
+    low: str
+    high: str
+
+
+def texts(course: Course) -> tuple[TrendText | None, ...]:
+    """Return the charts of `small_charts` in text; None where one shows nothing."""
+    rows = {"mean": _MEAN, "nulls": _NULLS, "unique": _UNIQUE}
+    return tuple(_text(course.figures[rows[key]] if key in rows else course.scores, key) for key in CHARTS)
+
+
+def _text(values: Floats, key: str) -> TrendText | None:
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return None
+    low = float(known.min()) if key == "mean" else 0.0
+    high = MAX_SCORE if key == "drift" else float(known.max())
+    written = _percents([low, high]) if key == "nulls" else formatting.numbers([low, high])
+    span = high - low
+    parts = np.array_split(values, min(MAX_BLOCKS, len(values)))
+    most = [max((value for value in part.tolist() if math.isfinite(value)), default=None) for part in parts]
+    heights = [
+        None if one is None else min((one - low) / span, 1.0) if math.isfinite(span) and span > 0 else 0.0
+        for one in most
+    ]
+    blocks = "".join("·" if height is None else in_blocks([height]) for height in heights)
+    return TrendText(blocks, written[0], "≥ 4" if key == "drift" else written[1])
 
 
 def _drawn(course: Course, key: str, width: int) -> TrendChart:

@@ -16,7 +16,7 @@ from .query import MAX_EXPORTED
 from .rendering import STATIC, render
 from .sides import Side
 from .table import VERDICTS
-from .trend_charts import CHARTS, TITLES, small_charts
+from .trend_charts import CHARTS, TITLES, small_charts, texts
 from .trend_query import TrendQuery
 from .trends import Day, TrendView, course_of, headline, rule, said_of, trend_rows, trends_as_json
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import DayComparison, ProfileSummary
 
-    from .trend_charts import TrendChart
+    from .trend_charts import TrendChart, TrendText
 
 MAX_SHOWN_ROWS = 15
 """Columns that drifted which are seen without unfolding."""
@@ -69,6 +69,7 @@ class _Row:
     word: str
     said: Markup
     charts: tuple[TrendChart, ...]
+    texts: tuple[TrendText | None, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -170,8 +171,10 @@ class TrendResult:
     def _row(self, place: int) -> _Row:
         verdict, said = said_of(self.view, None, place)
         name = formatting.clipped(self.view.names[place], 80)
-        charts = small_charts(course_of(self.view, place)) if self.view.days else ()
-        return _Row(name, verdict, *VERDICTS[verdict], said, charts)
+        if not self.view.days:
+            return _Row(name, verdict, *VERDICTS[verdict], said, (), ())
+        course = course_of(self.view, place)
+        return _Row(name, verdict, *VERDICTS[verdict], said, small_charts(course), texts(course))
 
 
 def follow(label: str, baseline: ProfileSummary, days: Iterable[DayContent], more_days: str = "") -> TrendResult:

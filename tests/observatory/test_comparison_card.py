@@ -65,7 +65,7 @@ def test_without_drawings_and_style_sheets_the_card_shows_distributions_as_text(
     assert seen["city"] == ["P1 Oslo: 66.7 %, Bonn: 33.3 %", "P2 Oslo: 100 %"]
     assert re.fullmatch("P1 ▂{15}", seen["n"][0])
     assert re.fullmatch("P2 █▁{13}█", seen["n"][1])
-    assert seen["n"][2] == "0 … 2,999"
+    assert seen["n"][2] == "0 to 2,999"
     assert {ends["style"] for ends in card.select(".ends")} == {"display:none"}
 
 

@@ -1,10 +1,12 @@
 """`Session.trends`: every day beside a baseline, as data and as HTML, before anything is uploaded and after."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 
 from songbird_widgets.session import SelectionError, Session
 
@@ -41,6 +43,16 @@ def test_it_displays_as_html_that_needs_nothing(week, tmp_path):
     for html in (shown["text/html"], trends.save(tmp_path / "trends.html").read_text()):
         assert "amount" in html
         assert [part for part in ("<script", "href=", "http:", "https:", "src=") if part in html] == []
+
+
+def test_without_drawings_and_style_sheets_its_charts_are_text(week):
+    shown = BeautifulSoup(week.trends()._repr_mimebundle_()["text/html"], "html.parser")
+    drift, mean, nulls, unique = [text.get_text(" ", strip=True) for text in shown.select("tr")[1].select(".text")]
+    assert re.fullmatch("[▁▂▃]{4}█[▁▂▃]{2} 0 to ≥ 4", drift)
+    assert re.fullmatch(r"[▁▂]{4}█[▁▂]{2} 9\.\d+ to 1\d\.\d+", mean)
+    assert nulls == "▁▁▁▁▁▁▁ 0 % to 0 %"
+    assert re.fullmatch("[▇█]{7} 0 to 1,0\\d\\d", unique)
+    assert {part["style"] for part in shown.select(".scale, .ends")} == {"display:none"}
 
 
 def test_it_says_what_the_page_says(week):
