@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, cast, overload
 
 from ..secret import Secret
@@ -48,7 +49,7 @@ def _operation(method: Callable[Concatenate[Any, P], R]) -> _Operation[P, R]:
 
 
 def _load_transport() -> None:
-    from . import transport  # noqa: F401 - and httpx with it, which takes as long as a local service takes to start
+    importlib.import_module(".transport", __package__)  # and httpx with it, as slow as a local service that starts
 
 
 class _Client:

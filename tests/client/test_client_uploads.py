@@ -41,8 +41,12 @@ def upload(request):
                 event = None
                 if cancel is not None:
                     event, loop = asyncio.Event(), asyncio.get_running_loop()
-                    tell = lambda: (event.set(), perform.heard.set())  # noqa: E731
-                    threading.Thread(target=lambda: (cancel.wait(120), loop.call_soon_threadsafe(tell))).start()
+
+                    def tell():
+                        cancel.wait(120)
+                        loop.call_soon_threadsafe(lambda: (event.set(), perform.heard.set()))
+
+                    threading.Thread(target=tell).start()
                 return await c.aupload_profiles(client, SESSION, profiles, cancel=event, **options)
 
         return asyncio.run(main())
