@@ -76,8 +76,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from ..observatory import compare, display
-    from ..profiles import ProfileError, SourceError, ThresholdsError
-    from ..profiles import compare as compare_profiles
+    from ..profiles import ProfileError, SourceError, ThresholdsError, compare_profiles
 
     if not 2 <= len(options.data) <= MAX_COMPARED:
         print(f"songbird-widgets compare: give two or three files, not {len(options.data)}.", file=sys.stderr)

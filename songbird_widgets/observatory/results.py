@@ -20,13 +20,13 @@ from songbird_widgets.profiles import (
     ProfilingWarning,
     SourceError,
     addable,
+    compare_profiles,
     find_sources,
     leads_to_data,
     merge_profiles,
     read_profile,
     read_thresholds,
 )
-from songbird_widgets.profiles import compare as compare_profiles
 from songbird_widgets.profiles.profiling import make_profile
 
 from . import card, exports, report

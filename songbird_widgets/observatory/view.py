@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from songbird_widgets.profiles import compare
+from songbird_widgets.profiles import compare_profiles
 from songbird_widgets.profiles.statistics import column_statistics
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class View:
     @cached_property
     def comparison(self) -> Comparison:
         """What is said of the sides that can be shown."""
-        return self._given or compare(
+        return self._given or compare_profiles(
             [side.summary for side in self.shown if side.summary], [side.label for side in self.shown]
         )
 

@@ -1,23 +1,23 @@
 """whylogs profiles: made and read with numpy, summarised, compared, and taken from wherever they are.
 
 `profile` makes one of data, `profile_batches` one of each day; `read_profile` reads a file's headers and, lazily, its
-columns; `summarize` reads them all once; `column_statistics` and `histogram` say what a column holds; `compare` says
-how far up to three profiles are apart, `compare_days` and `Trends` how far each day is from one; `merge_profiles` shows
-several as one; `find_sources` turns paths, archives, bytes and whylogs' own objects into uploads.
+columns; `summarize` reads them all once; `column_statistics` and `histogram` say what a column holds;
+`compare_profiles` says how far up to three profiles are apart, `compare_days` and `Trends` how far each day is from
+one; `merge_profiles` shows several as one; `find_sources` turns paths, archives, bytes and whylogs' own objects into
+uploads.
 """
 
 from .comparison import (
     MAX_SIDES,
     ColumnComparison,
     Comparison,
-    compare,
     compare_columns,
     compare_profiles,
     shared_names,
     weigh_profiles,
 )
 from .data_model import Column, Counts, Profile, Types
-from .drift import Drift, DriftSummary, DriftTest, summarize_drift
+from .drift import Drift, DriftSummary, DriftTest
 from .errors import ProfileError
 from .evidence import Evidence
 from .measures import MEASURES, Measure
@@ -71,7 +71,6 @@ __all__ = [
     "Types",
     "addable",
     "column_statistics",
-    "compare",
     "compare_columns",
     "compare_days",
     "compare_profiles",
@@ -86,6 +85,5 @@ __all__ = [
     "shared_names",
     "split_profiles",
     "summarize",
-    "summarize_drift",
     "weigh_profiles",
 ]

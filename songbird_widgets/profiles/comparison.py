@@ -179,7 +179,7 @@ class Comparison:
         )
 
 
-def compare(
+def compare_profiles(
     sides: Sequence[Profile | ProfileSummary],
     labels: Sequence[str] | None = None,
     thresholds: Thresholds | None = None,
@@ -229,12 +229,6 @@ def compare(
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         raise ProfileError(f"No profile has a column called {listed}{more}." if unknown else "No column is named.")
     return replace(comparison, only=frozenset(only))
-
-
-def compare_profiles(baseline: Profile | ProfileSummary, other: Profile | ProfileSummary) -> dict[str, Drift]:
-    """Compare all columns of two profiles, by name in sorted order; a damaged column is ``unknown``."""
-    comparison = compare([baseline, other])
-    return {name: drift for name in comparison.names if (drift := comparison.drift(name)[1])}
 
 
 def compare_columns(baseline: Column | None, other: Column | None) -> Drift:

@@ -76,7 +76,7 @@ from .numerics import chi_squared_tail, kolmogorov_tail
 from .row_evidence import GROUP_NAMES, INFINITE, weigh_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -214,12 +214,6 @@ class DriftSummary:
     missing: int
     new: int
     type_changed: int
-
-
-def summarize_drift(drifts: Iterable[Drift]) -> DriftSummary:
-    """Count the verdicts of a comparison."""
-    every = list(drifts)
-    return count_verdicts([drift.verdict for drift in every], sum(drift.type_change is not None for drift in every))
 
 
 def count_verdicts(verdicts: Sequence[str], type_changed: int) -> DriftSummary:

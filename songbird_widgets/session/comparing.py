@@ -77,7 +77,7 @@ class Comparisons:
             If the endpoint was asked and refused, or did not answer.
         """
         from ..observatory import display
-        from ..profiles import compare, read_thresholds
+        from ..profiles import compare_profiles, read_thresholds
 
         limits = None if thresholds is None else read_thresholds(thresholds)
         usual = limits is None and columns is None
@@ -93,7 +93,7 @@ class Comparisons:
                 return self._last[1]
             sides = [self._side(remote, item, now, key) for item, key in zip(chosen, subject, strict=True)]
             summaries, labels = [summary for summary, _ in sides], [label for _, label in sides]
-            result = display(compare(summaries, labels, limits, columns))
+            result = display(compare_profiles(summaries, labels, limits, columns))
             if usual and not what:
                 self._last = subject, result
             return result

@@ -85,7 +85,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def ours(first: bytes, second: bytes) -> dict[str, float]:
-    from songbird_widgets.profiles import column_statistics, compare, compare_profiles, read_profile, summarize
+    from songbird_widgets.profiles import column_statistics, compare_profiles, read_profile, summarize
 
     def read(count: int | None = None) -> list[object]:
         profile = read_profile(first)
@@ -98,7 +98,11 @@ def ours(first: bytes, second: bytes) -> dict[str, float]:
     sides = [summarize(read_profile(content)) for content in (first, second, second)]
 
     def verdicts_of_three() -> object:
-        return compare(sides).counts
+        return compare_profiles(sides).counts
+
+    def drifts() -> object:
+        comparison = compare_profiles([read_profile(first), read_profile(second)])
+        return [comparison.drift(name) for name in comparison.names]
 
     return {
         "header": timed(lambda: read_profile(first)),
@@ -107,7 +111,7 @@ def ours(first: bytes, second: bytes) -> dict[str, float]:
         "statistics": timed(statistics_of_all),
         "summarize": timed(lambda: summarize(read_profile(first))),
         "verdicts": timed(verdicts_of_three),
-        "drift": timed(lambda: compare_profiles(read_profile(first), read_profile(second))),
+        "drift": timed(drifts),
     }
 
 

@@ -24,7 +24,9 @@ def expected():
         for name in ("reference-july", "batch-2013-07-10", "batch-2013-07-08")
     }
     july, first, second = read.values()
-    return {"P2": compare_profiles(july, first), "P3": compare_profiles(july, second)}
+    comparison = compare_profiles([july, first, second])
+    drifts = {name: comparison.drift(name) for name in comparison.names}
+    return {f"P{side + 1}": {name: found[side] for name, found in drifts.items()} for side in (1, 2)}
 
 
 def soup(response):

@@ -15,11 +15,9 @@ from songbird_widgets.profiles import (
     FrequentItemsSketch,
     KllSketch,
     Types,
-    compare,
     compare_columns,
     compare_profiles,
     read_profile,
-    summarize_drift,
 )
 
 NUMBERS = [
@@ -319,12 +317,17 @@ def test_a_dozen_rows_may_tell_what_is_plain():
     assert compare_columns(numbers([1.0] * 12), numbers([9.0] * 12)).verdict == "strong"
 
 
+def drifts_of(baseline, other):
+    comparison = compare_profiles([baseline, other])
+    return {name: comparison.drift(name)[1] for name in comparison.names}
+
+
 def test_a_damaged_column_is_unknown_and_the_rest_is_compared(profile_bytes):
     content = bytearray(profile_bytes("reference-july.bin"))
     good = read_profile(bytes(content))
     place = content.index(bytes([10, 1, 7]), 2000)  # the family byte of a frequent items or HLL sketch
     content[place + 2] = 99
-    drifts = compare_profiles(good, read_profile(bytes(content)))
+    drifts = drifts_of(good, read_profile(bytes(content)))
     damaged = [found for found in drifts.values() if "corrupt" in "".join(found.reasons)]
     assert [found.verdict for found in damaged] == ["unknown"]
     assert drifts["tailnum"].verdict == "unknown"  # thousands of aircraft, none frequent
@@ -333,14 +336,15 @@ def test_a_damaged_column_is_unknown_and_the_rest_is_compared(profile_bytes):
 
 def test_a_thunderstorm_week_differs_from_its_month(profile_bytes):
     month, first = (read_profile(profile_bytes(f"{name}.bin")) for name in ("reference-july", "batch-2013-07-08"))
-    drifts = compare_profiles(month, first)
+    drifts = drifts_of(month, first)
     assert drifts["day"].verdict == "strong"
     assert drifts["origin"].verdict == "none"
-    summary = summarize_drift(drifts.values())
+    _, summary = compare_profiles([month, first]).counts
+    assert summary is not None
     assert summary.columns == 16
     assert summary.strong + summary.moderate == sum(found.drifted for found in drifts.values())
-    assert compare_profiles(month, month).keys() == drifts.keys()
-    assert not any(found.drifted for found in compare_profiles(month, month).values())
+    assert drifts_of(month, month).keys() == drifts.keys()
+    assert not any(found.drifted for found in drifts_of(month, month).values())
 
 
 def test_every_measure_of_the_result_is_explained():
@@ -354,7 +358,7 @@ def test_every_measure_of_the_result_is_explained():
 
 def test_verdicts_of_all_columns_are_those_of_each(profile_bytes):
     names = ("reference-july", "batch-2013-07-08", "edge-kinds")
-    comparison = compare([read_profile(profile_bytes(f"{name}.bin")) for name in names], labels=names)
+    comparison = compare_profiles([read_profile(profile_bytes(f"{name}.bin")) for name in names], labels=names)
     for side in (1, 2):
         verdicts = comparison.verdicts(side)
         for name in comparison.names:
@@ -363,4 +367,9 @@ def test_verdicts_of_all_columns_are_those_of_each(profile_bytes):
             if drift is not None:
                 assert drift.verdict == verdicts[name]
                 assert drift.score <= comparison.rank(name)
-        assert comparison.counts[side] == summarize_drift(filter(None, (comparison.drift(n)[side] for n in verdicts)))
+        drifts = [comparison.drift(name)[side] for name in verdicts]
+        counts = comparison.counts[side]
+        assert counts.columns == len(drifts)
+        assert counts.type_changed == sum(drift.type_change is not None for drift in drifts)
+        for verdict in ("strong", "moderate", "unknown", "missing", "new"):
+            assert getattr(counts, verdict) == sum(drift.verdict == verdict for drift in drifts)

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import pytest
 
-from songbird_widgets.profiles import compare, read_profile, summarize
+from songbird_widgets.profiles import compare_profiles, read_profile, summarize
 
 from .conftest import DATA
 
@@ -43,7 +43,7 @@ def test_an_old_profile_is_read_as_its_writer_reads_it(version):
 
 @pytest.mark.parametrize("versions", list(permutations(VERSIONS, 2)), ids=str)
 def test_the_same_rows_profiled_by_two_versions_are_no_drift(versions):
-    comparison = compare([summarize(read(version)) for version in versions])
+    comparison = compare_profiles([summarize(read(version)) for version in versions])
     verdicts = comparison.verdicts(1)
     assert verdicts.pop("boolean") == "unknown"  # the old ones keep nothing of booleans but their number
     assert verdicts == dict.fromkeys(verdicts, "none")

@@ -9,7 +9,7 @@ from songbird_widgets.profiles import (
     ProfileError,
     ProfileSummary,
     column_statistics,
-    compare,
+    compare_profiles,
     histogram,
     read_profile,
     summarize,
@@ -43,7 +43,7 @@ def test_a_summary_says_of_every_column_what_the_profile_says(profile):
 
 def test_parts_of_a_metric_are_columns_with_a_parent(profile_bytes):
     summary = summarize(read_profile(profile_bytes("edge-unicode-ranges.bin")))
-    comparison = compare([summary, summary])
+    comparison = compare_profiles([summary, summary])
     assert comparison.parents["txt.emoticon"] == "txt"
     assert comparison.statistics("txt.string_length")[0].count == 500
     assert comparison.drift("txt.string_length")[1].verdict == "none"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from songbird_widgets.profiles import ProfileError, compare, profile, read_profile, summarize
+from songbird_widgets.profiles import ProfileError, compare_profiles, profile, read_profile, summarize
 from songbird_widgets.profiles.statistics import column_statistics
 from songbird_widgets.profiles.trends import FIGURES, VERDICTS, DayComparison, Trends, compare_days
 
@@ -48,7 +48,7 @@ def said_of(day):
 
 
 def by_comparing(baseline, day):
-    comparison = compare([baseline, day])
+    comparison = compare_profiles([baseline, day])
     return {name: (verdict, comparison.rank(name)) for name, verdict in comparison.verdicts(1).items()}
 
 
@@ -67,7 +67,7 @@ def test_each_day_says_what_comparing_it_says():
 def test_figures_and_reasons_are_those_of_the_comparison():
     baseline, day = read("reference-july.bin"), read("reference-first-quarter.bin")
     one, _ = compare_days(baseline, [day, baseline])
-    comparison = compare([baseline, day])
+    comparison = compare_profiles([baseline, day])
     assert one.rows == day.rows
     for place, name in enumerate(one.names):
         statistics = column_statistics(day.column(name))

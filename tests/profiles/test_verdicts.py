@@ -20,8 +20,8 @@ from songbird_widgets.profiles import (
     RegressionMetrics,
     Types,
     column_statistics,
-    compare,
     compare_columns,
+    compare_profiles,
     merge_profiles,
     profile,
     read_profile,
@@ -657,7 +657,7 @@ def test_a_hundred_equal_rows_are_said_to_be_equal_more_often_than_not():
 def test_a_page_of_many_equal_columns_holds_no_alarm():
     random = np.random.default_rng(3)
     sides = [profile({f"c{place}": random.normal(size=500) for place in range(200)}) for _ in range(3)]
-    counts = compare(sides).counts
+    counts = compare_profiles(sides).counts
     assert all(one.strong == one.moderate == 0 for one in counts[1:])
 
 

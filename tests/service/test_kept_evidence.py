@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from songbird_widgets.profiles import Comparison, compare, profile, read_profile, summarize
+from songbird_widgets.profiles import Comparison, compare_profiles, profile, read_profile, summarize
 from songbird_widgets.service.kept_evidence import KeptEvidence
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
@@ -27,7 +27,7 @@ def test_what_was_kept_says_what_is_found_anew(tmp_path, summaries):
         sides = (summaries[first], summaries[second])
         for _ in range(2):  # found and kept, then read
             found = KeptEvidence(tmp_path).of(f"{first}", sides[0], f"{second}", sides[1])
-            known, anew = Comparison(sides, ("a", "b"), evidence=(None, found)), compare(sides, ["a", "b"])
+            known, anew = Comparison(sides, ("a", "b"), evidence=(None, found)), compare_profiles(sides, ["a", "b"])
             assert known.drifted == anew.drifted
             for name in anew.names:
                 assert known.drift(name) == anew.drift(name)

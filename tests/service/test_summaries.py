@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from songbird_widgets.profiles import ProfileError, compare, merge_profiles, profile, read_profile, summarize
+from songbird_widgets.profiles import ProfileError, compare_profiles, merge_profiles, profile, read_profile, summarize
 from songbird_widgets.profiles.writing import write_profile
 from songbird_widgets.service import summaries as summaries_module
 from songbird_widgets.service.app import preload
@@ -65,7 +65,7 @@ def store(tmp_path):
 
 def same(one, other):
     """Whether two summaries show the same columns alike."""
-    comparison = compare([one, other])
+    comparison = compare_profiles([one, other])
     return one.names == other.names and {comparison.verdicts(1)[name] for name in one.names} <= {"none", "unknown"}
 
 
