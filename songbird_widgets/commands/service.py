@@ -87,10 +87,10 @@ def _open(options: argparse.Namespace) -> int:
 
 def _serve(options: argparse.Namespace) -> int:
     from ..local.identity import LocalServiceError
-    from ..service.settings import Settings, days_of, quotas_of
+    from ..service.settings import TeamSettings, days_of, quotas_of
 
     try:
-        settings = Settings.of(vars(options), os.environ)
+        settings = TeamSettings.of(vars(options), os.environ)
         keep_days = None if options.keep_days is None else days_of(options.keep_days)
     except LocalServiceError as error:
         return fail(str(error))

@@ -21,7 +21,7 @@ MAX_CHOICES = 200
 """Profiles of a kind that a chooser offers; the session's own page lists more."""
 
 
-class Upload(Protocol):
+class ListedUpload(Protocol):
     """An uploaded profile as whoever keeps it describes it; times in ms, UTC."""
 
     @property
@@ -36,7 +36,7 @@ class Upload(Protocol):
     def sha256(self) -> str | None: ...
 
 
-class Day(Protocol):
+class ListedDay(Protocol):
     """The batches of a day as whoever keeps them describes them."""
 
     @property
@@ -79,7 +79,7 @@ class Choices:
 
 
 def choices_of(
-    references: Sequence[Upload], reference_count: int | None, days: Sequence[Day], day_count: int | None
+    references: Sequence[ListedUpload], reference_count: int | None, days: Sequence[ListedDay], day_count: int | None
 ) -> Choices:
     """Group what can be chosen.
 
@@ -116,7 +116,7 @@ def _more(count: int, shown: int) -> str:
     return f"{count - shown:,}" if count <= MAX_COUNTED else f"over {MAX_COUNTED - shown:,}"
 
 
-def day_choice(day: Day) -> Choice:
+def day_choice(day: ListedDay) -> Choice:
     """Return the batches of a day as a choice."""
     size = formatting.size(day.size)
     return Choice(
@@ -127,7 +127,7 @@ def day_choice(day: Day) -> Choice:
     )
 
 
-def _references(rows: Sequence[Upload]) -> tuple[Choice, ...]:
+def _references(rows: Sequence[ListedUpload]) -> tuple[Choice, ...]:
     """Tell references of the same alias apart by their ids."""
     labels = [formatting.clipped(row.alias or row.id, 60) for row in rows]
     seen = Counter(labels)

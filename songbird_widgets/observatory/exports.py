@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from songbird_widgets.profiles import Column, ColumnStatistics, Drift
 
-    from .choices import Upload
+    from .choices import ListedUpload
     from .query import PageQuery
     from .sides import Side
     from .view import View
@@ -35,7 +35,7 @@ ERRORS = ("js_noise", "wasserstein_noise", "ks_error", "ks_beyond_error", "ks_p"
 _FORMULA_SIGNS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # the same at full width: Excel folds it
 
 
-def as_json(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[Upload]]) -> dict[str, Any]:
+def as_json(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[ListedUpload]]) -> dict[str, Any]:
     """Return the page's data for JSON.
 
     Parameters
@@ -55,7 +55,9 @@ def as_json(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequen
     return {**_head(dataset, view, query, uploads, total), "columns": [_column(view, name) for name in page]}
 
 
-def json_parts(dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[Upload]]) -> Iterator[bytes]:
+def json_parts(
+    dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[ListedUpload]]
+) -> Iterator[bytes]:
     """Yield what `as_json` returns as JSON, some columns at a time."""
     page, total = exported(view, query)
     yield msgspec.json.encode(_head(dataset, view, query, uploads, total))[:-1] + b',"columns":['
@@ -68,7 +70,7 @@ def json_parts(dataset: str, view: View, query: PageQuery, uploads: Sequence[Seq
 
 
 def _head(
-    dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[Upload]], total: int
+    dataset: str, view: View, query: PageQuery, uploads: Sequence[Sequence[ListedUpload]], total: int
 ) -> dict[str, Any]:
     sort, descending = view.order(query)
     return {
@@ -93,7 +95,7 @@ def exported(view: View, query: PageQuery) -> tuple[list[str], int]:
     return names[query.offset : query.offset + query.limit], len(names)
 
 
-def _profile(place: int, side: Side, uploads: Sequence[Upload]) -> dict[str, Any]:
+def _profile(place: int, side: Side, uploads: Sequence[ListedUpload]) -> dict[str, Any]:
     summary = side.summary
     return {
         "place": f"P{place}",

@@ -28,7 +28,7 @@ MAX_DETAILS = 200
 
 
 @dataclass(frozen=True)
-class Part:
+class ReportPart:
     """One column of the report: its row in the table and what its page shows, if it has one."""
 
     number: int
@@ -60,10 +60,10 @@ def as_html(view: View) -> str:
     )
 
 
-def _part(view: View, name: str, number: int) -> Part:
+def _part(view: View, name: str, number: int) -> ReportPart:
     row = row_of(view, name)
     detail = make_detail(view, name, PageQuery(column=name), row) if number <= MAX_DETAILS else None
-    return Part(number, formatting.clipped(name, 120), row, detail)
+    return ReportPart(number, formatting.clipped(name, 120), row, detail)
 
 
 @lru_cache(maxsize=1)

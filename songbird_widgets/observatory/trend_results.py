@@ -18,7 +18,7 @@ from .sides import Side
 from .table import VERDICTS
 from .trend_charts import CHARTS, TITLES, small_charts, texts
 from .trend_query import TrendQuery
-from .trends import Day, TrendView, course_of, headline, rule, said_of, trend_rows, trends_as_json
+from .trends import TrendDay, TrendView, course_of, headline, rule, said_of, trend_rows, trends_as_json
 
 if TYPE_CHECKING:
     import os
@@ -190,13 +190,13 @@ def follow(label: str, baseline: ProfileSummary, days: Iterable[DayContent], mor
     more_days : str, optional
         Which days are left out, in words.
     """
-    shown: list[Day] = []
+    shown: list[TrendDay] = []
     compared: list[DayComparison | None] = []
     remaining = iter(days)
     while group := list(islice(remaining, _GROUP)):
         found = iter(compare_days(baseline, [one.summary for one in group if one.summary is not None]))
         for one in group:
             text = formatting.day(one.timestamp)
-            shown.append(Day(str(one.timestamp), one.timestamp, text, one.uploads, one.problem, one.is_baseline))
+            shown.append(TrendDay(str(one.timestamp), one.timestamp, text, one.uploads, one.problem, one.is_baseline))
             compared.append(None if one.summary is None else next(found))
     return TrendResult(TrendView(Side(label, "data", label, baseline), tuple(shown), Trends(compared), more_days))

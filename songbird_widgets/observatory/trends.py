@@ -43,7 +43,7 @@ SORT_LABELS = {"drift": "When drift began", "score": "Largest drift", "name": "N
 
 
 @dataclass(frozen=True)
-class Day:
+class TrendDay:
     """A day of a dataset.
 
     Attributes
@@ -75,7 +75,7 @@ class TrendView:
     ----------
     baseline : Side
         With its summary.
-    days : tuple of Day
+    days : tuple of TrendDay
         In order of time.
     trends : Trends
         A day each.
@@ -86,7 +86,7 @@ class TrendView:
     """
 
     baseline: Side
-    days: tuple[Day, ...]
+    days: tuple[TrendDay, ...]
     trends: Trends
     more_days: str = ""
     waiting: int = 0
@@ -441,7 +441,7 @@ def make_trend_detail(view: TrendView, query: TrendQuery, place: int) -> TrendDe
     )
 
 
-def _said_of_day(day: Day, kind: str, verdict: str) -> tuple[str, str]:
+def _said_of_day(day: TrendDay, kind: str, verdict: str) -> tuple[str, str]:
     if day.is_baseline:
         return "", "baseline"
     if kind == "waiting":

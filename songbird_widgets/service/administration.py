@@ -153,9 +153,9 @@ def _organizations(options: argparse.Namespace) -> Iterator[Organizations]:
 
     from .database import Database
     from .organizations import Organizations
-    from .settings import Settings
+    from .settings import TeamSettings
 
-    settings = Settings.of(vars(options), os.environ)
+    settings = TeamSettings.of(vars(options), os.environ)
     if settings is not None and settings.database_url is not None:
         database = Database.at(settings.database_url)
     else:
@@ -257,10 +257,10 @@ def _secret(prompt: str) -> str:
 def _storage(options: argparse.Namespace) -> BlobStore:
     from songbird_widgets.local.identity import default_data_dir
 
-    from .settings import Settings
+    from .settings import TeamSettings
     from .team import open_storage
 
-    settings = Settings.of(vars(options), os.environ) or Settings()
+    settings = TeamSettings.of(vars(options), os.environ) or TeamSettings()
     return open_storage(settings, options.data_dir or default_data_dir())
 
 

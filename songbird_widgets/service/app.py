@@ -207,7 +207,7 @@ class Application(web.Application):
         sign_ins.take_token(request)
 
 
-class Health(Handler):
+class ServiceProof(Handler):
     """``GET /health?nonce=``: proves to this user's programs that this is this user's service, and tells them more."""
 
     operation = "health"
@@ -530,7 +530,7 @@ async def _serve(
         )
         stop = asyncio.Event()
         app.settings.update(identity=identity, port=record.port, stop=stop.set)
-        app.add_handlers(".*", [url("/health", Health), url("/stop", Stop)])
+        app.add_handlers(".*", [url("/health", ServiceProof), url("/stop", Stop)])
         server = Server(app)
         try:
             server.add_sockets([listener] if own_socket is None else [listener, own_socket])

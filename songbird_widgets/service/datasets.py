@@ -34,7 +34,7 @@ _AFTER = re.compile(r"([0-9]{1,16})\.([A-Za-z0-9-]{1,64})")
 
 
 @dataclass(frozen=True)
-class Slot:
+class UploadSlot:
     """A profile that was announced, and where its bytes are to be put."""
 
     profile_id: str
@@ -79,11 +79,11 @@ async def organization_of_key(handler: Handler) -> str:
 class DatasetOperation(JsonHandler):
     """An operation on a dataset."""
 
-    def slots(self, org_id: str, dataset_id: str, profile_ids: Sequence[str]) -> list[Slot]:
+    def slots(self, org_id: str, dataset_id: str, profile_ids: Sequence[str]) -> list[UploadSlot]:
         """Return where the bytes of profiles are to be put; may block."""
         urls = cast("UploadURLs", self.settings["upload_urls"])
         key = (self.origin, org_id, dataset_id)
-        return [Slot(profile_id, urls.url(*key, profile_id)) for profile_id in profile_ids]
+        return [UploadSlot(profile_id, urls.url(*key, profile_id)) for profile_id in profile_ids]
 
     def observatory_url(self, dataset_id: str, profiles: Sequence[str], token: str | None = None) -> str:
         """Return the address of the page that shows profiles: reference ids, or batch days in ms."""
@@ -135,7 +135,7 @@ def check_selection(message: models.GetProfileObservatoryLinkRequest) -> None:
         check_text(profile_id, f"referenceProfileIds[{index}]")
 
 
-class Listing(Handler):
+class ListingHandler(Handler):
     """A listing of uploaded profiles, oldest upload first; an addition to the contract.
 
     With ``limit=`` (1 to 1,000) it answers so many at most and says where it goes on: ``next``, to be sent as

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from .errors import ResourceGone, ResourceNotFound, Unavailable
 from .handler import logger
-from .rows import Upload
+from .rows import UploadRow
 from .uploads import LIFETIME, MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .metadata import Metadata
-    from .object_store import Incoming, ObjectStore
+    from .object_store import ObjectStore, StoredUpload
     from .rows import Arrival
 
 SWEEP_SECONDS = 5.0
@@ -90,8 +90,8 @@ class DirectUploads:
             if alone:
                 self._take(self._store.list_incoming(), remove=True)
 
-    def _take(self, found: Iterable[Incoming], *, remove: bool) -> None:
-        group: list[Incoming] = []
+    def _take(self, found: Iterable[StoredUpload], *, remove: bool) -> None:
+        group: list[StoredUpload] = []
         for one in found:
             group.append(one)
             if len(group) == _GROUP:
@@ -99,7 +99,7 @@ class DirectUploads:
                 group = []
         self._take_group(group, remove=remove)
 
-    def _take_group(self, group: list[Incoming], *, remove: bool) -> None:
+    def _take_group(self, group: list[StoredUpload], *, remove: bool) -> None:
         if not group:
             return
         taken = self._metadata.etags([one.profile_id for one in group])
@@ -113,7 +113,7 @@ class DirectUploads:
             old = [one for one in done if (now - one.modified).total_seconds() > EXPIRED_SECONDS]
             list(self._takers.map(self._store.remove_incoming, old))
 
-    def _take_one(self, one: Incoming) -> Unavailable | None:
+    def _take_one(self, one: StoredUpload) -> Unavailable | None:
         if one.size > MAX_PROFILE_BYTES:
             if one.profile_id not in self._too_large:
                 self._too_large.add(one.profile_id)
@@ -122,7 +122,7 @@ class DirectUploads:
         try:
             data = self._store.read_incoming(one)
             key = self._store.write(data)
-            arrival = self._metadata.confirm(Upload(one.profile_id, len(data), key, etag=one.etag))
+            arrival = self._metadata.confirm(UploadRow(one.profile_id, len(data), key, etag=one.etag))
             if not self._store.has(key):  # it was there before, unneeded, and was just being removed
                 self._store.write(data)
             self._arrived(arrival)

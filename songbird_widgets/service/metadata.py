@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from songbird_widgets.secret import Secret
 
     from .database import Database
-    from .rows import Arrival, DayRow, NewProfile, ProfileRow, SessionRow, Upload
+    from .rows import Arrival, DayRow, NewProfile, ProfileRow, SessionRow, UploadRow
 
 
 def hash_key(key: Secret) -> str:
@@ -215,7 +215,7 @@ class Metadata:
         """
         return self._database.write(self._announce, (session_id, profiles))
 
-    def confirm(self, upload: Upload) -> Arrival:
+    def confirm(self, upload: UploadRow) -> Arrival:
         """Note that a profile's bytes are safe; from now on it is listed and shown.
 
         Raises

@@ -41,7 +41,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Incoming:
+class StoredUpload:
     """An object that a client put: for which slot, in which scope, and when, how large and which."""
 
     scope: str
@@ -189,7 +189,7 @@ class ObjectStore:
             place = f"incoming/{scope}/{profile_id}"
             return str(self._obstore.sign(self._store, "PUT", place, expires_in=timedelta(seconds=seconds)))
 
-    def list_incoming(self, scope: str = "") -> Iterator[Incoming]:
+    def list_incoming(self, scope: str = "") -> Iterator[StoredUpload]:
         """Yield what clients put and was not removed yet, in one scope or in all."""
         with self._asking("list"):
             for chunk in self._obstore.list(self._store, f"incoming/{scope}/" if scope else "incoming/"):
@@ -197,13 +197,13 @@ class ObjectStore:
                     parts = found["path"].split("/")
                     if len(parts) == 3:
                         etag = found["e_tag"] or f"{found['last_modified'].isoformat()} {found['size']}"
-                        yield Incoming(parts[1], parts[2], found["size"], etag, found["last_modified"])
+                        yield StoredUpload(parts[1], parts[2], found["size"], etag, found["last_modified"])
 
-    def read_incoming(self, one: Incoming) -> bytes:
+    def read_incoming(self, one: StoredUpload) -> bytes:
         """Return what a client put; FileNotFoundError when it is gone already."""
         return self._get(f"incoming/{one.scope}/{one.profile_id}")
 
-    def remove_incoming(self, one: Incoming) -> None:
+    def remove_incoming(self, one: StoredUpload) -> None:
         """Remove what a client put."""
         with self._asking("delete"), contextlib.suppress(FileNotFoundError):
             self._obstore.delete(self._store, f"incoming/{one.scope}/{one.profile_id}")

@@ -50,7 +50,7 @@ class RequestId(models.Message, frozen=True):
 
 
 @dataclass(frozen=True)
-class Operation:
+class DescribedOperation:
     """One operation of the API."""
 
     method: str
@@ -77,7 +77,7 @@ _TRANSACTION = (_query("transaction_id", {"type": "string", "pattern": _NO_NUL},
 _RESOURCE = ({"name": "X-WHYLABS-RESOURCE", "in": "header", "required": True, "schema": _NAME},)
 
 OPERATIONS = (
-    Operation(
+    DescribedOperation(
         "post",
         "/v0/sessions",
         "create_session",
@@ -85,10 +85,10 @@ OPERATIONS = (
         models.CreateSessionRequest,
         models.CreateSessionResponse,
     ),
-    Operation(
+    DescribedOperation(
         "get", _SESSION, "get_session", "What is known of a session.", answer=models.GetSessionResponse, keyed=True
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_SESSION}/upload",
         "create_dataset_profile_upload",
@@ -96,7 +96,7 @@ OPERATIONS = (
         models.LogAsyncRequest,
         models.CreateDatasetProfileUploadResponse,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_SESSION}/reference",
         "create_reference_profile_upload",
@@ -104,7 +104,7 @@ OPERATIONS = (
         models.LogReferenceRequest,
         models.LogSessionReferenceResponse,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_SESSION}/references",
         "batch_create_reference_profile_upload",
@@ -112,7 +112,7 @@ OPERATIONS = (
         models.BatchLogReferenceRequest,
         models.BatchLogSessionReferenceResponse,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         "/v0/sessions/observatory-link/{session_id}",
         "get_session_profile_observatory_link",
@@ -120,7 +120,7 @@ OPERATIONS = (
         models.GetProfileObservatoryLinkRequest,
         models.GetProfileObservatoryLinkResponse,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_SESSION}/claim",
         "claim_guest_session",
@@ -129,7 +129,7 @@ OPERATIONS = (
         keyed=True,
         parameters=(_query("org_id", _ID, required=True),),
     ),
-    Operation(
+    DescribedOperation(
         "get",
         f"{_SESSION}/profiles",
         "list_session_profiles",
@@ -137,7 +137,7 @@ OPERATIONS = (
         answer=models.ListSessionProfilesResponse,
         parameters=_PAGING,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_ORGANIZATION}/log/async/{{dataset_id}}",
         "log_async",
@@ -146,7 +146,7 @@ OPERATIONS = (
         organizations.AsyncLogResponse,
         keyed=True,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         "/v1/log/async",
         "log_profile",
@@ -156,7 +156,7 @@ OPERATIONS = (
         keyed=True,
         parameters=_RESOURCE,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_ORGANIZATION}/log/reference/{{dataset_id}}",
         "log_reference",
@@ -165,7 +165,7 @@ OPERATIONS = (
         organizations.LogReferenceResponse,
         keyed=True,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_ORGANIZATION}/log/observatory-link/{{dataset_id}}",
         "get_profile_observatory_link",
@@ -174,7 +174,7 @@ OPERATIONS = (
         models.GetProfileObservatoryLinkResponse,
         keyed=True,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         f"{_ORGANIZATION}/dataset-profiles/models/{{dataset_id}}/reference-profile",
         "create_reference_profile",
@@ -183,7 +183,7 @@ OPERATIONS = (
         organizations.CreateReferenceProfileResponse,
         keyed=True,
     ),
-    Operation(
+    DescribedOperation(
         "get",
         f"{_ORGANIZATION}/datasets/{{dataset_id}}/profiles",
         "list_dataset_profiles",
@@ -192,7 +192,7 @@ OPERATIONS = (
         keyed=True,
         parameters=_PAGING,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         "/v1/transaction",
         "start_transaction",
@@ -201,7 +201,7 @@ OPERATIONS = (
         organizations.LogTransactionMetadata,
         keyed=True,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         "/v1/transaction/log",
         "log_transaction",
@@ -211,7 +211,7 @@ OPERATIONS = (
         keyed=True,
         parameters=_TRANSACTION,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         "/v1/transaction/commit",
         "commit_transaction",
@@ -221,7 +221,7 @@ OPERATIONS = (
         keyed=True,
         parameters=_TRANSACTION,
     ),
-    Operation(
+    DescribedOperation(
         "post",
         "/v1/transaction/abort",
         "abort_transaction",
@@ -267,7 +267,7 @@ def _bound(field: dict[str, Any], bounds: dict[str, Any]) -> None:
             schema.update(bounds)
 
 
-def _described(operation: Operation) -> dict[str, Any]:
+def _described(operation: DescribedOperation) -> dict[str, Any]:
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": _path_schema(name)}
         for name in _PARAMETER.findall(operation.path)

@@ -16,7 +16,7 @@ from songbird_widgets.client import models
 from .checks import LIST_LIMIT, check_batch, check_count, check_references, check_text
 from .datasets import (
     DatasetOperation,
-    Listing,
+    ListingHandler,
     check_selection,
     new_batch,
     new_reference,
@@ -229,7 +229,7 @@ class GetProfileObservatoryLink(_Operation):
         self.answer(await self.links(message, org_id, dataset_id))
 
 
-class ListDatasetProfiles(Listing):
+class ListDatasetProfiles(ListingHandler):
     """``GET /v0/organizations/{org}/datasets/{dataset}/profiles``: what was uploaded, at most 1,000 at once."""
 
     operation = "list_dataset_profiles"

@@ -316,7 +316,7 @@ class PageHandler(Handler):
             super().log_exception(typ, value, tb)
 
 
-class Profiles(PageHandler):
+class ProfilesPage(PageHandler):
     """``/resources/{dataset}/profiles``: one to three profiles side by side, or the choice of them."""
 
     operation = "observatory"
@@ -377,7 +377,7 @@ class Profiles(PageHandler):
         return Answer(_whole_if_small(exports.csv_parts(view, asked), asked), CSV, file_name="profiles.csv")
 
 
-class Trends(PageHandler):
+class TrendsPage(PageHandler):
     """``/resources/{dataset}/trends``: a dataset over time, each day beside one baseline."""
 
     operation = "trends"
@@ -402,7 +402,7 @@ class Trends(PageHandler):
         return Answer(trends_as_csv(view, asked), CSV, file_name="trends.csv")
 
 
-class Organization(PageHandler):
+class OrganizationPage(PageHandler):
     """``/organizations/{org}``: what was claimed for an organization."""
 
     operation = "organization"
@@ -535,9 +535,9 @@ def _decoded(arguments: dict[str, list[bytes]]) -> dict[str, list[str]]:
 def routes() -> list[URLSpec]:
     """Return the observatory's routes; pages link relatively, so they can be mounted under any prefix."""
     return [
-        url(r"/resources/([^/]+)/profiles(\.json|\.csv|\.svg|\.bin)?", Profiles),
-        url(r"/resources/([^/]+)/trends(\.json|\.csv)?", Trends),
-        url(r"/organizations/([^/]+)", Organization),
+        url(r"/resources/([^/]+)/profiles(\.json|\.csv|\.svg|\.bin)?", ProfilesPage),
+        url(r"/resources/([^/]+)/trends(\.json|\.csv)?", TrendsPage),
+        url(r"/organizations/([^/]+)", OrganizationPage),
         url(r"/sign-in", SignIn),
         url(r"/sign-out", SignOut),
         url(r"/static/([a-z]+\.(?:css|js|svg))", Static, {"path": str(STATIC)}),

@@ -43,7 +43,7 @@ _MAX_NAME = 200
 
 
 @dataclass(frozen=True)
-class Proxy:
+class SignInProxy:
     """A proxy that authenticates, and says in a header who somebody is.
 
     Parameters
@@ -61,7 +61,7 @@ class Proxy:
     secret: Secret | None = None
 
     @classmethod
-    def of(cls, header: str, addresses: str, secret: str | None) -> Proxy:
+    def of(cls, header: str, addresses: str, secret: str | None) -> SignInProxy:
         """Make one from settings.
 
         Raises
@@ -240,7 +240,7 @@ class PersonsOrganizations(PageHandler):
     head = get
 
 
-def add_to(app: Application, proxy: Proxy | None, hub: Hub | None) -> None:
+def add_to(app: Application, proxy: SignInProxy | None, hub: Hub | None) -> None:
     """Let people sign in to an application."""
     app.settings.update(proxy_sign_in=proxy, hub=hub)
     routes = [url("/(?:organizations)?", PersonsOrganizations)]

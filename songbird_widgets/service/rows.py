@@ -71,7 +71,7 @@ class DayRow:
 
 
 @dataclass(frozen=True)
-class Upload:
+class UploadRow:
     """Bytes of a profile that are safe on disk, and the slot they were put to."""
 
     profile_id: str

@@ -15,7 +15,7 @@ from .blobs import PART_BYTES
 from .checks import LAST_TIMESTAMP, TEXT_LIMIT
 from .datasets import listed
 from .errors import InvalidArgument
-from .rows import NewProfile, Upload
+from .rows import NewProfile, UploadRow
 from .uploads import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
@@ -166,4 +166,4 @@ def _take(
         with blobs.incoming() as blob:
             for part in _parts(archive, entry):
                 blob.write(part)
-            metadata.confirm(Upload(profile_id, blob.size, blob.keep()))
+            metadata.confirm(UploadRow(profile_id, blob.size, blob.keep()))

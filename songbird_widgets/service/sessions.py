@@ -14,7 +14,7 @@ from songbird_widgets.secret import Secret
 from .checks import check_batch, check_count, check_references, check_text
 from .datasets import (
     DatasetOperation,
-    Listing,
+    ListingHandler,
     check_selection,
     new_batch,
     new_reference,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from tornado.routing import URLSpec
 
-    from .datasets import Slot
+    from .datasets import UploadSlot
     from .rows import NewProfile, SessionRow
 
 
@@ -85,7 +85,7 @@ class _SessionOperation(DatasetOperation):
     def link(self, session: SessionRow, profiles: Sequence[str]) -> str:
         return self.observatory_url(session.dataset_id, profiles, session.session_id)
 
-    def announce(self, session_id: str, profiles: Sequence[NewProfile]) -> tuple[SessionRow, list[Slot]]:
+    def announce(self, session_id: str, profiles: Sequence[NewProfile]) -> tuple[SessionRow, list[UploadSlot]]:
         """Slots for profiles, in the order given; blocks."""
         self.room.check_disk()
         if "direct_uploads" in self.settings and self.settings["quotas"].is_filling(self.metadata.held(session_id)[0]):
@@ -202,7 +202,7 @@ class ClaimGuestSession(JsonHandler):
         self.metadata.claim(session_id, org_id, key)
 
 
-class ListSessionProfiles(Listing):
+class ListSessionProfiles(ListingHandler):
     """``GET /v0/sessions/{session_id}/profiles``: what was uploaded."""
 
     operation = "list_session_profiles"

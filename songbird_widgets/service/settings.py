@@ -40,7 +40,7 @@ _OF_BOTH = ("keep_days",)  # which a local service has, too
 
 
 @dataclass(frozen=True)
-class Settings:
+class TeamSettings:
     """Where a service keeps its data and where it answers.
 
     Attributes
@@ -85,7 +85,7 @@ class Settings:
     proxy_secret: str | None = field(default=None, repr=False)
 
     @classmethod
-    def of(cls, options: Mapping[str, object], environment: Mapping[str, str]) -> Settings | None:
+    def of(cls, options: Mapping[str, object], environment: Mapping[str, str]) -> TeamSettings | None:
         """Gather settings; None when none is set, as for a local service.
 
         Parameters

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from .app import Application
     from .blobs import BlobStore
     from .direct_uploads import DirectUploads
-    from .settings import Settings
+    from .settings import TeamSettings
 
 _LEFT_SECONDS = 3600.0
 _GRACE_SECONDS, _LAST_SECONDS = 15.0, 2.0
@@ -49,7 +49,7 @@ _START_SECONDS = 60.0
 """How long a replica waits for a database that is not there yet."""
 
 
-def run(settings: Settings) -> int:
+def run(settings: TeamSettings) -> int:
     """Serve until SIGTERM or SIGINT and return the exit status; when it is 1, the reason was printed."""
     log_to(operation.log_handler())
     try:
@@ -62,7 +62,7 @@ def run(settings: Settings) -> int:
 
 
 @contextlib.contextmanager
-def data_directory(settings: Settings) -> Iterator[Path]:
+def data_directory(settings: TeamSettings) -> Iterator[Path]:
     """Yield the directory for what is kept on this machine, locked if that is more than what can be computed again."""
     keeps = settings.database_url is None or settings.storage is None
     if settings.data_dir is None and not keeps:
@@ -87,12 +87,12 @@ def data_directory(settings: Settings) -> Iterator[Path]:
         lock.release()
 
 
-def open_database(settings: Settings, data_dir: Path) -> Database:
+def open_database(settings: TeamSettings, data_dir: Path) -> Database:
     """Open the database of the settings."""
     return Database.at(settings.database_url) if settings.database_url else Database.in_directory(data_dir)
 
 
-def open_storage(settings: Settings, data_dir: Path) -> BlobStore:
+def open_storage(settings: TeamSettings, data_dir: Path) -> BlobStore:
     """Open the store of the settings.
 
     Raises
@@ -110,10 +110,10 @@ def open_storage(settings: Settings, data_dir: Path) -> BlobStore:
     return directory
 
 
-def make_team_app(settings: Settings, data_dir: Path, hub: people.Hub | None = None) -> Application:
+def make_team_app(settings: TeamSettings, data_dir: Path, hub: people.Hub | None = None) -> Application:
     """Make the application of a replica; see `app.make_app`."""
     header = settings.proxy_user_header
-    proxy = header and people.Proxy.of(header, settings.proxy_addresses, settings.proxy_secret)
+    proxy = header and people.SignInProxy.of(header, settings.proxy_addresses, settings.proxy_secret)
     public_url = settings.public_url or (None if hub is None else hub.public_url)
     if hub is not None and public_url is None:
         raise LocalServiceError("Say where browsers reach this service behind JupyterHub, with --public-url.")
@@ -136,7 +136,7 @@ def make_team_app(settings: Settings, data_dir: Path, hub: people.Hub | None = N
     return app
 
 
-async def _serve(settings: Settings, data_dir: Path) -> None:
+async def _serve(settings: TeamSettings, data_dir: Path) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     with contextlib.closing(_listen(*settings.bind)) as listener:
@@ -166,7 +166,7 @@ async def _serve(settings: Settings, data_dir: Path) -> None:
         logger.info("ended")
 
 
-async def _made(settings: Settings, data_dir: Path, stop: asyncio.Event) -> Application | None:
+async def _made(settings: TeamSettings, data_dir: Path, stop: asyncio.Event) -> Application | None:
     """Make the application once its database answers; None if it is told to stop before."""
     hub = people.Hub.of(os.environ)
     deadline = time.monotonic() + _START_SECONDS

@@ -15,7 +15,7 @@ from songbird_widgets.observatory.rendering import render
 from songbird_widgets.observatory.trend_charts import CHARTS, KINDS, TITLES
 from songbird_widgets.observatory.trend_query import day_text
 from songbird_widgets.observatory.trends import (
-    Day,
+    TrendDay,
     TrendView,
     headline,
     make_trend_detail,
@@ -204,8 +204,8 @@ class TrendPages:
         return side
 
 
-def _day(row: DayRow, problem: str, baseline: str) -> Day:
-    return Day(
+def _day(row: DayRow, problem: str, baseline: str) -> TrendDay:
+    return TrendDay(
         str(row.day),
         row.day,
         formatting.day(row.day),

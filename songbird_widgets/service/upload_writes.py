@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
 from .quotas import Held
-from .rows import Arrival, DayRow, Upload, day_row, now_ms, select_uploads
+from .rows import Arrival, DayRow, UploadRow, day_row, now_ms, select_uploads
 from .session_writes import refusal_of
 from .tables import chained
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from .quotas import Quotas
 
 
-def confirm_uploads(connection: sa.Connection, uploads: Sequence[Upload], limits: Quotas) -> list[Arrival | Exception]:
+def confirm_uploads(
+    connection: sa.Connection, uploads: Sequence[UploadRow], limits: Quotas
+) -> list[Arrival | Exception]:
     """Note uploads of one transaction of the database.
 
     No transaction's time of upload is that of another, so that whoever lists what came after a certain one
@@ -33,8 +35,8 @@ def confirm_uploads(connection: sa.Connection, uploads: Sequence[Upload], limits
     held = quotas.held(connection, {slot["session_id"] for slot in slots.values() if slot["session_id"]})
     more: dict[str, Held] = {}
     results: list[Arrival | Exception] = []
-    kept: dict[str, Upload] = {}
-    staged: dict[str, Upload] = {}
+    kept: dict[str, UploadRow] = {}
+    staged: dict[str, UploadRow] = {}
     for upload in uploads:
         slot = slots.get(upload.profile_id)
         if slot is None:
@@ -61,7 +63,7 @@ def confirm_uploads(connection: sa.Connection, uploads: Sequence[Upload], limits
 
 
 def _take_room(
-    slot: MutableMapping[str, Any], upload: Upload, held: Mapping[str, Held], more: dict[str, Held], limits: Quotas
+    slot: MutableMapping[str, Any], upload: UploadRow, held: Mapping[str, Held], more: dict[str, Held], limits: Quotas
 ) -> ServiceError | None:
     """Count the bytes of an upload in its session; return why there is no room for them."""
     session = held.get(slot["session_id"]) if slot["session_id"] else None
@@ -78,7 +80,7 @@ def _take_room(
 
 
 def _show_uploads(
-    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, Upload]
+    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, UploadRow]
 ) -> None:
     """Note uploads that are to be listed and shown from now on."""
     now = _next_upload(connection)
@@ -88,7 +90,7 @@ def _show_uploads(
 
 
 def _write_uploads(
-    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, Upload], now: int | None
+    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, UploadRow], now: int | None
 ) -> None:
     if uploads:
         rows = [
@@ -128,7 +130,7 @@ def confirm_committed(connection: sa.Connection, transaction_id: str) -> list[Ar
     query = sa.select(profiles.id, profiles.size, profiles.sha256, profiles.etag).where(
         profiles.transaction_id == transaction_id, profiles.sha256.is_not(None)
     )
-    uploads = {row.id: Upload(row.id, row.size, row.sha256, row.etag) for row in connection.execute(query)}
+    uploads = {row.id: UploadRow(row.id, row.size, row.sha256, row.etag) for row in connection.execute(query)}
     slots = _slots(connection, uploads)
     if uploads:
         _show_uploads(connection, slots, uploads)
@@ -147,18 +149,18 @@ _SET_CLOCK = tables.clock.update()
 
 
 def _without_twins(
-    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, Upload], now: int
-) -> dict[str, Upload]:
+    connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, UploadRow], now: int
+) -> dict[str, UploadRow]:
     """Leave out what is there already: equal content of one day, or of references of one name, is one profile.
 
     It may arrive twice when a kernel that was killed had sent it, and the next one sends it again.
     """
     profiles = tables.profiles.c
-    by_dataset: dict[tuple[str, str], list[Upload]] = {}
+    by_dataset: dict[tuple[str, str], list[UploadRow]] = {}
     for one in uploads.values():
         slot = slots[one.profile_id]
         by_dataset.setdefault((slot["org_id"], slot["dataset_id"]), []).append(one)
-    rest: dict[str, Upload] = {}
+    rest: dict[str, UploadRow] = {}
     for (org_id, dataset_id), some in by_dataset.items():
         given = {"org": org_id, "dataset": dataset_id, "hashes": list({one.sha256 for one in some})}
         own = [slots[one.profile_id] for one in some]
@@ -235,13 +237,13 @@ def _release_twins(connection: sa.Connection, slots: Sequence[Mapping[Any, Any]]
             connection.execute(tables.profiles.update().where(profiles.id == twin).values(**values))
 
 
-def _by_id(upload: Upload) -> str:
+def _by_id(upload: UploadRow) -> str:
     return upload.profile_id
 
 
-def _note_days(connection: sa.Connection, uploads: Sequence[tuple[Mapping[Any, Any], Upload]]) -> None:
+def _note_days(connection: sa.Connection, uploads: Sequence[tuple[Mapping[Any, Any], UploadRow]]) -> None:
     """Add uploads of one transaction, in the order of their ids, to their days."""
-    by_day: dict[tuple[str, str, int], list[tuple[Mapping[Any, Any], Upload]]] = {}
+    by_day: dict[tuple[str, str, int], list[tuple[Mapping[Any, Any], UploadRow]]] = {}
     for slot, upload in uploads:
         if slot["day"] is not None:
             by_day.setdefault((slot["org_id"], slot["dataset_id"], slot["day"]), []).append((slot, upload))

@@ -16,7 +16,7 @@ from tornado.web import url
 
 from .errors import Forbidden, OutOfSpace, QuotaExceeded, ResourceGone, ResourceNotFound
 from .handler import BodyHandler
-from .rows import Upload as UploadedBytes
+from .rows import UploadRow
 
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
@@ -91,7 +91,7 @@ class UploadSigner:
         return hmac.new(self._key.reveal().encode(), text, hashlib.sha256).hexdigest()
 
 
-class Upload(BodyHandler):
+class UploadHandler(BodyHandler):
     """``PUT /uploads/{profile_id}``: answered once the bytes are on disk and known to the database."""
 
     operation = "upload"
@@ -190,7 +190,7 @@ def _keep(
         with blob or blobs.incoming() as kept:
             kept.write(rest)
             key = kept.keep()
-            return metadata.confirm(UploadedBytes(profile_id, kept.size, key))
+            return metadata.confirm(UploadRow(profile_id, kept.size, key))
     except (ResourceGone, ResourceNotFound, QuotaExceeded, OutOfSpace):
         if key:
             retention.remove_blob(key)
@@ -199,4 +199,4 @@ def _keep(
 
 def routes() -> list[URLSpec]:
     """The addresses of uploads."""
-    return [url("/uploads/([A-Za-z0-9-]+)", Upload)]
+    return [url("/uploads/([A-Za-z0-9-]+)", UploadHandler)]

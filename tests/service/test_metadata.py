@@ -16,7 +16,7 @@ from songbird_widgets.service.database import Database
 from songbird_widgets.service.errors import ResourceGone, ResourceNotFound, Unavailable
 from songbird_widgets.service.group_commit import GroupCommit
 from songbird_widgets.service.metadata import Metadata
-from songbird_widgets.service.rows import DayRow, NewProfile, Upload
+from songbird_widgets.service.rows import DayRow, NewProfile, UploadRow
 from songbird_widgets.service.tables import chained
 
 JULY_8, DAY = 1_373_241_600_000, 86_400_000
@@ -91,9 +91,9 @@ def test_a_day_follows_its_uploads(metadata):
     key, ids = announced(metadata, batch, batch, batch)
     assert metadata.day(*key, JULY_8) is None
     for profile_id, content in zip(ids, ("aa", "bb", "cc"), strict=True):
-        metadata.confirm(Upload(profile_id, 10, content))
+        metadata.confirm(UploadRow(profile_id, 10, content))
     assert metadata.day(*key, JULY_8) == DayRow(JULY_8, 3, 30, chained("", ["aa", "bb", "cc"]))
-    metadata.confirm(Upload(ids[0], 99, "dd"))  # once more to the same slot: what was there is replaced
+    metadata.confirm(UploadRow(ids[0], 99, "dd"))  # once more to the same slot: what was there is replaced
     uploads = metadata.day_uploads(*key, JULY_8)
     assert [row.sha256 for row in uploads] == ["bb", "cc", "dd"]
     assert metadata.day(*key, JULY_8) == DayRow(JULY_8, 3, 119, chained("", ["bb", "cc", "dd"]))
@@ -113,7 +113,7 @@ def test_equal_content_is_looked_for_on_its_own_day_only(tmp_path):
     sa.event.listen(sa.Engine, "before_cursor_execute", listener)
     try:
         for profile_id in ids:
-            metadata.confirm(Upload(profile_id, 1, "aa"))
+            metadata.confirm(UploadRow(profile_id, 1, "aa"))
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", listener)
     assert [row.uploads for row in metadata.days(*key)] == [1, 1, 1]
@@ -141,7 +141,7 @@ def test_who_lists_what_came_after_misses_none(metadata):
     looking = threading.Thread(target=look)
     looking.start()
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda profile_id: metadata.confirm(Upload(profile_id, 1, "aa")), ids))
+        list(pool.map(lambda profile_id: metadata.confirm(UploadRow(profile_id, 1, "aa")), ids))
     done.set()
     looking.join()
     assert sorted(row.id for row in seen) == sorted(ids)
@@ -156,7 +156,7 @@ def test_one_that_is_refused_costs_the_others_nothing(metadata):
 
     def confirm(profile_id):
         try:
-            return metadata.confirm(Upload(profile_id, 1, "aa")).sha256
+            return metadata.confirm(UploadRow(profile_id, 1, "aa")).sha256
         except ResourceNotFound:
             return "refused"
 
@@ -198,7 +198,7 @@ def test_replicas_that_start_at_once_make_one_schema_and_one_key(open_database):
     assert len({replica.setting("signing_key") for replica in replicas}) == 1
     first, second = Metadata(replicas[0]), Metadata(replicas[1])
     key, ids = announced(first, NewProfile("reference", alias="july"))
-    second.confirm(Upload(ids[0], 1, "aa"))
+    second.confirm(UploadRow(ids[0], 1, "aa"))
     assert [row.alias for row in first.references(*key, limit=9)] == ["july"]
     for replica in replicas:
         replica.close()
@@ -209,7 +209,7 @@ def test_replicas_that_confirm_at_once_lose_no_upload_of_a_day_and_give_each_a_t
     batch = NewProfile("batch", dataset_timestamp=JULY_8)
     key, ids = announced(replicas[0], *[batch] * 60)
     with ThreadPoolExecutor(12) as pool:
-        list(pool.map(lambda n: replicas[n % 3].confirm(Upload(ids[n], 10, f"{n:02}")), range(60)))
+        list(pool.map(lambda n: replicas[n % 3].confirm(UploadRow(ids[n], 10, f"{n:02}")), range(60)))
     rows = replicas[1].profiles(*key)
     assert sorted(row.id for row in rows) == sorted(ids)
     assert replicas[2].day(*key, JULY_8) == DayRow(JULY_8, 60, 600, chained("", [row.sha256 for row in rows]))
@@ -254,12 +254,12 @@ def test_a_database_that_goes_away_and_comes_back_is_used_again(postgresql):
     key, ids = announced(metadata, NewProfile("reference", alias="july"))
     postgresql.stop("immediate")
     try:
-        for use in (lambda: metadata.profiles(*key), lambda: metadata.confirm(Upload(ids[0], 1, "aa"))):
+        for use in (lambda: metadata.profiles(*key), lambda: metadata.confirm(UploadRow(ids[0], 1, "aa"))):
             with pytest.raises(Unavailable, match="does not answer"):
                 use()
     finally:
         postgresql.start()
-    metadata.confirm(Upload(ids[0], 1, "aa"))
+    metadata.confirm(UploadRow(ids[0], 1, "aa"))
     assert [row.id for row in metadata.profiles(*key)] == ids
     metadata.close()
 

@@ -10,7 +10,7 @@ import pytest
 
 from songbird_widgets.service.app import close_app
 from songbird_widgets.service.openapi import OPERATIONS
-from songbird_widgets.service.settings import Settings
+from songbird_widgets.service.settings import TeamSettings
 from songbird_widgets.service.team import make_team_app
 
 
@@ -18,7 +18,7 @@ from songbird_widgets.service.team import make_team_app
 def served(serve, tmp_path_factory):
     """A service: its address, the header with a key, a session, and its organizations."""
     directory = tmp_path_factory.mktemp("openapi")
-    made = Settings(data_dir=directory, requests_per_second=0)
+    made = TeamSettings(data_dir=directory, requests_per_second=0)
     with serve(lambda: make_team_app(made, directory), close_app, max_body_size=1 << 20) as (base, app):
         organizations = app.settings["organizations"]
         organizations.create("org-1")

@@ -9,8 +9,8 @@ import pytest
 
 from songbird_widgets.local.identity import LocalServiceError
 from songbird_widgets.service.app import close_app
-from songbird_widgets.service.people import Proxy
-from songbird_widgets.service.settings import Settings
+from songbird_widgets.service.people import SignInProxy
+from songbird_widgets.service.settings import TeamSettings
 from songbird_widgets.service.team import make_team_app
 
 SECRET = "canaryproxy" + "s" * 20
@@ -34,7 +34,7 @@ def start(serve, tmp_path):
     with ExitStack() as stack:
 
         def running(content=b"", **settings):
-            made = Settings(data_dir=tmp_path, proxy_user_header="X-Forwarded-User", **settings)
+            made = TeamSettings(data_dir=tmp_path, proxy_user_header="X-Forwarded-User", **settings)
             served = serve(lambda: make_team_app(made, tmp_path), close_app, max_body_size=1 << 20)
             base, app = stack.enter_context(served)
             organizations = app.settings["organizations"]
@@ -99,5 +99,5 @@ def test_another_address_is_not_trusted(start):
 @pytest.mark.parametrize(("addresses", "said"), [("", "Anybody could send"), ("nowhere", "are none")])
 def test_a_header_that_anybody_could_send_is_refused(addresses, said):
     with pytest.raises(LocalServiceError, match=said):
-        Proxy.of("X-Forwarded-User", addresses, None)
-    assert SECRET not in repr(Proxy.of("X-Forwarded-User", "", SECRET))
+        SignInProxy.of("X-Forwarded-User", addresses, None)
+    assert SECRET not in repr(SignInProxy.of("X-Forwarded-User", "", SECRET))

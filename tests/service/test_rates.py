@@ -15,14 +15,14 @@ from songbird_widgets.service import rates
 from songbird_widgets.service.app import close_app
 from songbird_widgets.service.people import networks
 from songbird_widgets.service.rates import Rates
-from songbird_widgets.service.settings import Settings
+from songbird_widgets.service.settings import TeamSettings
 from songbird_widgets.service.team import make_team_app
 
 
 @pytest.fixture
 def base(serve, tmp_path):
     """The address of a service that takes one request a second, and ten at once."""
-    settings = Settings(data_dir=tmp_path, requests_per_second=1)
+    settings = TeamSettings(data_dir=tmp_path, requests_per_second=1)
     with serve(lambda: make_team_app(settings, tmp_path), close_app) as (address, _):
         yield address
 
@@ -105,4 +105,4 @@ def test_what_it_remembers_is_bounded_and_holds_no_secret(monkeypatch):
 @pytest.mark.parametrize("text", ["-1", "0.5", "many", "nan", "inf"])
 def test_what_is_no_rate_is_said(text):
     with pytest.raises(LocalServiceError, match="is no number of requests a second"):
-        Settings.of({"requests_per_second": text}, {})
+        TeamSettings.of({"requests_per_second": text}, {})

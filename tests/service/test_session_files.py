@@ -30,7 +30,7 @@ def run(tmp_path, capsys, monkeypatch):
 
 
 def fill(app):
-    from songbird_widgets.service.rows import NewProfile, Upload
+    from songbird_widgets.service.rows import NewProfile, UploadRow
 
     metadata, blobs = app.settings["metadata"], app.settings["blobs"]
     session = metadata.create_session("someone")
@@ -41,7 +41,7 @@ def fill(app):
     ]
     _, ids = metadata.announce(session, profiles)
     for profile_id, content in zip(ids, (b"one", b"two" * 1000), strict=False):
-        metadata.confirm(Upload(profile_id, len(content), blobs.write(content)))
+        metadata.confirm(UploadRow(profile_id, len(content), blobs.write(content)))
     return session
 
 

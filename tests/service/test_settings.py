@@ -6,13 +6,13 @@ import pytest
 
 from songbird_widgets.__main__ import main
 from songbird_widgets.local.identity import LocalServiceError
-from songbird_widgets.service.settings import Settings
+from songbird_widgets.service.settings import TeamSettings
 
 SECRET_URL = "postgresql://songbird:canarypassword@db/songbird"
 
 
 def test_without_any_the_service_is_a_local_one(tmp_path):
-    assert Settings.of({"data_dir": tmp_path}, {"SONGBIRD_DATA_DIR": "x"}) is None
+    assert TeamSettings.of({"data_dir": tmp_path}, {"SONGBIRD_DATA_DIR": "x"}) is None
 
 
 def test_options_go_before_the_environment(tmp_path):
@@ -23,8 +23,8 @@ def test_options_go_before_the_environment(tmp_path):
         "SONGBIRD_PUBLIC_URL": "https://songbird.example.com/",
         "SONGBIRD_BIND": "0.0.0.0:9000",
     }
-    settings = Settings.of({"storage": "s3://two/x", "data_dir": tmp_path}, environment)
-    assert settings == Settings(
+    settings = TeamSettings.of({"storage": "s3://two/x", "data_dir": tmp_path}, environment)
+    assert settings == TeamSettings(
         SECRET_URL, "s3://two/x", None, "https://songbird.example.com", ("0.0.0.0", 9000), tmp_path
     )
     assert "canary" not in repr(settings)
@@ -52,7 +52,7 @@ def test_a_password_among_the_arguments_is_refused(url, capsys):
 )
 def test_what_is_wrong_is_said(options, said):
     with pytest.raises(LocalServiceError, match=said):
-        Settings.of(options, {})
+        TeamSettings.of(options, {})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from songbird_widgets.secret import Secret
 from songbird_widgets.service import sign_ins
 from songbird_widgets.service.app import close_app
 from songbird_widgets.service.database import Database
-from songbird_widgets.service.settings import Settings
+from songbird_widgets.service.settings import TeamSettings
 from songbird_widgets.service.sign_ins import SignedIn, SignIns
 from songbird_widgets.service.team import make_team_app
 
@@ -22,7 +22,7 @@ def replica(serve):
 
     def running(directory, database_url=None):
         def make():
-            app = make_team_app(Settings(database_url=database_url, data_dir=directory), directory)
+            app = make_team_app(TeamSettings(database_url=database_url, data_dir=directory), directory)
             app.settings["metadata"].add_organization("org-1", Secret(KEY))
             return app
 

@@ -20,7 +20,7 @@ from songbird_widgets.service.app import preload
 from songbird_widgets.service.blobs import Blobs
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.metadata import Metadata
-from songbird_widgets.service.rows import NewProfile, Upload
+from songbird_widgets.service.rows import NewProfile, UploadRow
 from songbird_widgets.service.summaries import Summaries
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
@@ -44,7 +44,7 @@ class Store:
         _, ids = self.metadata.announce(self.session.session_id, batches)
         for profile_id, content in zip(ids, contents, strict=True):
             self.blobs.write(content)
-            arrival = self.metadata.confirm(Upload(profile_id, len(content), sha256(content).hexdigest()))
+            arrival = self.metadata.confirm(UploadRow(profile_id, len(content), sha256(content).hexdigest()))
             if arrive:
                 self.summaries.arrived(arrival)
 

@@ -12,7 +12,7 @@ import yaml
 
 from songbird_widgets.service import quotas
 from songbird_widgets.service.app import close_app
-from songbird_widgets.service.settings import NAMES, Settings
+from songbird_widgets.service.settings import NAMES, TeamSettings
 from songbird_widgets.service.team import make_team_app
 
 TEAM = Path(__file__).parents[2] / "examples" / "team"
@@ -32,7 +32,9 @@ def compose():
 def understood(environment):
     """Check that a service takes such an environment; return what it makes of it."""
     assert {name for name in environment if name.startswith("SONGBIRD_")} <= VARIABLES
-    return Settings.of({}, {name: re.sub(r"\$\{\w+:-([^}]*)}", r"\1", value) for name, value in environment.items()})
+    return TeamSettings.of(
+        {}, {name: re.sub(r"\$\{\w+:-([^}]*)}", r"\1", value) for name, value in environment.items()}
+    )
 
 
 def test_the_manifest_starts_what_listens_where_it_is_asked(resources):
@@ -57,7 +59,7 @@ def test_the_manifest_starts_what_listens_where_it_is_asked(resources):
 def test_the_ingress_passes_on_what_people_and_notebooks_need_and_not_the_metrics(resources, tmp_path):
     (rule,) = resources["Ingress"]["spec"]["rules"]
     passed = [one["path"] for one in rule["http"]["paths"]]
-    app = make_team_app(Settings(data_dir=tmp_path), tmp_path)
+    app = make_team_app(TeamSettings(data_dir=tmp_path), tmp_path)
     try:
         app.add_observatory()
         groups = [app.wildcard_router.rules, *(group.target.rules for group in app.default_router.rules[:-1])]

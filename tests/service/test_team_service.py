@@ -24,7 +24,7 @@ import pytest
 from songbird_widgets.secret import Secret
 from songbird_widgets.service import direct_uploads
 from songbird_widgets.service.app import close_app
-from songbird_widgets.service.settings import Settings
+from songbird_widgets.service.settings import TeamSettings
 from songbird_widgets.service.team import data_directory, make_team_app
 
 JULY_8 = 1_373_241_600_000
@@ -70,7 +70,7 @@ class Replica:
 
 @pytest.fixture
 def settings(postgresql, object_store):
-    return Settings(
+    return TeamSettings(
         database_url=postgresql.database(), storage=object_store.place(), storage_endpoint=object_store.endpoint
     )
 
@@ -241,7 +241,7 @@ def test_a_database_and_a_store_that_are_away_are_said_to_be(start, settings, po
             postgresql.start()
         replica.ask("GET", "/ready")
         assert [one["id"] for one in replica.listed(session)] == [slot["id"]]
-    away = Settings(
+    away = TeamSettings(
         database_url=settings.database_url, storage="s3://songbird/x", storage_endpoint="http://127.0.0.1:1"
     )
     with start(away) as replica:
@@ -254,7 +254,7 @@ def test_a_database_and_a_store_that_are_away_are_said_to_be(start, settings, po
 
 
 def test_a_team_can_begin_with_one_directory(start, tmp_path, profile_bytes):
-    with start(Settings(public_url="https://songbird.example.com/base", data_dir=tmp_path)) as replica:
+    with start(TeamSettings(public_url="https://songbird.example.com/base", data_dir=tmp_path)) as replica:
         session = replica.session()
         slot = replica.slot(session)
         base = "https://songbird.example.com/base/"

@@ -105,7 +105,7 @@ def test_a_body_without_a_length_is_refused(service, session):
 
 
 def test_too_large_a_profile_is_refused_and_the_answer_arrives(service, session, monkeypatch):
-    monkeypatch.setattr(uploads.Upload, "limit", 3 << 20)
+    monkeypatch.setattr(uploads.UploadHandler, "limit", 3 << 20)
     slot = service.announce(session)
     service.check(service.put(slot, bytes(8 << 20)), 413)
     assert service.listed(session) == []

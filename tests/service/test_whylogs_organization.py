@@ -10,7 +10,7 @@ import pytest
 
 from songbird_widgets.profiles import read_profile
 from songbird_widgets.service.app import close_app
-from songbird_widgets.service.settings import Settings
+from songbird_widgets.service.settings import TeamSettings
 from songbird_widgets.service.team import data_directory, make_team_app
 
 SCRIPT = """
@@ -83,11 +83,11 @@ def selected(link):
 @pytest.fixture(params=["a directory", "PostgreSQL and a store"])
 def team(request, serve, tmp_path):
     """A service for a team and the key of its organization."""
-    settings = Settings(public_url=None, data_dir=tmp_path / "data")
+    settings = TeamSettings(public_url=None, data_dir=tmp_path / "data")
     if request.param != "a directory":
         store = request.getfixturevalue("object_store")
         url = request.getfixturevalue("postgresql").database()
-        settings = Settings(database_url=url, storage=store.place(), storage_endpoint=store.endpoint)
+        settings = TeamSettings(database_url=url, storage=store.place(), storage_endpoint=store.endpoint)
     with ExitStack() as stack:
         directory = stack.enter_context(data_directory(settings))
         served = serve(lambda: make_team_app(settings, directory), close_app, max_body_size=1 << 20)
