@@ -34,6 +34,7 @@ _SECONDS = range(10**8, 10**11)
 # As milliseconds these are hours of the first of January 1970.
 _DATES = range(19_700_101, 21_000_101)
 _LINE = 80
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that have no ink
 _NUMBER_OF_ERROR = re.compile(r"\[(?:Errno|errno|WinError|Windows error) \d+\] ")
 
 
@@ -151,10 +152,24 @@ def shorten(text: str, length: int = _LINE) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
+def written_out(text: str) -> str:
+    r"""Return a text, or its code points as ``\u200b`` where none of its characters can be seen."""
+    if not text or any(_is_seen(char) for char in text):
+        return text
+    return text.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _is_seen(char: str) -> bool:
+    return unicodedata.category(char)[0] not in "CZM" and char not in _BLANK
+
+
 def one_line(text: str, length: int = _LINE) -> str:
-    """Make foreign text fit for one line of a message: no control or direction marks, and not endless."""
+    """Make foreign text fit for one line of a message: no control or direction marks, and not endless.
+
+    Of a text in which nothing can be seen, the code points are written, so that two of them can be told apart.
+    """
     # Cut first: a name may be 10 MB long.
-    cut = text[: length + 1]
+    cut = written_out(text[: length + 1])
     if not (cut.isascii() and cut.isprintable()):
         cut = "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(char)[0] == "C" else char for char in cut)
     return shorten(cut, length)

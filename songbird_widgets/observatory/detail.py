@@ -242,8 +242,10 @@ def _curve(kll: KllSketch) -> tuple[np.ndarray, np.ndarray]:
     values, cumulative = values[finite], cumulative[finite]
     if values.size > _CURVE_POINTS:
         # Evenly by rank and by value: the first keeps the steep parts, the second the tails.
-        ranks = np.searchsorted(cumulative, np.linspace(0, 1, _CURVE_POINTS))
-        spread = np.searchsorted(values, np.linspace(values[0], values[-1], _CURVE_POINTS))
+        steps = np.linspace(0, 1, _CURVE_POINTS)
+        ranks = np.searchsorted(cumulative, steps)
+        # The distance of both ends may be too large for a double.
+        spread = np.searchsorted(values, values[0] * (1 - steps) + values[-1] * steps)
         kept = np.unique(np.concatenate([ranks, spread, [0, values.size - 1]]).clip(0, values.size - 1))
         values, cumulative = values[kept], cumulative[kept]
     # The ends are exact, whether or not the sketch retained them.

@@ -6,7 +6,7 @@ import math
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from ..basics import DAY_MS, size_text
+from ..basics import DAY_MS, size_text, written_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +157,11 @@ def size(n_bytes: int | None) -> str:
 
 
 def clipped(text: str, most: int = 80) -> str:
-    """Return `text` visibly: control and direction characters replaced, the middle of a long one left out."""
+    """Return `text` visibly: control and direction characters replaced, the middle of a long one left out.
+
+    Of a text in which nothing can be seen, the code points are written.
+    """
+    text = written_out(text) if len(text) <= most else text
     if len(text) > most:
         kept = (most - 1) // 2
         text = f"{text[: most - 1 - kept]}…{text[-kept:]}"

@@ -69,7 +69,19 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, percent, reached, short, too_few
+from .evidence import (
+    FAMILIES,
+    FEWEST,
+    SUSPICIOUS,
+    Evidence,
+    Pairs,
+    from_to,
+    from_to_percent,
+    percent,
+    reached,
+    short,
+    too_few,
+)
 from .item_evidence import came_and_went, weigh_items
 from .number_evidence import MEAN_UNIT, gaps_of_sketches, smallest_shift, weigh_numbers
 from .numerics import chi_squared_tail, kolmogorov_tail
@@ -498,7 +510,7 @@ class Drifts:
         before, after, of = float(shares[0][place]), float(shares[1][place]), int(shares[2][place])
         if kind == "range":
             return f"{percent(after)} of the values lie far outside {_RANGES[of]}."
-        went = f"went from {percent(before)} to {percent(after)}."
+        went = f"went {from_to_percent(before, after)}."
         if kind == "types":
             return f"The share of {GROUP_NAMES[of]} {went}"
         if kind == "nulls":
@@ -528,7 +540,7 @@ class Drifts:
         """Say which figures of metrics that whylogs does not have changed; what chance does to them is not known."""
         before, after = self.baseline.metrics.get(name, {}), self.other.metrics.get(name, {})
         changed = [
-            f"{short(metric)} went from {before[metric]:.6g} to {after[metric]:.6g}."
+            f"{short(metric)} went {from_to(before[metric], after[metric], 6)}."
             for metric in sorted(before.keys() & after.keys())
             if before[metric] != after[metric] and not (math.isnan(before[metric]) and math.isnan(after[metric]))
         ]
@@ -540,12 +552,12 @@ class Drifts:
             before, after = self.baseline.moments[row, 0], self.other.moments[other, 0]
             shift = self.evidence.measures["mean_shift"][place]
             size = f" ({_figure(abs(shift))} sd)" if math.isfinite(shift) else ""
-            return f"The mean moved from {before:.4g} to {after:.4g}{size}."
+            return f"The mean moved {from_to(before, after, 4)}{size}."
         before, after = (
             math.sqrt(summary.moments[rows, 1] / max(summary.kll_n[rows] - 1, 1))
             for summary, rows in ((self.baseline, row), (self.other, other))
         )
-        return f"The standard deviation went from {before:.3g} to {after:.3g}."
+        return f"The standard deviation went {from_to(before, after, 3)}."
 
     def _excuse(self, place: int, test: DriftTest) -> str:
         if test.kind == "metrics" and test.p == 1:

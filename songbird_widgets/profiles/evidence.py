@@ -539,9 +539,27 @@ def percent(share: float) -> str:
     return f"{value:.3g} %"
 
 
+def from_to(before: float, after: float, digits: int) -> str:
+    """Write what a figure was and is, with so many digits, or as many more as tell both apart."""
+    if before == after:
+        return f"from {before:.{digits}g} to {after:.{digits}g}"
+    texts = [(f"{before:.{more}g}", f"{after:.{more}g}") for more in range(digits, _MOST_DIGITS + 1)]
+    told = next((pair for pair in texts if pair[0] != pair[1]), texts[-1])
+    return f"from {told[0]} to {told[1]}"
+
+
+def from_to_percent(before: float, after: float) -> str:
+    """Write what a share was and is, as `percent` does, or with as many more digits as tell both apart."""
+    first, second = percent(before), percent(after)
+    if first == second and before != after:
+        return f"{from_to(before * 100, after * 100, 3).replace(' to ', ' % to ')} %"
+    return f"from {first} to {second}"
+
+
 def short(text: str) -> str:
     """Cut a value of the data to what fits in a sentence."""
     return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…"
 
 
 _MAX_SHOWN = 60
+_MOST_DIGITS = 17  # they tell all doubles apart

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .drift import LEVEL, STRONG, Drift, DriftTest
-from .evidence import FEWEST, MAX_EFFECT, SHARE_UNIT, chances_of_means, percent, share_chances
+from .evidence import FEWEST, MAX_EFFECT, SHARE_UNIT, chances_of_means, from_to, from_to_percent, percent, share_chances
 from .number_evidence import MEAN_UNIT
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def _accuracy(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None)
     (accuracy, total), (other, others) = ((one["accuracy"], one["total"]) for one in said)
     chance = float(share_chances(accuracy * total, total, other * others, others))
     test = _test("accuracy", abs(other - accuracy) / SHARE_UNIT, chance, min(total, others))
-    return [(test, f"The accuracy went from {percent(accuracy)} to {percent(other)}.")]
+    if other == accuracy:
+        return [(test, f"The accuracy is {percent(accuracy)} in both.")]
+    return [(test, f"The accuracy went {from_to_percent(accuracy, other)}.")]
 
 
 def _errors(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[tuple[DriftTest, str]]:
@@ -70,7 +72,9 @@ def _errors(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
     spread = math.sqrt(variances[0])
     effect = abs(other - error) / spread / MEAN_UNIT if spread else MAX_EFFECT * (other != error)
     test = _test("error", effect, chance, min(n, m))
-    return [(test, f"The mean absolute error went from {error:.4g} to {other:.4g}.")]
+    if other == error:
+        return [(test, f"The mean absolute error is {error:.4g} in both.")]
+    return [(test, f"The mean absolute error went {from_to(error, other, 4)}.")]
 
 
 def _test(kind: str, effect: float, chance: float, fewest: int) -> DriftTest:

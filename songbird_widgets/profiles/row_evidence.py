@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .evidence import FAMILIES, FEWEST, MAX_EFFECT, SHARE_UNIT, percent, share_chances, share_effects, short
+from .evidence import (
+    FAMILIES,
+    FEWEST,
+    MAX_EFFECT,
+    SHARE_UNIT,
+    from_to,
+    from_to_percent,
+    share_chances,
+    share_effects,
+    short,
+)
 
 if TYPE_CHECKING:
     from .evidence import Evidence, Pairs
@@ -85,7 +95,7 @@ def _weigh_conditions(pairs: Pairs, found: Evidence) -> None:
         chance = min(1.0, len(names) * float(share_chances(a[worst], n, b[worst], m)))
         found.note("conditions", place, effects[worst], chance, len(names))
         found.texts[place, "conditions"] = (
-            f"Rows that meet “{short(names[worst])}” went from {percent(a[worst] / n)} to {percent(b[worst] / m)}."
+            f"Rows that meet “{short(names[worst])}” went {from_to_percent(a[worst] / n, b[worst] / m)}."
         )
 
 
@@ -122,12 +132,12 @@ def _weigh_metric(
     (a, b), (n, m) = values, rows
     whole = isinstance(a, int) and isinstance(b, int)
     if is_sum and whole and min(n, m) >= FEWEST and 0 <= a <= n and 0 <= b <= m:
-        text = f"Rows that “{short(metric)}” counts went from {percent(a / n)} to {percent(b / m)}."
+        text = f"Rows that “{short(metric)}” counts went {from_to_percent(a / n, b / m)}."
         return float(share_effects(a / n, b / m)), float(share_chances(a, n, b, m)), text
     change = _relative(a, b)
     if is_sum and n and m:  # it may be an average all the same
         change = min(change, _relative(a / n, b / m))
-    text = f"{short(metric)} went from {a:.6g} to {b:.6g}."
+    text = f"{short(metric)} went {from_to(a, b, 6)}."
     return min(change / _SUSPICIOUS_CHANGE, 1.0) if change >= _SUSPICIOUS_CHANGE else 0.0, np.inf, text
 
 

@@ -81,6 +81,14 @@ def test_a_long_tail_is_drawn_over_its_middle_and_the_rest_is_named(guest):
     assert guest.json(day)["columns"][0]["histogram"]["edges"][-1] == amounts.max()
 
 
+def test_numbers_as_far_apart_as_doubles_go_are_drawn(guest):
+    ends = np.array([-1.7e308, 1.7e308])
+    day = guest.batch(JULY_8, profile({"x": (ends * np.linspace(0.5, 1, 1500)[:, None]).ravel()}).to_bytes())
+    charts = str(soup(guest.page(day, column="x")).select("svg"))
+    assert "data-chart" in charts
+    assert not re.search(r"\b(nan|inf)\b", charts)
+
+
 def test_frequent_items_come_with_their_counts(flights, chosen):
     page = soup(flights.page(*chosen, column="carrier"))
     items = sheet(page, "Frequent items")

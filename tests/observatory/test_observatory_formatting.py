@@ -92,6 +92,7 @@ def test_sizes():
 def test_text_is_clipped_in_the_middle_and_shows_no_control_characters():
     assert f.clipped("a\x00b\u202ec\nd") == "a�b�c␣d"
     assert f.clipped("") == "(empty)"
+    assert (f.clipped("\u200b\x07"), len(f.clipped("\u200b" * 10_000_000))) == ("\\u200b\\x07", 80)
     assert f.clipped("x" * 10_000_000, 21) == "x" * 10 + "…" + "x" * 10
 
 

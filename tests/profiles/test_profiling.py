@@ -112,10 +112,12 @@ def test_parts_merged_and_saved_equal_the_whole():
 
 
 def test_one_bad_column_does_not_cost_the_others():
-    with pytest.warns(ProfilingWarning, match=r"column 'id' \(row 2: the integer 18446744073709551616 does not fit"):
+    with pytest.warns(
+        ProfilingWarning, match=r"column 'id' \(row 2 counted from 0: the integer 18446744073709551616 does not fit"
+    ):
         profile = sw.profile({"id": [1, None, 2**64], "city": ["a", "b", "c"]})
     assert profile.column_names == ("city",)
-    with pytest.raises(ProfileError, match=r"No column could be profiled: column 'id' \(row 0"):
+    with pytest.raises(ProfileError, match=r"No column could be profiled: column 'id' \(row 0 counted from 0"):
         sw.profile({"id": [2**64]})
 
 
@@ -162,7 +164,7 @@ def test_a_type_that_arrow_does_not_know_costs_no_other_column():
     frame = pl.DataFrame({"wide": pl.Series([1, None, 3], dtype=pl.Int128), "ok": [1.5, 2.5, None]})
     made = sw.profile(frame)
     assert (made.column("wide").types.integral, made.column("wide").counts.null) == (2, 1)
-    with pytest.warns(UserWarning, match=r"column 'wide' \(row 1: the integer"):
+    with pytest.warns(UserWarning, match=r"column 'wide' \(row 1 counted from 0: the integer"):
         made = sw.profile(pl.DataFrame({"wide": pl.Series([1, 2**100], dtype=pl.Int128), "ok": [1, 2]}))
     assert made.column_names == ("ok",)
 

@@ -115,7 +115,9 @@ def test_a_column_that_fails_in_one_partition_of_dask_is_named():
     data = engine("dask.dataframe").from_pandas(
         pd.DataFrame({"id": np.array([1, 2, 2**64 - 1], "u8"), "n": [1, 2, 3]}), npartitions=3
     )
-    with pytest.warns(ProfilingWarning, match=r"column 'id' \(partition 2, row 0: the integer 18446744073709551615"):
+    with pytest.warns(
+        ProfilingWarning, match=r"column 'id' \(partition 2, row 0 counted from 0: the integer 18446744073709551615"
+    ):
         profile = sw.profile(data)
     assert (profile.column_names, profile.column("n").ints_max) == (("n",), 3)
 

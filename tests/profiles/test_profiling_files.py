@@ -128,7 +128,9 @@ def test_a_value_that_cannot_be_profiled_is_named_with_its_file_and_its_row_ther
     for name, ids in {"a": [1, 2], "b": [3, 2**63]}.items():
         table = pa.table({"id": pa.array(ids, pa.uint64()), "n": ids[:1] * 2})
         pyarrow.parquet.write_table(table, tmp_path / f"{name}.parquet")
-    with pytest.warns(ProfilingWarning, match=r"column 'id' \(b.parquet, row 1: the integer 9223372036854775808"):
+    with pytest.warns(
+        ProfilingWarning, match=r"column 'id' \(b.parquet, row 1 counted from 0: the integer 9223372036854775808"
+    ):
         assert sw.profile(tmp_path / "*.parquet").column("n").counts.n == 4
     (tmp_path / "times.csv").write_text("when,n\n2026-01-01,1\nyesterday,2\n", encoding="utf-8")
     with pytest.raises(

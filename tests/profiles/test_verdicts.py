@@ -26,7 +26,7 @@ from songbird_widgets.profiles import (
     profile,
     read_profile,
 )
-from songbird_widgets.profiles.evidence import value_effects
+from songbird_widgets.profiles.evidence import from_to, from_to_percent, value_effects
 from songbird_widgets.profiles.performance_drift import compare_performance
 from songbird_widgets.profiles.version1_writer import write_version_1
 
@@ -254,6 +254,18 @@ def test_dates_are_said_to_be_dates(random):
     assert (texts.verdict, "dates" in texts.reasons[0]) == ("unknown", True)
     objects = drift_of(*days)
     assert (objects.verdict, "dates" in objects.reasons[0]) == ("unknown", True)
+
+
+def test_what_moved_is_written_with_as_many_digits_as_tell_it_apart(random):
+    tight = 1 + 1e-7 * random.normal(size=1000)
+    found = drift_of(tight, tight + 1e-7)
+    assert found.reasons[0].startswith("The mean moved from 1 to 1.0000001")
+    assert from_to_percent(0.5, 0.50001) == "from 50 % to 50.001 %"
+    assert from_to_percent(2e-6, 3e-6) == "from 0.0002 % to 0.0003 %"
+    assert from_to(1.0, np.nextafter(1.0, 2), 4) == "from 1 to 1.0000000000000002"
+    assert from_to(7.0, 7.0, 4) == "from 7 to 7"
+    same = compare_performance(classified(900, 100), classified(900, 100))
+    assert same.notes == ("The accuracy is 90 % in both.",)
 
 
 def test_few_rows_say_what_would_have_been_certain(random):

@@ -143,4 +143,12 @@ def test_shown_text_is_one_short_line():
     assert one_line("a\x00b\u202ec\nd") == "a\ufffdb\ufffdc\ufffdd"
     assert len(one_line("x" * 10_000_000)) == 80
     assert one_line_path("a/\x00") == "a/\ufffd"
+    # Where nothing can be seen, two names must be told apart all the same.
+    assert [one_line(text) for text in ("\u200b\x07", "\u200b\x08", "\u3164", "")] == [
+        "\\u200b\\x07",
+        "\\u200b\\x08",
+        "\\u3164",
+        "",
+    ]
+    assert len(one_line("\u200b" * 10_000_000)) == 80
     assert one_line_path("d" * 10_000_000 + "/a.bin") == "…" + "d" * 73 + "/a.bin"

@@ -92,7 +92,7 @@ class TablePart(ABC):
 def row_text(row: int, line_of: Callable[[int], int | None] | None) -> str:
     """Name a row, counted from 0, and the line of it where the source has lines."""
     line = None if line_of is None else line_of(row)
-    return f"row {row}" if line is None else f"row {row} (line {line})"
+    return f"row {row} counted from 0" if line is None else f"row {row} (line {line})"
 
 
 def numbered(parts: Iterable[TablePart]) -> Iterator[TablePart]:
