@@ -170,5 +170,5 @@ def _note(store: ProfileStore, slots: set[str]) -> str:
         first = f"{len(shared)} days have several data sets now ({first.removesuffix(' now')})"
     return (
         f"{first}: all that is uploaded of one UTC day becomes one batch. To keep data sets apart and compare them, "
-        'give each a name: session.add(..., alias="...").'
+        'give each a name: session.add(..., alias="..."), or --reference NAME=FILE in a shell.'
     )

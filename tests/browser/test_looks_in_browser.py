@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from playwright.sync_api import expect
+
+import songbird_widgets as sw
 
 SESSION = """
 import ipywidgets
@@ -81,6 +85,23 @@ def test_in_a_cell(desk, axe, place, dark_when_folded):
     option = someone.panel("picker").get_by_role("option", name="2013-07-14")
     option.click()
     expect(option).to_have_attribute("aria-selected", "false")
+
+
+def test_in_a_notebook_that_is_not_trusted_charts_are_text(desk):
+    someone = desk("lab")
+    profiles = someone.front_end.root / "profiles"
+    shown = sw.compare(profiles / "reference-july.bin", profiles / "batch-2013-07-14.bin")._repr_mimebundle_()
+    someone.write("untrusted.ipynb", "verdict")
+    path = someone.front_end.root / "untrusted.ipynb"
+    document = json.loads(path.read_text("utf-8"))
+    document["cells"][0]["outputs"] = [{"output_type": "display_data", "data": shown, "metadata": {}}]
+    path.write_text(json.dumps(document), "utf-8")
+    someone.open("untrusted.ipynb")
+    card = someone.page.locator(".songbird-card")
+    expect(card.locator("samp").first).to_be_visible()
+    expect(card.get_by_text("1 to 31", exact=True)).to_be_visible()
+    expect(card.locator("svg")).to_have_count(0)
+    expect(card.locator(".ends").first).to_be_hidden()
 
 
 def test_in_a_dark_grid_of_voila(desk, axe):
