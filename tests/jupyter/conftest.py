@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
-import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -192,8 +193,9 @@ def starting(environment):
 
     @contextmanager
     def start(**variables):
-        connection_file = Path(environment["JUPYTER_RUNTIME_DIR"]) / f"kernel-{uuid.uuid4()}.json"
-        manager = KernelManager(kernel_name="python3", connection_file=str(connection_file))
+        # By sockets, whose paths must be short: a port could be another's by the time the kernel takes it.
+        by = {"transport": "ipc", "connection_file": f"{folder}/{next(numbers)}.json"}
+        manager = KernelManager(kernel_name="python3", **by)
         manager.start_kernel(env={**environment, **variables})
         client = manager.blocking_client()
         client.start_channels()
@@ -204,4 +206,6 @@ def starting(environment):
             client.stop_channels()
             manager.shutdown_kernel(now=True)
 
-    return start
+    numbers = itertools.count()
+    with tempfile.TemporaryDirectory() as folder:
+        yield start

@@ -79,6 +79,7 @@ def exported(request, environment, tmp_path_factory):
     return export(request.param, tmp_path_factory.mktemp("export") / "examples", environment)
 
 
+@pytest.mark.slow
 def test_own_data_are_compared_and_kept_from_top_to_bottom(environment, tmp_path):
     shown = export("own_data", tmp_path / "examples", environment)
     assert re.search("2 of 4 columns drifted: (price, country|country, price)", shown)

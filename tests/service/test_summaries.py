@@ -171,7 +171,7 @@ def test_a_day_that_would_be_larger_than_a_profile_may_be_leaves_out_what_is_too
 
 def test_a_day_of_large_uploads_is_merged_some_at_a_time(store, monkeypatch):
     numbers = np.random.default_rng(7)
-    contents = [profile({f"{n}": numbers.normal(size=3_000) for n in range(60)}).to_bytes() for _ in range(24)]
+    contents = [profile({f"{n}": numbers.normal(size=1_000) for n in range(15)}).to_bytes() for _ in range(24)]
     store.upload(*contents)
     peaks, days = [], []
     for at_once in (1 << 30, 3 * len(contents[0])):
@@ -183,7 +183,7 @@ def test_a_day_of_large_uploads_is_merged_some_at_a_time(store, monkeypatch):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert same(*days)
-    assert days[1].rows == 24 * 3_000
+    assert days[1].rows == 24 * 1_000
     assert peaks[1] < peaks[0] / 2
 
 
