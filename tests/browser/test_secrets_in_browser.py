@@ -41,10 +41,15 @@ def used(desk):
     line.get_by_role("button", name="Copy the id of session").click()
     expect(line.get_by_text("copied")).to_be_visible()
     session_id = page.evaluate("navigator.clipboard.readText()")
+    options = someone.panel("picker").get_by_role("option")
+    line.get_by_text("Another session").click()
+    line.get_by_role("button", name="Open").click()  # a new one: it shows when the other has been opened again
+    expect(options).to_have_count(0)
     line.get_by_text("Another session").click()
     line.get_by_label("Session id").fill(session_id)
     line.get_by_role("button", name="Open").click()
     expect(line.get_by_label("Session id")).to_have_value("")
+    expect(options).to_have_count(8)
     for label in ("july", "2013-07-08"):
         someone.panel("picker").get_by_role("option", name=label).click()
     expect(link.get_by_role("link", name="side by side")).to_be_visible()
