@@ -16,50 +16,53 @@ ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
 WAIT_MS = 120_000  # only what hangs takes so long
 
 
-@pytest.fixture(scope="module")
-def contexts(browser):
-    """Browser contexts by their options: making one takes longer than opening a page."""
-    made = {}
+class Tabs:
+    """A page for each way to look, which goes on to the next address: a new one takes longer than most tests."""
 
-    def context(**options):
+    def __init__(self, browser):
+        self._browser = browser
+        self._pages = {}
+        self.origin = ""
+        self.noticed = []
+
+    def _new(self, **options):
+        context = self._browser.new_context(**options)
+        context.set_default_timeout(WAIT_MS)
+        page = context.new_page()
+        page.on("console", lambda message: self.noticed.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self.noticed.append(str(error)))
+        page.on("request", self._look)
+        return page
+
+    def _look(self, request):
+        if not request.url.startswith((self.origin, "blob:", "data:")):
+            self.noticed.append(request.url)
+
+    def open(self, url, *, viewport=(1280, 900), **options):
         key = frozenset(options.items())
-        if key not in made:
-            made[key] = browser.new_context(**options)
-            made[key].set_default_timeout(WAIT_MS)
-        return made[key]
-
-    return context
-
-
-@pytest.fixture
-def open_page(contexts):
-    """Opens pages that must log no error and ask nobody but the service."""
-    pages = []
-    noticed = []
-
-    def opened(url, *, viewport=(1280, 900), **options):
-        page = contexts(**options).new_page()
-        pages.append(page)
+        if key not in self._pages or self._pages[key].is_closed():
+            self._pages[key] = self._new(**options)
+        page = self._pages[key]
         page.set_viewport_size(dict(zip(("width", "height"), viewport, strict=True)))
-        origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
-        page.on("console", lambda message: noticed.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: noticed.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                noticed.append(request.url) if not request.url.startswith((origin, "blob:", "data:")) else None
-            ),
-        )
+        self.origin = "{0.scheme}://{0.netloc}".format(urlsplit(url))
         page.goto(url)
         while page.locator("[data-waiting]").count():  # what is still being computed
             page.wait_for_timeout(100)
             page.goto(url)
         return page
 
-    yield opened
-    for page in pages:
-        page.close()
-    assert noticed == []
+
+@pytest.fixture(scope="module")
+def tabs(browser):
+    return Tabs(browser)
+
+
+@pytest.fixture
+def open_page(tabs):
+    """Opens pages that must log no error and ask nobody but the service."""
+    tabs.noticed.clear()
+    yield tabs.open
+    assert tabs.noticed == []
 
 
 @pytest.fixture(scope="module")
@@ -331,6 +334,7 @@ def test_print_shows_the_table_and_no_controls(open_page, flights, chosen):
     expect(page.locator("select:visible, button:visible, input:visible")).to_have_count(0)
     expect(page.locator("body")).to_have_css("background-color", "rgb(255, 255, 255)")
     assert page.pdf(format="A4", landscape=True).startswith(b"%PDF")
+    page.close()  # others are no print
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
