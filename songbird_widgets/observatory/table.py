@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -354,7 +355,7 @@ def _rest(row: Row, cell_count: int) -> Markup:
     written = []
     if row.tags:
         tags = "".join(
-            f'<span class="tag{" warn" if tag.warn else ""}"{_title(tag.help)}>{escape(tag.label)}</span>'
+            f'<span class="tag{" warn" if tag.warn else ""}"{_title(tag.help)}>{_escaped(tag.label)}</span>'
             for tag in row.tags
         )
         written.append(f'<div class="tags">{tags}</div>')
@@ -364,15 +365,23 @@ def _rest(row: Row, cell_count: int) -> Markup:
             written.append(f'<tr class="l{number}{" lab" if line.labels else ""}">')
         written.append(f'<th scope="row" class="who"><span class="badge p{line.place}">P{line.place}</span></th>')
         if line.cells:
-            written += [f'<td class="{cell.css}"{_title(cell.exact)}>{escape(cell.text)}</td>' for cell in line.cells]
+            written += [f'<td class="{cell.css}"{_title(cell.exact)}>{_escaped(cell.text)}</td>' for cell in line.cells]
         else:
-            written.append(f'<td class="absent" colspan="{cell_count}">{escape(line.absent)}</td>')
+            written.append(f'<td class="absent" colspan="{cell_count}">{_escaped(line.absent)}</td>')
         written.append("</tr>\n")
     return Markup("".join(written))  # noqa: S704 - every text is escaped where it is written
 
 
 def _title(text: str) -> str:
-    return f' title="{escape(text)}"' if text else ""
+    return f' title="{_escaped(text)}"' if text else ""
+
+
+def _escaped(text: str) -> str:
+    """Escape a text; most of a table are figures, in which nothing is to be."""
+    return str(escape(text)) if _MARKUP.search(text) else text
+
+
+_MARKUP = re.compile("[&<>\"']")
 
 
 def _width(rows: Iterable[DrawnRow]) -> int:

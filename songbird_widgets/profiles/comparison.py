@@ -320,12 +320,14 @@ class Versus:
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
-        names = sorted({*self.drifts.places, *self.missing, *self.new, *self.problems})
-        return {name: self._verdict(name) for name in names}
+        found = dict(zip(self.drifts.places, self.drifts.verdicts, strict=True))
+        found |= {name: self._verdict(name) for name in (*self.parts, *self.missing, *self.new, *self.problems)}
+        return {name: found[name] for name in sorted(found)}
 
     @cached_property
     def ranks(self) -> dict[str, float]:
-        return {name: self._rank(name) for name in self.verdicts}
+        found = dict(zip(self.drifts.places, self.drifts.ranks.tolist(), strict=True))
+        return found | {name: self._rank(name) for name in (*self.parts, *self.missing, *self.new, *self.problems)}
 
     @cached_property
     def type_changes(self) -> dict[str, tuple[str, str]]:

@@ -65,6 +65,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -352,11 +353,15 @@ class Drifts:
 
     def verdict(self, name: str) -> Verdict:
         """Return the verdict on one column."""
-        place = self.places[name]
-        rank = self.ranks[place]
-        if self.unknown[place]:
-            return "unknown"
-        return "strong" if rank >= STRONG else "moderate" if rank >= 1 else "none"
+        return self.verdicts[self.places[name]]
+
+    @cached_property
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on each column, in their order."""
+        return [
+            "unknown" if unknown else "strong" if rank >= STRONG else "moderate" if rank >= 1 else "none"
+            for rank, unknown in zip(self.ranks.tolist(), self.unknown.tolist(), strict=True)
+        ]
 
     def rank(self, name: str) -> float:
         """Return the score of one column in units of its own thresholds, to sort by."""

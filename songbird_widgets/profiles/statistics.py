@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .data_model import Types
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .data_model import Column
-    from .sketches import Floats, KllSketch
+    from .sketches import Floats, Ints, KllSketch
 
 QUANTILE_RANKS = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 
@@ -141,6 +143,33 @@ def inferred_type(types: Mapping[str, int]) -> str:
     if most / values >= _MAJORITY:
         return name
     return "fractional" if numbers / values >= _MAJORITY else "unknown"
+
+
+def inferred_types(types: Ints) -> list[str]:
+    """Name the types of many columns, as `inferred_type` does that of one.
+
+    Parameters
+    ----------
+    types : ndarray of int64, shape (columns, 6)
+        Values by type, in the order of `Types`.
+    """
+    names = np.array([*Types._fields, "unknown"])
+    values = types.sum(axis=1, dtype=np.float64)
+    most = types.max(axis=1, initial=0) / np.maximum(values, 1)
+    numbers = types[:, :2].sum(axis=1, dtype=np.float64)
+    commonest = types.argmax(axis=1) if len(types) else np.empty(0, np.int64)
+    unknown, string, fractional = (names.tolist().index(name) for name in ("unknown", "string", "fractional"))
+    mixed = np.where(numbers / np.maximum(values, 1) >= _MAJORITY, fractional, unknown)
+    kinds = np.where(most >= _MAJORITY, commonest, mixed)
+    kinds = np.where(types[:, string] > numbers, string, kinds)
+    kinds = np.where(most > _DOMINANT, commonest, kinds)
+    found: list[str] = names[np.where(values > 0, kinds, unknown)].tolist()
+    for row in np.flatnonzero(values >= _EXACT).tolist():
+        found[row] = inferred_type(Types(*types[row].tolist())._asdict())
+    return found
+
+
+_EXACT = 2.0**52  # up to which doubles add up counts exactly
 
 
 def type_of_values(numbers: Floats, items: int) -> str:

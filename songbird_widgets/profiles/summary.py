@@ -21,7 +21,7 @@ from .errors import ProfileError
 from .sketches import DistinctEstimate, FrequentItemsSketch, KllSketch
 from .sketches.frequent_items import spelled_as_number
 from .sketches.hashing import hash_bytes
-from .statistics import QUANTILE_RANKS, ColumnStatistics, column_statistics, inferred_type, type_of_values
+from .statistics import QUANTILE_RANKS, ColumnStatistics, column_statistics, inferred_types, type_of_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,15 +195,12 @@ class ProfileSummary:
     @cached_property
     def inferred_types(self) -> tuple[str, ...]:
         """The inferred type of each column, see `statistics.inferred_type`."""
-        known: dict[tuple[int, ...], str] = {}
-        found = []
-        for place, types in enumerate(map(tuple, self.types.tolist())):
-            kind = known.get(types) or known.setdefault(types, inferred_type(Types(*types)._asdict()))
-            if kind == "unknown" and not self.typed[place]:
+        kinds = inferred_types(self.types)
+        for place in np.flatnonzero(~self.typed).tolist():
+            if kinds[place] == "unknown":
                 begin, end = self.item_offsets[place : place + 2].tolist()
-                kind = type_of_values(self.items[begin:end], int(self.frequent_total[place]))
-            found.append(kind)
-        return tuple(found)
+                kinds[place] = type_of_values(self.items[begin:end], int(self.frequent_total[place]))
+        return tuple(kinds)
 
     def grid_numbers(self, rows: Ints, points: Ints) -> Floats:
         """Return numbers of the grid, which has the distinct numbers of a small sketch, else some, ascending by column.
@@ -247,10 +244,13 @@ class ProfileSummary:
         """Return the frequent items of the column in a row of the arrays, the commonest first."""
         begin, end = self.frequent_offsets[place : place + 2].tolist()
         ends = self._text_ends[begin : end + 1]
-        text = self.frequent_text[ends[0] : ends[-1]].tobytes()
-        cuts = (ends - ends[0]).tolist()
         try:
-            return tuple(text[one:other].decode(errors="surrogatepass") for one, other in pairwise(cuts))
+            text = self.frequent_text[ends[0] : ends[-1]].tobytes()
+            cuts = (ends - ends[0]).tolist()
+            if text.isascii():
+                letters = text.decode()
+                return tuple([letters[one:other] for one, other in pairwise(cuts)])
+            return tuple([text[one:other].decode(errors="surrogatepass") for one, other in pairwise(cuts)])
         except UnicodeDecodeError:
             raise _damaged() from None
 
