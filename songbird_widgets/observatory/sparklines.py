@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
+from ..budget import checkpoint
 from . import charts, formatting
 from .tails import histogram_of
 
@@ -117,6 +118,7 @@ def sparkline(
 
 def _histogram(places: Sequence[int], columns: Sequence[Column | None]) -> Sparkline | None:
     bins, beyond = histogram_of(columns, SPARK_BINS)
+    checkpoint()
     if not bins.edges.size:
         return None
     series = [

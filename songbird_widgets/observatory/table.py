@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from ..budget import checkpoint
 from . import formatting
 from .query import MAX_ROWS, TYPES
 from .sparklines import sparkline
@@ -109,9 +110,11 @@ def row_of(view: View, name: str) -> Row:
 
 def _row(view: View, name: str) -> Row:
     columns = view.columns(name)
-    return Row(
-        name, sparkline(columns.places, columns.columns, columns.statistics).html, _tags(columns), _lines(view, columns)
-    )
+    chart = sparkline(columns.places, columns.columns, columns.statistics).html
+    checkpoint()
+    tags = _tags(columns)
+    checkpoint()
+    return Row(name, chart, tags, _lines(view, columns))
 
 
 def _tags(columns: Columns) -> tuple[Tag, ...]:
@@ -352,6 +355,7 @@ def _drawn(view: View, name: str, cell_count: int) -> DrawnRow:
 
 def _rest(row: Row, cell_count: int) -> Markup:
     """Write what follows a column's name: without a template, which takes three times as long for so many cells."""
+    checkpoint()
     written = []
     if row.tags:
         tags = "".join(

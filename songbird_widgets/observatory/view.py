@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from songbird_widgets.budget import checkpoint
 from songbird_widgets.profiles import compare_profiles
 from songbird_widgets.profiles.statistics import column_statistics
 
@@ -187,6 +188,7 @@ class View:
     @cached_property
     def verdicts(self) -> dict[str, tuple[str, ...]]:
         """By name: the verdict on each side after the first."""
+        checkpoint()
         each = [self.comparison.verdicts(index) for index in range(1, len(self.shown))]
         return {name: tuple(found[name] for found in each if name in found) for name in self.names}
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..basics import one_line
+from ..budget import checkpoint
 from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts, pairs_of, weigh
 from .errors import ProfileError
 from .performance_drift import compare_performance
@@ -251,7 +252,10 @@ def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
 
 def weigh_profiles(baseline: ProfileSummary, other: ProfileSummary) -> Evidence:
     """Compare all columns that two profiles share; what is found can be kept, and be handed to a `Comparison`."""
-    return weigh(pairs_of(baseline, other, shared_names(baseline, other)))
+    found = weigh(pairs_of(baseline, other, shared_names(baseline, other)))
+    for side in (baseline, other):
+        side.__dict__.pop("outline", None)  # 4 MB of 1,000 columns, for nothing but this
+    return found
 
 
 def shared_names(baseline: ProfileSummary, other: ProfileSummary) -> list[str]:
@@ -302,6 +306,7 @@ class Versus:
         thresholds: Thresholds | None = None,
         only: frozenset[str] | None = None,
     ) -> None:
+        checkpoint()
         before, after = _chosen_names(baseline, only), _chosen_names(other, only)
         problems = {**other.problems, **baseline.problems}
         self.problems = {name: reason for name, reason in problems.items() if name in before or name in after}
@@ -320,6 +325,7 @@ class Versus:
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:
+        checkpoint()
         found = dict(zip(self.drifts.places, self.drifts.verdicts, strict=True))
         found |= {name: self._verdict(name) for name in (*self.parts, *self.missing, *self.new, *self.problems)}
         return {name: found[name] for name in sorted(found)}

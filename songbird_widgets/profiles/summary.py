@@ -385,6 +385,7 @@ class ProfileSummary:
         for (name, wanted), kind, length in zip(_ARRAYS.items(), head.kinds, head.lengths, strict=True):
             if np.dtype(kind) != wanted and kind not in _NARROW:
                 raise _damaged()
+            checkpoint()
             if name == "items" and _added_up(content[:place]) != int.from_bytes(content[-8:], "little"):
                 raise _damaged()
             array: NDArray[Any] = np.frombuffer(content, kind, length, place)

@@ -32,6 +32,7 @@ from tornado.netutil import bind_unix_socket
 from tornado.web import url
 
 from songbird_widgets import __version__
+from songbird_widgets.budget import begin_urgent, end_urgent
 from songbird_widgets.local.identity import (
     HOST,
     IDENTITY_FILE,
@@ -170,7 +171,9 @@ class Application(web.Application):
                 raise InvalidArgument("The address contains a NUL character.")
             if self.rates is not None:
                 self.rates.check(request)
-            if not request.path.startswith(_API_PATHS):
+            if request.path.startswith(_API_PATHS):
+                begin_urgent(request)
+            else:
                 self.add_observatory()
         except ServiceError as error:
             return self.get_handler_delegate(request, Refusal, {"error": error})
@@ -179,6 +182,7 @@ class Application(web.Application):
     def log_request(self, handler: web.RequestHandler) -> None:
         """Log an answered request, without what is secret in it."""
         self._active.discard(handler.request)
+        end_urgent(handler.request)
         if self.rates is not None:
             self.rates.note(handler.request, handler.get_status())
         super().log_request(handler)

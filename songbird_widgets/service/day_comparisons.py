@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
-from songbird_widgets.profiles import DayComparison, ProfileError, compare_days
+from songbird_widgets.profiles import DayComparison, ProfileError, compare_days, shared_names
 from songbird_widgets.profiles.trends import most_days
 
 from . import kept_files
@@ -40,7 +40,7 @@ MAX_LIKELY = 20
 """References, and newest days, whose pairs are weighed before anybody asks for it."""
 
 MAX_WEIGHED = 40_000
-"""Columns of such pairs that are weighed after an upload."""
+"""Columns that such pairs share, and that are weighed after an upload."""
 
 _MAX_WAITING = 1_000
 _GROUP = 16  # days that are compared before anything else is looked at
@@ -191,7 +191,7 @@ class DayComparisons:
                 )
                 baseline = own.summary if own and first == own.fingerprint else self._summaries.of_upload(first).summary
                 self.evidence.of(first, baseline, second, kept.summary)
-                left -= len(kept.summary.names)
+                left -= len(shared_names(baseline, kept.summary))
 
     # What pages ask for
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from songbird_widgets.profiles import Comparison, compare_profiles, profile, read_profile, summarize
+from songbird_widgets.service import day_comparisons
+from songbird_widgets.service.app import preload
 from songbird_widgets.service.kept_evidence import KeptEvidence
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
@@ -33,6 +38,21 @@ def test_what_was_kept_says_what_is_found_anew(tmp_path, summaries):
                 assert known.drift(name) == anew.drift(name)
                 (_, brief), (_, whole) = known.verdict(name), anew.drift(name)
                 assert (brief.verdict, brief.score, brief.reasons) == (whole.verdict, whole.score, whole.reasons)
+
+
+def test_profiles_without_a_common_column_do_not_keep_others_from_being_weighed(own_service, monkeypatch):
+    monkeypatch.setattr(day_comparisons, "MAX_WEIGHED", 1)
+    session = own_service.session()
+    contents = [profile({name: range(100)}).to_bytes() for name in ("x", "y", "z")] + [profile({"z": [1]}).to_bytes()]
+    for alias, content in zip("abcd", contents, strict=True):
+        assert own_service.put(own_service.announce_reference(session, alias), content).status_code == 200
+    asyncio.run(preload(own_service.app))
+    third, fourth = (sha256(content).hexdigest() for content in contents[2:])
+    evidence = own_service.app.settings["day_comparisons"].evidence
+    until = time.monotonic() + 60
+    while not evidence.has(third, fourth):
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("harm", ["old", "cut", "empty", "of others"])
