@@ -11,6 +11,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
+
+from songbird_widgets import __version__
 from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
 from songbird_widgets.profiles import DayComparison, ProfileError, compare_days, shared_names
 from songbird_widgets.profiles.trends import most_days
@@ -308,6 +311,22 @@ class DayComparisons:
     def kept(self, baseline: Baseline, days: Sequence[DayRow]) -> list[DayComparison | None]:
         """Return what is known of days already."""
         return [self._kept(baseline, day) for day in days]
+
+    def kept_course(self, baseline: Baseline, days: Sequence[DayRow]) -> list[tuple[str, str]] | None:
+        """Return what `keep_course` kept of these very days; None if that is nothing."""
+        try:
+            found = msgspec.msgpack.decode(self._course_path(baseline, days).read_bytes(), type=list[tuple[str, str]])
+        except (OSError, msgspec.MsgspecError):
+            return None
+        return found if len(found) == len(days) else None
+
+    def keep_course(self, baseline: Baseline, days: Sequence[DayRow], course: Sequence[tuple[str, str]]) -> None:
+        """Keep what was said of days in a row, all of which were compared: a kind and a text each."""
+        kept_files.keep(self._course_path(baseline, days), [msgspec.msgpack.encode(course)], "the course of a dataset")
+
+    def _course_path(self, baseline: Baseline, days: Sequence[DayRow]) -> Path:
+        known = (f"{day.day} {day.digest}" for day in days)
+        return kept_files.path_of(self._directory, "course", __version__, baseline.value, baseline.fingerprint, *known)
 
     def _is_called(self, *key: str) -> bool:
         with self._condition:

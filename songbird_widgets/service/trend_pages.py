@@ -160,18 +160,22 @@ class TrendPages:
             baseline = None
         if baseline is None:
             return [""] * len(rows), [], ""
-        most = most_days(len(baseline.summary.names))
-        known = self._compared.kept(baseline, rows[-most:])
-        others = [row for row, one in zip(rows[-most:], known, strict=True) if one is None]
-        if any(str(row.day) != baseline.value for row in others):
-            self._compared.expect(org_id, dataset_id)
-        side = self._loader.load(org_id, dataset_id, *self._loader.find(org_id, dataset_id, [baseline.value]))
-        days = tuple(_day(row, "", baseline.value) for row in rows[-most:])
-        view = TrendView(side, days, Trends(known))
-        left = [""] * (len(rows) - len(days))
+        (side,) = self._loader.find(org_id, dataset_id, [baseline.value])
+        rows, left = rows[-most_days(len(baseline.summary.names)) :], len(rows)
+        course = self._compared.kept_course(baseline, rows)
+        if course is None:
+            known = self._compared.kept(baseline, rows)
+            days = tuple(_day(row, "", baseline.value) for row in rows)
+            view = TrendView(side, days, Trends(known))
+            course = list(zip(view.kinds_of_days(), view.said_of_days(), strict=True))
+            if all(one or day.is_baseline for one, day in zip(known, days, strict=True)):
+                self._compared.keep_course(baseline, rows, course)
+            else:
+                self._compared.expect(org_id, dataset_id)
+        left -= len(rows)
         return (
-            [*left, *(f": {text}" for text in view.said_of_days())],
-            ["waiting"] * len(left) + view.kinds_of_days(),
+            [*[""] * left, *(f": {text}" for _, text in course)],
+            [*["waiting"] * left, *(kind for kind, _ in course)],
             formatting.clipped(side.label, 40),
         )
 

@@ -2,11 +2,12 @@
 
 import csv
 import io
+from threading import current_thread
 
 import numpy as np
 import pytest
 
-from songbird_widgets.profiles import profile
+from songbird_widgets.profiles import DayComparison, profile
 from songbird_widgets.profiles import trends as limits
 
 DAY_MS = 86_400_000
@@ -61,6 +62,24 @@ def test_every_day_says_what_its_own_page_says(month):
         compared = month.json(reference, data["days"][index]["profile"])
         said = {column["name"]: column["drift"]["P2"]["verdict"] for column in compared["columns"]}
         assert {column["name"]: column["verdict"][index] for column in data["columns"]} == said
+
+
+def test_what_the_session_page_says_of_its_days_is_computed_once(guest, monkeypatch):
+    guest.reference("train", day_of(0, rows=3_000))
+    for day in range(3):
+        guest.batch(FIRST + day * DAY_MS, day_of(day + 1))
+    trends(guest).raise_for_status()  # now all days are compared
+    page = guest.page().raise_for_status().text
+    assert "column drifted" not in page
+    read, whole = [], DayComparison.from_bytes
+    monkeypatch.setattr(
+        DayComparison, "from_bytes", lambda content: read.append(current_thread().name) or whole(content)
+    )
+    assert guest.page().text == page
+    assert "observatory" not in read  # the thread that makes pages
+    guest.batch(FIRST + DAY_MS, day_of(9, shift=8, rows=2_000))
+    trends(guest).raise_for_status()
+    assert "1 column drifted" in guest.page().text
 
 
 def test_csv_has_a_line_for_each_column_and_day(month):
