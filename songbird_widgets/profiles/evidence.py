@@ -288,7 +288,16 @@ class Pairs:
 
     def any_of(self, kinds: frozenset[str]) -> Flags:
         """Whether either column is of one of these types, by pair."""
-        return np.array([not kinds.isdisjoint(pair) for pair in self.types], np.bool_)
+        known = np.array([kind in kinds for kind in self._kinds[0]], np.bool_)
+        found: Flags = known[self._kinds[1]].any(axis=1)
+        return found
+
+    @cached_property
+    def _kinds(self) -> tuple[list[str], Ints]:
+        """All types, and which of them each column of each pair has, shape (pairs, 2)."""
+        places: dict[str, int] = {}
+        codes = [places.setdefault(kind, len(places)) for pair in self.types for kind in pair]
+        return list(places), np.array(codes, np.int64).reshape(-1, 2)
 
     @cached_property
     def numbers(self) -> tuple[Floats, Floats]:

@@ -133,13 +133,15 @@ def shares_of(summary: ProfileSummary, rows: Ints, points: Floats, *, inclusive:
     low = np.broadcast_to(starts, points.shape).copy()
     high = np.broadcast_to(ends, points.shape).copy()
     last = max(len(summary.grid_places) - 1, 0)
-    columns = np.broadcast_to(rows[:, None], points.shape)
+    firsts, places, items = summary.item_offsets[rows][:, None], summary.grid_places, summary.items
+    smaller = np.less_equal if inclusive else np.less
     for _ in range(int((ends - starts).max(initial=0)).bit_length()):  # a binary search, all at once
         middle = (low + high) >> 1
-        values = summary.grid_numbers(columns, np.minimum(middle, last))
-        up = ((values <= points) if inclusive else (values < points)) & (low < high)
-        low = np.where(up, middle + 1, low)
-        high = np.where(up, high, middle)
+        up = smaller(items[firsts + places[np.minimum(middle, last)]], points)
+        up &= low < high
+        np.copyto(low, middle + 1, where=up)
+        np.copyto(high, middle, where=~up)
+    columns = np.broadcast_to(rows[:, None], points.shape)
     return np.where(low > starts, summary.grid_shares(columns, np.maximum(low - 1, 0)), 0.0)
 
 
@@ -318,7 +320,7 @@ def _weigh_distributions(pairs: Pairs, places: Ints, hair: Floats, found: Eviden
         merged = _Merged.of(*_padded(pairs.first, pairs.before[chunk]), *_padded(pairs.second, pairs.after[chunk]))
         sizes = Sizes(n[chunk], m[chunk], pairs.error[chunk])
         _weigh_merged(merged, sizes, chunk, found, moves)
-        _weigh_deciles(pairs, chunk, found)
+    _weigh_deciles(pairs, places, found)
     numbers = np.zeros(len(pairs), np.bool_)
     numbers[places] = True
     unlisted = places[~exactly_listed(pairs, numbers, found)[places]]
@@ -467,11 +469,13 @@ def _weigh_deciles(pairs: Pairs, rows: Ints, found: Evidence) -> None:
     """Compare the shares between the baseline's deciles: the cells of Jensen-Shannon distance and PSI."""
     n, m = (of_side[rows] for of_side in pairs.numbers)
     sizes = Sizes(n, m, pairs.error[rows])
-    cuts = pairs.first.deciles[pairs.before[rows]]
+    # Many days have one baseline.
+    own, of_own = np.unique(pairs.before[rows], return_inverse=True)
+    cuts = pairs.first.deciles[own]
     p, q = np.ones((2, len(rows), 2 * len(DECILES) + 1))
-    for shares, (summary, of_side) in zip((p, q), pairs.sides, strict=True):
-        shares[:, 0:-1:2] = shares_of(summary, of_side[rows], cuts, inclusive=False)
-        shares[:, 1:-1:2] = shares_of(summary, of_side[rows], cuts, inclusive=True)
+    for place, inclusive in enumerate((False, True)):
+        p[:, place:-1:2] = shares_of(pairs.first, own, cuts, inclusive=inclusive)[of_own]
+        q[:, place:-1:2] = shares_of(pairs.second, pairs.after[rows], cuts[of_own], inclusive=inclusive)
     # A decile that many values share is cut off on both sides, so that a column of one value, or of many zeros, does
     # not hide a shift within one cell.
     mass = p[:, 1:-1:2] - p[:, 0:-1:2]

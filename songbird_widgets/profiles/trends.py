@@ -42,6 +42,7 @@ VERDICTS: tuple[Verdict, ...] = ("none", "unknown", "moderate", "strong", "missi
 """Verdicts in the order of their codes in `DayComparison.verdicts` and `Trends.verdicts`."""
 
 NONE, UNKNOWN, MODERATE, STRONGLY, MISSING, NEW = range(len(VERDICTS))
+_CODES = {verdict: code for code, verdict in enumerate(VERDICTS)}
 
 MAX_REASON = 300
 """Characters of a reason that are kept."""
@@ -283,7 +284,10 @@ def _of(day: ProfileSummary, versus: Versus) -> DayComparison:
         for place, (name, verdict) in enumerate(verdicts.items())
         if verdict in {"moderate", "strong"}
     }
-    return DayComparison(names, day.rows, state, leading, doubtful, effects, chances, figures_of(day, names), reasons)
+    made = DayComparison(names, day.rows, state, leading, doubtful, effects, chances, figures_of(day, names), reasons)
+    codes = np.fromiter(map(_CODES.__getitem__, verdicts.values()), np.uint8, many)
+    made.__dict__["_judged"] = codes, np.fromiter(map(versus.ranks.__getitem__, names), np.float64, many)
+    return made
 
 
 def figures_of(summary: ProfileSummary, names: Sequence[str]) -> Floats:

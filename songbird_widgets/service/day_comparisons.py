@@ -1,7 +1,7 @@
 """What is known of each day beside a baseline: compared once, kept, and read by whoever shows many days.
 
 A day's comparison is kept in a small file named by the hashes of both contents. When uploads to a dataset have come to
-rest, its days are compared with the dataset's own baseline, beside the loop; whoever asks for others compares them.
+rest, its days are compared with its first references, beside the loop; whoever asks for other baselines compares them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ REST_SECONDS = 1.0
 
 WORK_SECONDS = 120.0
 """How long the days of one dataset are compared before others have their turn."""
+
+MAX_PREPARED = 4
+"""References with which days are compared before anybody asks for it."""
 
 MAX_LIKELY = 20
 """References, and newest days, whose pairs are weighed before anybody asks for it."""
@@ -169,9 +172,18 @@ class DayComparisons:
         own = self.own_baseline(org_id, dataset_id)
         for baseline in [self._baseline(org_id, dataset_id, asked) if asked else None, own]:
             if baseline is not None:
-                days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
-                self.compared(org_id, dataset_id, baseline, days, alone=False)
+                self._compare_all(org_id, dataset_id, baseline)
         self._weigh_likely(org_id, dataset_id, own)
+        for row in self._metadata.references(org_id, dataset_id, limit=MAX_PREPARED)[1:]:
+            with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
+                reference = self._baseline(org_id, dataset_id, row.id)
+                if reference is not None:
+                    self._compare_all(org_id, dataset_id, reference)
+
+    def _compare_all(self, org_id: str, dataset_id: str, baseline: Baseline) -> None:
+        """Compare the days that are shown in a row with a baseline, unless something more arrives."""
+        days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
+        self.compared(org_id, dataset_id, baseline, days, alone=False)
 
     def _weigh_likely(self, org_id: str, dataset_id: str, own: Baseline | None) -> None:
         """Weigh the pairs that are likely to be looked at: the newest days, and references in their order."""

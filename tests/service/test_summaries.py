@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -132,6 +133,45 @@ def test_a_day_grows_by_what_arrives(store):
         whole = summarize(merge_profiles([read_profile(one) for one in CONTENTS[:count]]))
         assert same(store.day().summary, whole)
         assert store.day().summary.rows == whole.rows
+
+
+def some_rows(seed):
+    random = np.random.default_rng(seed)
+    words = [f"word {word}" for word in random.integers(0, 5_000, 1_200).tolist()]
+    return profile({"number": random.normal(0, 1, 1_200), "word": words}).to_bytes()
+
+
+def cost_of_one_more(store, content, monkeypatch):
+    """Bytes of uploads that are read, calls that are made, and bytes that are kept, for one more upload to a day."""
+    store.upload(content)
+    read, calls, blob = [], [0], store.blobs.read
+
+    def count(*_):
+        calls[0] += 1
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.blobs, "read", lambda key: read.append(blob(key)) or read[-1])
+        sys.setprofile(count)
+        try:
+            store.day()
+        finally:
+            sys.setprofile(None)
+    assert [sha256(one).digest() for one in read] == [sha256(content).digest()]
+    (kept,) = store.files()
+    return calls[0], kept.stat().st_size
+
+
+def test_the_501st_upload_of_a_day_costs_what_the_third_did(store, monkeypatch):
+    contents = [some_rows(seed) for seed in range(501)]
+    store.upload(*contents[:2])
+    store.day()
+    few_calls, few_bytes = cost_of_one_more(store, contents[2], monkeypatch)
+    store.upload(*contents[3:500])
+    store.day()
+    calls, size = cost_of_one_more(store, contents[500], monkeypatch)
+    assert calls <= 1.25 * few_calls
+    assert size <= 2 * few_bytes  # the sketches have filled up
+    assert store.day().summary.rows == 501 * 1_200
 
 
 def test_a_damaged_upload_spoils_only_itself(store):
