@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from songbird_widgets.profiles import Column, Histogram
 
 _RANKS = (0.01, 0.99)
-_LONG = 0.2
-"""The middle 98 % take less than this part of the whole range."""
+_LONG = 1 / 3
+"""The middle 98 % take less than this part of the whole range: else most of the chart would show next to nothing."""
 
 _MIN_NUMBERS = 100
 """Numbers below which a hundredth of them is none."""

@@ -56,7 +56,7 @@ def test_a_numeric_column_shows_all_that_is_known(flights, chosen):
 @pytest.mark.parametrize("bins", [30, 60, 90])
 @pytest.mark.parametrize("unit", ["percent", "count"])
 def test_the_histogram_can_be_drawn_otherwise(flights, chosen, bins, unit):
-    page = soup(flights.page(*chosen, column="arr_delay", bins=bins, y=unit, scale="log"))
+    page = soup(flights.page(*chosen, column="arr_delay", bins=bins, y=unit, scale="log", range="all"))
     rows = sheet(page, "Histogram")
     assert len(rows) == bins
     if unit == "count":
@@ -87,6 +87,19 @@ def test_numbers_as_far_apart_as_doubles_go_are_drawn(guest):
     charts = str(soup(guest.page(day, column="x")).select("svg"))
     assert "data-chart" in charts
     assert not re.search(r"\b(nan|inf)\b", charts)
+
+
+def test_delays_are_drawn_where_most_of_them_are_and_waiting_times_to_their_end(guest, flights, chosen):
+    july = read_profile((FLIGHTS / "reference-july.bin").read_bytes()).column("arr_delay")
+    page = soup(flights.page(chosen[0], column="arr_delay"))
+    drawn = page.select_one("svg[data-chart=histogram]")
+    low, high = july.kll.quantiles([0.01, 0.99])
+    assert (float(drawn["data-low"]), float(drawn["data-high"])) == (low, high)
+    assert "Not shown: up to 1.9 % of a profile's numbers" in page.text
+    waits = np.random.default_rng(7).exponential(3, 5000)
+    day = guest.batch(JULY_8, profile({"wait": waits.tolist()}).to_bytes())
+    drawn = soup(guest.page(day, column="wait")).select_one("svg[data-chart=histogram]")
+    assert float(drawn["data-high"]) == waits.max()
 
 
 def test_frequent_items_come_with_their_counts(flights, chosen):
