@@ -289,7 +289,7 @@ class Pairs:
     def any_of(self, kinds: frozenset[str]) -> Flags:
         """Whether either column is of one of these types, by pair."""
         known = np.array([kind in kinds for kind in self._kinds[0]], np.bool_)
-        found: Flags = known[self._kinds[1]].any(axis=1)
+        found: Flags = np.logical_or.reduce(known[self._kinds[1]], axis=1)
         return found
 
     @cached_property
