@@ -52,8 +52,9 @@ tails it may do so always. Of *range*, few values are open only where they are m
 Unknown is, too, a column of which even a strong drift would not be certain: of too few
 values (below about ninety in each profile), of mostly values that were seen so seldom that any two samples have few in
 common (identifiers, times), without any sketch, of numbers whose mean and deviation are not known (beside infinite
-ones), of whole numbers so large that doubles do not tell them apart, or where a value's share changed by little more
-than the sketches are exact. A note of ``none`` says how large a shift would have been certain where that is more than a
+ones), of whole numbers so large that doubles do not tell them apart, of half as many different values again, or as
+little, as two samples of one distribution would have, or where a value's share changed by little more than the sketches
+are exact. A note of ``none`` says how large a shift would have been certain where that is more than a
 strong one.
 
 An effect that is certain counts, too, if it is within two standard errors, or a twentieth, of what counts: it may be as
@@ -328,6 +329,7 @@ class Drifts:
             | self.evidence.boundless
             | self.evidence.blunt
             | self.evidence.blurred
+            | self.evidence.repeating
             | ~self.evidence.compared
         )
         effects, chances = self.evidence.effects, self.evidence.chances
@@ -586,9 +588,24 @@ class Drifts:
             return ["Numbers as large as these are kept without their last digits, in which they may differ."]
         if found.blurred[place]:
             return ["The share of a value changed by little more than the sketches are exact."]
+        said = [self._repeating(place)] if found.repeating[place] else []
         if found.compared[place]:
-            return [self._too_few(place)] if found.too_few[place] else []
-        return [self._nothing_to_compare(place)]
+            return [*said, *([self._too_few(place)] if found.too_few[place] else [])]
+        return [*said, self._nothing_to_compare(place)]
+
+    def _repeating(self, place: int) -> str:
+        counts = [
+            (
+                round(float(side.distinct[rows[place], 0])),
+                int(side.counts[rows[place], 0] - side.counts[rows[place], 1]),
+            )
+            for side, rows in self._pairs.sides
+        ]
+        (distinct, values), (others, other_values) = counts
+        return (
+            f"Values repeat differently: about {distinct:,} of {values:,} were different, and now {others:,} of "
+            f"{other_values:,}."
+        )
 
     def _nothing_to_compare(self, place: int) -> str:
         counts = self.baseline.counts[self.before[place]], self.other.counts[self.after[place]]

@@ -115,6 +115,8 @@ class Evidence:
         Whether neighbouring whole numbers are far enough from each other to be different values.
     blurred : ndarray of bool
         Whether a value's share changed as chance hardly makes it, and the sketches are not exact enough to be sure.
+    repeating : ndarray of bool
+        Whether values repeat more often, or less, than they would in two samples of one distribution.
     running : ndarray of bool
         Whether both columns look like running numbers, see `number_evidence`.
     as_values : ndarray of bool
@@ -136,6 +138,7 @@ class Evidence:
     blunt: Flags
     sharp: Flags
     blurred: Flags
+    repeating: Flags
     running: Flags
     as_values: Flags
     basis: list[str | None]
@@ -161,6 +164,7 @@ class Evidence:
             blunt=np.zeros(many, np.bool_),
             sharp=np.zeros(many, np.bool_),
             blurred=np.zeros(many, np.bool_),
+            repeating=np.zeros(many, np.bool_),
             running=np.zeros(many, np.bool_),
             as_values=np.zeros(many, np.bool_),
             basis=[None] * many,

@@ -155,6 +155,22 @@ def _weigh_distinct(pairs: Pairs, found: Evidence) -> None:
     distinct, other_distinct = (figures[:, 0] for figures in pairs.of("distinct"))
     ratios = other_distinct / others - distinct / rows
     found.measures["unique_delta"] = np.where((rows > 0) & (others > 0), ratios, np.nan)
+    # Of a part of a sample's values, at least that part of its distinct ones is expected, and at most all of them.
+    (_, low, high), (_, other_low, other_high) = (figures.T for figures in pairs.of("distinct"))
+    values, other_values = (np.maximum(side[:, 0] - side[:, _NULL], 0) for side in pairs.of("counts"))
+    part = np.where(values < other_values, values / other_values, 1.0)
+    other_part = np.where(other_values < values, other_values / values, 1.0)
+    chance = _CHANCE_OF_DISTINCT * np.sqrt(np.maximum(high, other_high))  # deviations of a count of distinct values
+    more, fewer = low - chance, high + chance
+    other_more, other_fewer = other_low - chance, other_high + chance
+    found.repeating = np.logical_and(*pairs.of("counted")) & (np.minimum(values, other_values) >= FEWEST)
+    found.repeating &= (fewer * _FEWER_DISTINCT < other_more * part) | (
+        other_fewer * _FEWER_DISTINCT < more * other_part
+    )
+
+
+_CHANCE_OF_DISTINCT = 2.0
+_FEWER_DISTINCT = 1.5
 
 
 def forgive_types(found: Evidence, place: int) -> None:

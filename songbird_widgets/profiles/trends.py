@@ -56,7 +56,7 @@ MAX_CELLS = 200_000
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
 _BATCH = 2_000  # columns that are weighed at once, of as many days as have them
-_MAGIC = b"SBW-DAY\x04"
+_MAGIC = b"SBW-DAY\x05"
 
 
 @dataclass(frozen=True, eq=False)

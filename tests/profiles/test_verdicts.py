@@ -136,6 +136,15 @@ def test_a_sentinel_is_no_part_of_a_wide_range(random, n, share):
         assert not drift_of(*plain).drifted
 
 
+def test_values_that_begin_to_repeat_are_not_said_to_be_equal(random):
+    every = random.permutation(100_000)
+    before, same, after = every[:5000], every[5000:10_000], every[:500][random.integers(0, 500, 5000)]
+    assert drift_of(before, same).verdict == "none"
+    found = drift_of(before, after)
+    assert (found.verdict, found.reasons[0].startswith("Values repeat differently: about 5,0")) == ("unknown", True)
+    assert drift_of(random.integers(0, 1000, 20_000), random.integers(0, 1000, 2000)).verdict == "none"
+
+
 def test_a_minus_one_at_the_edge_of_the_range_is_no_drift(random):
     before = random.integers(0, 100, 20_000) * 10
     assert drift_of(before, before - 1).verdict == "none"
