@@ -71,7 +71,7 @@ def hub(start_server, proxy_command, ports, tmp_path_factory):
         started = psutil.Process(process.pid).children(recursive=True)
         try:
             deadline = time.monotonic() + 120
-            while httpx.get(f"{base}/health", trust_env=False, timeout=10).status_code != 200:
+            while httpx.get(f"{base}/health", trust_env=False, timeout=120).status_code != 200:
                 assert time.monotonic() < deadline, (directory / "log").read_text("utf-8", "replace")
                 time.sleep(0.2)
             started = psutil.Process(process.pid).children(recursive=True)
