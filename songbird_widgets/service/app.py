@@ -55,6 +55,7 @@ from .errors import Forbidden, Internal, InvalidArgument, ResourceNotFound, Serv
 from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
 from .organizations import Organizations
+from .privacy import PrivateRequest, private_arguments
 from .quotas import Quotas, Room
 from .retention import DEFAULT_DAYS, Retention
 from .server import Server
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from .uploads import UploadURLs
 _OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
 _API_PATHS = ("/v0/", "/v1/", "/uploads/", "/health", "/ready", "/metrics", "/stop")
+_PRIVATE_PATHS = ("/v0/sessions/", "/open/")
 _NONCE = re.compile(r"[0-9a-f]{32}")
 #: How long what was begun may go on when the service ends, each part of the rest, and all together.
 _GRACE_SECONDS = 2.5
@@ -158,6 +160,7 @@ class Application(web.Application):
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> web._HandlerDelegate:
         """Check the Host header, take the secret off the path, and find who answers."""
+        request = PrivateRequest(request)
         self.last_seen = time.monotonic()
         if request.path != "/health":
             self.last_used = self.last_seen
@@ -178,6 +181,20 @@ class Application(web.Application):
         except ServiceError as error:
             return self.get_handler_delegate(request, Refusal, {"error": error})
         return super().find_handler(request, **kwargs)
+
+    def get_handler_delegate(
+        self,
+        request: HTTPServerRequest,
+        target_class: type[web.RequestHandler],
+        target_kwargs: dict[str, Any] | None = None,
+        path_args: list[bytes] | None = None,
+        path_kwargs: dict[str, bytes] | None = None,
+    ) -> web._HandlerDelegate:
+        """Have a handler answer; what it gets of a path that gives access is private."""
+        arguments = path_args
+        if request.path.startswith(_PRIVATE_PATHS):
+            arguments = private_arguments(path_args or ())
+        return super().get_handler_delegate(request, target_class, target_kwargs, arguments, path_kwargs)
 
     def log_request(self, handler: web.RequestHandler) -> None:
         """Log an answered request, without what is secret in it."""

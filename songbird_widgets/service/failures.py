@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from songbird_widgets.budget import OutOfTimeError, WorkStoppedError
 
 from .errors import Internal, ServiceError, TookTooLong, Unavailable
+from .privacy import forget_variables_of
 
 logger = logging.getLogger("songbird_widgets.service")
+logger.addFilter(forget_variables_of)
 
 _LOG_SECONDS = 60.0
 

@@ -27,6 +27,7 @@ from .errors import (
     TooManyRequests,
 )
 from .failures import explained, log_once
+from .privacy import forget_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -194,6 +195,7 @@ class Handler(web.RequestHandler):
         tb: TracebackType | None,
     ) -> None:
         # Tornado's own would log the request with its path and query, and those carry secrets.
+        forget_variables(value)
         if typ is None or value is None or isinstance(value, (ServiceError, web.HTTPError)):
             return
         if foreseen := explained(value):

@@ -29,6 +29,7 @@ from . import access
 from .handler import Handler
 from .metadata import hash_key
 from .pages import Observatory, file_name
+from .privacy import PrivateText
 from .sign_ins import SignedIn, path_of, token_of
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class PageHandler(Handler):
     @property
     def owner(self) -> str:
         """Among whom the threads that make pages are shared."""
-        return self.get_query_argument("sessionToken", "")
+        return PrivateText(self.get_query_argument("sessionToken", ""))
 
     def on_connection_close(self) -> None:
         """Make no more for a reader who has left."""

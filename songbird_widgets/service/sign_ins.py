@@ -12,12 +12,13 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
 from songbird_widgets.secret import Secret
 
+from .privacy import PrivateText
 from .rows import now_ms
 from .tables import sign_ins
 
@@ -109,13 +110,13 @@ def take_token(request: HTTPServerRequest) -> None:
     found = _PATH.fullmatch(request.path)
     if found is not None:
         request.path = found[2]
-        request.sign_in_token = found[1]  # type: ignore[attr-defined]
+        request.sign_in_token = PrivateText(found[1])  # type: ignore[attr-defined]
 
 
 def token_of(request: HTTPServerRequest) -> str:
     """Return the token of the sign-in below whose path a request was made; empty for none."""
-    token: Any = getattr(request, "sign_in_token", "")
-    return str(token)
+    token: str = getattr(request, "sign_in_token", "")
+    return token
 
 
 def path_of(token: str) -> str:

@@ -77,3 +77,70 @@ def test_a_failure_is_logged_without_what_was_asked(own_service, log, monkeypatc
     assert "create_reference_profile_upload failed" in text
     assert session not in text
     assert "canary" not in text
+
+
+# What is asked, with what gives access in it; SESSION, PROFILE and QUERY (of an upload URL) are those of the test.
+ASKED = {
+    "create a session": ("POST", "/k/SECRET/v0/sessions", b'{"userId": "someone"}'),
+    "what a session is": ("GET", "/v0/sessions/SESSION", b""),
+    "delete a session": ("DELETE", "/v0/sessions/SESSION", b""),
+    "a slot for a batch": ("POST", "/v0/sessions/SESSION/upload", b'{"datasetTimestamp": 0, "segmentTags": []}'),
+    "a slot for a reference": ("POST", "/v0/sessions/SESSION/reference", b"{}"),
+    "slots for references": ("POST", "/v0/sessions/SESSION/references", b'{"references": [{}]}'),
+    "a link": ("POST", "/v0/sessions/observatory-link/SESSION", b'{"referenceProfileIds": ["PROFILE"]}'),
+    "a claim": ("POST", "/v0/sessions/SESSION/claim?org_id=org-Canary", b""),
+    "a listing": ("GET", "/v0/sessions/SESSION/profiles", b""),
+    "delete a profile": ("DELETE", "/v0/sessions/SESSION/profiles/PROFILE", b""),
+    "an upload": ("PUT", "/uploads/PROFILE?QUERY", b"some bytes"),
+    "a large upload": ("PUT", "/uploads/PROFILE?QUERY", b"some bytes" * 200_000),
+    "a slot of an organization": (
+        "POST",
+        "/v0/organizations/org-Canary/log/async/model-1",
+        b'{"datasetTimestamp": 0, "segmentTags": []}',
+    ),
+    "the page of a session": ("GET", "/resources/DATASET/profiles?sessionToken=SESSION", b""),
+    "the page of a profile": ("GET", "/resources/DATASET/profiles?profile=PROFILE&sessionToken=SESSION", b""),
+    "a page over time": ("GET", "/resources/DATASET/trends?sessionToken=SESSION", b""),
+    "the data of a page": ("GET", "/resources/DATASET/profiles.json?profile=PROFILE&sessionToken=SESSION", b""),
+    "the page of an organization": ("GET", "/organizations/org-Canary", b""),
+    "a sign-in": ("POST", "/sign-in", b"key=KEY"),
+    "a page below a sign-in": ("GET", "/s/TOKEN/organizations/org-Canary", b""),
+    "a sign-out": ("POST", "/s/TOKEN/sign-out", b""),
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_no_frame_of_a_failure_holds_what_gives_access(own_service, log, shown_in_frames, asked):
+    service = own_service
+    session = service.session()
+    slot = service.announce_reference(session)
+    dataset = slot["modelId"]
+    address = urlsplit(slot["uploadUrl"])
+    signed_in = service.http.post(f"{service.base}/sign-in", data={"key": service.key})
+    token, cookie = signed_in.headers["Location"].split("/")[1], service.http.cookies
+    secrets = {
+        "SECRET": service.secret,
+        "SESSION": session,
+        "QUERY": address.query,
+        "TOKEN": token,
+        "KEY": service.key,
+    }
+    names = {**secrets, "PROFILE": slot["id"], "DATASET": dataset}
+    with service.app.settings["metadata"]._database.transaction() as connection:
+        for table in ("sessions", "profiles", "keys", "sign_ins", "days"):
+            connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {table}_gone")
+    log.clear()
+    method, path, content = asked
+    for name, value in names.items():
+        path, content = path.replace(name, value), content.replace(name.encode(), value.encode())
+    headers = {"X-API-Key": service.key} if "claim" in path or ("/organizations" in path and "/s/" not in path) else {}
+    headers |= {"Content-Type": "application/x-www-form-urlencoded"} if content.startswith(b"key=") else {}
+    key = service.key if path == f"/v0/sessions/{session}" and method == "GET" else None
+    answer = service.call(method, path, content=content, headers=headers, key=key)
+    assert answer.status_code == 500, answer.text
+    failures = [record.exc_info[1] for record in log.records if record.exc_info]
+    assert failures
+    text = "\n".join(line for error in failures for line in shown_in_frames(error))
+    assert "handler.py" in text or "web.py" in text
+    values = [*cookie.values(), address.query.partition("signature=")[2], *secrets.values()]
+    assert [value for value in values if value in text] == []
