@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..basics import one_line
 from ..client.errors import ConfigurationError
 from ..client.models import Dataset
-from ..secret import Secret
+from ..secret import Hidden, Secret
 from . import adding, content, display
 from .dataset import RemoteDataset
 from .endpoint import Endpoint
@@ -119,19 +119,20 @@ class Session(UploadingSession):
         if self._dataset is not None:
             where = Endpoint(endpoint, api_key, client)
             return RemoteDataset(where, self._ledger, self._store, dataset=self._dataset, warn=self._warnings.append)
-        known = None if session_id is None or client is not None else self._ledger.session(session_id)
-        where = Endpoint(Secret.of(known.endpoint) if endpoint is None and known else endpoint, api_key, client)
+        known = Hidden(None if session_id is None or client is not None else self._ledger.session(session_id))
+        place = Secret.of(_of(known, "endpoint")) if endpoint is None else endpoint
         remote = RemoteSession(
-            where,
+            Endpoint(place, api_key, client),
             self._ledger,
             self._store,
             session_id=session_id,
             user_id=self._user_id,
-            name=name or (known is not None and known.name) or "",
+            name=name or _of(known, "name") or "",
             warn=self._warnings.append,
         )
-        if known is not None and known.state in ("claimed", "expired"):
-            remote.become("claimed" if known.state == "claimed" else "expired")
+        state = _of(known, "state")
+        if state in ("claimed", "expired"):
+            remote.become("claimed" if state == "claimed" else "expired")
         return remote
 
     # -- adding ---------------------------------------------------------------------------------------------
@@ -632,3 +633,8 @@ class Session(UploadingSession):
 
     def _ipython_display_(self) -> None:
         display.show(self)
+
+
+def _of(known: Hidden[LedgerSession | None], name: str) -> Any:
+    """Return what the ledger knows of a session; None if it knows none."""
+    return getattr(known.reveal(), name, None)
