@@ -139,7 +139,10 @@ class SessionMetadata(Message, frozen=True):
 
 
 class ListedProfile(Message, frozen=True, omit_defaults=True):
-    """One uploaded profile in the listing of a session; times in ms since 1970, size in bytes."""
+    """One uploaded profile in the listing of a session; times in ms since 1970, size in bytes.
+
+    `rows` and `columns` of its data are known a moment after the upload, where an endpoint counts them.
+    """
 
     id: str
     kind: Literal["batch", "reference"]
@@ -148,6 +151,8 @@ class ListedProfile(Message, frozen=True, omit_defaults=True):
     sha256: str
     alias: str | None = None
     dataset_timestamp: int | None = None
+    rows: int | None = None
+    columns: int | None = None
 
 
 class ErrorResponse(Message, frozen=True, omit_defaults=True):

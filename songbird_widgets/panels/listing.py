@@ -41,6 +41,7 @@ class Listing:
         self._numbers: dict[str, int] = {}
         self._profiles: tuple[SessionProfile, ...] | None = None
         self._keys: list[str] | None = None
+        self._columns: list[int | None] = []
         self._places = np.zeros(0)  # the number of each profile
         self._read_at = 0.0
 
@@ -52,7 +53,9 @@ class Listing:
 
     def _read(self, profiles: tuple[SessionProfile, ...], *, busy: bool) -> None:
         keys = [profile.key for profile in profiles]
-        same_rows = keys == self._keys
+        # What others uploaded is counted by the endpoint a moment after it is listed.
+        columns = [profile.columns for profile in profiles]
+        same_rows = keys == self._keys and columns == self._columns
         now = time.monotonic()
         if not same_rows:
             known = self._numbers
@@ -60,7 +63,7 @@ class Listing:
             known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
             numbers = [known[key] for key in keys]
             self.rows = pack(profiles, numbers)
-            self._keys = keys
+            self._keys, self._columns = keys, columns
             self._places = np.array(numbers)
         # States can wait while an upload runs, and `busy` brings the last ones.
         if same_rows and busy and now - self._read_at < _PAUSE_SECONDS:

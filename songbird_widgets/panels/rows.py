@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from .words import middle_out
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -97,7 +99,7 @@ def _counts(values: list[int | None]) -> Column:
 def _shortened(texts: list[str], longest: int) -> list[str]:
     if max(map(len, texts), default=0) <= longest:
         return texts
-    return [text if len(text) <= longest else f"{text[: longest - 1]}…" for text in texts]
+    return [middle_out(text, longest) for text in texts]
 
 
 def _units(text: str) -> int:

@@ -237,4 +237,6 @@ def listed(row: ProfileRow) -> models.ListedProfile:
         sha256=row.sha256 or "",
         alias=row.alias,
         dataset_timestamp=row.dataset_timestamp,
+        rows=row.rows,
+        columns=row.columns,
     )

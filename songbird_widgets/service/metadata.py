@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from songbird_widgets.secret import Secret
 
     from .database import Database
-    from .rows import Arrival, DayRow, NewProfile, ProfileRow, SessionRow, UploadRow
+    from .rows import Arrival, DayRow, Figures, NewProfile, ProfileRow, SessionRow, UploadRow
 
 
 def hash_key(key: Secret) -> str:
@@ -224,6 +224,10 @@ class Metadata:
             When the slot is unknown, or its session was claimed meanwhile.
         """
         return self._database.write(self._confirm, upload)
+
+    def note_figures(self, figures: Sequence[Figures]) -> None:
+        """Note what data of uploaded profiles hold."""
+        self._database.write(upload_writes.note_figures, figures)
 
     def profiles(
         self, org_id: str, dataset_id: str, *, after: tuple[int, str] = (0, ""), limit: int | None = None

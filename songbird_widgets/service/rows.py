@@ -37,7 +37,8 @@ class ProfileRow:
     """A profile: announced when its slot was given out, uploaded once its bytes are safe on disk.
 
     ``sha256`` is the key for `Blobs.read`; ``size`` (bytes), ``sha256`` and ``upload_timestamp`` (ms) are None
-    until the upload. ``dataset_timestamp`` (ms) is exact; the batch it belongs to is its UTC day.
+    until the upload. ``dataset_timestamp`` (ms) is exact; the batch it belongs to is its UTC day. ``rows`` and
+    ``columns`` of its data are None until its summary was made, and where they cannot be told.
     """
 
     id: str
@@ -48,6 +49,8 @@ class ProfileRow:
     state: Literal["announced", "uploaded"]
     size: int | None
     sha256: str | None
+    rows: int | None = None
+    columns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,22 @@ class UploadRow:
 
 @dataclass(frozen=True)
 class Arrival:
-    """An upload that was confirmed: where it belongs, by its day if it is a batch (ms), and its content's hash."""
+    """An upload that was confirmed: where it belongs, by its day if it is a batch (ms), its content's hash, its id."""
 
     org_id: str
     dataset_id: str
     day: int | None
     sha256: str
+    profile_id: str
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Rows and columns of the data of an uploaded profile; rows are None where nothing was counted."""
+
+    profile_id: str
+    rows: int | None
+    columns: int
 
 
 @dataclass(frozen=True)
@@ -131,7 +144,11 @@ def select_uploads(org_id: str, dataset_id: str) -> sa.Select[Any]:
 
 
 _PROFILE_COLUMNS = tuple(
-    tables.profiles.c[name] for name in ("id", "kind", "alias", "dataset_timestamp", "uploaded", "size", "sha256")
+    tables.profiles.c[name]
+    for name in (
+        *("id", "kind", "alias", "dataset_timestamp", "uploaded", "size", "sha256"),
+        *("data_rows", "data_columns"),
+    )
 )
 
 
@@ -163,4 +180,6 @@ def profile_row(row: Mapping[Any, Any]) -> ProfileRow:
         state="announced" if row["uploaded"] is None else "uploaded",
         size=row["size"],
         sha256=row["sha256"],
+        rows=row["data_rows"],
+        columns=row["data_columns"],
     )

@@ -24,10 +24,12 @@ import msgspec
 from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
 from songbird_widgets.observatory.formatting import timestamp
 from songbird_widgets.profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
+from songbird_widgets.profiles.data_model import fullest
 
 from . import kept_files
 from .handler import logger
 from .memory import return_freed_memory
+from .rows import Figures
 from .tables import chained
 from .uploads import MAX_PROFILE_BYTES
 
@@ -54,6 +56,9 @@ QUIET_SECONDS = 0.03
 
 ARRIVAL_SECONDS = 120.0
 """How long the summary of an arrival may take; beyond, it is left to whoever asks for it."""
+
+MAX_FIGURES = 200
+"""Figures of arrivals that are noted at once."""
 
 MAX_BYTES_AT_ONCE = 64 << 20
 """Bytes of uploads that are held in memory while a day is merged; one that is larger is held alone."""
@@ -113,6 +118,7 @@ class Summaries:
         self._last_arrival = 0.0
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
+        self._figures: queue.SimpleQueue[Figures] = queue.SimpleQueue()  # that are to be noted
         self._budget = Budget(0)  # of the summary that is made beside the pages
         #: Told of each upload whose summary was made.
         self.then: Callable[[Arrival], None] | None = None
@@ -131,9 +137,14 @@ class Summaries:
                 self._thread.start()
 
     def _make(self, arrival: Arrival) -> None:
-        if arrival.day is None:
-            self.of_upload(arrival.sha256)
-        elif day := self._metadata.day(arrival.org_id, arrival.dataset_id, arrival.day):
+        day = None
+        if arrival.day is not None:
+            day = self._metadata.day(arrival.org_id, arrival.dataset_id, arrival.day)
+        if arrival.day is None or (day and day.digest == arrival.sha256):
+            summary = self.of_upload(arrival.sha256).summary
+            columns = sum(parent is None for parent in summary.parents)
+            self._figures.put(Figures(arrival.profile_id, summary.rows, columns))
+        elif day:
             self.of_day(arrival.org_id, arrival.dataset_id, day)
         if self.then is not None:
             self.then(arrival)
@@ -150,7 +161,20 @@ class Summaries:
                 pass  # a page that shows it says so
             except Exception:  # the next one may well be made
                 logger.exception("a summary could not be made; it is tried again when a page asks for it")
+            if self._waiting.empty() or self._figures.qsize() >= MAX_FIGURES:
+                self._note_figures()
             return_freed_memory()
+
+    def _note_figures(self) -> None:
+        figures = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                figures.append(self._figures.get_nowait())
+        try:
+            if figures:
+                self._metadata.note_figures(figures)
+        except Exception:  # the listing says less
+            logger.exception("rows and columns of what arrived could not be noted")
 
     def close(self) -> None:
         """Make no more summaries."""
@@ -271,13 +295,13 @@ class Summaries:
             checkpoint()
             try:
                 profile = read_profile(self._blobs.read(row.sha256 or ""))
-                for column in profile.column_names:
-                    profile.column(column)
+                columns = [profile.column(column) for column in profile.column_names]
             except ProfileError as error:
                 damaged.append((_called(row), str(error)))
                 problem = problem or str(error)
             else:
                 segments[row.id] = profile.segments, profile.segment
+                self._figures.put(Figures(row.id, fullest(columns), len(columns)))
                 problem = ""
                 if at_once:
                     read[row.id] = profile

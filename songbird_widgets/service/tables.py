@@ -13,7 +13,7 @@ from songbird_widgets.basics import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 schema = sa.MetaData()
 
@@ -82,6 +82,9 @@ profiles = sa.Table(
     sa.Column("day", sa.BigInteger),  # of a batch: the first millisecond of its UTC day
     # The uploaded profile of equal content, which alone is listed and shown; then this one is not uploaded itself.
     sa.Column("same_as", sa.Text),
+    # Of its data, from when its summary is made.
+    sa.Column("data_rows", sa.BigInteger),
+    sa.Column("data_columns", sa.BigInteger),
     sa.Column("etag", sa.Text),  # of the object that was put straight to a store, as it was when it was taken
     # Its bytes are kept and noted, but it is not uploaded before the transaction is committed.
     sa.Column("transaction_id", sa.Text, index=True),
@@ -240,7 +243,8 @@ def upgrade(connection: sa.Connection, found: int) -> bool:
     """
     if not 1 <= found < SCHEMA_VERSION:
         return False
-    for step in (_add_days, _add_organizations, _add_usage, _index_twins, _add_sign_ins)[found - 1 :]:
+    steps = (_add_days, _add_organizations, _add_usage, _index_twins, _add_sign_ins, _add_figures)
+    for step in steps[found - 1 :]:
         step(connection)
     connection.execute(version.update().values(version=SCHEMA_VERSION))
     return True
@@ -330,6 +334,14 @@ def _index_twins(connection: sa.Connection) -> None:
 def _add_sign_ins(connection: sa.Connection) -> None:
     """From schema 5, in which cookies were signed, and good until they expired."""
     sign_ins.create(connection)
+
+
+def _add_figures(connection: sa.Connection) -> None:
+    """From schema 6, in which nobody has counted what profiles hold."""
+    known = {column["name"] for column in sa.inspect(connection).get_columns("profiles")}
+    for name in ("data_rows", "data_columns"):
+        if name not in known:  # a table that was made anew has them
+            connection.execute(sa.text(f"ALTER TABLE profiles ADD COLUMN {name} BIGINT"))
 
 
 def _make_profiles_anew(connection: sa.Connection) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from .errors import ServiceError
     from .quotas import Quotas
+    from .rows import Figures
 
 
 def confirm_uploads(
@@ -52,7 +53,7 @@ def confirm_uploads(
             if slot["claimed"] is not None:
                 slot = {**slot, "org_id": slot["claimed_by"], "dataset_id": slot["claimed_dataset"]}
                 slots[upload.profile_id] = slot
-            results.append(Arrival(slot["org_id"], slot["dataset_id"], slot["day"], upload.sha256))
+            results.append(Arrival(slot["org_id"], slot["dataset_id"], slot["day"], upload.sha256, upload.profile_id))
             if upload.etag is None or upload.etag != slot["etag"]:  # else another replica was faster
                 (staged if slot["transaction_state"] == "open" else kept)[upload.profile_id] = upload
     _write_uploads(connection, slots, staged, None)
@@ -120,7 +121,24 @@ _TAKEN = (
         etag=sa.bindparam("etag_taken"),
         sha256=sa.bindparam("hash"),
         blob=sa.bindparam("hash"),
+        data_rows=None,
+        data_columns=None,
     )
+)
+
+
+def note_figures(connection: sa.Connection, figures: Sequence[Sequence[Figures]]) -> list[None]:
+    """Note what data of profiles hold, for the listing."""
+    rows = [{"profile_id": one.profile_id, "some": one.rows, "wide": one.columns} for some in figures for one in some]
+    if rows:
+        connection.execute(_COUNTED, rows)
+    return [None] * len(figures)
+
+
+_COUNTED = (
+    tables.profiles.update()
+    .where(tables.profiles.c.id == sa.bindparam("profile_id"))
+    .values(data_rows=sa.bindparam("some"), data_columns=sa.bindparam("wide"))
 )
 
 
@@ -134,7 +152,9 @@ def confirm_committed(connection: sa.Connection, transaction_id: str) -> list[Ar
     slots = _slots(connection, uploads)
     if uploads:
         _show_uploads(connection, slots, uploads)
-    return [Arrival(slot["org_id"], slot["dataset_id"], slot["day"], slot["sha256"]) for slot in slots.values()]
+    return [
+        Arrival(slot["org_id"], slot["dataset_id"], slot["day"], slot["sha256"], slot["id"]) for slot in slots.values()
+    ]
 
 
 def _next_upload(connection: sa.Connection) -> int:

@@ -115,7 +115,7 @@ class Comparisons:
                 {p.slot: p for p in now.profiles if p.kind == "batch" and p.dataset_timestamp is not None}.values(),
                 key=lambda item: item.dataset_timestamp or 0,
             )
-            first = _own_baseline(now, days) if baseline is None else resolve(baseline, now.profiles)
+            first = own_baseline(now.profiles) if baseline is None else resolve(baseline, now.profiles)
             if first is None:
                 raise SelectionError("There are no profiles to show over time: session.add(...) some of several days.")
             summary, label = _summed_up(first.choice, self._contents(remote, first, now.uploads(first)))
@@ -165,13 +165,15 @@ class Comparisons:
         return [*_files(remote.files(item)), *unsent]
 
 
-def _own_baseline(now: Snapshot, days: Sequence[SessionProfile]) -> SessionProfile | None:
+def own_baseline(profiles: Sequence[SessionProfile]) -> SessionProfile | None:
+    """Return what days are compared with if nobody says so: the first reference by name, else the first day."""
     references = sorted(
-        (p for p in now.profiles if p.kind == "reference"), key=lambda item: (item.label.casefold(), item.key)
+        (p for p in profiles if p.kind == "reference"), key=lambda item: (item.label.casefold(), item.key)
     )
     if references:
         return newest(one for one in references if one.alias == references[0].alias)
-    return next(iter(days), None)
+    days = (p for p in profiles if p.kind == "batch" and p.dataset_timestamp is not None)
+    return min(days, key=lambda item: item.dataset_timestamp or 0, default=None)
 
 
 def _selected(store: ProfileStore) -> tuple[Snapshot, Sequence[SessionProfile]]:

@@ -104,10 +104,17 @@ def profile_of_listing(profile: ListedProfile) -> SessionProfile:
         profile_id=profile.id,
         sent=profile.size,
         size=profile.size,
+        columns=_count(profile.columns),
+        rows=_count(profile.rows),
         name=one_line(profile.id),
         sha256=profile.sha256,
         upload_timestamp=profile.upload_timestamp,
     )
+
+
+def _count(given: int | None) -> int | None:
+    """Take a count only where it can be one: an endpoint may answer anything."""
+    return given if given is not None and given >= 0 else None
 
 
 def renamed(profile: SessionProfile, alias: str | None, when: int | None) -> SessionProfile:

@@ -39,7 +39,7 @@ class SessionProfile:
     sent, size : int
         Bytes.
     columns, rows : int or None
-        Counted when the file was read; unknown for what others uploaded.
+        Counted when the file was read; of what others uploaded, by endpoints that count.
     name : str
         Where it came from, for people.
     sha256 : str

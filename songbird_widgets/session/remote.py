@@ -316,6 +316,17 @@ class RemoteSession:
             self._links.clear()
         return self._links.get(now.link_subject, lambda: self._ask_link(now.selected))
 
+    def link_of(self, profile: SessionProfile) -> ObservatoryLink:
+        """Return the link of one uploaded profile, selected or not.
+
+        Raises
+        ------
+        SongbirdError
+            If the endpoint gives no link.
+        """
+        self.check_open()
+        return self._ask_link((profile,))
+
     def _ask_link(self, selected: tuple[SessionProfile, ...]) -> ObservatoryLink:
         session_id = self.begin()
         batches = [item for item in selected if item.kind == "batch"]

@@ -11,9 +11,10 @@ from ..client.errors import ConfigurationError
 from ..client.models import Dataset
 from ..secret import Hidden, Secret
 from . import adding, content, display
+from .comparing import own_baseline
 from .dataset import RemoteDataset
 from .endpoint import Endpoint
-from .errors import AddError
+from .errors import AddError, SelectionError
 from .executor import SerialExecutor
 from .ledger import Ledger
 from .links import ObservatoryLink, over_time
@@ -414,11 +415,27 @@ class Session(UploadingSession):
 
     @property
     def trends_link(self) -> ObservatoryLink:
-        """The link to the page of every column over time, beside the first that is selected; raises as `link`.
+        """The link to the page of every column over time, beside the first that is selected.
 
-        The local service and services like it have that page; the hosted one does not.
+        If nothing is, beside the first reference that is uploaded, else the first day. The local service and services
+        like it have that page; the hosted one does not.
+
+        Raises
+        ------
+        SelectionError
+            If nothing is uploaded, or something that is selected is not.
+        SongbirdError
+            If the endpoint gives no link.
         """
-        return over_time(self.link)
+        if self.selection:
+            return over_time(self.link)
+        baseline = own_baseline([profile for profile in self.profiles if profile.state == "uploaded"])
+        if baseline is None:
+            raise SelectionError(
+                "Nothing is uploaded yet that could be shown over time: session.add(...) profiles of several days, and "
+                "session.upload()."
+            )
+        return over_time(self._ask(lambda: self._remote.link_of(baseline)))
 
     # -- the session itself ---------------------------------------------------------------------------------
 

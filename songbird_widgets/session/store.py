@@ -300,6 +300,8 @@ class ProfileStore:
                     sent=new.size,
                     profile_id=new.profile_id,
                     upload_timestamp=new.upload_timestamp,
+                    rows=new.rows if known is None or known.rows is None else known.rows,
+                    columns=new.columns if known is None or known.columns is None else known.columns,
                 )
                 if profile != known:
                     self._put(profile)

@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from songbird_widgets.panels import SessionPanel, UploadPanel
+from songbird_widgets.panels import ProfilePicker, SessionPanel, UploadPanel
+from songbird_widgets.panels.rows import pack
 from songbird_widgets.session import Session
 
 
@@ -81,6 +82,24 @@ def test_refresh_shows_what_others_uploaded(session, say, flights, eventually, f
     say(line, {"do": "refresh"})
     eventually(lambda: len(session.profiles) == 2)
     assert failure(line) == ""
+
+
+def test_what_others_uploaded_is_counted_a_moment_later(session, flights, eventually):
+    session.add(flights / "batch-2013-07-08.bin")
+    session.upload()
+    picker = ProfilePicker(session)
+    with Session(session_id=session.session_id) as other:
+        other.add(flights / "batch-2013-07-09.bin")
+        other.upload()
+        known = other.profiles[-1]
+
+    def counted():
+        session.refresh()
+        return session.profiles[-1].columns
+
+    eventually(counted)
+    assert (session.profiles[-1].rows, session.profiles[-1].columns) == (known.rows, known.columns)
+    assert picker.rows == pack(session.profiles, [0, 1])
 
 
 def test_what_others_uploaded_shows_by_itself(session, say, flights, eventually, failure):

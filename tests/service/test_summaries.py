@@ -21,7 +21,7 @@ from songbird_widgets.service.app import preload
 from songbird_widgets.service.blobs import Blobs
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.metadata import Metadata
-from songbird_widgets.service.rows import NewProfile, UploadRow
+from songbird_widgets.service.rows import Figures, NewProfile, UploadRow
 from songbird_widgets.service.summaries import Summaries
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
@@ -100,6 +100,39 @@ def test_what_arrives_is_summarised_though_no_page_was_asked_for(own_service):
     while not kept.exists():
         assert time.monotonic() < until
         time.sleep(0.01)
+
+
+def test_the_listing_tells_rows_and_columns_once_they_are_counted(own_service):
+    session = own_service.session()
+    contents = {}
+    for place, content in enumerate(CONTENTS[:4]):  # three of one day
+        slot = own_service.announce(session) if place else own_service.announce_reference(session)
+        assert own_service.put(slot, content).status_code == 200
+        contents[slot["id"]] = content
+    slot = own_service.announce_reference(session, "damaged")
+    assert own_service.put(slot, b"no profile").status_code == 200
+    asyncio.run(preload(own_service.app))
+    until = time.monotonic() + 60
+    while sum("columns" in one for one in own_service.listed(session)) < len(contents):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    for one in own_service.listed(session):
+        if one["id"] == slot["id"]:
+            assert "rows" not in one
+            continue
+        summary = summarize(read_profile(contents[one["id"]]))
+        assert (one["rows"], one["columns"]) == (summary.rows, len(read_profile(contents[one["id"]]).column_names))
+
+
+def test_other_bytes_in_a_slot_are_counted_anew(store):
+    store.upload(CONTENTS[0])
+    (row,) = store.metadata.profiles(*store.key)
+    store.metadata.note_figures([Figures(row.id, 7, 8)])
+    (row,) = store.metadata.profiles(*store.key)
+    assert (row.rows, row.columns) == (7, 8)
+    store.metadata.confirm(UploadRow(row.id, 3, sha256(b"new").hexdigest()))
+    (row,) = store.metadata.profiles(*store.key)
+    assert (row.rows, row.columns) == (None, None)
 
 
 @pytest.mark.parametrize("harm", ["missing", "old", "cut", "empty"])

@@ -65,6 +65,17 @@ def test_it_says_what_the_page_says(week):
     assert here == there
 
 
+def test_the_page_has_a_baseline_of_its_own_where_nothing_is_selected(week):
+    with pytest.raises(SelectionError, match=r"session\.upload"):
+        _ = week.trends_link
+    week.upload()
+    link = week.trends_link
+    assert week.selection == ()
+    assert parse_qs(urlsplit(link).query)["profile"] == [p.profile_id for p in week.profiles if p.alias == "train"]
+    there = httpx.get(link.replace("/trends?", "/trends.json?"), trust_env=False, timeout=60).json()["columns"]
+    assert there == week.trends().to_dict()["columns"]
+
+
 def test_a_day_may_be_the_baseline_and_what_is_unknown_is_refused(week):
     trends = week.trends(baseline="2024-01-05")
     assert trends.drifted == ("amount",)

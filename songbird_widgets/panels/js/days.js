@@ -3,7 +3,7 @@
  * day is what can be chosen and compared.
  */
 
-import { DAY_MS, isoDay } from "./format.js";
+import { DAY_MS, UTC, isoDay, zoned } from "./format.js";
 import { STATES, UNKNOWN, fold } from "./table.js";
 
 /** @typedef {import("./table.js").Table} Table */
@@ -90,12 +90,31 @@ export class Days {
   }
 
   /**
-   * The time of day of an upload, as its label says it; empty at midnight.
+   * The time of day of an upload: in UTC as its label says it and empty at midnight, else with its day where that is
+   * another one in the time zone.
    * @param {number} row
+   * @param {string} [zone]
    */
-  time(row) {
-    const label = this.table.label(row);
-    return !this.table.reference[row] && label[10] === "T" ? label.slice(11) : "";
+  time(row, zone = UTC) {
+    if (this.table.reference[row]) return "";
+    if (zone === UTC) {
+      const label = this.table.label(row);
+      return label[10] === "T" ? label.slice(11) : "";
+    }
+    const [day, time = ""] = zoned(this.table.when[row], zone).split(" ");
+    return day === isoDay(this.table.when[row]) ? time : [day, time].filter(Boolean).join(" ");
+  }
+
+  /**
+   * When a day begins and ends in a time zone; empty in UTC, and of a reference.
+   * @param {number} entry
+   * @param {string} zone
+   */
+  span(entry, zone) {
+    const begin = this.day[entry] * DAY_MS;
+    if (zone === UTC || !isoDay(begin)) return "";
+    const [from, to] = [begin, begin + DAY_MS].map((ms) => zoned(ms, zone).slice(0, 16));
+    return `${from} to ${to} in ${zone}`;
   }
 
   /**

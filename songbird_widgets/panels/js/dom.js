@@ -2,6 +2,7 @@
 
 import { h, options } from "preact";
 import { useEffect, useReducer } from "preact/hooks";
+import { halves } from "./format.js";
 
 const TAKES_KEYS = new Set(["a", "button", "input", "select", "summary"]);
 
@@ -45,6 +46,20 @@ export const icon = (name) =>
  */
 export const button = (label, onClick, attributes = {}, picture) =>
   h("button", { type: "button", ...attributes, onClick }, picture && icon(picture), label);
+
+/**
+ * A name that stays distinguishable where it does not fit.
+ * @param {{ text: string, others?: string[], class?: string }} props
+ */
+export function Name({ text, others, class: kind = "sb-label" }) {
+  const [begin, end] = halves(text, others);
+  if (!end) return h("bdi", { class: kind }, text);
+  // Two boxes would be read as two words.
+  return [
+    h("bdi", { class: `${kind} sb-halves`, "aria-hidden": "true" }, h("span", {}, begin), h("span", {}, end)),
+    h("span", { class: "sb-unseen" }, text),
+  ];
+}
 
 /** Attributes of a field whose text is no language: a path, an id, a key. */
 export const VERBATIM = { spellcheck: false, autocomplete: "off", autocapitalize: "off" };

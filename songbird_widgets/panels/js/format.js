@@ -22,6 +22,35 @@ export function bytes(count) {
   return `${value < 10 ? value.toFixed(1) : number(Math.round(value))} ${units[0]}`;
 }
 
+const MAX_WHOLE = 14;
+const END_LETTERS = 8;
+const letters = new Intl.Segmenter();
+
+/**
+ * A long name in two: where there is no room for all of it, the end of the first half is left out, so that the second
+ * shows in what it differs from others.
+ * @param {string} name
+ * @param {string[]} [others] what it must not be taken for
+ * @returns {[string, string]} the second is empty for a short name
+ */
+export function halves(name, others = []) {
+  if (name.length <= MAX_WHOLE) return [name, ""];
+  const all = Array.from(letters.segment(name), (one) => one.segment);
+  if (all.length <= MAX_WHOLE) return [name, ""];
+  let same = 0;
+  for (const other of others) {
+    if (other === name) continue;
+    let at = 0;
+    while (at < name.length && name[at] === other[at]) at += 1;
+    same = Math.max(same, at);
+  }
+  let [length, begin] = [0, 0];
+  while (begin < all.length && length + all[begin].length <= same) length += all[begin++].length;
+  const last = all.length - END_LETTERS;
+  const cut = begin < END_LETTERS ? last : Math.min(begin, last);
+  return [all.slice(0, cut).join(""), all.slice(cut).join("")];
+}
+
 /**
  * A count and what is counted.
  * @param {number} count
@@ -68,6 +97,32 @@ export function localMinute(ms) {
   const two = (value) => String(value).padStart(2, "0");
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
+
+export const UTC = "UTC";
+
+/** @type {Map<string, Intl.DateTimeFormat>} */
+const clocks = new Map();
+
+/**
+ * A moment in a time zone, ISO to the second; empty beyond all calendars.
+ * @param {number} ms since 1970
+ * @param {string} zone such as Europe/Oslo
+ */
+export function zoned(ms, zone) {
+  if (!(Math.abs(ms) <= 8.64e15)) return "";
+  let clock = clocks.get(zone);
+  if (!clock) {
+    clock = new Intl.DateTimeFormat("sv", { timeZone: zone, dateStyle: "short", timeStyle: "medium" });
+    clocks.set(zone, clock);
+  }
+  return clock.format(ms);
+}
+
+/** The reader's own time zone. */
+export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || UTC;
+
+/** All time zones that the browser knows. */
+export const allZones = () => [...new Set([UTC, ownZone(), ...Intl.supportedValuesOf("timeZone")])];
 
 /**
  * An upload in words.

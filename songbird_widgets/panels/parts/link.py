@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...basics import shorten
 from ...client import SongbirdError
 from ...session import followable
-from ..words import MAX_TEXT
+from ..words import MAX_TEXT, middle_out
 from .base import Part
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class LinkPart(Part):
         if link is not None and not ended:
             main = {"href": link.href, "text": link.text if len(selection) == 1 else "Open side by side"}
             each = [
-                {"href": single.href, "text": shorten(profile.choice, 60)}
+                {"href": single.href, "text": middle_out(profile.choice, 60)}
                 for single, profile in zip(link.individual, selection, strict=False)
             ]
         return {

@@ -36,6 +36,16 @@ test("a day is one entry with its uploads in the order of time, a reference one 
   assert.equal(days.entryOfNumber(99), -1);
 });
 
+test("times can be had in any zone, with their day where it is another; days stay those of UTC", () => {
+  const day = all[2];
+  const times = Array.from(days.members(day), (row) => days.time(row, "America/New_York"));
+  assert.deepEqual(times, ["2013-07-08 21:00:00", "08:00:00", "19:00:00"]);
+  assert.equal(days.span(day, "America/New_York"), "2013-07-08 20:00 to 2013-07-09 20:00 in America/New_York");
+  assert.equal(days.span(day, "UTC"), "");
+  assert.equal(days.span(all[0], "America/New_York"), "");
+  assert.equal(new Days(new Table(pack([{ when: 9e18 }]))).time(0, "Asia/Tokyo"), "");
+});
+
 test("figures of a day are those of all its uploads, or unknown if one is", () => {
   const day = all[2];
   assert.equal(days.figure(day, "size"), 300);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, duration, isoDay, localMinute, many, parseDay, uploadWords } from "../../../songbird_widgets/panels/js/format.js";
+import { bytes, duration, halves, isoDay, localMinute, many, parseDay, uploadWords } from "../../../songbird_widgets/panels/js/format.js";
 
 test("sizes are decimal, with thousands separators and two digits", () => {
   const sizes = [0, 999, 1_000, 9_949, 151_177, 999_499, 999_500, 1_234_567, 5e9, 2e12];
@@ -10,6 +10,15 @@ test("sizes are decimal, with thousands separators and two digits", () => {
 test("counts have separators and the right number", () => {
   assert.equal(many(1, "profile"), "1 profile");
   assert.equal(many(2_160, "batch", "batches"), "2,160 batches");
+});
+
+test("a long name is cut where it differs from others, else before its end, and never within a letter", () => {
+  assert.deepEqual(halves("2013-07-08"), ["2013-07-08", ""]);
+  assert.deepEqual(halves("flights-first-quarter"), ["flights-first", "-quarter"]);
+  const [one, other] = [`${"a".repeat(30)}-X-${"b".repeat(30)}`, `${"a".repeat(30)}-Y-${"b".repeat(30)}`];
+  assert.deepEqual(halves(one, [one, other]), [`${"a".repeat(30)}-`, `X-${"b".repeat(30)}`]);
+  assert.deepEqual(halves("flights-2013-train-eu", ["flights-2013-train-us", "july"]), ["flights-2013-", "train-eu"]);
+  assert.deepEqual(halves(`${"🐦".repeat(20)}e\u0301${"x".repeat(7)}`), ["🐦".repeat(20), `e\u0301${"x".repeat(7)}`]);
 });
 
 test("durations are said as people say them", () => {

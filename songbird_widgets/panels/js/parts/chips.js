@@ -2,7 +2,7 @@
 
 import { h } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { button } from "../dom.js";
+import { Name, button } from "../dom.js";
 import { many } from "../format.js";
 
 export const MAX_CHOSEN = 3;
@@ -25,6 +25,7 @@ export function Chips({ store, offered, hint, onReplace, onKeep }) {
     event.preventDefault();
     onKeep();
   };
+  const names = [...chosen.map((one) => one.label), ...(offered ? [offered.label] : [])];
   const places = Array.from({ length: MAX_CHOSEN }, (_, place) => place);
   return [
     h(
@@ -33,8 +34,8 @@ export function Chips({ store, offered, hint, onReplace, onKeep }) {
       places.map((place) => {
         const one = chosen[place];
         if (!one) return h("li", { class: "sb-chip sb-slot", key: `free-${place}` }, h("span", { class: "sb-p" }, `P${place + 1}`), place === chosen.length && h("span", { class: "sb-chip-text sb-quiet" }, "choose below"));
-        if (offered) return h(Replaceable, { key: one.number, one, place, label: offered.label, onReplace });
-        return h(Chip, { key: one.number, store, one, place, before: chosen[place - 1] });
+        if (offered) return h(Replaceable, { key: one.number, one, place, names, label: offered.label, onReplace });
+        return h(Chip, { key: one.number, store, one, place, names, before: chosen[place - 1] });
       }),
     ),
     offered
@@ -53,8 +54,8 @@ function words(chosen) {
 const amounts = (one) =>
   [one.uploads > 1 && many(one.uploads, "upload"), one.rows !== null && many(one.rows, "row")].filter(Boolean).join(", ");
 
-/** @param {{ store: import("../store.js").Store, one: Chosen, place: number, before: Chosen | undefined }} props */
-function Chip({ store, one, place, before }) {
+/** @param {{ store: import("../store.js").Store, one: Chosen, place: number, names: string[], before: Chosen | undefined }} props */
+function Chip({ store, one, place, names, before }) {
   const title = one.uploads > 1 ? `${one.label}: ${amounts(one)}, compared as one` : one.label;
   const p = `P${place + 1}`;
   return h(
@@ -67,13 +68,13 @@ function Chip({ store, one, place, before }) {
           p,
         )
       : h("span", { class: "sb-p", title: "The baseline" }, p),
-    h("span", { class: "sb-chip-text", title }, h("bdi", { class: "sb-chip-label" }, one.label), h("span", { class: "sb-chip-more" }, amounts(one) || one.kind)),
+    h("span", { class: "sb-chip-text", title }, h(Name, { text: one.label, others: names, class: "sb-chip-label" }), h("span", { class: "sb-chip-more" }, amounts(one) || one.kind)),
     button("", () => store.send("picker", "release", { number: one.number }), { class: "sb-plain", "aria-label": `Remove ${p}, ${one.label}`, "data-number": one.number }, "close"),
   );
 }
 
-/** @param {{ one: Chosen, place: number, label: string, onReplace: (place: number) => void }} props */
-function Replaceable({ one, place, label, onReplace }) {
+/** @param {{ one: Chosen, place: number, names: string[], label: string, onReplace: (place: number) => void }} props */
+function Replaceable({ one, place, names, label, onReplace }) {
   const p = `P${place + 1}`;
   return h(
     "li",
@@ -81,9 +82,9 @@ function Replaceable({ one, place, label, onReplace }) {
     h("span", { class: "sb-p", "aria-hidden": "true" }, p),
     h(
       "button",
-      { type: "button", class: "sb-plain sb-chip-text", onClick: () => onReplace(place), "aria-label": `Replace ${p}, ${one.label}, with ${label}` },
+      { type: "button", class: "sb-plain sb-chip-text", onClick: () => onReplace(place), title: one.label, "aria-label": `Replace ${p}, ${one.label}, with ${label}` },
       h("span", { class: "sb-chip-label" }, `Replace ${p}`),
-      h("bdi", { class: "sb-chip-more" }, one.label),
+      h(Name, { text: one.label, others: names, class: "sb-chip-more" }),
     ),
   );
 }

@@ -31,7 +31,7 @@ export function LinkPart({ store }) {
  */
 function words(store, f) {
   if (f.ended) return "This session has ended, and its links with it.";
-  if (!f.selected) return "Choose one to three profiles, and the link to see them side by side appears here.";
+  if (!f.selected) return "Choose one to three profiles: the links to see them side by side, and every day beside the first, appear here.";
   if (f.waiting.length) return `${f.waiting.join(" and ")} ${f.waiting.length === 1 ? "is" : "are"} not uploaded yet: the link comes with the upload.`;
   if (f.main) return f.main.href.startsWith("/") ? "A link shows this session to whoever can open it in this Jupyter." : "Anyone who holds a link can see this session.";
   if (f.reason) return [icon("warning"), h("span", { dir: "auto" }, f.reason), button("Try again", () => store.send("link", "again"), {}, "retry")];

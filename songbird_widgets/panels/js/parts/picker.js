@@ -2,9 +2,9 @@
 
 import { h } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { button, icon, uniqueId } from "../dom.js";
+import { Name, button, icon, uniqueId } from "../dom.js";
 import { FailureLine } from "../failure.js";
-import { bytes, many, number } from "../format.js";
+import { UTC, bytes, many, number } from "../format.js";
 import { STATES, UNKNOWN } from "../table.js";
 import { Chips, MAX_CHOSEN } from "./chips.js";
 import { TimeLine } from "./timeline.js";
@@ -37,6 +37,7 @@ export function PickerPart({ store }) {
   const [offered, setOffered] = useState(/** @type {number | null} */ (null));
   const [live, say] = useState("");
   const [hint, setHint] = useState("");
+  const [zone, setZone] = useState(UTC);
   const width = useWidth(list);
   const lineHeight = width && width < NARROW_PX ? NARROW_LINE_PX : LINE_PX;
 
@@ -194,7 +195,7 @@ export function PickerPart({ store }) {
         KINDS.map(([kind, word]) => button(word, () => narrow({ kind }), { key: kind, "aria-pressed": String(filter.kind === kind) })),
       ),
     ),
-    h(TimeLine, { store, width, from: filter.from, to: filter.to, onRange: (from, to) => narrow({ from, to }), onChoose: choose }),
+    h(TimeLine, { store, width, from: filter.from, to: filter.to, zone, onZone: setZone, onRange: (from, to) => narrow({ from, to }), onChoose: choose }),
     h(
       "div",
       { class: "sb-table" },
@@ -205,7 +206,7 @@ export function PickerPart({ store }) {
         h(
           "div",
           { class: "sb-spacer", role: "presentation", style: { height: `${lines.length * lineHeight}px` } },
-          shown.map((place) => option(store, { listId, line: lines[place], place, total: lines.length, active: place === active, lineHeight, unfolded })),
+          shown.map((place) => option(store, { listId, line: lines[place], place, total: lines.length, active: place === active, lineHeight, unfolded, zone })),
         ),
       ),
       !lines.length && h("p", { class: "sb-empty" }, emptyWords(count, filter)),
@@ -248,9 +249,9 @@ function optionId(listId, days, line) {
 /**
  * One line of the list: an entry, or one upload of a day that is unfolded.
  * @param {Store} store
- * @param {{ listId: string, line: number, place: number, total: number, active: boolean, lineHeight: number, unfolded: Set<number> }} at
+ * @param {{ listId: string, line: number, place: number, total: number, active: boolean, lineHeight: number, unfolded: Set<number>, zone: string }} at
  */
-function option(store, { listId, line, place, total, active, lineHeight, unfolded }) {
+function option(store, { listId, line, place, total, active, lineHeight, unfolded, zone }) {
   const { days, states } = store;
   const { table } = days;
   const isUpload = line < 0;
@@ -263,8 +264,9 @@ function option(store, { listId, line, place, total, active, lineHeight, unfolde
   const { state, uploaded } = isUpload ? { state: STATES[states[row]] ?? "added", uploaded: 0 } : days.state(entry, states);
   const problems = store.facts("picker").problems;
   const problem = problems[table.number[row]] ?? (isUpload ? undefined : Array.from(days.members(entry), (one) => problems[table.number[one]]).find(Boolean));
-  const label = isUpload ? days.time(row) || "00:00:00Z" : days.label(entry);
-  const time = isUpload || isDay ? "" : days.time(row);
+  const label = isUpload ? days.time(row, zone) || "00:00:00Z" : days.label(entry);
+  const time = isUpload || isDay ? "" : days.time(row, zone);
+  const span = isUpload ? "" : days.span(entry, zone);
   const kind = table.reference[row] ? "reference" : "batch";
   /** @param {"rows" | "columns" | "size"} column */
   const value = (column) => (isUpload ? table[column][row] : days.figure(entry, column));
@@ -284,7 +286,7 @@ function option(store, { listId, line, place, total, active, lineHeight, unfolde
       "data-active": active,
       "data-upload": isUpload,
       "data-pending": store.pending.has(entry),
-      title: problem ?? (isDay ? `${label}: ${many(uploads, "upload")}, compared as one` : `${table.label(row)} · ${table.name(row)}`),
+      title: problem ?? [isDay ? `${label}: ${many(uploads, "upload")}, compared as one` : `${table.label(row)} · ${table.name(row)}`, span].filter(Boolean).join(" · "),
       style: { transform: `translateY(${place * lineHeight}px)` },
     },
     h("span", { class: "sb-mark", "data-p": p || undefined }, chosen && (p ? `P${p}` : icon("check"))),
@@ -292,7 +294,7 @@ function option(store, { listId, line, place, total, active, lineHeight, unfolde
       "span",
       { class: "sb-cell sb-cell-profile" },
       isDay && h("span", { class: "sb-fold", "aria-hidden": "true", "data-open": open }, "▸"),
-      h("bdi", { class: "sb-label" }, label),
+      h(Name, { text: label }),
       isDay && h("span", { class: "sb-uploads" }, many(uploads, "upload"), h("span", { class: "sb-unit" }, open ? ", shown below; left arrow folds them" : "; right arrow shows them")),
       time && h("span", { class: "sb-time" }, time),
       !isUpload && h("span", { class: "sb-kind", "data-kind": kind }, kind),
@@ -306,7 +308,7 @@ function option(store, { listId, line, place, total, active, lineHeight, unfolde
 }
 
 /** @param {number} value @param {string} unit */
-const amount = (value, unit) => value !== UNKNOWN && [number(value), h("span", { class: "sb-unit" }, ` ${unit}`)];
+const amount = (value, unit) => [value === UNKNOWN ? "–" : number(value), h("span", { class: "sb-unit" }, value === UNKNOWN ? ` unknown ${unit}` : ` ${unit}`)];
 
 /** @param {{ column: Column, word: string, sort: { column: Column, down: boolean }, onSort: (sort: { column: Column, down: boolean }) => void }} props */
 function SortHead({ column, word, sort, onSort }) {

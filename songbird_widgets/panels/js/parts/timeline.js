@@ -6,16 +6,16 @@
 import { h } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { VERBATIM, button } from "../dom.js";
-import { DAY_MS, isoDay, many, parseDay } from "../format.js";
+import { DAY_MS, UTC, allZones, isoDay, many, ownZone, parseDay } from "../format.js";
 import { bars, extent } from "../timeline.js";
 
 const TALL_PX = 34;
 
 /**
- * @param {{ store: import("../store.js").Store, width: number, from: number | null, to: number | null,
- *   onRange: (from: number | null, to: number | null) => void, onChoose: (entry: number) => void }} props
+ * @param {{ store: import("../store.js").Store, width: number, from: number | null, to: number | null, zone: string,
+ *   onRange: (from: number | null, to: number | null) => void, onChoose: (entry: number) => void, onZone: (zone: string) => void }} props
  */
-export function TimeLine({ store, width, from, to, onRange, onChoose }) {
+export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZone }) {
   const { days } = store;
   const svg = useRef(/** @type {SVGSVGElement | null} */ (null));
   const [inside, setInside] = useState(0);
@@ -23,7 +23,10 @@ export function TimeLine({ store, width, from, to, onRange, onChoose }) {
   useLayoutEffect(() => setInside(svg.current?.clientWidth ?? 0), [width, all]);
   const [low, high] = [from === null ? all?.first : from / DAY_MS, to === null ? all?.last : to / DAY_MS];
   const drawn = useMemo(() => (low === undefined || high === undefined || !inside ? [] : bars(days, low, high, inside)), [days, low, high, inside]);
-  if (!all || low === undefined || high === undefined) return null;
+  const zones = h(Zones, { zone, onZone });
+  if (!all || low === undefined || high === undefined) {
+    return days.uploads.some((count) => count > 1) ? h("div", { class: "sb-axis" }, zones) : null;
+  }
 
   const most = Math.max(1, ...drawn.map((bar) => bar.uploads));
   const step = inside / Math.max(1, drawn.length);
@@ -64,9 +67,26 @@ export function TimeLine({ store, width, from, to, onRange, onChoose }) {
       "div",
       { class: "sb-axis", "data-hold": true },
       h(DayField, { words: "First day to show", value: isoDay(low * DAY_MS), onDay: (day) => setRange(day, high * DAY_MS) }),
-      from === null && to === null && h("span", { class: "sb-quiet", title: "Sessions keep a batch by its day in UTC: other time zones, hours and weeks are not to be had of an endpoint." }, "UTC days"),
+      zones,
       (from !== null || to !== null) && button("All dates", () => onRange(null, null), { class: "sb-small" }),
       h(DayField, { words: "Last day to show", value: isoDay(high * DAY_MS), onDay: (day) => setRange(low * DAY_MS, day) }),
+    ),
+  );
+}
+
+/** In which time zone times are shown: there are hundreds, listed once somebody chooses. @param {{ zone: string, onZone: (zone: string) => void }} props */
+function Zones({ zone, onZone }) {
+  const [all, setAll] = useState(false);
+  const zones = useMemo(() => (all ? allZones() : [...new Set([UTC, ownZone(), zone])]), [all, zone]);
+  const more = () => setAll(true);
+  return h(
+    "label",
+    { class: "sb-quiet sb-zones", title: "An endpoint keeps batches by their days in UTC and compares whole days: it has no days of another time zone, hours or weeks. Times can be shown in any." },
+    "Days in UTC, times in",
+    h(
+      "select",
+      { class: "sb-zone", "aria-label": "Time zone of the times shown", value: zone, onFocus: more, onPointerDown: more, onChange: (/** @type {any} */ event) => onZone(event.target.value) },
+      zones.map((one) => h("option", { value: one, key: one }, one)),
     ),
   );
 }
