@@ -19,7 +19,15 @@ function sortable(text) {
   return text.normalize("NFKD").toLowerCase().replace(/\d+/g, (digits) => digits.padStart(16, "0"));
 }
 
+const UPLOADED = STATES.indexOf("uploaded");
+const FAILED = STATES.indexOf("failed");
+
 export class Days {
+  /** @type {{ rows?: Float64Array, size?: Float64Array, columns?: Float64Array }} */
+  #figures = {};
+  /** @type {{ of: Uint8Array | null, shown: Uint8Array, uploaded: Uint32Array }} what is known of which states */
+  #states = { of: null, shown: new Uint8Array(), uploaded: new Uint32Array() };
+
   /** @param {Table} table */
   constructor(table) {
     this.table = table;
@@ -123,13 +131,23 @@ export class Days {
    * @param {"rows" | "size" | "columns"} column
    */
   figure(entry, column) {
-    let sum = 0;
-    for (const row of this.members(entry)) {
-      const value = this.table[column][row];
-      if (value === UNKNOWN) return UNKNOWN;
-      sum = column === "columns" ? Math.max(sum, value) : sum + value;
+    const value = (this.#figures[column] ??= this.#summed(column))[entry];
+    return value < 0 ? UNKNOWN : value;
+  }
+
+  /**
+   * The figures of all entries, -1 where one is unknown: a day may have 100,000 uploads, and is drawn often.
+   * @param {"rows" | "size" | "columns"} column
+   */
+  #summed(column) {
+    const values = this.table[column];
+    const sums = new Float64Array(this.count);
+    for (let row = 0; row < values.length; row += 1) {
+      const entry = this.entryOf[row];
+      if (values[row] === UNKNOWN || sums[entry] < 0) sums[entry] = -1;
+      else sums[entry] = column === "columns" ? Math.max(sums[entry], values[row]) : sums[entry] + values[row];
     }
-    return sum;
+    return sums;
   }
 
   /**
@@ -138,13 +156,21 @@ export class Days {
    * @param {Uint8Array} states
    */
   state(entry, states) {
-    let uploaded = 0;
-    let shown = STATES.indexOf("uploaded");
-    for (const row of this.members(entry)) {
-      if (states[row] === STATES.indexOf("uploaded")) uploaded += 1;
-      else if (shown !== STATES.indexOf("failed")) shown = states[row];
+    if (this.#states.of !== states) this.#states = this.#summedStates(states);
+    return { state: STATES[this.#states.shown[entry]] ?? "added", uploaded: this.#states.uploaded[entry] };
+  }
+
+  /** @param {Uint8Array} states */
+  #summedStates(states) {
+    const shown = new Uint8Array(this.count).fill(UPLOADED);
+    const uploaded = new Uint32Array(this.count);
+    for (let at = 0; at < this.rows.length; at += 1) {
+      const row = this.rows[at]; // of several that are not there yet the latest is told
+      const entry = this.entryOf[row];
+      if (states[row] === UPLOADED) uploaded[entry] += 1;
+      else if (shown[entry] !== FAILED) shown[entry] = states[row];
     }
-    return { state: STATES[shown] ?? "added", uploaded };
+    return { of: states, shown, uploaded };
   }
 
   /** @param {number} number the entry of the profile that has it, or -1 */
@@ -187,31 +213,43 @@ export class Days {
 
   /**
    * Entries that a filter lets through, in the order given. A day is shown if one of its uploads is.
+   *
+   * It runs with every key that is pressed, over all there is, and the first time before it is compiled: so with arrays
+   * and loops only.
    * @param {Uint32Array} entries
    * @param {Filter} filter
    * @param {Uint8Array} states
    */
   filtered(entries, filter, states) {
-    /** @type {((entry: number) => boolean)[]} */
-    const tests = [];
-    if (filter.kind) tests.push((e) => this.isReference(e) === (filter.kind === "reference"));
-    const { from, to } = filter;
-    // A reference belongs to no day: choosing days does not hide what to compare them with.
-    if (from !== null && to !== null) {
-      tests.push((e) => this.isReference(e) || (this.day[e] * DAY_MS >= from && this.day[e] * DAY_MS <= to));
-    }
-    const hits = fold(filter.terms).split(/\s+/).filter(Boolean).map((term) => this.table.holding(term));
+    const { kind, from, to } = filter;
+    const terms = fold(filter.terms).split(/\s+/).filter(Boolean);
     const state = filter.state ? STATES.indexOf(/** @type {any} */ (filter.state)) : -1;
-    if (hits.length || state >= 0) {
-      tests.push((e) => {
-        for (let at = this.start[e]; at < this.start[e + 1]; at += 1) {
-          const row = this.rows[at];
-          if ((state < 0 || states[row] === state) && hits.every((hit) => hit[row])) return true;
-        }
-        return false;
-      });
+    if (!kind && (from === null || to === null) && state < 0 && !terms.length) return entries;
+    const shown = new Uint8Array(this.count);
+    if (!terms.length && state < 0) shown.fill(1);
+    else {
+      const hits = terms.map((term) => this.table.holding(term));
+      for (let row = 0; row < this.entryOf.length; row += 1) {
+        if (state >= 0 && states[row] !== state) continue;
+        let all = 1;
+        for (let at = 0; at < hits.length; at += 1) all &= hits[at][row];
+        if (all) shown[this.entryOf[row]] = 1;
+      }
     }
-    return tests.length ? entries.filter((e) => tests.every((test) => test(e))) : entries;
+    const kept = new Uint32Array(entries.length);
+    let count = 0;
+    for (let place = 0; place < entries.length; place += 1) {
+      const entry = entries[place];
+      if (!shown[entry]) continue;
+      const isReference = this.isReference(entry);
+      if (kind && isReference !== (kind === "reference")) continue;
+      // A reference belongs to no day: choosing days does not hide what to compare them with.
+      const when = this.day[entry] * DAY_MS;
+      if (from !== null && to !== null && !isReference && !(when >= from && when <= to)) continue;
+      kept[count] = entry;
+      count += 1;
+    }
+    return kept.slice(0, count);
   }
 
   /**

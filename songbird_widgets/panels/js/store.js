@@ -12,6 +12,8 @@ import { Table } from "./table.js";
 const MAX_SAVED_BYTES = 6_000;
 const MAX_SAVED_CARD_BYTES = 12_000;
 const CHECK_MS = 300;
+/** @type {import("./days.js").Filter} */
+const WARM_UP = { terms: "0", kind: "", state: "", from: null, to: null };
 
 let serial = 0;
 
@@ -192,9 +194,9 @@ export class Store {
     this.days = new Days(new Table(view));
     this.pending.clear();
     this.asked.clear();
-    // Else the first key in the filter would wait for it.
-    const { table } = this.days;
-    (globalThis.requestIdleCallback ?? setTimeout)(() => table.folded);
+    // Else the first key in the filter would wait until all texts are in lower case and the loops are compiled.
+    const { days } = this;
+    (globalThis.requestIdleCallback ?? setTimeout)(() => days.filtered(new Uint32Array(), WARM_UP, this.states));
     if (view.byteLength > MAX_SAVED_BYTES) this.model.set("rows", null);
   };
 

@@ -1,7 +1,7 @@
 /** The list to choose three from: drawn only where it is looked at, so that 100,000 rows cost what 20 do. */
 
 import { h } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Name, button, icon, uniqueId } from "../dom.js";
 import { FailureLine } from "../failure.js";
 import { UTC, bytes, many, number } from "../format.js";
@@ -35,7 +35,11 @@ export function PickerPart({ store }) {
   const [wanted, setActive] = useState(0);
   const [top, setTop] = useState(0);
   const [offered, setOffered] = useState(/** @type {number | null} */ (null));
-  const [live, say] = useState("");
+  const live = useRef(/** @type {HTMLParagraphElement | null} */ (null));
+  // Straight into the page: as a state it would draw the list once more for each key.
+  const say = useCallback((/** @type {string} */ words) => {
+    if (live.current) live.current.textContent = words;
+  }, []);
   const [hint, setHint] = useState("");
   const [zone, setZone] = useState(UTC);
   const width = useWidth(list);
@@ -46,6 +50,8 @@ export function PickerPart({ store }) {
   const lines = useMemo(() => days.lines(entries, unfolded), [entries, unfolded]);
   const active = Math.max(0, Math.min(wanted, lines.length - 1));
   const facts = store.facts("picker");
+  const problems = useMemo(() => problemsOf(days, facts.problems), [days, facts.problems]);
+  const drawn = useRef(/** @type {Map<unknown, Drawn>} */ (new Map()));
   useAnnouncedChoice(facts.chosen, say);
   useEffect(() => setOffered(null), [days, facts.chosen]);
 
@@ -153,6 +159,15 @@ export function PickerPart({ store }) {
   };
 
   const shown = visible(lines.length, top, Math.ceil((list.current?.clientHeight || LIST_PX) / lineHeight), active);
+  // Drawn lines are used again for others: making elements costs more than changing their texts.
+  /** @param {number} place @param {unknown} key */
+  const row = (place, key) => {
+    const line = lines[place];
+    const entry = line >= 0 ? line : days.entryOf[-1 - line];
+    const chosen = store.isChosen(entry);
+    const at = { key, listId, line, place, total: lines.length, active: place === active, lineHeight, zone, entry, chosen, p: chosen ? store.place(entry) : 0, pending: store.pending.has(entry), open: unfolded.has(days.day[entry]), days, states, problems };
+    return asBefore(drawn.current, at, option);
+  };
   const { count, references } = days;
   const mixed = filter.state || store.mixed;
   return [
@@ -206,12 +221,13 @@ export function PickerPart({ store }) {
         h(
           "div",
           { class: "sb-spacer", role: "presentation", style: { height: `${lines.length * lineHeight}px` } },
-          shown.map((place) => option(store, { listId, line: lines[place], place, total: lines.length, active: place === active, lineHeight, unfolded, zone })),
+          shown.places.map((place) => row(place, place % shown.cycle)),
+          shown.apart !== null && row(shown.apart, "apart"),
         ),
       ),
       !lines.length && h("p", { class: "sb-empty" }, emptyWords(count, filter)),
     ),
-    h("p", { class: "sb-unseen", role: "status" }, live),
+    h("p", { class: "sb-unseen", role: "status", ref: live }),
   ];
 }
 
@@ -231,14 +247,48 @@ function emptyWords(count, filter) {
 }
 
 /**
- * The places of the lines to draw: those in sight, some around them, and the one that the keyboard is at.
+ * The places of the lines to draw: those in sight and some around them; and the one that the keyboard is at, if that is
+ * none of them.
  * @param {number} total @param {number} top @param {number} fit @param {number} active
  */
 function visible(total, top, fit, active) {
   const [from, to] = [Math.max(0, Math.min(top, total - fit) - SPARE_LINES), Math.min(total, top + fit + SPARE_LINES)];
   const places = Array.from({ length: Math.max(0, to - from) }, (_, at) => from + at);
-  if (total && (active < from || active >= to)) places.push(active);
-  return places;
+  return { places, cycle: fit + 2 * SPARE_LINES, apart: total && (active < from || active >= to) ? active : null };
+}
+
+/**
+ * Why entries and single uploads failed: of the entries by their numbers, of uploads by -1 - their rows.
+ * @param {import("../days.js").Days} days
+ * @param {Record<string, string>} problems
+ */
+function problemsOf(days, problems) {
+  /** @type {Map<number, string>} */
+  const found = new Map();
+  for (const [number, problem] of Object.entries(problems)) {
+    const row = days.table.rowOf(Number(number));
+    if (row < 0) continue;
+    found.set(-1 - row, problem);
+    if (!found.has(days.entryOf[row])) found.set(days.entryOf[row], problem);
+  }
+  return found;
+}
+
+/** @typedef {{ at: Record<string, unknown>, node: import("preact").VNode<any> }} Drawn */
+
+/**
+ * Draw a line, unless it is as it was.
+ * @template {{ key: unknown }} T
+ * @param {Map<unknown, Drawn>} drawn
+ * @param {T} at what it shows
+ * @param {(at: T) => import("preact").VNode<any>} draw
+ */
+function asBefore(drawn, at, draw) {
+  const known = drawn.get(at.key);
+  if (known && Object.entries(at).every(([name, value]) => known.at[name] === value)) return known.node;
+  const node = draw(at);
+  drawn.set(at.key, { at, node });
+  return node;
 }
 
 /** @param {string} listId @param {import("../days.js").Days} days @param {number} line */
@@ -248,33 +298,27 @@ function optionId(listId, days, line) {
 
 /**
  * One line of the list: an entry, or one upload of a day that is unfolded.
- * @param {Store} store
- * @param {{ listId: string, line: number, place: number, total: number, active: boolean, lineHeight: number, unfolded: Set<number>, zone: string }} at
+ * @param {{ key: any, listId: string, line: number, place: number, total: number, active: boolean, lineHeight: number, zone: string, entry: number,
+ *   chosen: boolean, p: number, pending: boolean, open: boolean, days: import("../days.js").Days, states: Uint8Array, problems: Map<number, string> }} at
  */
-function option(store, { listId, line, place, total, active, lineHeight, unfolded, zone }) {
-  const { days, states } = store;
+function option({ key, listId, line, place, total, active, lineHeight, zone, entry, chosen, p, pending, open, days, states, problems }) {
   const { table } = days;
   const isUpload = line < 0;
   const row = isUpload ? -1 - line : days.first(line);
-  const entry = days.entryOf[row];
   const uploads = days.uploads[entry];
   const isDay = !isUpload && uploads > 1;
-  const chosen = store.isChosen(entry);
-  const p = chosen ? store.place(entry) : 0;
   const { state, uploaded } = isUpload ? { state: STATES[states[row]] ?? "added", uploaded: 0 } : days.state(entry, states);
-  const problems = store.facts("picker").problems;
-  const problem = problems[table.number[row]] ?? (isUpload ? undefined : Array.from(days.members(entry), (one) => problems[table.number[one]]).find(Boolean));
+  const problem = problems.get(line);
   const label = isUpload ? days.time(row, zone) || "00:00:00Z" : days.label(entry);
   const time = isUpload || isDay ? "" : days.time(row, zone);
   const span = isUpload ? "" : days.span(entry, zone);
   const kind = table.reference[row] ? "reference" : "batch";
   /** @param {"rows" | "columns" | "size"} column */
   const value = (column) => (isUpload ? table[column][row] : days.figure(entry, column));
-  const open = unfolded.has(days.day[entry]);
   return h(
     "div",
     {
-      key: isUpload ? `u${row}` : entry,
+      key,
       id: optionId(listId, days, line),
       class: "sb-row sb-option",
       role: "option",
@@ -285,7 +329,7 @@ function option(store, { listId, line, place, total, active, lineHeight, unfolde
       "data-place": place,
       "data-active": active,
       "data-upload": isUpload,
-      "data-pending": store.pending.has(entry),
+      "data-pending": pending,
       title: problem ?? [isDay ? `${label}: ${many(uploads, "upload")}, compared as one` : `${table.label(row)} · ${table.name(row)}`, span].filter(Boolean).join(" · "),
       style: { transform: `translateY(${place * lineHeight}px)` },
     },

@@ -23,14 +23,13 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
   useLayoutEffect(() => setInside(svg.current?.clientWidth ?? 0), [width, all]);
   const [low, high] = [from === null ? all?.first : from / DAY_MS, to === null ? all?.last : to / DAY_MS];
   const drawn = useMemo(() => (low === undefined || high === undefined || !inside ? [] : bars(days, low, high, inside)), [days, low, high, inside]);
+  const { chosen } = store;
+  const rects = useMemo(() => barsOf(drawn, chosen, inside), [drawn, chosen, inside]);
   const zones = h(Zones, { zone, onZone });
   if (!all || low === undefined || high === undefined) {
     return days.uploads.some((count) => count > 1) ? h("div", { class: "sb-axis" }, zones) : null;
   }
 
-  const most = Math.max(1, ...drawn.map((bar) => bar.uploads));
-  const step = inside / Math.max(1, drawn.length);
-  const thick = Math.max(2, Math.min(18, step - 2));
   /** @param {Event} event */
   const onClick = (event) => {
     const bar = drawn[Number(/** @type {Element} */ (event.target).closest("rect")?.getAttribute("data-at") ?? -1)];
@@ -51,17 +50,7 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
     h(
       "svg",
       { ref: svg, class: "sb-timeline", height: TALL_PX, "aria-hidden": "true", onClick },
-      drawn.map((bar, at) => {
-        if (!bar.uploads) return null;
-        const height = 8 + (TALL_PX - 12) * Math.sqrt(bar.uploads / most);
-        const p = store.chosen.findIndex((entry) => bar.entries.includes(entry)) + 1 || undefined;
-        const [first, last] = [isoDay(bar.from * DAY_MS), isoDay(bar.to * DAY_MS)];
-        return h(
-          "rect",
-          { key: at, x: at * step + (step - thick) / 2, y: TALL_PX - height, width: thick, height, rx: 2, "data-at": at, "data-p": p },
-          h("title", {}, `${first === last ? first : `${first} to ${last}`}: ${many(bar.uploads, "upload")}${p ? `, P${p}` : ""}`),
-        );
-      }),
+      rects,
     ),
     h(
       "div",
@@ -72,6 +61,24 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
       h(DayField, { words: "Last day to show", value: isoDay(high * DAY_MS), onDay: (day) => setRange(low * DAY_MS, day) }),
     ),
   );
+}
+
+/** @param {import("../timeline.js").Bar[]} drawn @param {number[]} chosen @param {number} width px */
+function barsOf(drawn, chosen, width) {
+  const most = Math.max(1, ...drawn.map((bar) => bar.uploads));
+  const step = width / Math.max(1, drawn.length);
+  const thick = Math.max(2, Math.min(18, step - 2));
+  return drawn.map((bar, at) => {
+    if (!bar.uploads) return null;
+    const height = 8 + (TALL_PX - 12) * Math.sqrt(bar.uploads / most);
+    const p = chosen.findIndex((entry) => bar.entries.includes(entry)) + 1 || undefined;
+    const [first, last] = [isoDay(bar.from * DAY_MS), isoDay(bar.to * DAY_MS)];
+    return h(
+      "rect",
+      { key: at, x: at * step + (step - thick) / 2, y: TALL_PX - height, width: thick, height, rx: 2, "data-at": at, "data-p": p },
+      h("title", {}, `${first === last ? first : `${first} to ${last}`}: ${many(bar.uploads, "upload")}${p ? `, P${p}` : ""}`),
+    );
+  });
 }
 
 /** In which time zone times are shown: there are hundreds, listed once somebody chooses. @param {{ zone: string, onZone: (zone: string) => void }} props */
