@@ -45,6 +45,24 @@ root => [...root.querySelectorAll('*')].filter((one) => {
 """
 
 
+ALIKE = """
+import ipywidgets
+import songbird_widgets as sw
+from songbird_widgets.panels import ProfilePicker
+session = sw.Session()
+for end in ("first-quarter-for-training", "first-quarter-for-testing", "second-quarter-for-testing"):
+    session.add("profiles/reference-july.bin", alias=f"flights-of-new-york-city-of-2013-{end}")
+session.add("profiles/batch-2013-07-08.bin")
+session.selection = session.profiles[:3]
+ipywidgets.VBox([ipywidgets.Box([ProfilePicker(session)], layout={"width": width}) for width in ("500px", "360px")])
+"""
+# What is shown whole of each name.
+SHOWN = """
+names => names.map((name) => [...name.querySelectorAll('span')].filter((one) => one.scrollWidth <= one.clientWidth + 1)
+  .map((one) => one.textContent).join(' … '))
+"""
+
+
 def check_accessibility(page, axe):
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(content=axe)
@@ -102,6 +120,26 @@ def test_in_a_notebook_that_is_not_trusted_charts_are_text(desk):
     expect(card.get_by_text("1 to 31", exact=True)).to_be_visible()
     expect(card.locator("svg")).to_have_count(0)
     expect(card.locator(".ends").first).to_be_hidden()
+
+
+def test_long_names_that_begin_alike_stay_distinguishable(desk, axe):
+    someone = desk("lab", height=1800)
+    someone.write("alike.ipynb", ALIKE)
+    someone.open("alike.ipynb")
+    someone.run_all()
+    expect(someone.page.locator(".sb-chip[data-p]")).to_have_count(6)
+    for picker in someone.page.locator(".songbird-picker").all():
+        for names in (".sb-chip .sb-halves", ".sb-option .sb-halves"):
+            assert len(set(picker.locator(names).evaluate_all(SHOWN))) == 3
+        whole = "flights-of-new-york-city-of-2013-second-quarter-for-testing"
+        expect(picker.get_by_role("option", name=whole)).to_be_visible()
+        expect(picker.get_by_role("button", name=f"Remove P3, {whole}")).to_be_visible()
+        picker.get_by_role("option", name="2013-07-08").click()
+        assert len(set(picker.locator(".sb-replace .sb-halves").evaluate_all(SHOWN))) == 3
+    someone.photograph("alike", dark=False)
+    assert check_accessibility(someone.page, axe) == []
+    for panel in someone.page.locator(".songbird").all():
+        assert panel.evaluate(OUTSIDE) == []
 
 
 def test_in_a_dark_grid_of_voila(desk, axe):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import subprocess
 
 import pytest
@@ -293,6 +294,10 @@ def test_a_day_is_one_row_that_unfolds_and_is_chosen_whole(lab):
     page.keyboard.press("ArrowRight")
     upload = picker.get_by_role("option", name="03:00:00Z")
     expect(upload).to_be_visible()
+    picker.get_by_label("Time zone of the times shown").select_option("America/New_York")
+    expect(picker.get_by_role("option", name="2013-07-19 23:00:00")).to_be_visible()
+    expect(day).to_have_attribute("title", re.compile("2013-07-19 20:00 to 2013-07-20 20:00 in America/New_York"))
+    picker.get_by_label("Time zone of the times shown").select_option("UTC")
     upload.click()
     expect(picker.locator(".sb-hint")).to_contain_text("one batch of 7 uploads: the whole day is chosen")
     for line in (day, upload):
