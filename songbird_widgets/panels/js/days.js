@@ -22,6 +22,17 @@ function sortable(text) {
 const UPLOADED = STATES.indexOf("uploaded");
 const FAILED = STATES.indexOf("failed");
 
+/**
+ * @param {Float64Array} days of entries; NaN of a reference
+ * @param {number} count how many entries there are
+ */
+function placesOf(days, count) {
+  /** @type {Map<number, number>} */
+  const places = new Map();
+  for (let entry = 0; entry < count; entry += 1) places.set(days[entry], entry);
+  return places;
+}
+
 export class Days {
   /** @type {{ rows?: Float64Array, size?: Float64Array, columns?: Float64Array }} */
   #figures = {};
@@ -34,38 +45,55 @@ export class Days {
     const { count, when, reference } = table;
     /** The entry of each row. */
     this.entryOf = new Uint32Array(count);
-    /** @type {Map<number, number>} */
-    const known = new Map();
-    /** @type {number[]} */
-    const days = [];
-    /** @type {number[]} */
-    const sizes = [];
-    let [last, at] = [NaN, 0]; // rows mostly come in the order of time
+    const day = new Float64Array(count);
+    const uploads = new Uint32Array(count);
+    /** @type {Map<number, number> | null} the entries of days, where some day comes after a later one */
+    let known = null;
+    let [entries, entry, last, latest] = [0, 0, NaN, -Infinity];
+    let ordered = true;
+    /** Whether days come in the order of time, as they mostly do; then nothing need be looked up or sorted. */
+    this.ascending = true;
+    this.references = 0;
     for (let i = 0; i < count; i += 1) {
-      const day = reference[i] ? NaN : Math.floor(when[i] / DAY_MS);
-      if (day !== last) {
-        const entry = Number.isNaN(day) ? undefined : known.get(day);
-        at = entry ?? days.length;
-        if (entry === undefined) {
-          if (!Number.isNaN(day)) known.set(day, at);
-          days.push(day);
-          sizes.push(0);
+      const now = reference[i] ? NaN : Math.floor(when[i] / DAY_MS);
+      if (now === last) ordered &&= when[i] >= when[i - 1];
+      else {
+        let found;
+        if (now <= latest) {
+          known ??= placesOf(day, entries);
+          found = known.get(now);
+          this.ascending = false;
+          ordered &&= found === undefined;
+        } else if (now > latest) latest = now;
+        else if (!reference[i]) this.ascending = false; // nobody knows its time
+        entry = found ?? entries;
+        if (found === undefined) {
+          day[entries] = now;
+          known?.set(now, entries);
+          this.references += reference[i];
+          entries += 1;
         }
-        last = day;
+        last = now;
       }
-      this.entryOf[i] = at;
-      sizes[at] += 1;
+      this.entryOf[i] = entry;
+      uploads[entry] += 1;
     }
-    this.count = days.length;
+    this.count = entries;
     /** Days since 1970 of each entry; NaN of a reference. */
-    this.day = Float64Array.from(days);
-    this.uploads = Uint32Array.from(sizes);
-    this.start = new Uint32Array(this.count + 1);
-    for (let e = 0; e < this.count; e += 1) this.start[e + 1] = this.start[e] + sizes[e];
+    this.day = day.slice(0, entries);
+    this.uploads = uploads.slice(0, entries);
+    this.start = new Uint32Array(entries + 1);
+    for (let e = 0; e < entries; e += 1) this.start[e + 1] = this.start[e] + uploads[e];
     /** Rows, grouped by entry and in the order of time. */
     this.rows = new Uint32Array(count);
+    if (ordered) for (let i = 0; i < count; i += 1) this.rows[i] = i;
+    else this.#group();
+  }
+
+  #group() {
+    const { when } = this.table;
     const next = this.start.slice(0, this.count);
-    for (let i = 0; i < count; i += 1) this.rows[next[this.entryOf[i]]++] = i;
+    for (let i = 0; i < this.entryOf.length; i += 1) this.rows[next[this.entryOf[i]]++] = i;
     for (let e = 0; e < this.count; e += 1) {
       for (let at = this.start[e] + 1; at < this.start[e + 1]; at += 1) {
         if (when[this.rows[at]] >= when[this.rows[at - 1]]) continue;
@@ -73,8 +101,6 @@ export class Days {
         break;
       }
     }
-    this.references = 0;
-    for (let e = 0; e < this.count; e += 1) this.references += reference[this.first(e)];
   }
 
   /** @param {number} entry the first row of it */
@@ -190,16 +216,19 @@ export class Days {
     const batches = new Float64Array(this.count - this.references);
     // Days downwards, then in the order of entries, as one number: sorting numbers needs no comparing function.
     const most = Math.floor(2 ** 52 / (this.count + 1)); // what is beyond all calendars comes first or last
-    let at = 0;
+    let at = this.ascending ? batches.length : 0;
     for (let e = 0; e < this.count; e += 1) {
       if (this.isReference(e)) references.push(e);
+      else if (this.ascending) batches[--at] = e;
       else batches[at++] = -Math.max(-most, Math.min(most, this.day[e] || 0)) * this.count + e;
     }
-    batches.sort();
+    if (!this.ascending) batches.sort();
     const named = references.map((e) => `${sortable(this.label(e))}\0${e}`).sort();
     const entries = new Uint32Array(this.count);
     named.forEach((name, place) => (entries[place] = Number(name.slice(name.lastIndexOf("\0") + 1))));
-    batches.forEach((key, place) => (entries[references.length + place] = ((key % this.count) + this.count) % this.count));
+    for (let place = 0; place < batches.length; place += 1) {
+      entries[references.length + place] = ((batches[place] % this.count) + this.count) % this.count;
+    }
     if (column !== "profile") {
       const keys = Float64Array.from({ length: this.count }, (_, e) => {
         if (column === "state") return -STATES.indexOf(this.state(e, states).state);

@@ -17,6 +17,12 @@ const WARM_UP = { terms: "0", kind: "", state: "", from: null, to: null };
 
 let serial = 0;
 
+/** @param {Uint8Array} states */
+function areMixed(states) {
+  for (let row = 1; row < states.length; row += 1) if (states[row] !== states[0]) return true;
+  return false;
+}
+
 export class Store {
   /** @type {Set<() => void>} */
   #followers = new Set();
@@ -204,8 +210,7 @@ export class Store {
     const view = this.model.get("states");
     if (!view) return;
     this.states = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
-    const [first] = this.states;
-    this.mixed = this.states.some((state) => state !== first);
+    this.mixed = areMixed(this.states);
     if (view.byteLength > MAX_SAVED_BYTES) this.model.set("states", null);
   };
 

@@ -1,7 +1,8 @@
 /** Days along time, as bars: one a day, or for some days where a day is narrower than a bar. */
 
 /**
- * @typedef {{ from: number, to: number, uploads: number, entries: number[] }} Bar days since 1970, both included
+ * @typedef {{ from: number, to: number, uploads: number, days: number, entry: number }} Bar first and last day since 1970, both
+ *   included; how many days of these have uploads, and the entry of the last of them
  */
 
 const BAR_PX = 6;
@@ -12,7 +13,8 @@ const BAR_PX = 6;
  */
 export function extent(days) {
   let [first, last] = [Infinity, -Infinity];
-  for (const day of days.day) {
+  for (let entry = 0; entry < days.count; entry += 1) {
+    const day = days.day[entry];
     if (day < first) first = day;
     if (day > last) last = day;
   }
@@ -33,12 +35,14 @@ export function bars(days, low, high, width) {
   /** @param {number} at */
   const begin = (at) => low + Math.ceil((at * span) / count);
   /** @type {Bar[]} */
-  const all = Array.from({ length: count }, (_, at) => ({ from: begin(at), to: begin(at + 1) - 1, uploads: 0, entries: [] }));
-  days.day.forEach((day, entry) => {
-    if (!(day >= low && day <= high)) return;
+  const all = Array.from({ length: count }, (_, at) => ({ from: begin(at), to: begin(at + 1) - 1, uploads: 0, days: 0, entry: -1 }));
+  for (let entry = 0; entry < days.count; entry += 1) {
+    const day = days.day[entry];
+    if (!(day >= low && day <= high)) continue;
     const bar = all[Math.floor(((day - low) * count) / span)];
     bar.uploads += days.uploads[entry];
-    bar.entries.push(entry);
-  });
+    bar.days += 1;
+    bar.entry = entry;
+  }
   return all;
 }

@@ -24,7 +24,7 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
   const [low, high] = [from === null ? all?.first : from / DAY_MS, to === null ? all?.last : to / DAY_MS];
   const drawn = useMemo(() => (low === undefined || high === undefined || !inside ? [] : bars(days, low, high, inside)), [days, low, high, inside]);
   const { chosen } = store;
-  const rects = useMemo(() => barsOf(drawn, chosen, inside), [drawn, chosen, inside]);
+  const rects = useMemo(() => barsOf(drawn, chosen.map((entry) => days.day[entry]), inside), [drawn, chosen, inside]);
   const zones = h(Zones, { zone, onZone });
   if (!all || low === undefined || high === undefined) {
     return days.uploads.some((count) => count > 1) ? h("div", { class: "sb-axis" }, zones) : null;
@@ -34,7 +34,7 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
   const onClick = (event) => {
     const bar = drawn[Number(/** @type {Element} */ (event.target).closest("rect")?.getAttribute("data-at") ?? -1)];
     if (!bar) return;
-    if (bar.entries.length === 1) onChoose(bar.entries[0]);
+    if (bar.days === 1) onChoose(bar.entry);
     else if (bar.from !== bar.to) onRange(bar.from * DAY_MS, bar.to * DAY_MS);
   };
   /** @param {number | null} one @param {number | null} other */
@@ -63,7 +63,7 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
   );
 }
 
-/** @param {import("../timeline.js").Bar[]} drawn @param {number[]} chosen @param {number} width px */
+/** @param {import("../timeline.js").Bar[]} drawn @param {number[]} chosen their days since 1970 @param {number} width px */
 function barsOf(drawn, chosen, width) {
   const most = Math.max(1, ...drawn.map((bar) => bar.uploads));
   const step = width / Math.max(1, drawn.length);
@@ -71,7 +71,7 @@ function barsOf(drawn, chosen, width) {
   return drawn.map((bar, at) => {
     if (!bar.uploads) return null;
     const height = 8 + (TALL_PX - 12) * Math.sqrt(bar.uploads / most);
-    const p = chosen.findIndex((entry) => bar.entries.includes(entry)) + 1 || undefined;
+    const p = chosen.findIndex((day) => day >= bar.from && day <= bar.to) + 1 || undefined;
     const [first, last] = [isoDay(bar.from * DAY_MS), isoDay(bar.to * DAY_MS)];
     return h(
       "rect",
