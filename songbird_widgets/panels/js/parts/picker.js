@@ -19,8 +19,8 @@ const COLUMNS = /** @type {[Column, string][]} */ ([["profile", "Profile"], ["ro
 /** @type {Filter} */
 const EVERYTHING = { terms: "", kind: "", state: "", from: null, to: null };
 const SPARE_LINES = 6;
-const LIST_PX = 342;
-const [NARROW_PX, MEDIUM_PX] = [460, 640];
+const LIST_PX = 342; // panel.css
+const [NARROW_PX, MEDIUM_PX] = [432, 612];
 const [LINE_PX, NARROW_LINE_PX] = [34, 52];
 
 /** @param {{ store: Store }} props */
@@ -158,7 +158,7 @@ export function PickerPart({ store }) {
     list.current?.focus();
   };
 
-  const shown = visible(lines.length, top, Math.ceil((list.current?.clientHeight || LIST_PX) / lineHeight), active);
+  const shown = visible(lines.length, top, Math.ceil(LIST_PX / lineHeight), active);
   // Drawn lines are used again for others: making elements costs more than changing their texts.
   /** @param {number} place @param {unknown} key */
   const row = (place, key) => {
@@ -369,7 +369,7 @@ function SortHead({ column, word, sort, onSort }) {
 }
 
 /**
- * The width of the list; its section is marked where there is little room.
+ * The width of what is in the list's section, in px; the section is marked where there is little room.
  * @param {{ current: HTMLElement | null }} list
  */
 function useWidth(list) {
@@ -377,13 +377,13 @@ function useWidth(list) {
   useLayoutEffect(() => {
     const part = list.current?.closest("section");
     if (!part) return undefined;
-    const measure = () => {
-      const now = part.clientWidth;
+    // What the observer says need not be asked of the page, which would lay out all of the notebook.
+    const watcher = new ResizeObserver(([{ contentRect }]) => {
+      const now = contentRect.width;
       part.dataset.narrow = String(now < NARROW_PX);
       part.dataset.medium = String(now >= NARROW_PX && now < MEDIUM_PX);
       setWidth(now);
-    };
-    const watcher = new ResizeObserver(measure);
+    });
     watcher.observe(part);
     return () => watcher.disconnect();
   }, []);

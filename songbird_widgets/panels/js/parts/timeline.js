@@ -17,14 +17,11 @@ const TALL_PX = 34;
  */
 export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZone }) {
   const { days } = store;
-  const svg = useRef(/** @type {SVGSVGElement | null} */ (null));
-  const [inside, setInside] = useState(0);
   const all = useMemo(() => extent(days), [days]);
-  useLayoutEffect(() => setInside(svg.current?.clientWidth ?? 0), [width, all]);
   const [low, high] = [from === null ? all?.first : from / DAY_MS, to === null ? all?.last : to / DAY_MS];
-  const drawn = useMemo(() => (low === undefined || high === undefined || !inside ? [] : bars(days, low, high, inside)), [days, low, high, inside]);
+  const drawn = useMemo(() => (low === undefined || high === undefined || !width ? [] : bars(days, low, high, width)), [days, low, high, width]);
   const { chosen } = store;
-  const rects = useMemo(() => barsOf(drawn, chosen.map((entry) => days.day[entry]), inside), [drawn, chosen, inside]);
+  const rects = useMemo(() => barsOf(drawn, chosen.map((entry) => days.day[entry]), width), [drawn, chosen, width]);
   const zones = h(Zones, { zone, onZone });
   if (!all || low === undefined || high === undefined) {
     return days.uploads.some((count) => count > 1) ? h("div", { class: "sb-axis" }, zones) : null;
@@ -49,7 +46,7 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
     { class: "sb-times" },
     h(
       "svg",
-      { ref: svg, class: "sb-timeline", height: TALL_PX, "aria-hidden": "true", onClick },
+      { class: "sb-timeline", height: TALL_PX, "aria-hidden": "true", onClick },
       rects,
     ),
     h(
