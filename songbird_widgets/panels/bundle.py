@@ -25,7 +25,7 @@ const unpack = async () => {
   const module = await import(url);
   URL.revokeObjectURL(url);
   const style = new CSSStyleSheet();
-  await style.replace(text.slice(0, %d));
+  style.replaceSync(text.slice(0, %d));
   return module.default(style);
 };
 export default async () => (await (globalThis[Symbol.for("songbird-panel-%s")] ??= unpack()))();

@@ -296,6 +296,7 @@ def test_a_day_is_one_row_that_unfolds_and_is_chosen_whole(lab):
     expect(upload).to_be_visible()
     picker.get_by_label("Time zone of the times shown").select_option("America/New_York")
     expect(picker.get_by_role("option", name="2013-07-19 23:00:00")).to_be_visible()
+    expect(picker.locator(".sb-hint")).to_contain_text("Days stay those of UTC")
     expect(day).to_have_attribute("title", re.compile("2013-07-19 20:00 to 2013-07-20 20:00 in America/New_York"))
     picker.get_by_label("Time zone of the times shown").select_option("UTC")
     upload.click()

@@ -1,7 +1,7 @@
 /** What all parts need of the page: icons, buttons, the theme, focus, the clipboard. */
 
 import { h, options } from "preact";
-import { useEffect, useReducer } from "preact/hooks";
+import { useLayoutEffect, useReducer } from "preact/hooks";
 import { halves } from "./format.js";
 
 const TAKES_KEYS = new Set(["a", "button", "input", "select", "summary"]);
@@ -88,7 +88,8 @@ export function uniqueId(word) {
 /** Render again whenever the store changes. @param {import("./store.js").Store} store */
 export function useStore(store) {
   const [, again] = useReducer((/** @type {number} */ count) => count + 1, 0);
-  useEffect(() => store.follow(() => again(undefined)), [store]);
+  // Before the first paint: what changes until then would not be shown.
+  useLayoutEffect(() => store.follow(() => again(undefined)), [store]);
 }
 
 export function isDark() {

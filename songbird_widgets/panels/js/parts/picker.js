@@ -66,6 +66,13 @@ export function PickerPart({ store }) {
     if (filter.terms) say(many(entries.length, "profile matches", "profiles match"));
   }, [filter.terms, entries.length]);
 
+  /** @param {string} next */
+  const showTimesIn = (next) => {
+    const words = next === UTC ? "" : `Times are shown in ${next}. Days stay those of UTC, by which an endpoint keeps and compares batches: other days, hours and weeks it cannot give.`;
+    setZone(next);
+    setHint(words);
+    say(words || "Times are shown in UTC.");
+  };
   /** @param {number} entry @param {number} [upload] the row that was meant */
   const choose = (entry, upload) => {
     setHint("");
@@ -210,7 +217,7 @@ export function PickerPart({ store }) {
         KINDS.map(([kind, word]) => button(word, () => narrow({ kind }), { key: kind, "aria-pressed": String(filter.kind === kind) })),
       ),
     ),
-    h(TimeLine, { store, width, from: filter.from, to: filter.to, zone, onZone: setZone, onRange: (from, to) => narrow({ from, to }), onChoose: choose }),
+    h(TimeLine, { store, width, from: filter.from, to: filter.to, zone, onZone: showTimesIn, onRange: (from, to) => narrow({ from, to }), onChoose: choose }),
     h(
       "div",
       { class: "sb-table" },
@@ -352,7 +359,7 @@ function option({ key, listId, line, place, total, active, lineHeight, zone, ent
 }
 
 /** @param {number} value @param {string} unit */
-const amount = (value, unit) => [value === UNKNOWN ? "–" : number(value), h("span", { class: "sb-unit" }, value === UNKNOWN ? ` unknown ${unit}` : ` ${unit}`)];
+const amount = (value, unit) => [value === UNKNOWN ? ["–", h("span", { class: "sb-unseen" }, "unknown")] : number(value), h("span", { class: "sb-unit" }, ` ${unit}`)];
 
 /** @param {{ column: Column, word: string, sort: { column: Column, down: boolean }, onSort: (sort: { column: Column, down: boolean }) => void }} props */
 function SortHead({ column, word, sort, onSort }) {
