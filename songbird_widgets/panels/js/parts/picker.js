@@ -18,7 +18,7 @@ const KINDS = [["", "All"], ["batch", "Batches"], ["reference", "References"]];
 const COLUMNS = /** @type {[Column, string][]} */ ([["profile", "Profile"], ["rows", "Rows"], ["columns", "Columns"], ["size", "Size"], ["state", "State"]]);
 /** @type {Filter} */
 const EVERYTHING = { terms: "", kind: "", state: "", from: null, to: null };
-const SPARE_LINES = 6;
+const SPARE_LINES = 4;
 const LIST_PX = 342; // panel.css
 const [NARROW_PX, MEDIUM_PX] = [432, 612];
 const [LINE_PX, NARROW_LINE_PX] = [34, 52];
@@ -165,14 +165,18 @@ export function PickerPart({ store }) {
     list.current?.focus();
   };
 
-  const shown = visible(lines.length, top, Math.ceil(LIST_PX / lineHeight), active);
-  // Drawn lines are used again for others: making elements costs more than changing their texts.
+  // Drawn lines are used again for others: making elements costs more than changing their texts. So those of before stay,
+  // hidden, while nothing matches.
+  const kept = useRef({ lines, days });
+  if (lines.length || kept.current.days !== days) kept.current = { lines, days };
+  const inList = kept.current.lines;
+  const shown = visible(inList.length, top, Math.ceil(LIST_PX / lineHeight), active);
   /** @param {number} place @param {unknown} key */
   const row = (place, key) => {
-    const line = lines[place];
+    const line = inList[place];
     const entry = line >= 0 ? line : days.entryOf[-1 - line];
     const chosen = store.isChosen(entry);
-    const at = { key, listId, line, place, total: lines.length, active: place === active, lineHeight, zone, entry, chosen, p: chosen ? store.place(entry) : 0, pending: store.pending.has(entry), open: unfolded.has(days.day[entry]), days, states, problems };
+    const at = { key, listId, line, place, total: inList.length, active: place === active, lineHeight, zone, entry, chosen, p: chosen ? store.place(entry) : 0, pending: store.pending.has(entry), open: unfolded.has(days.day[entry]), days, states, problems };
     return asBefore(drawn.current, at, option);
   };
   const { count, references } = days;
@@ -227,7 +231,7 @@ export function PickerPart({ store }) {
         { id: listId, ref: list, class: "sb-list", role: "listbox", tabIndex: 0, hidden: !lines.length, "data-focus-fallback": true, "aria-multiselectable": "true", "aria-label": "Profiles; Space chooses one, at most three", "aria-activedescendant": lines.length ? optionId(listId, days, lines[active]) : undefined, onKeyDown: onListKey, onClick: onListClick, onScroll },
         h(
           "div",
-          { class: "sb-spacer", role: "presentation", style: { height: `${lines.length * lineHeight}px` } },
+          { class: "sb-spacer", role: "presentation", style: { height: `${inList.length * lineHeight}px` } },
           shown.places.map((place) => row(place, place % shown.cycle)),
           shown.apart !== null && row(shown.apart, "apart"),
         ),
