@@ -56,10 +56,12 @@ session.add("profiles/batch-2013-07-08.bin")
 session.selection = session.profiles[:3]
 ipywidgets.VBox([ipywidgets.Box([ProfilePicker(session)], layout={"width": width}) for width in ("500px", "360px")])
 """
-# What is shown whole of each name.
+# What can be read of each name, about: the rest is cut off.
 SHOWN = """
-names => names.map((name) => [...name.querySelectorAll('span')].filter((one) => one.scrollWidth <= one.clientWidth + 1)
-  .map((one) => one.textContent).join(' … '))
+names => names.map((name) => [...name.querySelectorAll('span')].map(({ textContent, clientWidth, scrollWidth }) => {
+  const share = clientWidth / scrollWidth;
+  return share >= 1 ? textContent : textContent.slice(0, Math.floor(textContent.length * share) - 2);
+}).join(' … '))
 """
 
 

@@ -118,11 +118,23 @@ export function zoned(ms, zone) {
   return clock.format(ms);
 }
 
-/** The reader's own time zone. */
-export const ownZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || UTC;
+/** All time zones that the browser knows, the reader's own first. */
+export function allZones() {
+  const own = Intl.DateTimeFormat().resolvedOptions().timeZone || UTC;
+  return [...new Set([own, UTC, ...Intl.supportedValuesOf("timeZone")])];
+}
 
-/** All time zones that the browser knows. */
-export const allZones = () => [...new Set([UTC, ownZone(), ...Intl.supportedValuesOf("timeZone")])];
+/**
+ * The time zone that a text names, or null if it names none; nothing is UTC.
+ * @param {string} text
+ */
+export function zoneOf(text) {
+  try {
+    return new Intl.DateTimeFormat("sv", { timeZone: text.trim() || UTC }).resolvedOptions().timeZone;
+  } catch {
+    return null;
+  }
+}
 
 /**
  * An upload in words.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, duration, halves, isoDay, localMinute, many, parseDay, uploadWords } from "../../../songbird_widgets/panels/js/format.js";
+import { bytes, duration, halves, isoDay, localMinute, many, parseDay, uploadWords, zoneOf } from "../../../songbird_widgets/panels/js/format.js";
 
 test("sizes are decimal, with thousands separators and two digits", () => {
   const sizes = [0, 999, 1_000, 9_949, 151_177, 999_499, 999_500, 1_234_567, 5e9, 2e12];
@@ -19,6 +19,10 @@ test("a long name is cut where it differs from others, else before its end, and 
   assert.deepEqual(halves(one, [one, other]), [`${"a".repeat(30)}-`, `X-${"b".repeat(30)}`]);
   assert.deepEqual(halves("flights-2013-train-eu", ["flights-2013-train-us", "july"]), ["flights-2013-", "train-eu"]);
   assert.deepEqual(halves(`${"🐦".repeat(20)}e\u0301${"x".repeat(7)}`), ["🐦".repeat(20), `e\u0301${"x".repeat(7)}`]);
+});
+
+test("time zones are known in any case, nothing is UTC, and what is none is refused", () => {
+  assert.deepEqual(["europe/oslo", " ", "utc", "Nowhere/At all", "x".repeat(60)].map(zoneOf), ["Europe/Oslo", "UTC", "UTC", null, null]);
 });
 
 test("durations are said as people say them", () => {

@@ -176,7 +176,7 @@ export function PickerPart({ store }) {
     const line = inList[place];
     const entry = line >= 0 ? line : days.entryOf[-1 - line];
     const chosen = store.isChosen(entry);
-    const at = { key, listId, line, place, total: inList.length, active: place === active, lineHeight, zone, entry, chosen, p: chosen ? store.place(entry) : 0, pending: store.pending.has(entry), open: unfolded.has(days.day[entry]), days, states, problems };
+    const at = { key, listId, line, place, total: inList.length, active: place === active, lineHeight, zone, entry, chosen, p: chosen ? store.place(entry) : 0, pending: store.pending.has(entry), before: inList[place - 1] ?? -1, after: inList[place + 1] ?? -1, open: unfolded.has(days.day[entry]), days, states, problems };
     return asBefore(drawn.current, at, option);
   };
   const { count, references } = days;
@@ -310,9 +310,9 @@ function optionId(listId, days, line) {
 /**
  * One line of the list: an entry, or one upload of a day that is unfolded.
  * @param {{ key: any, listId: string, line: number, place: number, total: number, active: boolean, lineHeight: number, zone: string, entry: number,
- *   chosen: boolean, p: number, pending: boolean, open: boolean, days: import("../days.js").Days, states: Uint8Array, problems: Map<number, string> }} at
+ *   chosen: boolean, p: number, pending: boolean, before: number, after: number, open: boolean, days: import("../days.js").Days, states: Uint8Array, problems: Map<number, string> }} at
  */
-function option({ key, listId, line, place, total, active, lineHeight, zone, entry, chosen, p, pending, open, days, states, problems }) {
+function option({ key, listId, line, place, total, active, lineHeight, zone, entry, chosen, p, pending, before, after, open, days, states, problems }) {
   const { table } = days;
   const isUpload = line < 0;
   const row = isUpload ? -1 - line : days.first(line);
@@ -349,7 +349,7 @@ function option({ key, listId, line, place, total, active, lineHeight, zone, ent
       "span",
       { class: "sb-cell sb-cell-profile" },
       isDay && h("span", { class: "sb-fold", "aria-hidden": "true", "data-open": open }, "▸"),
-      h(Name, { text: label }),
+      h(Name, { text: label, others: [before, after].filter((other) => other >= 0).map((other) => days.label(other)) }),
       isDay && h("span", { class: "sb-uploads" }, many(uploads, "upload"), h("span", { class: "sb-unit" }, open ? ", shown below; left arrow folds them" : "; right arrow shows them")),
       time && h("span", { class: "sb-time" }, time),
       !isUpload && h("span", { class: "sb-kind", "data-kind": kind }, kind),

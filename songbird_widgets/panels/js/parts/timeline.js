@@ -5,8 +5,8 @@
 
 import { h } from "preact";
 import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { VERBATIM, button } from "../dom.js";
-import { DAY_MS, UTC, allZones, isoDay, many, ownZone, parseDay } from "../format.js";
+import { VERBATIM, button, uniqueId } from "../dom.js";
+import { DAY_MS, allZones, isoDay, many, parseDay, zoneOf } from "../format.js";
 import { bars, extent } from "../timeline.js";
 
 const TALL_PX = 34;
@@ -78,20 +78,29 @@ function barsOf(drawn, chosen, width) {
   });
 }
 
-/** In which time zone times are shown: there are hundreds, listed once somebody chooses. @param {{ zone: string, onZone: (zone: string) => void }} props */
+/** In which time zone times are shown: there are hundreds, offered once somebody chooses. @param {{ zone: string, onZone: (zone: string) => void }} props */
 function Zones({ zone, onZone }) {
-  const [all, setAll] = useState(false);
-  const zones = useMemo(() => (all ? allZones() : [...new Set([UTC, ownZone(), zone])]), [all, zone]);
-  const more = () => setAll(true);
+  const listId = useMemo(() => uniqueId("zones"), []);
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const [offered, setOffered] = useState(/** @type {string[]} */ ([]));
+  useLayoutEffect(() => {
+    if (field.current) field.current.value = zone;
+  }, [zone]);
+  const onFocus = () => {
+    setOffered(allZones());
+    field.current?.select(); // browsers offer what fits to the text that is there
+  };
+  const onChange = () => {
+    const next = zoneOf(field.current?.value ?? "");
+    if (field.current) field.current.value = next ?? zone;
+    if (next !== null && next !== zone) onZone(next);
+  };
   return h(
     "label",
     { class: "sb-quiet sb-zones", title: "An endpoint keeps batches by their days in UTC and compares whole days: it has no days of another time zone, hours or weeks. Times can be shown in any." },
     "Days in UTC, times in",
-    h(
-      "select",
-      { class: "sb-zone", "aria-label": "Time zone of the times shown", value: zone, onFocus: more, onPointerDown: more, onChange: (/** @type {any} */ event) => onZone(event.target.value) },
-      zones.map((one) => h("option", { value: one, key: one }, one)),
-    ),
+    h("input", { ref: field, type: "text", class: "sb-zone", list: listId, "aria-label": "Time zone of the times shown", size: Math.max(4, zone.length), maxLength: 60, onFocus, onChange, ...VERBATIM }),
+    h("datalist", { id: listId }, offered.map((one) => h("option", { value: one, key: one }))),
   );
 }
 
