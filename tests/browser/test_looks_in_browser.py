@@ -138,7 +138,6 @@ def test_long_names_that_begin_alike_stay_distinguishable(desk, axe):
         expect(picker.get_by_role("button", name=f"Remove P3, {whole}")).to_be_visible()
         picker.get_by_role("option", name="2013-07-08").click()
         assert len(set(picker.locator(".sb-replace .sb-halves").evaluate_all(SHOWN))) == 3
-    someone.photograph("alike", dark=False)
     assert check_accessibility(someone.page, axe) == []
     for panel in someone.page.locator(".songbird").all():
         assert panel.evaluate(OUTSIDE) == []
