@@ -127,7 +127,7 @@ _TAKEN = (
 )
 
 
-def note_figures(connection: sa.Connection, figures: Sequence[Sequence[Figures]]) -> list[None]:
+def note_figures(connection: sa.Connection, figures: Sequence[Sequence[Figures]]) -> list[Exception | None]:
     """Note what data of profiles hold, for the listing."""
     rows = [{"profile_id": one.profile_id, "some": one.rows, "wide": one.columns} for some in figures for one in some]
     if rows:
