@@ -57,6 +57,7 @@ _CELLS = 10
 _TAIL_RANKS = np.array([0.005, 0.02, 0.05, 0.95, 0.98, 0.995])
 _HAIR = 1e-9  # by how much a fraction may differ, relative to its size, and be the same
 _NEAR = 0.05  # numbers that moved less, in deviations on average, are where they were
+_MOVED = 0.5  # numbers of which most deciles moved by more, in deviations of the middle two thirds, are elsewhere
 _FAR, _VERY_FAR = 0.5, 3.0  # deviations
 _UNSUSPICIOUS = 0.7  # an effect that nobody minds
 _MEDIAN = QUANTILE_RANKS.index(0.5)
@@ -609,6 +610,9 @@ def _conclude(pairs: Pairs, places: Ints, moves: _Moves, hair: Floats, found: Ev
     near = moved <= _NEAR * np.fmin(spread, robust) + moves.chance[places]
     near |= moved <= hair[places]
     near &= np.isfinite(moved)  # beside infinite values neither tells what is near
+    # Of heavy tails, extremes alone may make a distance: what most deciles did is no chance then.
+    steps = np.abs(pairs.second.deciles[pairs.after[places]] - first.deciles[rows])
+    near &= ~(np.median(steps, axis=1) > _MOVED * robust)
     near &= ~((moves.shared[places] > _SHARED) & (np.diff(first.grid_offsets)[rows] <= MAX_CODES))
     effects = np.where(near, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
     far = (distance >= WASSERSTEIN_UNIT) & (moved > noise)

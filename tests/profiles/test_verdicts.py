@@ -98,6 +98,14 @@ def test_equal_heavy_tails_never_drift_and_their_moments_are_called_uncertain(ra
     assert all("chance" in drift.reasons[0] for drift in unknown)
 
 
+def test_heavy_tails_do_not_hide_that_the_middle_moved():
+    random = np.random.default_rng([99, 13])
+    pairs = [(random.standard_cauchy(2000), 2 + random.standard_cauchy(2000)) for _ in range(100)]
+    sides = [profile({str(place): pair[side] for place, pair in enumerate(pairs)}) for side in (0, 1)]
+    verdicts = [compare_columns(*(side.column(name) for side in sides)).verdict for name in sides[0].column_names]
+    assert verdicts.count("strong") == 100
+
+
 # --- numbers have a distance
 
 
