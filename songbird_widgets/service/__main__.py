@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging.handlers
 import sys
 from pathlib import Path
 
 from songbird_widgets.local.identity import LOG_FILE, LocalServiceError, make_private_dir
+
+from .app import log_to, serve
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):
@@ -30,10 +31,6 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--idle-seconds", type=float, required=True)
     arguments = parser.parse_args()
-    gc.disable()  # what is imported stays: to look through it again and again takes a seventh of the start
-    from .app import log_to, serve
-
-    gc.enable()
     try:
         make_private_dir(arguments.data_dir)
         log_to(_LogFile(arguments.data_dir / LOG_FILE, maxBytes=1_000_000, backupCount=1, encoding="utf-8"))
