@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +27,7 @@ from .errors import LedgerError
 from .models import LedgerSession
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from ..secret import Secret
     from .ledger_tables import LedgerEntry
@@ -39,6 +39,7 @@ _BUSY_SECONDS = 5.0
 _FRESH_SECONDS = 600
 _MAX_UNUSED_DAYS = 30
 _DAMAGE = ("malformed", "not a database")
+_ONE = f"select {', '.join(tables.READ_COLUMNS)} from profiles where session_id = ? and key = ?"
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,14 @@ class Lease:
     ----------
     granted : frozenset of str
         Keys of the profiles that nobody else sends until `Ledger.release`.
-    uploaded : tuple of SessionProfile
-        Those that others have sent meanwhile.
+    uploaded : mapping of str to SessionProfile
+        What others have sent meanwhile, by the key of the profile that holds the same data here.
     elsewhere : frozenset of str
         Keys of those that another kernel is sending.
     """
 
     granted: frozenset[str]
-    uploaded: tuple[SessionProfile, ...] = ()
+    uploaded: Mapping[str, SessionProfile] = field(default_factory=dict)
     elsewhere: frozenset[str] = frozenset()
 
 
@@ -172,31 +173,29 @@ class Ledger:
     def lease(self, session_id: Secret, entries: Iterable[LedgerEntry]) -> Lease:
         """Record what this kernel is about to send, and keep bytes that are in no file until they are confirmed.
 
-        What was confirmed stays confirmed, and what another living kernel is sending stays that kernel's. A lease
-        ends with `release`, or with the process that holds it.
+        What was confirmed stays confirmed, and what another living kernel is sending stays that kernel's, also when it
+        has profiled the same data itself. A lease ends with `release`, or with the process that holds it.
         """
         given = list(entries)
 
         def write(ledger: sqlite3.Connection) -> Lease:
             living: dict[str, bool] = {self._sender: False}
-            granted, uploaded, elsewhere = set(), [], set()
-            for entry in given:
+            granted, uploaded, elsewhere = set(), {}, set()
+            found = _rows_like(ledger, session_id, [entry.profile for entry in given])
+            for entry, rows in zip(given, found, strict=True):
                 key = entry.profile.key
-                found = ledger.execute(one, (session_id, key)).fetchone()
-                known = None if found is None else dict(zip(tables.READ_COLUMNS, found, strict=True))
-                if known is not None and known["state"] == "uploaded":
-                    uploaded.append(tables.entry_of(known).profile)
-                    continue
-                sender = known and known["sender"]
-                if sender and living.setdefault(sender, self._lives(sender)):
+                arrived = [row for row in rows if row["state"] == "uploaded"]
+                senders = [row["sender"] for row in rows if row["sender"]]
+                if arrived:
+                    uploaded[key] = tables.entry_of(arrived[0]).profile
+                elif any(living.setdefault(sender, self._lives(sender)) for sender in senders):
                     elsewhere.add(key)
-                    continue
-                row = tables.row_of(session_id, entry.profile, entry.content, kept.get(key), sender=self._sender)
-                ledger.execute(tables.ANNOUNCE, row)
-                granted.add(key)
-            return Lease(frozenset(granted), tuple(uploaded), frozenset(elsewhere))
+                else:
+                    new = tables.row_of(session_id, entry.profile, entry.content, kept.get(key), sender=self._sender)
+                    ledger.execute(tables.ANNOUNCE, new)
+                    granted.add(key)
+            return Lease(frozenset(granted), uploaded, frozenset(elsewhere))
 
-        one = f"select {', '.join(tables.READ_COLUMNS)} from profiles where session_id = ? and key = ?"
         nothing: dict[str, Path | None] = {}
         self._attempt(self._hold, None)
         # Before the transaction, which keeps other kernels waiting.
@@ -430,6 +429,27 @@ class Ledger:
             if any(word in str(error) for word in _DAMAGE):
                 return False
             raise LedgerError(_unusable(self._file, error)) from error
+
+
+def _rows_like(
+    ledger: sqlite3.Connection, session_id: Secret, profiles: Sequence[SessionProfile]
+) -> list[list[dict[str, Any]]]:
+    """Return for each profile its own row, if there is one, and then those that hold the same data."""
+    keys: dict[str, list[str]] = {profile.data_digest: [] for profile in profiles if profile.data_digest}
+    for key, digest in ledger.execute("select key, data_digest from profiles where session_id = ?", (session_id,)):
+        if digest in keys:
+            keys[digest].append(key)
+    found = []
+    for profile in profiles:
+        rows: list[dict[str, Any]] = []
+        for key in dict.fromkeys([profile.key, *keys.get(profile.data_digest, ())]):
+            row = ledger.execute(_ONE, (session_id, key)).fetchone()
+            if row is not None:
+                known = dict(zip(tables.READ_COLUMNS, row, strict=True))
+                if key == profile.key or tables.entry_of(known).profile.holds_same_as(profile):
+                    rows.append(known)
+        found.append(rows)
+    return found
 
 
 def _make_private(directory: Path) -> None:

@@ -95,6 +95,16 @@ class SessionProfile:
             return time_text(self.dataset_timestamp // DAY_MS * DAY_MS)
         return self.label
 
+    def holds_same_as(self, other: SessionProfile) -> bool:
+        """Tell whether both are of one day or alias and hold the same data, perhaps profiled at two times."""
+        if not self.data_digest or self.data_digest != other.data_digest or self.kind != other.kind:
+            return False
+        if self.kind == "reference":
+            return self.alias is not None and self.alias == other.alias
+        # Equal data of two times that somebody has named are two data sets.
+        timed = self.timed or other.timed
+        return self.slot == other.slot and (self.dataset_timestamp == other.dataset_timestamp or not timed)
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.label!r}, {self.state}, {size_text(self.size)}>"
 

@@ -238,16 +238,10 @@ class ProfileStore:
 
     def _same(self, profile: SessionProfile) -> SessionProfile | None:
         """Return the profile of the same day or alias that holds the same data, perhaps profiled at another time."""
-        if profile.kind == "reference":
-            named = [] if profile.alias is None else self._named(profile.alias)
-            equal = [one for one in named if one.data_digest == profile.data_digest]
-            return newest(equal) if equal else None
-        for one in self.get(self._with_data.get(profile.data_digest, ())):
-            timed = one.timed or profile.timed
-            # Equal data of two times that somebody has named are two data sets.
-            if one.slot == profile.slot and (one.dataset_timestamp == profile.dataset_timestamp or not timed):
-                return one
-        return None
+        equal = [one for one in self.get(self._with_data.get(profile.data_digest, ())) if one.holds_same_as(profile)]
+        if not equal:
+            return None
+        return newest(equal) if profile.kind == "reference" else equal[0]
 
     def _replace(self, old: SessionProfile, new: SessionProfile) -> None:
         """Put a profile where another one was, in the list and in the selection."""
@@ -316,6 +310,13 @@ class ProfileStore:
                     self._put(profile)
                     if uncertain:
                         self._uncertain.add(profile.key)
+
+    def take_over(self, key: str, other: SessionProfile) -> None:
+        """Put what another kernel uploaded in the place of a profile that holds the same data."""
+        with self._lock:
+            old = self._profiles.get(key)
+            if old is not None:
+                self._replace(old, other)
 
     def edit(self, what: object, edited: Callable[[SessionProfile], SessionProfile]) -> tuple[str, SessionProfile]:
         """Give a profile that was not uploaded another name, and return its old key and what it is now."""

@@ -147,8 +147,13 @@ class SessionUpload:
         """Send what nobody else is sending, and return the rest."""
         ready = [pair for pair in map(self._checked, profiles) if pair is not None]
         lease = self._ledger.lease(session_id, (LedgerEntry(item, content) for item, content in ready))
-        for item in lease.uploaded:
-            self._store.update([item])
+        for item in profiles:
+            arrived = lease.uploaded.get(item.key)
+            if arrived is None:
+                continue
+            self._store.take_over(item.key, arrived)
+            if arrived.key != item.key:  # another kernel profiled the same data
+                self._ledger.forget(session_id, {item.key})
             self._tracker.note(item.key, "uploaded", item.size)
         self._tracker.elsewhere = len(lease.elsewhere)
         granted = {item.key: (item, content) for item, content in ready if item.key in lease.granted}

@@ -1,7 +1,7 @@
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from songbird_widgets.observatory.query import PageQuery, parse
@@ -50,6 +50,7 @@ def test_words_that_mean_nothing_are_passed_over():
 text = st.text(max_size=20)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(
         PageQuery,
@@ -74,6 +75,7 @@ def test_a_url_leads_back_to_the_same_page(asked):
     assert parse(arguments_of(asked.url())) == asked
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(), st.text())
 def test_urls_are_relative_and_hold_no_raw_text(profile, column):
     url = PageQuery(profiles=(profile,), column=column).url()

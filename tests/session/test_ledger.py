@@ -67,7 +67,7 @@ def test_what_was_confirmed_stays_confirmed(ledger):
     arrived = replace(PROFILE, state="uploaded", profile_id="log-1", upload_timestamp=7, sent=5)
     ledger.lease(ID, [LedgerEntry(PROFILE, IN_FILE)])
     ledger.confirm(ID, [arrived])
-    assert ledger.lease(ID, [LedgerEntry(PROFILE, IN_FILE)]) == Lease(frozenset(), (arrived,))
+    assert ledger.lease(ID, [LedgerEntry(PROFILE, IN_FILE)]) == Lease(frozenset(), {"k1": arrived})
     ledger.fail(ID, "k1", "too late")
     ledger.forget(ID, ["k1"])
     ledger.confirm(ID, [PROFILE])
@@ -87,6 +87,35 @@ def test_what_one_kernel_sends_no_other_does(ledger):
     for each in (ledger, other):
         each.release(ID)
     assert list((ledger.directory / "senders").iterdir()) == []
+    other.close()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        ({"timed": False}, {"timed": False, "dataset_timestamp": 1373241600001}, True),
+        ({"timed": False}, {"timed": True, "dataset_timestamp": 1373241600001}, False),
+        ({}, {}, True),
+        ({"timed": False}, {"timed": False, "dataset_timestamp": 1373328000000}, False),
+        ({"kind": "reference", "alias": "o"}, {"kind": "reference", "alias": "o"}, True),
+        ({"kind": "reference", "alias": "o"}, {"kind": "reference", "alias": "p"}, False),
+        ({"kind": "reference"}, {"kind": "reference"}, False),
+        ({}, {"data_digest": "other"}, False),
+    ],
+)
+def test_what_two_kernels_have_profiled_of_the_same_data_one_sends(ledger, first, second, same):
+    other = Ledger(ledger.directory)
+    ours = replace(PROFILE, **{"data_digest": "d", **first})
+    theirs = replace(PROFILE, key="k2", sha256="cd" * 32, **{"data_digest": "d", **second})
+    ledger.begin(ID, None, "local service")
+    ledger.lease(ID, [LedgerEntry(ours, IN_FILE)])
+    assert other.lease(ID, [LedgerEntry(theirs, IN_FILE)]).elsewhere == ({"k2"} if same else set())
+    other.release(ID)
+    arrived = replace(ours, state="uploaded", profile_id="log-1", sent=5)
+    ledger.confirm(ID, [arrived])
+    ledger.release(ID)
+    assert other.lease(ID, [LedgerEntry(theirs, IN_FILE)]).uploaded == ({"k2": arrived} if same else {})
+    other.release(ID)
     other.close()
 
 

@@ -535,6 +535,23 @@ def test_cells_that_are_run_again_in_another_kernel_add_nothing(session, named):
     assert len(session.profiles) == 2
 
 
+@pytest.mark.parametrize("named", [{"alias": "o"}, {}, {"timestamp": "2024-01-01"}])
+def test_kernels_that_do_not_look_at_each_other_send_the_same_data_once(session, named):
+    session.upload()
+    with Session(session_id=session.session_id) as other:
+        (theirs,) = other.add(FRAME, **named)
+        other.selection = [theirs]
+        (ours,) = session.add(FRAME, **named)
+        assert theirs.key != ours.key
+        assert len(session.upload()) == 1
+        assert other.upload() == []
+        assert other.progress.done == other.progress.total == 1
+        assert [profile.key for profile in other.profiles] == [ours.key]
+        assert [(profile.key, profile.state) for profile in other.selection] == [(ours.key, "uploaded")]
+    session.refresh()
+    assert len(session.profiles) == 1
+
+
 def test_what_an_alias_means_again_is_known_to_the_next_kernel(session):
     (first,) = session.add(FRAME, alias="o")
     session.upload()
