@@ -88,9 +88,14 @@ def time_text(timestamp: int) -> str:
     if moment is None:
         return f"{timestamp} ms"
     if timestamp % DAY_MS == 0:
-        return f"{moment:%Y-%m-%d}"
+        return day_of(moment)
     precision = "milliseconds" if timestamp % 1000 else "seconds"
     return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
+def day_of(moment: datetime) -> str:
+    """Write the date of a moment: always four digits of the year, of which strftime leaves out zeros."""
+    return moment.date().isoformat()
 
 
 def duration_text(seconds: float) -> str:

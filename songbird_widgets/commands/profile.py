@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..basics import day_of
 from .messages import fail, refuse, warnings_said
 
 if TYPE_CHECKING:
@@ -92,4 +93,4 @@ def _in_the_way(outputs: Sequence[Path], options: argparse.Namespace) -> str | N
 
 def _period(timestamp: int, by: str) -> str:
     start = datetime.fromtimestamp(timestamp / 1000, timezone.utc)
-    return start.strftime("%Y-%m-%dT%H" if by == "hour" else "%Y-%m-%d")
+    return f"{day_of(start)}T{start:%H}" if by == "hour" else day_of(start)

@@ -6,7 +6,7 @@ import math
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-from ..basics import DAY_MS, size_text, written_out
+from ..basics import DAY_MS, day_of, size_text, written_out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -140,8 +140,8 @@ def timestamp(ms: int | None) -> str:
     except OverflowError:
         return f"{ms} ms"
     if ms % DAY_MS == 0:
-        return moment.strftime("%Y-%m-%d")
-    return moment.strftime("%Y-%m-%d %H:%M UTC")
+        return day_of(moment)
+    return f"{day_of(moment)} {moment:%H:%M} UTC"
 
 
 def day(ms: int | None) -> str:

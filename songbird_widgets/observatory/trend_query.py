@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from songbird_widgets.basics import DAY_MS, MAX_TIMESTAMP_MS, to_milliseconds
+from songbird_widgets.basics import DAY_MS, MAX_TIMESTAMP_MS, day_of, to_milliseconds
 
 from .query import MAX_EXPORTED, PAGE_SIZE, THEMES, PageQuery, encoded, first_in, number_in
 
@@ -105,7 +105,7 @@ class TrendQuery:
 
 def day_text(day: int | None) -> str:
     """Write a UTC day as date fields of forms do; empty for none."""
-    return "" if day is None else f"{datetime.fromtimestamp(day / 1000, timezone.utc):%Y-%m-%d}"
+    return "" if day is None else day_of(datetime.fromtimestamp(day / 1000, timezone.utc))
 
 
 def parse_trends(arguments: Mapping[str, Sequence[str]]) -> TrendQuery:

@@ -137,7 +137,8 @@ def profile_batches(
     Raises
     ------
     ProfileError
-        As in `profile`; or the column does not hold times, or they cover more than 10,000 batches.
+        As in `profile`; or there is no row, or none with a time, or the column does not hold times, or they cover more
+        than 10,000 batches.
 
     Warns
     -----
@@ -158,6 +159,11 @@ def profile_batches(
     wanted = None if columns is None else list(dict.fromkeys([*columns, timestamp_column]))
     notes: list[str] = []
     batches = _counted(data, wanted, lambda: _Batches(timestamp_column, by, columns), notes)
+    if not batches.rows:
+        of = f"{Path(data).name} has" if isinstance(data, (str, Path)) else "the data have"
+        raise ProfileError(f"No batches can be made: {of} no rows.")
+    if not batches.builders:
+        raise ProfileError("No batches can be made: no row has a time.", column=timestamp_column)
     if batches.timeless:
         notes.append(f"{batches.timeless} rows have no time in column {timestamp_column!r}, and are in no batch.")
     made = [_finished(one.to_bytes(start), one.problems, notes) for start, one in sorted(batches.builders.items())]
@@ -170,14 +176,17 @@ class _Batches:
 
     def __init__(self, column: str, by: Period, only: Sequence[str] | None) -> None:
         self.builders: dict[int, TableBuilder] = {}
-        self.timeless = 0
+        self.rows = self.timeless = 0
         self._column, self._by, self._only = column, by, only
 
     def add(self, part: TablePart, run: Run) -> None:
         length, origin = _PERIODS[self._by]
         times = self._times(part).astype("datetime64[ms]")
         missing = np.isnat(times)
+        self.rows += part.rows
         self.timeless += int(np.count_nonzero(missing))
+        if missing.all():
+            return
         starts = (times.astype(np.int64) - origin) // length * length + origin
         for start, rows in _groups(starts, np.flatnonzero(~missing)):
             if start not in self.builders and len(self.builders) >= _MAX_BATCHES:

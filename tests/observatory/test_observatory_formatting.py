@@ -74,6 +74,8 @@ def test_times_are_dates_unless_they_have_a_time():
     assert f.day(1373241660000) == "2013-07-08"
     assert f.timestamp(0) == "1970-01-01"
     assert f.timestamp(-1) == "1969-12-31 23:59 UTC"
+    assert f.timestamp(-62_135_596_800_000) == "0001-01-01"
+    assert f.timestamp(-62_135_596_740_000) == "0001-01-01 00:01 UTC"
     assert f.timestamp(10**18) == "1000000000000000000 ms"
     assert f.timestamp(None) == "–"
 

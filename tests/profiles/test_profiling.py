@@ -132,6 +132,31 @@ def test_a_batch_for_each_day():
     assert [(batch.column("n").ints_min, batch.column("n").ints_max) for batch in batches] == [(1, 2), (3, 4)]
 
 
+TIMES = pa.table({"when": pa.array([None, None], pa.timestamp("us")), "n": [1, 2]})
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        pa.Table.to_pandas,
+        lambda table: table.to_pandas().assign(when=float("nan")),
+        pl.from_arrow,
+        lambda table: pl.from_arrow(table).lazy(),
+        lambda table: table,
+        lambda table: table.set_column(0, "when", pa.nulls(len(table))),
+        lambda table: table.set_column(0, "when", pa.array([float("nan")] * len(table), pa.float64())),
+        lambda table: table.to_reader(),
+        lambda table: table.to_pydict(),
+        lambda table: np.array([("NaT", 1)] * len(table), [("when", "M8[s]"), ("n", "i4")]),
+    ],
+    ids=["pandas", "nan", "polars", "lazy", "arrow", "null", "arrow nan", "reader", "dict", "records"],
+)
+@pytest.mark.parametrize(("rows", "said"), [(0, "the data have no rows"), (2, "no row has a time")])
+def test_no_batches_are_made_of_no_rows_and_of_rows_without_times(of, rows, said):
+    with pytest.raises(ProfileError, match=f"No batches can be made: {said}"):
+        sw.profile_batches(of(TIMES[:rows]), "when")
+
+
 @pytest.mark.slow
 def test_no_column_depends_on_what_else_imported_arrows_functions(tmp_path):
     prices = pa.array([Decimal("1.25"), None, Decimal("2.50")], pa.decimal128(9, 2))

@@ -192,6 +192,33 @@ def test_a_csv_file_of_a_header_alone_has_columns_without_rows(tmp_path):
     assert [sw.profile(path).column(name).counts.n for name in ("n", "city")] == [0, 0]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("header.csv", b"when,n\n", "header.csv has no rows"),
+        ("header.csv.gz", gzip.compress(b"when,n\n", mtime=0), "header.csv.gz has no rows"),
+        ("rows.csv", b"when,n\n,1\n,2\n", "no row has a time"),
+        ("rows.jsonl", b'{"when": null}\n{"when": null}\n', "no row has a time"),
+        *(
+            (f"{kind}.{kind}", TABLE.slice(0, rows).append_column("when", pa.nulls(rows, pa.date32())), said)
+            for kind in ("parquet", "arrow")
+            for rows, said in ((0, f"{kind}.{kind} has no rows"), (2, "no row has a time"))
+        ),
+    ],
+)
+def test_no_batches_are_made_of_a_file_without_rows_or_times(tmp_path, name, content, said):
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif path.suffix == ".parquet":
+        pyarrow.parquet.write_table(content, path)
+    else:
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, content.schema) as writer:
+            writer.write_table(content)
+    with pytest.raises(ProfileError, match=f"No batches can be made: {said}"):
+        sw.profile_batches(path, "when")
+
+
 PARQUET = pa.BufferOutputStream()
 pyarrow.parquet.write_table(TABLE, PARQUET)
 UNREADABLE = {

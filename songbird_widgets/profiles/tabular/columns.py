@@ -119,6 +119,10 @@ def _from_arrow(column: Any) -> NDArray[np.datetime64]:
         return _from_arrow(column.cast(kind.value_type))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return _from_objects(column.to_pylist())
+    if pa.types.is_floating(kind):
+        return _from_array(column.to_numpy(zero_copy_only=False))
+    if column.null_count == len(column):
+        return _no_times(len(column))
     raise ValueNotProfiledError(_NO_TIMES)
 
 
@@ -127,7 +131,14 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.datetime64]:
         return array
     if array.dtype.kind in "OUT":
         return _from_objects(array.tolist())
+    # A column without a value has whatever type its library gives such a one.
+    if not array.size or (array.dtype.kind == "f" and np.isnan(array).all()):
+        return _no_times(array.size)
     raise ValueNotProfiledError(_NO_TIMES)
+
+
+def _no_times(rows: int) -> NDArray[np.datetime64]:
+    return np.full(rows, np.datetime64("NaT"), "datetime64[ms]")
 
 
 def _from_objects(values: list[Any]) -> NDArray[np.datetime64]:
