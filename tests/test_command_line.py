@@ -454,6 +454,15 @@ def test_an_id_that_fits_several_is_refused():
         session_of(options, known)
 
 
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("named", ["", " "])
+def test_an_empty_id_means_no_session_and_nothing_is_uploaded(call, named):
+    for command in (["upload", PROFILES / "batch-2013-07-08.bin", "--session", named], ["delete", named]):
+        done = call(*command)
+        assert (done.returncode, "id is empty" in done.stderr) == (1, True)
+    assert local_service.find() is None
+
+
 @pytest.mark.parametrize("begun", ["…", "s", "session", "session-", "session-…", "session-{0}", "session-{0}…"])
 def test_less_of_an_id_than_is_listed_means_no_session(call, begun):
     with Session() as session:

@@ -92,11 +92,13 @@ def session_of(options: argparse.Namespace, recent: Sequence[LedgerSession]) -> 
     Raises
     ------
     AccessError
-        When the file cannot be read, or several sessions may be meant.
+        When the file cannot be read, the id is empty, or several sessions may be meant.
     """
     named = _named_session(options)
     if named is None:
         return None
+    if not named.strip():
+        raise AccessError("The session's id is empty. songbird-widgets sessions lists yours.")
     begun = named.rstrip("…")
     known = [session for session in recent if session.session_id.startswith(begun)]
     if not begun or any(len(begun) < len(session.short_id.rstrip("…")) for session in known):
@@ -121,7 +123,9 @@ def session_of(options: argparse.Namespace, recent: Sequence[LedgerSession]) -> 
 def _named_session(options: argparse.Namespace) -> str | None:
     if options.session_file is not None:
         return _content(options.session_file, "--session-file", "a session's id")
-    return options.session or os.environ.get("SONGBIRD_SESSION", "").strip() or None
+    if options.session is not None:
+        return str(options.session)
+    return os.environ.get("SONGBIRD_SESSION", "").strip() or None
 
 
 def _warn(what: str, variable: str, option: str) -> None:

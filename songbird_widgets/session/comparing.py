@@ -104,7 +104,8 @@ class Comparisons:
         Parameters
         ----------
         baseline : object, optional
-            Anything that names one of the profiles; by default the first reference, else the first day.
+            Anything that names one of the profiles; by default the first that is selected, else the first reference by
+            name, else the first day.
         """
         from ..observatory import follow
         from ..profiles.trends import left_out, most_days
@@ -115,7 +116,8 @@ class Comparisons:
                 {p.slot: p for p in now.profiles if p.kind == "batch" and p.dataset_timestamp is not None}.values(),
                 key=lambda item: item.dataset_timestamp or 0,
             )
-            first = own_baseline(now.profiles) if baseline is None else resolve(baseline, now.profiles)
+            usual = next(iter(now.selected), None) or own_baseline(now.profiles)
+            first = usual if baseline is None else resolve(baseline, now.profiles)
             if first is None:
                 raise SelectionError("There are no profiles to show over time: session.add(...) some of several days.")
             summary, label = _summed_up(first.choice, self._contents(remote, first, now.uploads(first)))

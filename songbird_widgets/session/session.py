@@ -70,6 +70,8 @@ class Session(UploadingSession):
 
     Raises
     ------
+    TypeError, ConfigurationError
+        If `session_id` is no text, or empty.
     ConfigurationError
         On first use, if the endpoint or the key cannot be one.
 
@@ -117,6 +119,8 @@ class Session(UploadingSession):
         client: Songbird | None = None,
         name: str = "",
     ) -> RemoteSession:
+        if session_id is not None:
+            _check_id(session_id)
         if self._dataset is not None:
             where = Endpoint(endpoint, api_key, client)
             return RemoteDataset(where, self._ledger, self._store, dataset=self._dataset, warn=self._warnings.append)
@@ -385,7 +389,8 @@ class Session(UploadingSession):
         Parameters
         ----------
         baseline : object, optional
-            Anything that `select` takes; by default the first reference, else the first day.
+            Anything that `select` takes; by default the first that is selected, as the page has it, else the first
+            reference by name, else the first day.
 
         Returns
         -------
@@ -417,8 +422,8 @@ class Session(UploadingSession):
     def trends_link(self) -> ObservatoryLink:
         """The link to the page of every column over time, beside the first that is selected.
 
-        If nothing is, beside the first reference that is uploaded, else the first day. The local service and services
-        like it have that page; the hosted one does not.
+        If nothing is, beside the first reference by name that is uploaded, else the first day. The local service and
+        services like it have that page; the hosted one does not.
 
         Raises
         ------
@@ -650,6 +655,14 @@ class Session(UploadingSession):
 
     def _ipython_display_(self) -> None:
         display.show(self)
+
+
+def _check_id(session_id: Secret) -> None:
+    """Refuse at once what names no session; it is not shown, for other types than text may hold a secret, too."""
+    if not isinstance(session_id, Secret):
+        raise TypeError(f"session_id must be text, as session.session_id gives it, not {type(session_id).__name__}.")
+    if not session_id.reveal().strip():
+        raise ConfigurationError("The session_id is empty. Leave it out for a new session.")
 
 
 def _of(known: Hidden[LedgerSession | None], name: str) -> Any:

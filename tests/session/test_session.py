@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from songbird_widgets.client import SessionExpired, Songbird
+from songbird_widgets.client import ConfigurationError, SessionExpired, Songbird
 from songbird_widgets.client.models import ListSessionProfilesRequest
 from songbird_widgets.local import local_service
 from songbird_widgets.profiles import profile as make_profile
@@ -629,6 +629,15 @@ def test_whatever_is_read_of_a_session_that_nobody_has_says_so(read):
                 read(session)
         assert "NobodyHasMade" not in str(told.value) + repr(session)
     assert not any("Nobody" in one.session_id for one in Session.recent())
+
+
+@pytest.mark.parametrize("session_id", ["", " \n", 5, b"session-1"])
+def test_what_is_no_id_is_refused_at_once(session, session_id):
+    error = ConfigurationError if isinstance(session_id, str) else TypeError
+    for call in (Session, session.switch):
+        with pytest.raises(error, match=r"session_id (is empty|must be text.*not (int|bytes))"):
+            call(session_id=session_id)
+    assert session.state == "new"
 
 
 def test_turning_to_a_session_that_nobody_has_changes_nothing(full):

@@ -55,12 +55,15 @@ def test_without_drawings_and_style_sheets_its_charts_are_text(week):
     assert {part["style"] for part in shown.select(".scale, .ends")} == {"display:none"}
 
 
-def test_it_says_what_the_page_says(week):
+@pytest.mark.parametrize("selected", ["train", "valid", "2024-01-05"])
+def test_it_says_what_the_page_says_of_the_first_that_is_selected(week, selected):
+    week.add(data(9, shift=1.0, rows=3_000), alias="valid")
+    week.selection = [selected, "2024-01-02"]
     here = week.trends().to_dict()["columns"]
     week.upload()
-    week.select("train")
     link = week.trends_link
-    assert parse_qs(urlsplit(link).query)["profile"] == [p.profile_id for p in week.profiles if p.alias == "train"]
+    (first,) = parse_qs(urlsplit(link).query)["profile"]
+    assert first in (week.selection[0].profile_id, str(week.selection[0].dataset_timestamp))
     there = httpx.get(link.replace("/trends?", "/trends.json?"), trust_env=False, timeout=60).json()["columns"]
     assert here == there
 
