@@ -76,6 +76,8 @@ def text(value: object, what: str, *, may_be_empty: bool = False) -> None:
         raise ValidationError(f"The {what} is {len(value)} characters long; at most {_MAX_TEXT_CHARACTERS} are sent.")
     if not may_be_empty and not plain(value):
         raise ValidationError(f"The {what} is empty.")
+    if "\0" in value:
+        raise ValidationError(f"The {what} holds characters that cannot be sent (NUL).")
     if not value.isascii() and value.encode("utf-8", "ignore").decode("utf-8") != value:
         raise ValidationError(f"The {what} holds half a character (a lone surrogate) and cannot be sent.")
 

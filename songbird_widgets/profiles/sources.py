@@ -257,10 +257,10 @@ def _alias(found: _Found, wanted: _Wanted, segment: str | None) -> str | None:
     """Name a reference; None for a batch."""
     if wanted.kind == "batch":
         return None
-    given = wanted.alias or found.alias
+    given = found.alias if wanted.alias is None else wanted.alias
     if segment is not None:
         return f"{given} ({segment})" if given else segment
-    return given or (found.stem if wanted.kind == "reference" else None)
+    return found.stem if given is None and wanted.kind == "reference" else given
 
 
 def _expand(source: Any, depth: int = 0) -> Iterator[_Found | SourceError]:

@@ -139,6 +139,7 @@ REFUSED = {
     "user of spaces": (c.CreateSessionRequest(" \u200b\n"), "user id is empty"),
     "user no text": (c.CreateSessionRequest(7), "must be text, not int"),
     "user half a character": (c.CreateSessionRequest("a\ud83d"), "lone surrogate"),
+    "user with NUL": (c.CreateSessionRequest("a\0b"), "user id holds characters that cannot be sent (NUL)"),
     "huge user": (c.CreateSessionRequest("x" * 10_000_000), "10000000 characters"),
     "no session": (c.GetSessionRequest(None), "session id must be text, not NoneType"),
     "empty session": (c.GetSessionRequest(""), "session id is empty"),

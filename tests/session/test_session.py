@@ -192,10 +192,13 @@ def test_contradicting_arguments_are_refused(session, profiles):
         session.add(profiles / "batch-2013-07-08.bin", alias="a", kind="batch")
 
 
-@pytest.mark.parametrize("alias", [" ", "x" * 100_000, "\ud800"])
+@pytest.mark.parametrize("alias", ["", " ", "x" * 100_000, "\ud800", "a\0b"])
 def test_an_alias_that_no_endpoint_takes_is_refused_at_once(session, profiles, alias):
     with pytest.raises(AddError, match="alias"):
         session.add(profiles / "reference-july.bin", alias=alias)
+    with pytest.raises(AddError, match="alias"):
+        session.add({alias: profiles / "reference-july.bin"})
+    assert session.profiles == ()
 
 
 def test_hostile_aliases_reach_the_page_and_nothing_else(session, profiles):
