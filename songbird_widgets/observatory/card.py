@@ -16,6 +16,8 @@ from .sparklines import Sparkline, sparkline
 from .verdicts import verdict_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from songbird_widgets.profiles import ProfileSummary
 
     from .verdicts import VerdictLine
@@ -54,9 +56,7 @@ def headline(view: View) -> str:
         return f"{counted}, nothing to compare with"
     untold = all({"unknown"}.issuperset(verdicts) for verdicts in view.verdicts.values())
     if drift.drifted:
-        names = view.comparison.drifted
-        named = ", ".join(formatting.clipped(name, 40) for name in names[:MAX_NAMED])
-        said = f"{drift.drifted:,} of {counted} drifted: {named}{' …' if len(names) > MAX_NAMED else ''}"
+        said = f"{drift.drifted:,} of {counted} drifted: {_named(view.comparison.drifted)}"
     else:
         said = f"Nothing can be told of {counted}" if untold else f"None of {counted} drifted"
     parts = (
@@ -64,7 +64,21 @@ def headline(view: View) -> str:
         (len(view.new), "new"),
         (0 if untold else drift.unknown, "unclear"),
     )
-    return "; ".join([said, *(f"{number:,} {word}" for number, word in parts if number)])
+    return "; ".join([said, *(f"{number:,} {word}" for number, word in parts if number), *_not_judged(view)])
+
+
+def _not_judged(view: View) -> list[str]:
+    """Name the running numbers that count as not drifted because new values of theirs are none."""
+    names = [name for name in view.comparison.running if {"none"}.issuperset(view.verdicts[name])]
+    if not names:
+        return []
+    counted = f"{len(names):,} running number{'' if len(names) == 1 else 's'} not judged"
+    return [f"{counted}: {_named(names)}"]
+
+
+def _named(names: Sequence[str]) -> str:
+    """Name some columns in a line."""
+    return ", ".join(formatting.clipped(name, 40) for name in names[:MAX_NAMED]) + " …" * (len(names) > MAX_NAMED)
 
 
 def as_html(view: View) -> str:

@@ -157,6 +157,11 @@ class Comparison:
         """Return the columns of which a side (1 or 2), or the first, has too few values, or none that can be read."""
         return self._versus[side - 1].too_few
 
+    @cached_property
+    def running(self) -> tuple[str, ...]:
+        """Running numbers that moved in some side: new values of these are no drift, all else is judged."""
+        return tuple(sorted({name for versus in self._versus for name in versus.drifts.running}))
+
     def verdicts(self, side: int) -> dict[str, Verdict]:
         """Return the verdict on every column that the first side or the given one (1 or 2) has."""
         return self._versus[side - 1].verdicts

@@ -107,6 +107,7 @@ _NUMERIC = frozenset({"integral", "fractional", "boolean"})
 STRONG = 2.0
 """The score from which a drift is strong; from 1 on it is moderate."""
 
+_STILL = 1e-9  # a mean may differ by so much of a deviation, and be the same
 _QUIET = 0.99  # the largest score of what did not drift
 _OF_MANY = 2  # families whose effect is of many cells or values: chance makes some of it always
 ABSENT = 100.0
@@ -364,6 +365,12 @@ class Drifts:
             "unknown" if unknown else "strong" if rank >= STRONG else "moderate" if rank >= 1 else "none"
             for rank, unknown in zip(self.ranks.tolist(), self.unknown.tolist(), strict=True)
         ]
+
+    @cached_property
+    def running(self) -> list[str]:
+        """Running numbers that moved: of these, values are not judged."""
+        still = np.abs(self.evidence.measures["mean_shift"]) <= _STILL
+        return [self._names[place] for place in np.flatnonzero(self.evidence.running & ~still).tolist()]
 
     def rank(self, name: str) -> float:
         """Return the score of one column in units of its own thresholds, to sort by."""

@@ -112,6 +112,8 @@ def _running(pairs: Pairs, numbers: Flags) -> Flags:
         found &= ends[:, 1] - ends[:, 0] + 1 <= 2 * values
         found &= summary.distinct[rows, 2] >= values  # the upper bound
         found &= ends[:, 1] - ends[:, 0] + 1 >= values  # pigeons have holes of their own
+    ends, others = pairs.of("kll_ends")
+    found &= others[:, 1] >= ends[:, 0]  # numbers that all come before the baseline's did not run on
     return found
 
 

@@ -197,6 +197,16 @@ def test_the_headline_counts_what_was_compared_and_what_some_side_tells():
     assert text.startswith("None of 1 column drifted; 1 unclear\n  y (c): unclear. Too few values")
 
 
+def test_running_numbers_that_moved_are_named_where_the_verdict_is_said():
+    before = pd.DataFrame({"id": range(500), "page": range(500), "ok": [True] * 500})
+    result = sw.compare(a=before, b=before.assign(id=before["id"] + 500), c=before)
+    said = "None of 3 columns drifted; 1 running number not judged: id"
+    bundle = result._repr_mimebundle_()
+    assert (repr(result), bundle["text/plain"]) == (f"<Comparison: {said}>", said)
+    assert BeautifulSoup(bundle["text/html"], "html.parser").p.text == said
+    assert sw.compare(before, before.assign(id=before["id"] - 500)).drifted == ("id",)
+
+
 def test_profiles_of_one_name_are_told_apart():
     data = pd.DataFrame({"x": range(100)})
     assert len(set(sw.compare(data, data, P1=data).labels)) == 3

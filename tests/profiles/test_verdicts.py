@@ -250,6 +250,7 @@ def test_running_numbers_are_compared_by_all_but_their_values(random):
     found = drift_of(np.arange(3000), np.arange(3000, 9000))
     assert (found.verdict, found.score) == ("none", 0)
     assert any("running number" in note for note in found.reasons)
+    assert drift_of(np.arange(3000), np.arange(-3000, 0)).verdict == "strong", "they run on, not back"
     holes = np.where(random.random(6000) < 0.2, None, np.arange(3000, 9000))
     assert drift_of(np.arange(3000), holes).verdict == "strong"
     assert drift_of(random.integers(0, 3000, 3000), 3000 + random.integers(0, 3000, 3000)).verdict == "strong"
