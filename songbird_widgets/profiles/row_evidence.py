@@ -164,6 +164,7 @@ def _weigh_distinct(pairs: Pairs, found: Evidence) -> None:
     more, fewer = low - chance, high + chance
     other_more, other_fewer = other_low - chance, other_high + chance
     found.repeating = np.logical_and(*pairs.of("counted")) & (np.minimum(values, other_values) >= FEWEST)
+    found.repeating &= np.isfinite(distinct) & np.isfinite(other_distinct)
     found.repeating &= (fewer * _FEWER_DISTINCT < other_more * part) | (
         other_fewer * _FEWER_DISTINCT < more * other_part
     )
