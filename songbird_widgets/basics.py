@@ -180,6 +180,11 @@ def one_line(text: str, length: int = _LINE) -> str:
     return shorten(cut, length)
 
 
+def column_text(name: str) -> str:
+    """Make the name of a column fit for one line of a message; an empty one is seen, too."""
+    return one_line(name) or "(empty)"
+
+
 def one_line_path(path: str, length: int = _LINE) -> str:
     """Do the same with a path, but keep the end of a long one: that tells files apart."""
     end = one_line(path[-length:], length)

@@ -404,7 +404,10 @@ def test_what_cannot_be_told_for_want_of_rows_does_not_pass_and_drift_comes_firs
     full, few = rows_of(tmp_path / "full.csv", 500), rows_of(tmp_path / "few.csv", 1)
     done = call("compare", full, few, "--fail-on", "moderate")
     assert done.returncode == 4
-    assert re.search(r"price.* cannot be told .* few \(1 rows?\)", done.stderr)
+    assert done.stderr == (
+        "songbird-widgets: Of country, price it cannot be told whether they drifted in few: there is too little in few "
+        "(1 row).\n"
+    )
     moved = rows_of(tmp_path / "moved.csv", 500, price="{}00")
     assert call("compare", full, moved, few, "--fail-on", "strong").returncode == 3
     assert call("compare", full, full, "--fail-on", "strong").returncode == 0
@@ -412,9 +415,11 @@ def test_what_cannot_be_told_for_want_of_rows_does_not_pass_and_drift_comes_firs
 
 def test_a_column_of_which_nothing_is_kept_is_named_and_does_not_hold_up_the_others(call, tmp_path):
     data = tmp_path / "days.csv"
-    data.write_text("day,n\n" + "".join(f"2026-01-{row % 28 + 1:02},{row % 9}\n" for row in range(900)))
-    done = call("compare", data, data, "--fail-on", "strong")
-    assert (done.returncode, "Of day it cannot be told" in done.stderr) == (0, True)
+    for name, shown in (("day", "day"), ("", "(empty)")):
+        data.write_text(f"{name},n\n" + "".join(f"2026-01-{row % 28 + 1:02},{row % 9}\n" for row in range(900)))
+        done = call("compare", data, data, "--fail-on", "strong")
+        assert (done.returncode, f"Of {shown} it cannot be told whether it drifted" in done.stderr) == (0, True)
+    data.write_text(data.read_text().replace(",n", "day,n", 1))
     assert call("compare", data, data, "--columns", "day", "--fail-on", "strong").returncode == 4
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..basics import MAX_COMPARED, one_line
+from ..basics import MAX_COMPARED, column_text
 from .messages import fail, refuse, warnings_said
 
 if TYPE_CHECKING:
@@ -130,15 +130,17 @@ def _say_what_cannot_be_told(comparison: Comparison) -> bool:
         unknown = [name for name, verdict in verdicts.items() if verdict == "unknown"]
         untold |= len(unknown) == len(verdicts) or any(comparison.problem(name) for name in unknown)
         before, after = comparison.sides[0].rows or 0, comparison.sides[place].rows or 0
-        small = f"{label} ({after:,} rows)" if after <= before else f"{first} ({before:,} rows)"
+        smaller, rows = (label, after) if after <= before else (first, before)
+        small = f"{smaller} ({rows:,} row{'' if rows == 1 else 's'})"
         for names, why in (
             ([name for name in unknown if name in few], f"there is too little in {small}"),
-            ([name for name in unknown if name not in few], "the profiles say too little of them"),
+            ([name for name in unknown if name not in few], "the profiles say too little"),
         ):
             if names:
-                shown = ", ".join(one_line(name) for name in names[:_MAX_NAMED])
+                shown = ", ".join(column_text(name) for name in names[:_MAX_NAMED])
                 more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
-                fail(f"Of {shown}{more} it cannot be told whether they drifted in {label}: {why}.")
+                they = "it" if len(names) == 1 else "they"
+                fail(f"Of {shown}{more} it cannot be told whether {they} drifted in {label}: {why}.")
     return untold
 
 

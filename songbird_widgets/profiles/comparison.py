@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..basics import one_line
+from ..basics import column_text
 from ..budget import checkpoint
 from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts, pairs_of, weigh
 from .errors import ProfileError
@@ -231,7 +231,7 @@ def compare_profiles(
         raise TypeError(f"Columns are named by strings, as profiles keep them, not by {kind}: {wrong[0]!r:.60}.")
     unknown = sorted(set(only).difference(comparison.names))
     if unknown or not only:
-        listed = ", ".join(one_line(name) for name in unknown[:_MOST_NAMED])
+        listed = ", ".join(column_text(name) for name in unknown[:_MOST_NAMED])
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
         raise ProfileError(f"No profile has a column called {listed}{more}." if unknown else "No column is named.")
     return replace(comparison, only=frozenset(only))

@@ -84,9 +84,10 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     single = numbers[places] & ~(few | found.blunt)[places]  # the rest of these has a distance
     for place in places[~usable & ~single].tolist():
         sizes = totals[:, place].astype(np.int64).tolist()
+        found.too_few[place] = bool(lossless[place]) or min(sizes) < FEWEST
         found.texts[place, "blind"] = (
             too_few(*sizes)
-            if lossless[place] or min(sizes) < FEWEST
+            if found.too_few[place]
             else "No value is frequent enough to be compared, so the sketches cannot tell."
         )
     ordered = np.flatnonzero(np.where(single, filled > 0, usable))
