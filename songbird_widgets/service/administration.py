@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .blobs import BlobStore
+    from .metadata import Metadata
     from .organizations import Organizations
+
+_SHORT_ID = len("session-6LpL")  # as long as what `sessions` lists
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,7 +54,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     session = _group(commands, "session", "a session of a service, or a dataset of an organization, as one zip file")
     for name, run, about in (
-        ("export", _export, "write a session into a zip file; its id is read from standard input"),
+        ("export", _export, "write a session into a zip file; its id, or how it begins, is read from standard input"),
         ("import", _import, "make a new session of a zip file, and print its id"),
     ):
         command = _command(session, name, run, about)
@@ -213,7 +216,7 @@ def _export(organizations: Organizations, options: argparse.Namespace) -> None:
         if not metadata.has_dataset(*key):
             raise ResourceNotFound(f"There is no dataset {options.dataset}.")
     else:
-        found = metadata.session(_secret("Id of the session: "))
+        found = metadata.session(_session_id(metadata, _secret("Id of the session: ")))
         key = (found.org_id, found.dataset_id)
     with options.file.open("xb") as file:
         try:
@@ -222,6 +225,19 @@ def _export(organizations: Organizations, options: argparse.Namespace) -> None:
             options.file.unlink()
             raise
     _say(f"{count} uploads are in {options.file}.")
+
+
+def _session_id(metadata: Metadata, named: str) -> str:
+    """Return the id of the session that is meant: its first letters, as ``sessions`` lists them, are enough."""
+    from .errors import InvalidArgument
+
+    if not named:
+        raise InvalidArgument("There is no id on standard input: give that of the session to export.")
+    begun = named.rstrip("…")
+    ids = metadata.ids_beginning(begun) if len(begun) >= _SHORT_ID else []
+    if len(ids) > 1:
+        raise InvalidArgument(f"{one_line(begun)} begins the ids of several sessions: give more letters.")
+    return ids[0] if ids else named
 
 
 def _import(organizations: Organizations, options: argparse.Namespace) -> None:

@@ -156,6 +156,12 @@ class Metadata:
         with self._database.read() as connection:
             return session_writes.open_session(connection, session_id)
 
+    def ids_beginning(self, begun: str) -> list[str]:
+        """Return the ids of at most two sessions that begin with some letters."""
+        ids = tables.sessions.c.id
+        with self._database.read() as connection:
+            return list(connection.scalars(sa.select(ids).where(sa.func.substr(ids, 1, len(begun)) == begun).limit(2)))
+
     def slot(self, profile_id: str) -> tuple[str | None, int]:
         """The session of a profile, None for an organization's, and the bytes that it has already."""
         columns = (tables.profiles.c.session_id, tables.profiles.c.size)

@@ -9,6 +9,8 @@ import zipfile
 import pytest
 
 from songbird_widgets.__main__ import main
+from songbird_widgets.local.identity import random_text
+from songbird_widgets.service import session_writes
 from songbird_widgets.service.app import close_app, make_app
 
 
@@ -72,6 +74,24 @@ def test_a_session_goes_out_and_comes_back(app, run, tmp_path):
     again = tmp_path / "dataset.zip"
     assert run("session", "export", again, "--dataset", "org-1/flights")[1].startswith("2 uploads")
     assert run("session", "export", again, "--dataset", "org-1/flights")[0] == 1  # it is there: nothing is overwritten
+
+
+def test_the_first_letters_of_an_id_are_enough_where_they_mean_one_session(app, run, tmp_path, monkeypatch):
+    session = fill(app)
+    assert run("session", "export", tmp_path / "1.zip", stdin=f"{session[:12]}\n")[1].startswith("2 uploads")
+    assert run("session", "export", tmp_path / "2.zip", stdin=f"{session[:12]}…")[1].startswith("2 uploads")
+    assert "not found" in run("session", "export", tmp_path / "3.zip", stdin=session[:11])[2]
+    monkeypatch.setattr(session_writes, "random_text", lambda length: session[8:12] + random_text(length - 4))
+    fill(app)
+    assert "several sessions" in run("session", "export", tmp_path / "3.zip", stdin=session[:12])[2]
+    assert run("session", "export", tmp_path / "4.zip", stdin=session)[0] == 0
+
+
+@pytest.mark.parametrize("typed", ["", "\n"])
+def test_no_id_is_said(run, tmp_path, typed):
+    status, _, said = run("session", "export", tmp_path / "x.zip", stdin=typed)
+    assert (status, "no id on standard input" in said) == (1, True)
+    assert not (tmp_path / "x.zip").exists()
 
 
 def broken(file, target, change):
