@@ -84,10 +84,11 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     single = numbers[places] & ~(few | found.blunt)[places]  # the rest of these has a distance
     for place in places[~usable & ~single].tolist():
         sizes = totals[:, place].astype(np.int64).tolist()
-        found.too_few[place] = bool(lossless[place]) or min(sizes) < FEWEST
+        rows_are_few = bool(lossless[place]) or min(sizes) < FEWEST
+        found.too_few[place] |= rows_are_few
         found.texts[place, "blind"] = (
             too_few(*sizes)
-            if found.too_few[place]
+            if rows_are_few
             else "No value is frequent enough to be compared, so the sketches cannot tell."
         )
     ordered = np.flatnonzero(np.where(single, filled > 0, usable))
