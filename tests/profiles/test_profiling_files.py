@@ -16,6 +16,7 @@ import warnings
 
 import duckdb
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.dataset
@@ -115,6 +116,20 @@ def test_a_csv_file_of_another_habit_is_understood(tmp_path, content):
     path.write_bytes(content)
     profile = sw.profile(path)
     assert (profile.column("n").ints_max, profile.column("city").frequent_items.estimates) == (1, {"Žilina": 1})
+
+
+@pytest.mark.parametrize("kind", ["parquet", "feather", "table"])
+def test_the_nameless_index_that_pandas_writes_beside_the_columns_is_none_of_them(tmp_path, kind):
+    frame = pd.DataFrame({"n": [3, 1, 2], "day": [1, 2, 3]}).sort_values("n")
+    data, path = pa.Table.from_pandas(frame), tmp_path / f"shuffled.{kind}"
+    assert data.column_names == ["n", "day", "__index_level_0__"]
+    if kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "feather":
+        pa.feather.write_feather(data, path)
+    assert sw.profile(data if kind == "table" else path).column_names == ("day", "n")
+    named = pa.Table.from_pandas(frame.set_index("day"))
+    assert sw.profile(named).column_names == ("day", "n")
 
 
 def test_columns_of_one_name_cost_no_other_and_are_named_with_their_file(tmp_path):

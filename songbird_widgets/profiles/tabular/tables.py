@@ -6,6 +6,7 @@ pandas and numpy are read as they are, everything else by way of the Arrow C str
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_PART_BYTES = 1 << 26  # of Arrow data that are looked at together
 _MAX_PART_ROWS = 1 << 20
+_NAMELESS_INDEX = re.compile(r"__index_level_\d+__")  # as pyarrow calls it
 
 
 class TablePart(ABC):
@@ -314,7 +316,7 @@ def _reader_of_dataset(data: Any, wanted: Sequence[str] | None) -> Any:
 def parts_of_batches(schema: Any, batches: Iterable[Any], wanted: Sequence[str] | None) -> Iterator[TablePart]:
     """Join record batches of Arrow to parts that are large enough to be counted quickly."""
     pa = arrow()
-    places = None if wanted is None else Names(schema.names).select(wanted)
+    places = _places_but_index(schema) if wanted is None else Names(schema.names).select(wanted)
     waiting: list[Any] = []
     rows = size = 0
     found = False
@@ -332,6 +334,14 @@ def parts_of_batches(schema: Any, batches: Iterable[Any], wanted: Sequence[str] 
     elif not found:
         table = schema.empty_table()
         yield _ArrowPart(table if places is None else table.select(places))
+
+
+def _places_but_index(schema: Any) -> list[int] | None:
+    """Return the places of all columns but the nameless index that pandas writes beside them; None without one."""
+    names = schema.names
+    if b"pandas" not in (schema.metadata or {}) or not any(map(_NAMELESS_INDEX.fullmatch, names)):
+        return None
+    return [place for place, name in enumerate(names) if not _NAMELESS_INDEX.fullmatch(name)] or None
 
 
 class _ArrowPart(TablePart):
