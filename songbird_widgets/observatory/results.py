@@ -205,6 +205,7 @@ def compare(
         given = [(str(name), one) for name, one in data[0].items()]
     else:
         given = [*zip(_labels(data), data, strict=True), *named.items()]
+    given = [(name if name.strip() else f"P{place}", one) for place, (name, one) in enumerate(given, start=1)]
     names = [name for name, _ in given]
     given = [
         (f"{name} (P{place})" if names.count(name) > 1 else name, one)

@@ -211,6 +211,7 @@ def test_profiles_of_one_name_are_told_apart():
     data = pd.DataFrame({"x": range(100)})
     assert len(set(sw.compare(data, data, P1=data).labels)) == 3
     assert len(set(sw.compare({1: data, "1": data}).labels)) == 2
+    assert sw.compare({"": data, " ": data, "x": data}).labels == ("P1", "P2", "x")
 
 
 @pytest.mark.parametrize("wrong", [0, None, ("a", "b")])
