@@ -6,15 +6,17 @@ It imports nothing of ours, so every room may import it.
 from __future__ import annotations
 
 import errno
+import operator
 import re
 import unicodedata
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import uuid4
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Collection
 
 Kind: TypeAlias = Literal["batch", "reference"]
 """What a session knows a profile as: by its UTC day, or by its id and alias."""
@@ -34,6 +36,13 @@ _SECONDS = range(10**8, 10**11)
 # As milliseconds these are hours of the first of January 1970.
 _DATES = range(19_700_101, 21_000_101)
 _LINE = 80
+_ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?)?",
+    re.IGNORECASE | re.ASCII,
+)
+_COMPACT = re.compile(r"\d{8}", re.ASCII)  # a date, rather than hours of 1970
+_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_NO_TIME = "NaT is no time."
 _BLANK = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that have no ink
 _NUMBER_OF_ERROR = re.compile(r"\[(?:Errno|errno|WinError|Windows error) \d+\] ")
 
@@ -96,6 +105,106 @@ def time_text(timestamp: int) -> str:
 def day_of(moment: datetime) -> str:
     """Write the date of a moment: always four digits of the year, of which strftime leaves out zeros."""
     return moment.date().isoformat()
+
+
+def as_timestamp(moment: object, known: Collection[int] = ()) -> int:
+    """Turn a point in time into milliseconds since 1970; what has no zone is UTC.
+
+    Parameters
+    ----------
+    moment : int, str, datetime.date, datetime.datetime or numpy.datetime64
+        A number is milliseconds since 1970, a text an ISO 8601 date (and time) or such a number.
+    known : collection of int, optional
+        Milliseconds that are right even if they look like another unit.
+
+    Raises
+    ------
+    TypeError
+        It is of a type that is no point in time; bool is one of these.
+    ValueError
+        It is a number that is seconds, or of another unit, rather than milliseconds; a text that says no time; or
+        beyond the years 1 to 9999.
+    """
+    if isinstance(moment, str):
+        return _from_text(moment.strip(), known)
+    if type(moment).__module__ == "numpy" and type(moment).__name__ == "datetime64":
+        moment = moment.astype("datetime64[ms]").item()  # type: ignore[attr-defined]
+        if moment is None:
+            raise ValueError(_NO_TIME)
+    if isinstance(moment, date):
+        return _from_date(moment)
+    if isinstance(moment, float) and moment.is_integer():
+        moment = int(moment)
+    if not isinstance(moment, bool):
+        try:
+            return _checked(operator.index(moment), known)  # type: ignore[arg-type]
+        except TypeError:
+            pass
+    raise TypeError(
+        f"A timestamp is milliseconds since 1970, a date, a datetime or ISO text, not {type(moment).__name__}."
+    )
+
+
+def may_say_time(text: str) -> bool:
+    """Whether a text has the form of a date, a time or milliseconds, rather than of a name."""
+    return any(form.fullmatch(text.strip()) for form in (_ISO, _COMPACT, _INTEGER))
+
+
+def _from_date(moment: date) -> int:
+    if moment != moment:  # NaT of pandas is a datetime by its class
+        raise ValueError(_NO_TIME)
+    return to_milliseconds(moment if isinstance(moment, datetime) else datetime.combine(moment, time()))
+
+
+def _from_text(text: str, known: Collection[int]) -> int:
+    moment = _from_iso(text)
+    if moment is not None:
+        return moment
+    if _INTEGER.fullmatch(text):
+        return _checked(int(text), known)
+    raise ValueError(f"{one_line(text)!r} is neither an ISO date nor milliseconds since 1970.")
+
+
+def _checked(number: int, known: Collection[int]) -> int:
+    if number in known:
+        return number
+    mistaken = mistaken_unit(number)
+    if mistaken is not None:
+        unit, converted = mistaken
+        raise ValueError(
+            f"{number} looks like {unit}; timestamps are milliseconds since 1970. "
+            f"In milliseconds it is {converted} ({time_text(converted)} UTC)."
+        )
+    if from_milliseconds(number) is None:
+        raise ValueError(f"{one_line(str(number))} is beyond the calendar.")
+    return number
+
+
+def _from_iso(text: str) -> int | None:
+    if _COMPACT.fullmatch(text):
+        return _from_iso(f"{text[:4]}-{text[4:6]}-{text[6:]}")
+    match = _ISO.fullmatch(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute, second, fraction, zone = match.groups()
+    try:
+        offset = timezone.utc
+        if zone and zone.upper() != "Z":
+            sign = -1 if zone[0] == "-" else 1
+            offset = timezone(sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:])))
+        moment = datetime(
+            int(year),
+            int(month),
+            int(day),
+            int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int((fraction or "0").ljust(6, "0")[:6]),
+            tzinfo=offset,
+        )
+        return to_milliseconds(moment)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{text!r} looks like an ISO date but is none: {error}.") from None
 
 
 def duration_text(seconds: float) -> str:

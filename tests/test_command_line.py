@@ -23,6 +23,7 @@ import pytest
 from songbird_widgets.__main__ import main
 from songbird_widgets.commands.access_options import AccessError, session_of
 from songbird_widgets.local import local_service
+from songbird_widgets.profiles import read_profile
 from songbird_widgets.session import Session
 from songbird_widgets.session.models import LedgerSession
 
@@ -373,6 +374,25 @@ def test_profile_replaces_nothing_unless_it_is_told_to(call, tmp_path):
     assert made.read_bytes().startswith(b"WHY1")
     done = call("profile", data, "-o", data, "--force")
     assert (done.returncode, data.read_text()) == (1, "price\n1\n")
+
+
+def test_profile_takes_each_form_of_a_time_and_refuses_what_is_none(call, tmp_path):
+    data, made = tmp_path / "train.csv", tmp_path / "train.bin"
+    data.write_text("price\n1\n")
+    for moment in ("2013-07-08", "20130708", "2013-07-08T02:00+02:00", "1373241600000"):
+        assert call("profile", data, "-o", made, "--force", "--timestamp", moment).returncode == 0
+        assert read_profile(made.read_bytes()).dataset_timestamp == 1_373_241_600_000
+    for moment, said in (("yesterday", "neither an ISO date"), ("1373241600", "looks like seconds")):
+        done = call("profile", data, "--timestamp", moment)
+        assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_the_days_and_hours_of_early_years_have_four_digits_in_names_of_files(call, tmp_path):
+    data, made = tmp_path / "old.csv", tmp_path / "old.bin"
+    data.write_text("when,n\n0980-02-03T04:05,1\n")
+    for by, name in (("day", "old-0980-02-03.bin"), ("hour", "old-0980-02-03T04.bin")):
+        done = call("profile", data, "-o", made, "--timestamp-column", "when", "--by", by)
+        assert done.stdout == f"{tmp_path / name}\n"
 
 
 def test_compare_names_what_it_cannot_read(call, tmp_path):

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..basics import day_of
+from ..basics import as_timestamp, day_of
 from .messages import fail, refuse, warnings_said
 
 if TYPE_CHECKING:
@@ -41,13 +41,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     profile.set_defaults(run=_run)
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str) -> str:
     try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no date or time (like 2026-01-31 or 2026-01-31T12:00Z)"
-        ) from None
+        as_timestamp(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error} Give a date or time like 2026-01-31 or 2026-01-31T12:00Z.") from None
+    return text
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
+from ..basics import as_timestamp
 from . import dask_frames, spark_frames
 from .builder import Run, TableBuilder
 from .errors import ProfileError
@@ -19,7 +20,6 @@ from .tabular.files import Manner, ReadAgainError, parts_of_files
 from .tabular.progress import ProgressBar
 from .tabular.tables import parts_of
 from .tabular.values import ValueNotProfiledError
-from .timestamps import as_timestamp
 from .version1 import read_version_1
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ProfilingWarning(UserWarning):
     """Some of the data is not in the profile, or not as one would expect; the message says what and why."""
 
 
-def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence[str] | None = None) -> Profile:
+def profile(data: Any, *, timestamp: int | str | date | None = None, columns: Sequence[str] | None = None) -> Profile:
     """Make the profile of a data set.
 
     Parameters
@@ -56,8 +56,9 @@ def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence
         and data sets, DuckDB relations, …), a numpy record array, a list of dicts, a dict of columns, a Dask or Spark
         data frame; or where Parquet, CSV, JSON-lines or Arrow files lie. Everything but pandas, numpy and Python's own
         needs pyarrow.
-    timestamp : int or datetime.date or datetime.datetime, optional
-        When the data are from: milliseconds since 1970; a date or a datetime without a zone is UTC. Default: now.
+    timestamp : int, str, datetime.date or datetime.datetime, optional
+        When the data are from: milliseconds since 1970, a date or a datetime, also as ISO 8601 text; UTC without a
+        zone. Default: now.
     columns : sequence of str, optional
         The columns to profile; all by default.
 
@@ -94,7 +95,7 @@ def profile(data: Any, *, timestamp: int | date | None = None, columns: Sequence
 
 
 def make_profile(
-    data: Any, *, timestamp: int | date | None = None, columns: Sequence[str] | None = None
+    data: Any, *, timestamp: int | str | date | None = None, columns: Sequence[str] | None = None
 ) -> tuple[Profile, list[str]]:
     """Make a profile as `profile` does, but return the warnings instead of giving them."""
     moment = None if timestamp is None else as_timestamp(timestamp)

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..basics import reason_of, size_text, time_text
+from ..basics import as_timestamp, reason_of, size_text, time_text
 from .archives import is_archive, unpack
 from .data_model import Profile, fullest
 from .errors import ProfileError
@@ -25,7 +25,6 @@ from .profiling import make_profile
 from .reading import is_profile, read_profile, split_profiles
 from .recognition import is_data, is_grouped, is_of_whylogs, is_scalar, is_series, may_hold_profiles
 from .tabular.files import file_format
-from .timestamps import as_timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,7 +117,7 @@ def find_sources(
     source: Any,
     *,
     alias: str | None = None,
-    timestamp: int | date | None = None,
+    timestamp: int | str | date | None = None,
     kind: Kind | None = None,
 ) -> Iterator[ProfileSource | SourceError]:
     """Find the profiles in whatever a user has.
@@ -135,8 +134,9 @@ def find_sources(
     alias : str, optional
         Makes the one profile found a reference of that name. Segments of one data set are named behind it:
         ``train (city = Oslo)``.
-    timestamp : int or datetime.date or datetime.datetime, optional
-        Milliseconds since 1970; a date or a datetime without a zone is UTC. Default: the profile's own.
+    timestamp : int, str, datetime.date or datetime.datetime, optional
+        Milliseconds since 1970, a date or a datetime, also as ISO 8601 text; UTC without a zone. Default: the profile's
+        own.
     kind : {"batch", "reference"}, optional
         ``"reference"`` without an alias names each profile after its file, or its segment. Default: a reference
         where there is an alias, else a batch. A segment is a reference, too, called after what it is of

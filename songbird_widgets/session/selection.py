@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import math
-import operator
-import re
-from datetime import date, datetime, time, timedelta, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from ..basics import DAY_MS, MAX_COMPARED, from_milliseconds, mistaken_unit, one_line, time_text, to_milliseconds
+from ..basics import DAY_MS, MAX_COMPARED, as_timestamp, may_say_time, one_line, time_text
 from .errors import SelectionError
 from .models import SessionProfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_ISO = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?)?",
-    re.IGNORECASE | re.ASCII,
-)
-_COMPACT = re.compile(r"\d{8}", re.ASCII)  # a date, rather than hours of 1970
-_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _MAX_LISTED = 12
 
 
@@ -97,8 +88,7 @@ def resolve(what: object, profiles: Sequence[SessionProfile]) -> SessionProfile:
         raise SelectionError(f"{one_line(what.label)!r} is not a profile of this session. {there_is(profiles)}")
     if isinstance(what, str):
         return _by_name(what, profiles)
-    timestamp = _timestamp(what, profiles)
-    return _by_day(timestamp, time_text(timestamp), profiles)
+    return _batch_of(what, profiles)
 
 
 def timestamp_of(what: object) -> int:
@@ -109,15 +99,26 @@ def timestamp_of(what: object) -> int:
     SelectionError
         If it means no time, or looks like another unit.
     """
-    if isinstance(what, str):
-        name = what.strip()
-        moment = _iso(name)
-        if moment is not None:
-            return moment
-        if _INTEGER.fullmatch(name):
-            return _milliseconds(int(name), ())
-        raise SelectionError(f"{one_line(name)!r} is neither an ISO date nor milliseconds since 1970.")
-    return _timestamp(what, ())
+    try:
+        return as_timestamp(what)
+    except (TypeError, ValueError) as error:
+        raise SelectionError(str(error)) from None
+
+
+def _batch_of(moment: object, profiles: Sequence[SessionProfile]) -> SessionProfile:
+    """Find the batch of a moment's UTC day; the time of a batch that there is counts, whatever it looks like."""
+    times = {profile.dataset_timestamp for profile in profiles if profile.kind == "batch"} - {None}
+    try:
+        timestamp = as_timestamp(moment, cast("set[int]", times))
+    except TypeError:
+        kind = moment if isinstance(moment, bool) else f"A {type(moment).__name__}"
+        raise SelectionError(
+            f"{kind} is neither a name nor a time. Give an alias, a reference id, "
+            "an ISO date, a datetime, milliseconds since 1970, or an entry of session.profiles."
+        ) from None
+    except ValueError as error:
+        raise SelectionError(str(error)) from None
+    return _by_day(timestamp, profiles)
 
 
 def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
@@ -136,12 +137,8 @@ def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
             f"{one_line(name)!r} may mean each of {len(found)} references: {each}. Select one by its id, "
             "or by its entry in session.profiles."
         )
-    moment = _iso(name)
-    if moment is not None:
-        return _by_day(moment, name, profiles)
-    if _INTEGER.fullmatch(name):
-        timestamp = _milliseconds(int(name), profiles)
-        return _by_day(timestamp, time_text(timestamp), profiles)
+    if may_say_time(name):
+        return _batch_of(name, profiles)
     raise SelectionError(
         f"No profile has the alias or id {one_line(name)!r}, and it is not an ISO date. {there_is(profiles)}"
     )
@@ -163,79 +160,14 @@ def named_at(profile: SessionProfile) -> float:
     return max(known, default=math.inf)
 
 
-def _by_day(timestamp: int, name: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
+def _by_day(timestamp: int, profiles: Sequence[SessionProfile]) -> SessionProfile:
     slot = f"batch:{timestamp // DAY_MS}"
     batches = [profile for profile in profiles if profile.slot == slot]
     if not batches:
-        raise SelectionError(f"There is no batch of {one_line(name)} (UTC). {there_is(profiles)}")
+        raise SelectionError(f"There is no batch of {time_text(timestamp)} (UTC). {there_is(profiles)}")
     exact = [profile for profile in batches if profile.dataset_timestamp == timestamp]
     # All uploads of a day are one batch; one that is uploaded can be linked to at once.
     return min(exact or batches, key=lambda profile: profile.state != "uploaded")
-
-
-def _timestamp(what: object, profiles: Sequence[SessionProfile]) -> int:
-    if isinstance(what, datetime):
-        return to_milliseconds(what)
-    if isinstance(what, date):
-        return _timestamp(datetime.combine(what, time()), profiles)
-    if type(what).__module__ == "numpy" and type(what).__name__ == "datetime64":
-        converted = what.astype("datetime64[ms]").item()  # type: ignore[attr-defined]
-        if converted is None:
-            raise SelectionError("NaT is no time.")
-        return _timestamp(converted, profiles)
-    if isinstance(what, bool):
-        raise SelectionError(f"{what} is neither a name nor a time.")
-    if isinstance(what, float) and what.is_integer():
-        return _milliseconds(int(what), profiles)
-    try:
-        return _milliseconds(operator.index(what), profiles)  # type: ignore[arg-type]
-    except TypeError:
-        raise SelectionError(
-            f"A {type(what).__name__} is neither a name nor a time. Give an alias, a reference id, "
-            "an ISO date, a datetime, milliseconds since 1970, or an entry of session.profiles."
-        ) from None
-
-
-def _milliseconds(number: int, profiles: Sequence[SessionProfile]) -> int:
-    if any(profile.kind == "batch" and profile.dataset_timestamp == number for profile in profiles):
-        return number
-    mistaken = mistaken_unit(number)
-    if mistaken is not None:
-        unit, converted = mistaken
-        raise SelectionError(
-            f"{number} looks like {unit}; timestamps are milliseconds since 1970. "
-            f"In milliseconds it is {converted} ({time_text(converted)} UTC)."
-        )
-    if from_milliseconds(number) is None:
-        raise SelectionError(f"{one_line(str(number))} is beyond the calendar.")
-    return number
-
-
-def _iso(text: str) -> int | None:
-    if _COMPACT.fullmatch(text):
-        return _iso(f"{text[:4]}-{text[4:6]}-{text[6:]}")
-    match = _ISO.fullmatch(text)
-    if match is None:
-        return None
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
-    try:
-        offset = timezone.utc
-        if zone and zone.upper() != "Z":
-            sign = -1 if zone[0] == "-" else 1
-            offset = timezone(sign * timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:])))
-        moment = datetime(
-            int(year),
-            int(month),
-            int(day),
-            int(hour or 0),
-            int(minute or 0),
-            int(second or 0),
-            int((fraction or "0").ljust(6, "0")[:6]),
-            tzinfo=offset,
-        )
-        return to_milliseconds(moment)
-    except (ValueError, OverflowError) as error:
-        raise SelectionError(f"{text!r} looks like an ISO date but is none: {error}.") from None
 
 
 def names(profiles: Iterable[SessionProfile]) -> str:

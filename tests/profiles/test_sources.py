@@ -23,6 +23,8 @@ import pyarrow.feather
 import pyarrow.parquet
 import pytest
 
+import songbird_widgets as sw
+from songbird_widgets.basics import as_timestamp
 from songbird_widgets.profiles import (
     ProfileSource,
     SourceError,
@@ -30,7 +32,6 @@ from songbird_widgets.profiles import (
     profile,
     read_profile,
 )
-from songbird_widgets.profiles.timestamps import as_timestamp
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,7 +80,7 @@ def test_contradictions_are_refused_before_anything_is_looked_at():
         find_sources("missing", alias="a", kind="batch")
     with pytest.raises(ValueError, match="'batch' or a 'reference'"):
         find_sources("missing", kind="other")
-    with pytest.raises(TypeError, match="milliseconds"):
+    with pytest.raises(ValueError, match="neither an ISO date nor milliseconds"):
         find_sources("missing", timestamp="yesterday")
     with pytest.raises(ValueError, match="looks like seconds"):
         find_sources("missing", timestamp=1_373_241_600)
@@ -92,11 +93,28 @@ def test_contradictions_are_refused_before_anything_is_looked_at():
         dt.date(2013, 7, 8),
         dt.datetime.fromisoformat("2013-07-08"),  # what has no zone is UTC
         dt.datetime(2013, 7, 8, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))),
+        np.datetime64("2013-07-08"),
+        np.int64(1_373_241_600_000),
+        "2013-07-08",
+        "2013-07-08T02:00+02:00",
+        "1373241600000",
     ],
 )
 def test_timestamps(moment, july):
+    assert sw.profile([{"n": 1}], timestamp=moment).dataset_timestamp == 1_373_241_600_000
     assert as_timestamp(moment) == 1_373_241_600_000
     assert one(july, timestamp=moment, alias="x").dataset_timestamp == 1_373_241_600_000
+
+
+@pytest.mark.parametrize(
+    "moment", ["", "2013-13-01", True, np.True_, 1.5, b"2013-07-08", [0], np.arange(2), pd.NaT, 1_373_241_600, 10**30]
+)
+def test_what_is_no_time_is_refused_in_words_by_all_who_take_one(moment, july):
+    for take in (lambda: sw.profile([{"n": 1}], timestamp=moment), lambda: find_sources(july, timestamp=moment)):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"imestamps? (is|are) milliseconds|no time|an ISO date|calendar"
+        ):
+            take()
 
 
 def test_a_glob_is_every_file_in_order(july):

@@ -188,3 +188,6 @@ def test_times_for_add():
         timestamp_of("yesterday")
     with pytest.raises(SelectionError, match="looks like seconds"):
         timestamp_of(JULY_8 // 1000)
+    for moment in (True, None, [JULY_8]):
+        with pytest.raises(SelectionError, match="A timestamp is milliseconds since 1970"):
+            timestamp_of(moment)
