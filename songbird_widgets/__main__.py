@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for group in (compare, profile, upload, sessions, service):
         group.add(commands)
-    administration.add_commands(commands)
+    administration.add_commands(commands, sessions.note)
     return parser
 
 

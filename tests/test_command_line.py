@@ -158,6 +158,10 @@ def test_a_bad_file_is_named_and_the_others_are_uploaded(call, tmp_path):
             ["upload", PROFILES / "batch-2013-07-08.bin", "--select", "nobody"],
             "There are: batches '2013-07-08'. Nothing was uploaded.",
         ),
+        (
+            ["upload", PROFILES / "batch-2013-07-08.bin", "--select", "1", "2", "3", "4"],
+            "--select: 4 profiles are too many: at most 3",
+        ),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "http://127.0.0.1:9"], "127.0.0.1:9"),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--endpoint", "nonsense"], "endpoint"),
         (["upload", PROFILES / "batch-2013-07-08.bin", "--session", "session-unknown"], "session"),
@@ -470,6 +474,19 @@ def test_a_data_file_that_is_uploaded_twice_is_one_profile(home, tmp_path):
             assert said in done.stderr
         session.refresh()
         assert len(session.profiles) == 1
+
+
+@pytest.mark.usefixtures("alone")
+def test_a_session_that_is_imported_is_one_of_ones_own(call, tmp_path):
+    assert call("upload", PROFILES / "batch-2013-07-08.bin").returncode == 0
+    (begun,) = [one.session_id for one in Session.recent()]
+    file = tmp_path / "session.zip"
+    assert call("session", "export", file, stdin=begun[:12]).returncode == 0
+    done = call("session", "import", file)
+    assert (done.returncode, done.stderr) == (0, "")
+    imported = done.stdout.strip()
+    assert re.match(rf"{imported[:12]} +open +local service +1 ", call("sessions").stdout.splitlines()[1])
+    assert call("delete", imported[:12]).returncode == 0
 
 
 def test_an_id_that_fits_several_is_refused():

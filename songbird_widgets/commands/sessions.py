@@ -11,6 +11,8 @@ from ..basics import one_line
 from . import access_options
 from .messages import fail
 
+_LOCAL = "local service"
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
@@ -44,6 +46,19 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     delete.set_defaults(run=_delete)
 
 
+def note(session_id: str) -> None:
+    """List a session of the local service among the user's own; on standard error it is said why that failed."""
+    from ..client import SongbirdError
+    from ..session import LedgerError, Session
+
+    try:
+        with Session(session_id=session_id) as session:
+            if session.endpoint_label == _LOCAL:  # no id for an endpoint that a variable names
+                session.refresh()
+    except (SongbirdError, LedgerError) as error:
+        fail(f"songbird-widgets sessions does not list it yet: {error}")
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= access_options.MAX_RECENT:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to {access_options.MAX_RECENT}")
@@ -68,7 +83,7 @@ def _sessions(options: argparse.Namespace) -> int:
             (
                 one.short_id.rstrip("…"),
                 one.state,
-                "local service" if one.endpoint is None else one_line(one.label),
+                _LOCAL if one.endpoint is None else one_line(one.label),
                 f"{one.profiles}{waiting}",
                 f"{used:%Y-%m-%d %H:%M} UTC",
                 one_line(one.name or ""),

@@ -60,6 +60,9 @@ def _run(options: argparse.Namespace) -> int:
     swallowed = [one for one in options.select if not options.files and Path(one).is_file()]
     if swallowed:
         return fail(f"--select: {swallowed[0]} is a file: name files before --select. Nothing was uploaded.")
+    if len(set(options.select)) > MAX_COMPARED:
+        many = f"{len(set(options.select))} profiles are too many: at most {MAX_COMPARED} are shown side by side"
+        return fail(f"--select: {many}. Nothing was uploaded.")
     try:
         session_id = access_options.session_of(options, Session.recent(access_options.MAX_RECENT))
         if not options.files and not options.reference and not session_id:

@@ -25,8 +25,17 @@ if TYPE_CHECKING:
 _SHORT_ID = len("session-6LpL")  # as long as what `sessions` lists
 
 
-def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the commands ``org``, ``key`` and ``member``."""
+def add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], note_session: Callable[[str], None]
+) -> None:
+    """Add the commands ``org``, ``key``, ``member`` and ``session``.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+    note_session : callable
+        Called with the id of a session that was imported into the user's own local service.
+    """
     org = _group(commands, "org", "organizations of a service for a team")
     create = _command(org, "create", _create_organization, "make an organization")
     create.add_argument("organization", metavar="NAME")
@@ -62,6 +71,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         command.add_argument("--dataset", metavar="ORGANIZATION/DATASET", help="instead of a session")
         command.add_argument("--storage", metavar="PLACE", help="as of songbird-widgets serve")
         command.add_argument("--storage-endpoint", metavar="URL", help="as of songbird-widgets serve")
+        command.set_defaults(note_session=note_session)
 
 
 def add_team(serve: argparse.ArgumentParser) -> None:
@@ -244,12 +254,15 @@ def _import(organizations: Organizations, options: argparse.Namespace) -> None:
     from . import session_files
     from .metadata import Metadata
     from .organizations import check_name
+    from .settings import TeamSettings
 
     metadata, blobs = Metadata(organizations.database), _storage(options)
     with options.file.open("rb") as file:
         if not options.dataset:
             session_id, _ = session_files.import_session(metadata, blobs, file)
             _say(session_id)
+            if options.data_dir is None and TeamSettings.of(vars(options), os.environ) is None:
+                options.note_session(session_id)
             return
         org_id, dataset_id = _dataset(options.dataset)
         organizations.keys(org_id)  # raises if there is no such organization

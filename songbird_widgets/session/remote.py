@@ -222,6 +222,8 @@ class RemoteSession:
                         raise
                     return  # another service than ours: it has no listing
                 self.dataset_id, self._lists = page.dataset_id, True
+                if not self._resumed:  # of a session that the ledger does not know it takes no profiles
+                    self.ledger.begin(session_id, self.endpoint.url, self.endpoint.label, self.name)
                 self.ledger.confirm(
                     session_id, self.store.merge(content.profile_of_listing(entry) for entry in page.profiles)
                 )
