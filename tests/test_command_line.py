@@ -447,6 +447,15 @@ def test_a_column_of_which_nothing_is_kept_is_named_and_does_not_hold_up_the_oth
     assert call("compare", data, data, "--columns", "day", "--fail-on", "strong").returncode == 4
 
 
+def test_a_column_that_cannot_be_profiled_does_not_pass_unless_others_are_asked_for(call, tmp_path):
+    once, twice = tmp_path / "once.csv", tmp_path / "twice.csv"
+    once.write_text("a,n\n" + "".join(f"1,{row % 9}\n" for row in range(500)))
+    twice.write_text("a,a,n\n" + "".join(f"1,1,{row % 9}\n" for row in range(500)))
+    for columns, status in (([], 4), (["--columns", "a"], 4), (["--columns", "n"], 0)):
+        done = call("compare", once, twice, "--fail-on", "strong", *columns)
+        assert (done.returncode, "Not in the profile: column 'a'" in done.stderr) == (status, True)
+
+
 def test_compare_shows_judges_and_writes_the_columns_that_are_asked_for(call, tmp_path):
     july, day, report = PROFILES / "reference-july.bin", PROFILES / "batch-2013-07-08.bin", tmp_path / "report.html"
     done = call("compare", july, day, "--columns", "hour,origin", "--html", report, "--json")

@@ -77,6 +77,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _run(options: argparse.Namespace) -> int:
     from ..observatory import compare, display
     from ..profiles import ProfileError, SourceError, ThresholdsError, compare_profiles
+    from ..profiles.profiling import NOT_PROFILED, column_shown
 
     if not 2 <= len(options.data) <= MAX_COMPARED:
         print(f"songbird-widgets compare: give two or three files, not {len(options.data)}.", file=sys.stderr)
@@ -84,7 +85,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.html and options.html.suffix.lower() not in {".html", ".htm"}:
         print(f"songbird-widgets compare: --html: {options.html} does not end in .html.", file=sys.stderr)
         return 2
-    with warnings_said():
+    chosen = None
+    with warnings_said() as said:
         try:
             comparison = compare(*options.data, thresholds=options.thresholds)
             if options.columns:
@@ -100,7 +102,9 @@ def _run(options: argparse.Namespace) -> int:
     if options.fail_on is None:
         return 0
     failing = {"strong"} if options.fail_on == "strong" else {"moderate", "strong", "missing", "new"}
-    untold = _say_what_cannot_be_told(comparison)
+    shown = [""] if chosen is None else [column_shown(name) for name in chosen]
+    not_profiled = any(f"{NOT_PROFILED}{name}" in note for note in said for name in shown)
+    untold = _say_what_cannot_be_told(comparison) or not_profiled
     sides = range(1, len(comparison.sides))
     if any(not failing.isdisjoint(comparison.verdicts(side).values()) for side in sides):
         return 3

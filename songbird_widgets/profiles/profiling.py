@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Period = Literal["day", "hour", "week"]
 
+NOT_PROFILED = "Not in the profile: "
+"""How the note of a column begins that could not be profiled."""
+
 _MAX_THREADS = 8
 _MAX_BATCHES = 10_000
 _DAY = 86_400_000
@@ -269,12 +272,13 @@ def _threads() -> ThreadPoolExecutor:
 def _finished(content: bytes, problems: Mapping[str, str], notes: list[str]) -> Profile:
     """Read the profile that was made, and note the columns that are not in it."""
     made = read_version_1(content)
-    shown = [f"column {_shown(name)} ({reason})" for name, reason in problems.items()]
+    shown = [f"{column_shown(name)} ({reason})" for name, reason in problems.items()]
     if shown and not made.column_names:
         raise ProfileError("No column could be profiled: " + "; ".join(shown[:3]) + ".")
-    notes += [f"Not in the profile: {problem}." for problem in shown]
+    notes += [f"{NOT_PROFILED}{problem}." for problem in shown]
     return made
 
 
-def _shown(name: str) -> str:
-    return repr(name if len(name) <= 80 else name[:80] + "…")
+def column_shown(name: str) -> str:
+    """Name a column as notes do."""
+    return f"column {name if len(name) <= 80 else name[:80] + '…'!r}"
