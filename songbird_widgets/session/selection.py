@@ -140,7 +140,7 @@ def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
     if may_say_time(name):
         return _batch_of(name, profiles)
     raise SelectionError(
-        f"No profile has the alias or id {one_line(name)!r}, and it is not an ISO date. {there_is(profiles)}"
+        f"No profile has the alias or id {one_line(name)!r}, and it is not an ISO date. {_known(profiles)}"
     )
 
 
@@ -164,7 +164,7 @@ def _by_day(timestamp: int, profiles: Sequence[SessionProfile]) -> SessionProfil
     slot = f"batch:{timestamp // DAY_MS}"
     batches = [profile for profile in profiles if profile.slot == slot]
     if not batches:
-        raise SelectionError(f"There is no batch of {time_text(timestamp)} (UTC). {there_is(profiles)}")
+        raise SelectionError(f"There is no batch of {time_text(timestamp)} (UTC). {_known(profiles)}")
     exact = [profile for profile in batches if profile.dataset_timestamp == timestamp]
     # All uploads of a day are one batch; one that is uploaded can be linked to at once.
     return min(exact or batches, key=lambda profile: profile.state != "uploaded")
@@ -176,6 +176,12 @@ def names(profiles: Iterable[SessionProfile]) -> str:
     if len(each) > _MAX_LISTED:
         each[_MAX_LISTED:] = [f"{len(each) - _MAX_LISTED} more"]
     return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
+
+
+def _known(profiles: Sequence[SessionProfile]) -> str:
+    """Say what can be selected, and how to see what others have uploaded since to a session that was uploaded to."""
+    asked = " session.refresh() asks for what others have uploaded since."
+    return there_is(profiles) + (asked if any(profile.state == "uploaded" for profile in profiles) else "")
 
 
 def there_is(profiles: Sequence[SessionProfile]) -> str:

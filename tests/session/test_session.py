@@ -301,7 +301,10 @@ def test_another_kernel_continues_the_session(full, profiles):
         assert "<html" in fetch(other.link)
         other.add(profiles / "batch-2013-07-14.bin", alias="from the other")
         other.upload()
+    with pytest.raises(SelectionError, match=r"'from the other'.*There are: .*session\.refresh\(\) asks"):
+        full.select("from the other")
     full.refresh()
+    full.select("from the other")
     assert full.profiles[-1].label == "from the other"
     assert full.profiles[-1].state == "uploaded"
 
