@@ -83,7 +83,7 @@ def configure(
     key = None if api_key is None else checked_key(api_key, key_source)
     options: dict[str, Any] = {"timeout": _seconds(timeout), "retry": _retry(retries), "headers": _headers(headers)}
     if endpoint is not None:
-        address, route = _checked_endpoint(endpoint, source), None
+        address, route = checked_endpoint(endpoint, source), None
         if "/k/" in address.reveal():  # it may be the local service's
             from ..local import local_service
 
@@ -117,7 +117,8 @@ def _first(value: object, argument: str, variables: tuple[str, ...]) -> tuple[ob
     return (None, "") if name is None else (os.environ[name], f"the variable {name}")
 
 
-def _checked_endpoint(given: object, source: str) -> Secret:
+def checked_endpoint(given: object, source: str = "the argument endpoint") -> Secret:
+    """Return an endpoint as requests are made to it, without white space around it or a slash at its end."""
     endpoint = given.strip().rstrip("/") if isinstance(given, str) else ""
     if not _is_address(endpoint):
         advice = "It looks like https://songbird.example.com, without user name, query or fragment."

@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from ..client.configuration import checked_endpoint
 from ..client.errors import AuthenticationError, ConfigurationError, EndpointUnreachable
 from ..client.redaction import origin_of
 from ..client.retry import Retry
@@ -37,6 +38,11 @@ class Endpoint:
         As given.
     client : Songbird or None
         One to use instead; it stays its owner's.
+
+    Raises
+    ------
+    ConfigurationError
+        If the URL that is given cannot be one; that of the environment is checked on first use.
     """
 
     def __init__(
@@ -206,7 +212,10 @@ def _revealed(given: Any) -> Any:
 def _named(url: Secret | None) -> Secret | None:
     """Return the endpoint that the argument or the environment names; None means the local service."""
     if url is not None:
-        return url
+        try:
+            return checked_endpoint(_revealed(url))
+        except ConfigurationError as error:
+            raise error.with_traceback(None) from None  # whose frames hold the address
     # The client reads the same ones. It is not asked, for it would start the local service to answer.
     named = (os.environ.get(name, "") for name in ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT"))
     return next((Secret(value) for value in named if value.strip()), None)

@@ -71,9 +71,9 @@ class Session(UploadingSession):
     Raises
     ------
     TypeError, ConfigurationError
-        If `session_id` is no text, or empty.
+        If `session_id` is no text, or empty; if `endpoint` cannot be one.
     ConfigurationError
-        On first use, if the endpoint or the key cannot be one.
+        On first use, if the key cannot be one, or the endpoint of the environment.
 
     Examples
     --------

@@ -191,13 +191,11 @@ def test_a_session_can_be_opened_by_its_id_and_left_for_a_new_one(uploaded, sess
     assert uploaded.session_id not in str(line.get_state())
 
 
-def test_an_endpoint_that_is_none_is_said(session, say, eventually, flights):
-    line, upload = panels.SessionPanel(session, ["session"]), panels.UploadPanel(session)
-    session.add(flights / "batch-2013-07-08.bin")
-    say(line, {"do": "open", "endpoint": "not an address"})
-    eventually(lambda: line.session_facts["endpoint"] == "(no URL)")
-    say(upload, {"do": "upload"})
-    assert eventually(lambda: upload.upload_facts["trouble"] or upload.failures)
+def test_an_endpoint_that_is_none_is_said_and_changes_nothing(session, say, eventually):
+    line = panels.SessionPanel(session, ["session"])
+    say(line, {"do": "open", "endpoint": "nonsense"})
+    eventually(lambda: "is not an address that can be used" in line.failures.get("session", ""))
+    assert line.session_facts["endpoint"] == session.endpoint_label == "local service"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from songbird_widgets.client import EndpointUnreachable, ResponseError, Songbird, SongbirdError
+from songbird_widgets.client import ConfigurationError, EndpointUnreachable, ResponseError, Songbird, SongbirdError
 from songbird_widgets.local import local_service
 from songbird_widgets.session import Session, SessionError
 from songbird_widgets.session import endpoint as endpoint_module
@@ -55,10 +55,19 @@ def test_an_endpoint_that_is_none(endpoint_that, profiles, body):
 
 
 @pytest.mark.parametrize("endpoint", ["", "ftp://x", "songbird", "http://user:canary@host", "http://[::1"])
-def test_an_address_that_is_none(endpoint, profiles):
-    session = Session(endpoint=endpoint)
+def test_an_address_that_is_none_is_refused_at_once(endpoint, session):
+    for call in (Session, session.switch):
+        with pytest.raises(ConfigurationError, match="endpoint from the argument endpoint is not an address") as caught:
+            call(endpoint)
+        assert "canary" not in str(caught.value)
+    assert session.endpoint_label == "local service"
+
+
+def test_an_address_of_the_environment_that_is_none_is_said_on_first_use(monkeypatch, profiles):
+    monkeypatch.setenv("SONGBIRD_ENDPOINT", "http://user:canary@host")
+    session = Session()
     session.add(profiles / "batch-2013-07-08.bin")
-    with pytest.raises(SongbirdError) as caught:
+    with pytest.raises(ConfigurationError, match="variable SONGBIRD_ENDPOINT") as caught:
         session.upload()
     assert "canary" not in str(caught.value) + repr(session) + session.endpoint_label
 
