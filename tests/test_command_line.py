@@ -536,5 +536,6 @@ def test_sessions_are_listed_and_one_that_was_deleted_is_over(call):
     assert re.match(r"session-\w{4} +open +local service +1 +\d{4}-\d\d-\d\d \d\d:\d\d UTC$", listed[1])
     assert len(call("sessions", "--most", 1).stdout.splitlines()) == 2
     assert call("delete", short[0]).returncode == 0
+    assert f"{short[0]}  deleted or expired  local service" in call("sessions").stdout
     done = call("delete", short[0])
     assert (done.returncode, "nothing to delete" in done.stderr, "Session()" in done.stderr) == (1, True, False)

@@ -82,7 +82,7 @@ def _sessions(options: argparse.Namespace) -> int:
         rows.append(
             (
                 one.short_id.rstrip("…"),
-                one.state,
+                "deleted or expired" if one.state == "expired" else one.state,  # an endpoint need not say which
                 _LOCAL if one.endpoint is None else one_line(one.label),
                 f"{one.profiles}{waiting}",
                 f"{used:%Y-%m-%d %H:%M} UTC",
