@@ -15,19 +15,12 @@ from songbird_widgets.profiles import (
     MAX_SIDES,
     Comparison,
     Profile,
-    ProfileError,
     ProfileSummary,
     ProfilingWarning,
-    SourceError,
-    addable,
     compare_profiles,
-    find_sources,
-    leads_to_data,
-    merge_profiles,
-    read_profile,
+    read_as_one,
     read_thresholds,
 )
-from songbird_widgets.profiles.profiling import make_profile
 
 from . import card, exports, report
 from .query import PageQuery
@@ -254,21 +247,4 @@ def _told_apart(paths: Sequence[Path | None]) -> list[str]:
 
 
 def _side(name: str, source: Any, notes: list[str]) -> Profile | ProfileSummary:
-    if isinstance(source, (Profile, ProfileSummary)):
-        return source
-    if isinstance(source, (str, Path)) and leads_to_data(source):
-        made, said = make_profile(source)
-        notes += [f"{name}: {note}" for note in said]
-        return made
-    profiles = []
-    for found in find_sources(source):
-        if isinstance(found, SourceError):
-            raise found
-        notes += [f"{name}: {note}" for note in found.notes]
-        content = found.content
-        profiles.append(read_profile(content if isinstance(content, bytes) else content.read_bytes()))
-    if not profiles:
-        raise ProfileError(f"{name} holds no profile.")
-    if len(addable([profile.segments for profile in profiles])) < len(profiles):
-        raise ProfileError(f"{name} holds a whole and its segments, or overlapping segments: compare them one by one.")
-    return profiles[0] if len(profiles) == 1 else merge_profiles(profiles)
+    return source if isinstance(source, ProfileSummary) else read_as_one(source, name, notes)

@@ -21,12 +21,13 @@ from .drift import Drift, DriftSummary, DriftTest
 from .errors import ProfileError
 from .evidence import Evidence
 from .measures import MEASURES, Measure
-from .merge import addable, merge_profiles
+from .merge import addable
+from .merging import merge_profiles
 from .performance import ConfusionMatrix, Performance, RegressionMetrics
 from .profiling import ProfilingWarning, profile, profile_batches
 from .reading import read_profile, split_profiles
 from .sketches import DistinctEstimate, FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
-from .sources import ProfileSource, SourceError, SourceWarning, find_sources
+from .sources import ProfileSource, SourceError, SourceWarning, find_sources, read_as_one
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 from .summary import ProfileSummary, summarize
 from .tabular.files import leads_to_data
@@ -80,6 +81,7 @@ __all__ = [
     "merge_profiles",
     "profile",
     "profile_batches",
+    "read_as_one",
     "read_profile",
     "read_thresholds",
     "shared_names",

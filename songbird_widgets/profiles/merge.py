@@ -16,31 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 
-def merge_profiles(profiles: Sequence[Profile]) -> Profile:
-    """Join profiles, lazily by column.
-
-    Counts, types and conditions add up, moments combine by the parallel variance formula, sketches by their
-    union. The timestamps are the earliest, tags and metadata the first that say something, size the sum.
-
-    Parameters
-    ----------
-    profiles : sequence of Profile
-        One or more, in the order in which they were logged.
-
-    Raises
-    ------
-    ValueError
-        There is none.
-    ProfileError
-        Here or when a column is read: they count more than 64 bits hold.
-
-    Examples
-    --------
-    >>> import songbird_widgets as sw
-    >>> days = [sw.profile({"price": [9.5, 12.0]}), sw.profile({"price": [11.0]})]
-    >>> sw.merge_profiles(days).column("price").counts.n
-    3
-    """
+def join_profiles(profiles: Sequence[Profile]) -> Profile:
+    """Join profiles as `merge_profiles` does; raises the same of profiles."""
     if not profiles:
         raise ValueError("There is no profile to merge.")
     first = profiles[0]

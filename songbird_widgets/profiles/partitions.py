@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .builder import TableBuilder
-from .merge import merge_profiles
+from .merge import join_profiles
 from .version1 import read_version_1
 from .writing import write_profile
 
@@ -46,5 +46,5 @@ def join_results(results: Sequence[PartialResult], timestamp: int | None = None)
     problems: dict[str, str] = {}
     for result in results:
         problems = {**result.problems, **problems}
-    merged = merge_profiles([read_version_1(result.content) for result in results])
+    merged = join_profiles([read_version_1(result.content) for result in results])
     return PartialResult(write_profile(merged, without=frozenset(problems), timestamp=timestamp), problems)

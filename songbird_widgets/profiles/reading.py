@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import ProfileError
-from .merge import merge_profiles
+from .merge import join_profiles
 from .version0 import begins_version_0, read_version_0, split_version_0
 from .version1 import MAGIC, read_version_1
 
@@ -53,7 +53,7 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
         raise ProfileError(
             f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
         )
-    return replace(merge_profiles(profiles), _write=lambda _: data, is_file=True)
+    return replace(join_profiles(profiles), _write=lambda _: data, is_file=True)
 
 
 def is_profile(head: bytes) -> bool:

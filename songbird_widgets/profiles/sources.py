@@ -21,10 +21,11 @@ from ..basics import as_timestamp, reason_of, size_text, time_text
 from .archives import is_archive, unpack
 from .data_model import Profile, fullest
 from .errors import ProfileError
+from .merge import addable, join_profiles
 from .profiling import make_profile
 from .reading import is_profile, read_profile, split_profiles
 from .recognition import is_data, is_grouped, is_of_whylogs, is_scalar, is_series, may_hold_profiles
-from .tabular.files import file_format
+from .tabular.files import file_format, leads_to_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,6 +164,44 @@ def find_sources(
         raise ValueError("A batch is known by its timestamp: leave out alias, or kind='batch'.")
     moment = None if timestamp is None else as_timestamp(timestamp)
     return _find(source, _Wanted(alias, moment, kind))
+
+
+def read_as_one(source: Any, name: str, notes: list[str]) -> Profile:
+    """Read whatever a user has as one profile: what `find_sources` takes, or several files of data by a glob.
+
+    Parameters
+    ----------
+    source
+    name : str
+        What to call it in errors and notes.
+    notes : list of str
+        Takes what is worth a warning.
+
+    Raises
+    ------
+    SourceError
+        It, or a part of it, holds no profile.
+    ProfileError
+        It holds none, or such as would count rows twice; or cannot be read or profiled.
+    """
+    if isinstance(source, Profile):
+        return source
+    if isinstance(source, (str, Path)) and leads_to_data(source):
+        made, said = make_profile(source)
+        notes += [f"{name}: {note}" for note in said]
+        return made
+    profiles = []
+    for found in find_sources(source):
+        if isinstance(found, SourceError):
+            raise found
+        notes += [f"{name}: {note}" for note in found.notes]
+        content = found.content
+        profiles.append(read_profile(content if isinstance(content, bytes) else content.read_bytes()))
+    if not profiles:
+        raise ProfileError(f"{name} holds no profile.")
+    if len(addable([profile.segments for profile in profiles])) < len(profiles):
+        raise ProfileError(f"{name} holds a whole and its segments, or overlapping segments: take them one by one.")
+    return join_profiles(profiles)
 
 
 @dataclass(frozen=True)

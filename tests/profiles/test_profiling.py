@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -109,6 +110,28 @@ def test_parts_merged_and_saved_equal_the_whole():
     for name, found in figures(read).items():
         assert found["moments"] == pytest.approx(whole[name]["moments"], rel=1e-14, nan_ok=True)
         assert {**found, "moments": None} == {**whole[name], "moments": None}
+
+
+def test_what_is_merged_may_be_whatever_is_compared(tmp_path):
+    day = sw.profile({"n": [1, 2]})
+    day.save(tmp_path / "day.bin")
+    (tmp_path / "day.csv").write_text("n\n1\n2\n")
+    content, frame = day.to_bytes(), pd.DataFrame({"n": [1, 2]})
+    for one in (tmp_path / "day.bin", str(tmp_path / "day.csv"), content, frame):
+        assert sw.merge_profiles([one]).column("n").counts.n == 2
+        assert sw.merge_profiles(iter([day, one])).column("n").counts.n == 4
+    assert sw.merge_profiles([io.BytesIO(content), day]).column("n").counts.n == 4
+
+
+@pytest.mark.parametrize("one", [None, 5, "missing.bin", b"WHY1 cut off", object()])
+def test_what_cannot_be_merged_is_refused_in_words(one):
+    day = sw.profile({"n": [1, 2]})
+    for several in ([one], [day, one]):
+        with pytest.raises(ValueError, match=r"no such file|nothing that holds a profile|truncated"):
+            sw.merge_profiles(several)
+    for alone in (day, one, bytearray(day.to_bytes()), {"day": day}, pd.DataFrame({"n": [1]})):
+        with pytest.raises(TypeError, match="takes a list of profiles"):
+            sw.merge_profiles(alone)
 
 
 def test_one_bad_column_does_not_cost_the_others():
