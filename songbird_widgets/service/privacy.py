@@ -38,16 +38,15 @@ class PrivateRequest(HTTPServerRequest):
     """
 
     def __init__(self, request: HTTPServerRequest) -> None:
-        self.__dict__["held"] = Hidden(request.__dict__)
+        object.__setattr__(self, "held", Hidden(request.__dict__))
 
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["held"].reveal()[name]
-        except KeyError:
-            raise AttributeError(name) from None
+    def __getattribute__(self, name: str) -> Any:
+        # Before the class is asked: in tornado 6.5 it has defaults of what is held.
+        held = object.__getattribute__(self, "held").reveal()
+        return held[name] if name in held else object.__getattribute__(self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        self.__dict__["held"].reveal()[name] = value
+        object.__getattribute__(self, "held").reveal()[name] = value
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.method})"
