@@ -138,7 +138,7 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.datetime64]:
 
 
 def _no_times(rows: int) -> NDArray[np.datetime64]:
-    return np.full(rows, np.datetime64("NaT"), "datetime64[ms]")
+    return np.full(rows, np.datetime64("NaT", "ms"), "datetime64[ms]")
 
 
 def _from_objects(values: list[Any]) -> NDArray[np.datetime64]:
