@@ -135,7 +135,7 @@ def as_timestamp(moment: object, known: Collection[int] = ()) -> int:
         return _from_date(moment)
     if isinstance(moment, float) and moment.is_integer():
         moment = int(moment)
-    if not isinstance(moment, bool):
+    if type(moment).__name__ not in ("bool", "bool_"):  # numpy 1.26 takes its own for an index
         try:
             return _checked(operator.index(moment), known)  # type: ignore[arg-type]
         except TypeError:
