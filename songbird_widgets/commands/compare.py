@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..basics import MAX_COMPARED, column_text
+from .columns import add_columns, chosen_columns
 from .messages import fail, refuse, warnings_said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..profiles import Comparison
 
 _MAX_NAMED = 5
@@ -56,12 +55,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     compare.add_argument("data", nargs="+", metavar="DATA", help="two or three files; the first is the baseline")
     compare.add_argument("--html", type=Path, metavar="FILE", help="also write the report as one HTML file")
     compare.add_argument("--json", action="store_true", help="print everything as JSON instead of what drifted as text")
-    compare.add_argument(
-        "--columns",
-        action="append",
-        metavar="COLUMN[,COLUMN…]",
-        help="compare, show and judge these only; may be repeated",
-    )
+    add_columns(compare, "compare, show and judge")
     compare.add_argument(
         "--fail-on",
         choices=["moderate", "strong"],
@@ -90,7 +84,7 @@ def _run(options: argparse.Namespace) -> int:
         try:
             comparison = compare(*options.data, thresholds=options.thresholds)
             if options.columns:
-                chosen = _chosen_columns(options.columns, comparison.names)
+                chosen = chosen_columns(options.columns, comparison.names)
                 comparison = display(
                     compare_profiles(comparison.sides, comparison.labels, comparison.thresholds, chosen)
                 )
@@ -146,11 +140,3 @@ def _say_what_cannot_be_told(comparison: Comparison) -> bool:
                 they = "it" if len(names) == 1 else "they"
                 fail(f"Of {shown}{more} it cannot be told whether {they} drifted in {label}: {why}.")
     return untold
-
-
-def _chosen_columns(given: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return the columns that are asked for; a comma may also be part of a name."""
-    chosen: list[str] = []
-    for text in given:
-        chosen += [text] if text in known else filter(None, text.split(","))
-    return chosen

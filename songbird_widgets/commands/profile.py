@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..basics import as_timestamp, day_of
+from .columns import add_columns, split_names
 from .messages import fail, refuse, warnings_said
 
 if TYPE_CHECKING:
@@ -27,9 +28,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     profile.add_argument("data", metavar="DATA", help="a file, or a quoted pattern of files that are one data set")
     profile.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: DATA's name, with .bin")
     profile.add_argument("-f", "--force", action="store_true", help="replace profiles that are there already")
-    profile.add_argument(
-        "--columns", action="append", metavar="COLUMN[,COLUMN…]", help="profile these only; may be repeated"
-    )
+    add_columns(profile, "profile")
     when = profile.add_mutually_exclusive_group()
     when.add_argument("--timestamp", type=_moment, metavar="DATE", help="when the data are from (default: now)")
     when.add_argument(
@@ -55,9 +54,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.by and not options.timestamp_column:
         return fail("--by needs --timestamp-column: the column whose times tell the batches apart.")
     output: Path = options.output or Path(f"{Path(options.data).name.partition('.')[0].strip('*?[]') or 'profile'}.bin")
-    columns = None
-    if options.columns is not None:
-        columns = [name for text in options.columns for name in text.split(",") if name]
+    columns = None if options.columns is None else split_names(options.columns)
     if not options.timestamp_column and (problem := _in_the_way([output], options)):
         return fail(problem)  # before a long file is read for nothing
     with warnings_said() as said:
