@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import operator
+import os
 import re
 import unicodedata
 from datetime import date, datetime, time, timedelta, timezone
@@ -15,7 +16,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Collection
 
 Kind: TypeAlias = Literal["batch", "reference"]
@@ -298,3 +298,11 @@ def one_line_path(path: str, length: int = _LINE) -> str:
     """Do the same with a path, but keep the end of a long one: that tells files apart."""
     end = one_line(path[-length:], length)
     return end if len(path) <= length else f"…{end[1:]}"
+
+
+def failure_text(error: Exception) -> str:
+    """Say in one sentence why something failed; of a file, which one: the end of a long path is kept."""
+    if isinstance(error, OSError) and error.strerror:
+        where = "" if error.filename is None else f"{one_line_path(os.fsdecode(error.filename), 200)}: "
+        return f"{where}{reason_of(error)}."
+    return str(error)

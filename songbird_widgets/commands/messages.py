@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..basics import one_line_path, reason_of
+from ..basics import failure_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,10 +21,7 @@ def fail(message: str) -> int:
 
 def refuse(error: Exception) -> int:
     """Say what was refused; of a file, which one and why."""
-    if isinstance(error, OSError) and error.strerror:
-        where = "" if error.filename is None else f"{one_line_path(os.fsdecode(error.filename), 200)}: "
-        return fail(f"{where}{reason_of(error)}.")
-    return fail(str(error))
+    return fail(failure_text(error))
 
 
 @contextmanager

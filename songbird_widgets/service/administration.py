@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from songbird_widgets.basics import one_line, reason_of
+from songbird_widgets.basics import failure_text, one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -148,12 +148,8 @@ def _with_organizations(
         try:
             with _organizations(options) as organizations:
                 run(organizations, options)
-        except (LocalServiceError, ServiceError) as error:
-            print(f"songbird-widgets: {error}", file=sys.stderr)
-            return 1
-        except OSError as error:
-            where = "" if error.filename is None else f"{one_line(str(error.filename))}: "
-            print(f"songbird-widgets: {where}{reason_of(error)}.", file=sys.stderr)
+        except (LocalServiceError, ServiceError, OSError) as error:
+            print(f"songbird-widgets: {failure_text(error)}", file=sys.stderr)
             return 1
         return 0
 

@@ -23,15 +23,17 @@ KEY = "canarykeys.the-key-of-the-servers-owner-must-be-nowhere"
 WAIT_MS = 60_000
 # JupyterLab runs as on a hub, for what holds there holds at the root too; the others show the root.
 BASE_URLS = {"lab": "/user/ada/", "notebook": "/", "voila": "/"}
-# Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme: their scripts lie under static/.
-# Ours are modules from blob: addresses.
+# Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme, the manager of its widgets when a
+# notebook is closed before the kernel has answered: their scripts lie under static/. Ours are modules from blob:
+# addresses.
 _PLACES = re.compile(r"(?:https?|blob):[^\s)]+")
+_FRONT_END = re.compile(r"/static/(lab|notebook)/|/extensions/@jupyter-widgets/jupyterlab-manager/static/")
 
 
 def is_foreign(stack: str) -> bool:
     """Tell whether an error of the page came from the front end's own scripts alone."""
     places = _PLACES.findall(stack)
-    return bool(places) and all(re.search(r"/static/(lab|notebook)/", place) for place in places)
+    return bool(places) and all(_FRONT_END.search(place) for place in places)
 
 
 @dataclass(frozen=True)
