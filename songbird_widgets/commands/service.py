@@ -95,10 +95,10 @@ def _serve(options: argparse.Namespace) -> int:
     except LocalServiceError as error:
         return fail(str(error))
     if settings is None:
-        from ..service import app
+        from ..service import loopback
 
         quotas = quotas_of(vars(options))
-        return app.run(data_dir=options.data_dir, port=options.port, keep_days=keep_days, quotas=quotas)
+        return loopback.run(data_dir=options.data_dir, port=options.port, keep_days=keep_days, quotas=quotas)
     if options.port is not None:
         return fail("--port is for the local service. Name address and port of a team's with --bind.")
     from ..service import team

@@ -10,9 +10,9 @@ import logging.handlers
 import sys
 from pathlib import Path
 
-from songbird_widgets.local.identity import LOG_FILE, LocalServiceError, make_private_dir
-
-from .app import log_to, serve
+from ..local.identity import LOG_FILE, LocalServiceError, make_private_dir
+from .loopback import serve
+from .process import log_to
 
 
 class _LogFile(logging.handlers.RotatingFileHandler):

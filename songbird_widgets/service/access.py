@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from songbird_widgets.observatory import formatting
-from songbird_widgets.observatory.problems import PageProblem, ProblemText, not_found
-
+from ..observatory import formatting
+from ..observatory.problems import PageProblem, ProblemText, not_found
 from .errors import ResourceGone, ResourceNotFound, ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from songbird_widgets.secret import Secret
-
+    from ..secret import Secret
     from .metadata import Metadata
 
 COOKIE = "songbird_organization"

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from songbird_widgets.basics import failure_text, one_line
+from ..basics import failure_text, one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -141,8 +141,7 @@ def _with_organizations(
     run: Callable[[Organizations, argparse.Namespace], None],
 ) -> Callable[[argparse.Namespace], int]:
     def command(options: argparse.Namespace) -> int:
-        from songbird_widgets.local.identity import LocalServiceError
-
+        from ..local.identity import LocalServiceError
         from .errors import ServiceError
 
         try:
@@ -158,8 +157,7 @@ def _with_organizations(
 
 @contextlib.contextmanager
 def _organizations(options: argparse.Namespace) -> Iterator[Organizations]:
-    from songbird_widgets.local.identity import default_data_dir, make_private_dir
-
+    from ..local.identity import default_data_dir, make_private_dir
     from .database import Database
     from .organizations import Organizations
     from .settings import TeamSettings
@@ -280,8 +278,7 @@ def _secret(prompt: str) -> str:
 
 
 def _storage(options: argparse.Namespace) -> BlobStore:
-    from songbird_widgets.local.identity import default_data_dir
-
+    from ..local.identity import default_data_dir
     from .settings import TeamSettings
     from .team import open_storage
 

@@ -1,69 +1,40 @@
-"""The service as a whole: its routes and settings, and the process that answers them.
+"""The service as a whole: its addresses and settings (`make_app`), and who is let in.
 
-`make_app` builds the tornado application over a data directory; `serve` serves it on loopback until it is
-told to stop. ``songbird-widgets serve`` does so in the foreground through `run`, and the local service, which
-`songbird_widgets.local.local_service` starts as ``python -m songbird_widgets.service``, detached.
+A process serves it on loopback for one user (`loopback`), or for a team (`team`).
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import gc
 import hmac
-import logging
 import os
-import re
 import secrets
-import signal
-import socket
-import sys
 import threading
 import time
 import weakref
-from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
 from tornado import web
-from tornado.netutil import bind_unix_socket
-from tornado.web import url
 
-from songbird_widgets import __version__
-from songbird_widgets.budget import begin_urgent, end_urgent
-from songbird_widgets.local.identity import (
-    HOST,
-    IDENTITY_FILE,
-    INSTANCE_LOCK,
-    SOCKET_FILE,
-    SOCKET_PORT,
-    Identity,
-    LocalServiceError,
-    Record,
-    default_data_dir,
-    make_private_dir,
-    socket_path,
-)
-from songbird_widgets.secret import Secret
-
+from ..budget import begin_urgent, end_urgent
+from ..secret import Secret
 from . import organization_handlers, sessions, sign_ins, uploads
+from .arrivals import Arrivals
 from .blobs import Blobs
 from .database import Database
 from .errors import Forbidden, Internal, InvalidArgument, ResourceNotFound, ServiceError
-from .handler import Handler, Refusal, UnknownAddress, check_framing, log_access, logger
+from .handler import Refusal, UnknownAddress, check_framing, log_access, logger
 from .metadata import Metadata
 from .organizations import Organizations
 from .privacy import PrivateRequest, private_arguments
 from .quotas import Quotas, Room
 from .retention import DEFAULT_DAYS, Retention
-from .server import Server
-from .settings import days_of
-from .uploads import UploadSigner
+from .upload_urls import UploadSigner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tornado.httputil import HTTPServerRequest
@@ -71,21 +42,13 @@ if TYPE_CHECKING:
     from .blobs import BlobStore
     from .object_store import ObjectStore
     from .rates import Rates
-    from .rows import Arrival
-    from .uploads import UploadURLs
+    from .upload_urls import UploadURLs
+
 _OWN_NAMES = {"127.0.0.1", "localhost", "::1"}
 _API_PATHS = ("/v0/", "/v1/", "/uploads/", "/health", "/ready", "/metrics", "/stop")
 _PRIVATE_PATHS = ("/v0/sessions/", "/open/")
-_NONCE = re.compile(r"[0-9a-f]{32}")
-#: How long what was begun may go on when the service ends, each part of the rest, and all together.
-_GRACE_SECONDS = 2.5
+#: How long each part may take to close when the service ends.
 _LAST_SECONDS = 0.5
-_END_SECONDS = 4.0
-_PRELOAD_SECONDS = 1.0
-#: Uploads remembered until what makes summaries is loaded.
-_MAX_ARRIVALS = 10_000
-#: How often it looks whether it should end.
-_LOOK_SECONDS = 5.0
 
 
 class Application(web.Application):
@@ -116,7 +79,6 @@ class Application(web.Application):
         self._active: weakref.WeakSet[HTTPServerRequest] = weakref.WeakSet()
         self.rates: Rates | None = None
         self._has_observatory = False
-        self._arrivals: deque[Arrival] = deque(maxlen=_MAX_ARRIVALS)
 
     def add_observatory(self) -> None:
         """Add the pages to the addresses, once.
@@ -141,16 +103,7 @@ class Application(web.Application):
             summaries.then = compared.arrived
             settings["day_comparisons"] = compared
             settings["summaries"] = summaries
-            while self._arrivals:
-                summaries.arrived(self._arrivals.popleft())
-
-    def arrived(self, arrival: Arrival) -> None:
-        """Have the summary of an upload made, now or once what makes it is loaded; from any thread."""
-        summaries = self.settings.get("summaries")
-        if summaries is not None:
-            summaries.arrived(arrival)
-        else:
-            self._arrivals.append(arrival)
+            settings["arrivals"].hand_to(summaries.arrived)
 
     def is_busy(self) -> bool:
         """Whether a request is being answered."""
@@ -228,52 +181,6 @@ class Application(web.Application):
         sign_ins.take_token(request)
 
 
-class ServiceProof(Handler):
-    """``GET /health?nonce=``: proves to this user's programs that this is this user's service, and tells them more."""
-
-    operation = "health"
-
-    def get(self) -> None:
-        nonce = self.get_query_argument("nonce", "")
-        if not _NONCE.fullmatch(nonce):
-            raise InvalidArgument("nonce must be 32 hexadecimal digits.", "nonce")
-        application, identity = self.application, self.settings["identity"]
-        port = SOCKET_PORT if self.over_socket else self.settings["port"]
-        assert isinstance(application, Application)
-        if not _is_proof(self, identity.proof("details", nonce, port)):
-            self.answer({"status": "ok"})  # to who cannot prove to be one of them
-            return
-        self.answer(
-            {
-                "service": "songbird-widgets",
-                "version": __version__,
-                "pid": os.getpid(),
-                "unusedSeconds": int(time.monotonic() - application.last_used),
-                "proof": identity.proof("health", nonce, port),
-            }
-        )
-
-
-def _is_proof(handler: Handler, expected: str) -> bool:
-    """Whether a request proves that one of this user's programs sent it."""
-    proof = handler.request.headers.get("X-Songbird-Proof", "")
-    return hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace"))
-
-
-class Stop(Handler):
-    """``POST /stop?nonce=``: ends the service gracefully for who can prove to be this user."""
-
-    operation = "stop"
-
-    def post(self) -> None:
-        nonce = self.get_query_argument("nonce", "")
-        expected = self.settings["identity"].proof("stop", nonce, self.settings["port"], os.getpid())
-        if not _NONCE.fullmatch(nonce) or not _is_proof(self, expected):
-            raise Forbidden("Only this user's programs may stop the service: `songbird-widgets stop`.")
-        self.answer({})
-        self.settings["stop"]()
-
-
 def make_app(
     data_dir: Path,
     *,
@@ -337,6 +244,7 @@ def make_app(
         sign_ins=sign_ins.SignIns(database, own_paths=local is not None),  # of a local service, whose host is shared
         organizations=Organizations(database),
         blobs=blobs,
+        arrivals=Arrivals(),
         quotas=limits,
         room=Room(blobs),
         retention=Retention(database, blobs, data_dir / "summaries", keep_days),
@@ -353,7 +261,9 @@ def make_app(
     if getattr(blobs, "takes_uploads", False):
         from .direct_uploads import DirectUploads
 
-        urls = app.settings["direct_uploads"] = DirectUploads(metadata, cast("ObjectStore", blobs), app.arrived)
+        urls = app.settings["direct_uploads"] = DirectUploads(
+            metadata, cast("ObjectStore", blobs), app.settings["arrivals"].add
+        )
     app.settings["upload_urls"] = urls
     return app
 
@@ -388,254 +298,3 @@ def close_app(app: Application, seconds: float = _LAST_SECONDS) -> bool:
         thread.start()
         thread.join(seconds)
     return not any(thread.is_alive() for thread in threads)
-
-
-def run(
-    data_dir: Path | None = None,
-    port: int | None = None,
-    keep_days: float | None = None,
-    quotas: Mapping[str, object] | None = None,
-) -> int:
-    """Serve in the foreground: print the endpoint, then the log, until Ctrl-C or `songbird-widgets stop`.
-
-    Parameters
-    ----------
-    data_dir, port, keep_days, quotas : optional
-        As `serve` takes them.
-
-    Returns
-    -------
-    int
-        The exit status; when it is 1, the reason was printed.
-    """
-    log_to(logging.StreamHandler())
-    try:
-        serve(data_dir, port, announce=_print_endpoint, keep_days=keep_days, quotas=quotas)
-    except LocalServiceError as error:
-        print(f"songbird-widgets: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def _print_endpoint(address: str) -> None:
-    sys.stdout.write(f"The Songbird service answers at {address}\n")
-    sys.stdout.flush()
-
-
-def serve(
-    data_dir: Path | None = None,
-    port: int | None = None,
-    *,
-    idle_seconds: float | None = None,
-    announce: Callable[[str], None] | None = None,
-    keep_days: float | None = None,
-    quotas: Mapping[str, object] | None = None,
-) -> None:
-    """Serve on loopback until SIGTERM, SIGINT, a stop request, or idleness.
-
-    Parameters
-    ----------
-    data_dir : Path, optional
-        By default the one of this user's local service; it is made if missing.
-    port : int, optional
-        By default the port that this data directory had before, or any free one.
-    idle_seconds : float, optional
-        End after so many seconds without a request; by default never.
-    announce : callable, optional
-        Called once with the endpoint, which holds the secret, when requests are answered.
-    keep_days : float, optional
-        Days after its last upload for which a guest session is kept, 0 for ever; by default what SONGBIRD_KEEP_DAYS
-        says, else 30.
-    quotas : mapping, optional
-        What guests may keep, by `quotas.NAMES`; by default what the variables of these names say.
-
-    Raises
-    ------
-    LocalServiceError
-        When it cannot be started; its message is for people.
-    """
-    data_dir = (data_dir or default_data_dir()).absolute()
-    make_private_dir(data_dir)
-    os.umask(0o077)  # what is written here is this user's alone
-    lock = FileLock(data_dir / INSTANCE_LOCK)
-    try:
-        lock.acquire(timeout=0.5)  # whoever asks whether it is free holds it for a moment
-    except Timeout:
-        record = Record.read(data_dir)
-        where = f" (process {record.pid} on {record.host}, port {record.port})" if record else ""
-        raise LocalServiceError(
-            f"A service already runs over {data_dir}{where}. Use that one, or end it with `songbird-widgets stop`."
-        ) from None
-    except (OSError, NotImplementedError) as error:
-        raise _unusable(data_dir, error) from error
-    try:
-        asyncio.run(_serve(data_dir, port, idle_seconds, announce, keep_days=keep_days, quotas=quotas))
-    except OSError as error:
-        raise _unusable(data_dir, error) from error
-    finally:
-        lock.release()
-
-
-def _unusable(data_dir: Path, error: Exception) -> LocalServiceError:
-    reason = getattr(error, "strerror", None) or error
-    return LocalServiceError(
-        f"The service cannot go on over {data_dir}: {reason}. Set SONGBIRD_DATA_DIR to a local directory that you may "
-        "write to."
-    )
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if os.name != "nt":  # there it would let two services share a port
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(1024)
-        listener.setblocking(False)
-    except BaseException:
-        listener.close()
-        raise
-    return listener
-
-
-def _open_listener(port: int | None, usual: int | None) -> socket.socket:
-    """The port that was asked for, or else the usual one, or else any."""
-    try:
-        return _listen(port if port is not None else usual or 0)
-    except OSError as error:
-        if port is not None:
-            raise LocalServiceError(
-                f"Port {port} cannot be used: {error.strerror}. Choose another one with --port."
-            ) from error
-        return _listen(0)
-
-
-def _own_socket(data_dir: Path) -> socket.socket | None:
-    """The Unix socket through which this user's programs come; None where there can be none."""
-    path = socket_path(data_dir)
-    if path is None:
-        return None
-    try:
-        return bind_unix_socket(str(path), mode=0o600)  # in the place of one that a killed service left
-    except (OSError, ValueError) as error:
-        logger.warning("no Unix socket: %s", error)
-        return None
-
-
-async def _serve(
-    data_dir: Path,
-    port: int | None,
-    idle_seconds: float | None,
-    announce: Callable[[str], None] | None,
-    *,
-    keep_days: float | None,
-    quotas: Mapping[str, object] | None,
-) -> None:
-    identity = Identity.read(data_dir)
-    listener = _open_listener(port, identity.port if identity else None)
-    own_socket = _own_socket(data_dir)
-    record = Record.of_this_process(listener.getsockname()[1], has_socket=own_socket is not None)
-    with contextlib.closing(listener):
-        if identity is None:
-            identity = Identity.new(record.port)
-            identity.write(data_dir)
-        app = make_app(
-            data_dir,
-            secret=identity.secret,
-            signing_key=identity.signing_key,
-            organization=(identity.organization_id, identity.organization_key),
-            keep_days=days_of(os.environ.get("SONGBIRD_KEEP_DAYS") or str(DEFAULT_DAYS))
-            if keep_days is None
-            else keep_days,
-            quotas=quotas,
-        )
-        stop = asyncio.Event()
-        app.settings.update(identity=identity, port=record.port, stop=stop.set)
-        app.add_handlers(".*", [url("/health", ServiceProof), url("/stop", Stop)])
-        server = Server(app)
-        try:
-            server.add_sockets([listener] if own_socket is None else [listener, own_socket])
-            stop_on_signals(stop)
-            app.settings["retention"].start()
-            record.write(data_dir)
-            if announce is not None:
-                announce(identity.endpoint(record.port).reveal())
-            logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
-            preloading = asyncio.create_task(preload(app))
-            await _wait(app, stop, data_dir, idle_seconds)
-            preloading.cancel()
-        finally:
-            # Whatever hangs: all that was confirmed is on disk, and a kill loses none of it.
-            last = threading.Timer(_END_SECONDS, os._exit, [0])
-            last.daemon = True
-            last.start()
-            # First the record goes, so that nobody is sent here any more; then what was begun is finished.
-            record.remove(data_dir)
-            server.stop()
-            if own_socket is not None:
-                own_socket.close()
-                with contextlib.suppress(OSError):
-                    (data_dir / SOCKET_FILE).unlink()
-            await finish(app)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(server.close_all_connections(), _LAST_SECONDS)
-            if close_app(app):
-                last.cancel()
-            logger.info("ended")
-
-
-def stop_on_signals(stop: asyncio.Event) -> None:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        if os.name == "nt":  # where loops take no signals
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-        else:
-            loop.add_signal_handler(number, stop.set)
-
-
-async def _wait(app: Application, stop: asyncio.Event, data_dir: Path, idle_seconds: float | None) -> None:
-    """Return when the service is to end: told to, unused for long, or without the directory it serves."""
-    while not stop.is_set():
-        unused = time.monotonic() - app.last_seen
-        if idle_seconds is not None and unused >= idle_seconds and not app.is_busy():
-            logger.info("unused for %.0f seconds", unused)
-            return
-        if not (data_dir / IDENTITY_FILE).exists():
-            logger.warning("the data directory is gone")
-            return
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stop.wait(), min(_LOOK_SECONDS, idle_seconds or _LOOK_SECONDS))
-
-
-async def preload(app: Application) -> None:
-    """Have the pages ready before the first one is asked for, and after the first uploads were taken."""
-    await asyncio.sleep(_PRELOAD_SECONDS)
-    try:
-        await asyncio.get_running_loop().run_in_executor(app.settings["executor"], _prepare_observatory)
-        app.add_observatory()
-    except Exception:  # nobody waits for it, and uploads go on
-        logger.exception("the observatory could not be prepared; it is tried again when a page is asked for")
-
-
-def _prepare_observatory() -> None:
-    """Load what pages need, and compile their templates."""
-    from songbird_widgets.observatory.rendering import prepare
-
-    from . import page_handlers  # noqa: F401
-
-    prepare()
-
-
-async def finish(app: Application, seconds: float = _GRACE_SECONDS) -> None:
-    """Wait until what was begun has been answered, so many seconds at most."""
-    end = time.monotonic() + seconds
-    while app.is_busy() and time.monotonic() < end:  # noqa: ASYNC110 (a broken connection sets no event)
-        await asyncio.sleep(0.05)
-
-
-def log_to(handler: logging.Handler) -> None:
-    """Send the service's log to `handler`; of other libraries only what is wrong."""
-    logging.basicConfig(
-        level=logging.WARNING, handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logger.setLevel(logging.INFO)

@@ -9,7 +9,7 @@ from .errors import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from songbird_widgets.client import models
+    from ..client import models
 
 LAST_TIMESTAMP = 253_402_300_799_999  # the end of the year 9999, the last that datetime knows
 TEXT_LIMIT = 1_000

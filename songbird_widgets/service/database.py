@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
-from songbird_widgets.local.identity import LocalServiceError, random_text
-
+from ..local.identity import LocalServiceError, random_text
 from . import quotas, tables, wal
 from .errors import Unavailable
 from .group_commit import GroupCommit

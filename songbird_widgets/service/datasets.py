@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from songbird_widgets.basics import MAX_COMPARED
-from songbird_widgets.client import models
-from songbird_widgets.secret import Secret
-
+from ..basics import MAX_COMPARED
+from ..client import models
+from ..secret import Secret
 from .checks import LIST_LIMIT, check_count, check_text, check_timestamp
 from .errors import InvalidArgument, ResourceNotFound, TookTooLong, Unauthorized
 from .handler import Handler, JsonHandler
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .rows import ProfileRow
-    from .uploads import UploadURLs
 
 LISTING_SECONDS = 120.0
 """How long a listing without ``limit=`` may take."""
@@ -81,9 +79,8 @@ class DatasetOperation(JsonHandler):
 
     def slots(self, org_id: str, dataset_id: str, profile_ids: Sequence[str]) -> list[UploadSlot]:
         """Return where the bytes of profiles are to be put; may block."""
-        urls = cast("UploadURLs", self.settings["upload_urls"])
         key = (self.origin, org_id, dataset_id)
-        return [UploadSlot(profile_id, urls.url(*key, profile_id)) for profile_id in profile_ids]
+        return [UploadSlot(profile_id, self.upload_urls.url(*key, profile_id)) for profile_id in profile_ids]
 
     def observatory_url(self, dataset_id: str, profiles: Sequence[str], token: str | None = None) -> str:
         """Return the address of the page that shows profiles: reference ids, or batch days in ms."""
@@ -181,7 +178,7 @@ class ListingHandler(Handler):
         self, find: Callable[[], tuple[str, str]], after: tuple[int, str], limit: int
     ) -> tuple[tuple[str, str], list[ProfileRow]]:
         key = find()
-        self.take_arrivals(*key)
+        self.upload_urls.take(*key)
         return key, self.metadata.profiles(*key, after=after, limit=limit)
 
     async def _stream(

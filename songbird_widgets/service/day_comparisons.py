@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from songbird_widgets import __version__
-from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
-from songbird_widgets.profiles import DayComparison, ProfileError, compare_days, shared_names
-from songbird_widgets.profiles.trends import most_days
-
+from .. import __version__
+from ..budget import Budget, WorkStoppedError, checkpoint
+from ..profiles import DayComparison, ProfileError, compare_days, shared_names
+from ..profiles.trends import most_days
 from . import kept_files
 from .handler import logger
 from .kept_evidence import KeptEvidence
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from songbird_widgets.profiles import ProfileSummary
-
+    from ..profiles import ProfileSummary
     from .metadata import Metadata
     from .rows import Arrival, DayRow
     from .summaries import Summaries

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from .errors import ResourceGone, ResourceNotFound, Unavailable
 from .handler import logger
 from .rows import UploadRow
-from .uploads import LIFETIME, MAX_PROFILE_BYTES
+from .upload_urls import LIFETIME, MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,7 +62,7 @@ class DirectUploads:
         self._takers.shutdown()
 
     def url(self, _origin: str, org_id: str, dataset_id: str, profile_id: str) -> str:
-        """Return an address of the store that takes the bytes of a profile for `uploads.LIFETIME` seconds."""
+        """Return an address of the store that takes the bytes of a profile for `upload_urls.LIFETIME` seconds."""
         return self._store.upload_url(_scope(org_id, dataset_id), profile_id, LIFETIME)
 
     def take(self, org_id: str, dataset_id: str) -> None:

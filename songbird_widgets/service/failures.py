@@ -9,8 +9,7 @@ import time
 
 import sqlalchemy as sa
 
-from songbird_widgets.budget import OutOfTimeError, WorkStoppedError
-
+from ..budget import OutOfTimeError, WorkStoppedError
 from .errors import Internal, ServiceError, TookTooLong, Unavailable
 from .privacy import forget_variables_of
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast
 import msgspec
 from tornado import web
 
-from songbird_widgets.local.identity import HOST
-
+from ..local.identity import HOST
 from .errors import (
     Internal,
     InvalidArgument,
@@ -38,10 +37,10 @@ if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
 
     from .blobs import BlobStore
-    from .direct_uploads import DirectUploads
     from .metadata import Metadata
     from .quotas import Room
     from .retention import Retention
+    from .upload_urls import UploadURLs
 
 T = TypeVar("T")
 
@@ -121,11 +120,10 @@ class Handler(web.RequestHandler):
             return f"http://{HOST}:{self.settings['port']}"
         return f"{self.request.protocol}://{self.request.host}"
 
-    def take_arrivals(self, org_id: str, dataset_id: str) -> None:
-        """Learn what was put straight into a store for a dataset, before it is shown; blocks."""
-        direct = cast("DirectUploads | None", self.settings.get("direct_uploads"))
-        if direct is not None:
-            direct.take(org_id, dataset_id)
+    @property
+    def upload_urls(self) -> UploadURLs:
+        """Where profiles are put."""
+        return cast("UploadURLs", self.settings["upload_urls"])
 
     async def work(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Run what blocks (database, blobs, decoding) on the executor."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-import os
-import re
 import secrets
 import threading
 import time
@@ -13,23 +10,22 @@ from urllib.parse import quote
 
 from tornado.web import url
 
-from songbird_widgets.observatory import formatting
-from songbird_widgets.observatory.problems import PageProblem, ProblemText
-from songbird_widgets.observatory.query import PageQuery
-from songbird_widgets.observatory.rendering import render
-from songbird_widgets.observatory.trend_query import TrendQuery
-
+from ..observatory import formatting
+from ..observatory.problems import PageProblem, ProblemText
+from ..observatory.query import PageQuery
+from ..observatory.rendering import render
+from ..observatory.trend_query import TrendQuery
 from .errors import Forbidden
 from .handler import Handler
 from .metadata import hash_key
 from .page_handlers import HTML, Answer, PageHandler
+from .proofs import is_own_program
 from .sign_ins import SignedIn
 
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
-    from songbird_widgets.local.identity import Identity
-
+    from ..local.identity import Identity
     from .metadata import Metadata
     from .rows import SessionRow
 
@@ -42,7 +38,6 @@ MAX_NAMED = 3
 TICKET_SECONDS = 60.0
 """How long a ticket can be used, once."""
 
-_NONCE = re.compile(r"[0-9a-f]{32}")
 _MAX_TICKETS = 100
 
 
@@ -76,11 +71,7 @@ class WayIn(Handler):
 
     def post(self) -> None:
         """Answer with a ticket, for ``/open/<ticket>``."""
-        identity, port = self.settings.get("identity"), self.settings.get("port")
-        nonce, proof = self.get_query_argument("nonce", ""), self.request.headers.get("X-Songbird-Proof", "")
-        expected = identity.proof("open", nonce, port, os.getpid()) if identity is not None else ""
-        known = _NONCE.fullmatch(nonce) and expected
-        if not known or not hmac.compare_digest(expected.encode(), proof.encode("utf-8", "replace")):
+        if not is_own_program(self, "open"):
             raise Forbidden("Only this user's programs may ask for a way in: `songbird-widgets open`.")
         self.answer({"ticket": _tickets(self.settings).issue()})
 

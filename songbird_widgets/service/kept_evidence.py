@@ -9,15 +9,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from songbird_widgets import __version__
-from songbird_widgets.profiles import Evidence, ProfileError, shared_names, weigh_profiles
-
+from .. import __version__
+from ..profiles import Evidence, ProfileError, shared_names, weigh_profiles
 from . import kept_files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from songbird_widgets.profiles import ProfileSummary
+    from ..profiles import ProfileSummary
 
 
 class KeptEvidence:

@@ -9,17 +9,15 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from songbird_widgets.observatory import formatting, problems
-from songbird_widgets.observatory.sides import Side
-from songbird_widgets.profiles import ProfileError
-
+from ..observatory import formatting, problems
+from ..observatory.sides import Side
+from ..profiles import ProfileError
 from .rows import DayRow, day_start
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from songbird_widgets.observatory.problems import ProblemText
-
+    from ..observatory.problems import ProblemText
     from .metadata import Metadata
     from .rows import ProfileRow
     from .summaries import Summaries

@@ -15,7 +15,7 @@ from .memory import return_freed_memory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from songbird_widgets.budget import Budget
+    from ..budget import Budget
 
 T = TypeVar("T")
 

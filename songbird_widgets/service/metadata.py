@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from songbird_widgets.secret import Secret
-
+    from ..secret import Secret
     from .database import Database
     from .rows import Arrival, DayRow, Figures, NewProfile, ProfileRow, SessionRow, UploadRow
 

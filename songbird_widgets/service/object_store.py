@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from songbird_widgets.local.identity import LocalServiceError
-
+from ..local.identity import LocalServiceError
 from .blobs import PART_BYTES, check_key
 from .errors import Unavailable
 from .handler import logger

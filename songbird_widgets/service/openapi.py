@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 from tornado.web import url
 
-from songbird_widgets import __version__
-from songbird_widgets.client import models
-
+from .. import __version__
+from ..client import models
 from . import organization_handlers as organizations
 from .checks import LAST_TIMESTAMP, LIST_LIMIT, TEXT_LIMIT
 from .handler import Handler

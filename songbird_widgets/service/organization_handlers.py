@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 from tornado.web import url
 
-from songbird_widgets.client import models
-
+from ..client import models
 from .checks import LIST_LIMIT, check_batch, check_count, check_references, check_text
 from .datasets import (
     DatasetOperation,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from tornado.routing import URLSpec
 
+    from .arrivals import Arrivals
     from .handler import Handler
     from .organizations import Organizations
     from .rows import Arrival
@@ -287,12 +287,12 @@ class CommitTransaction(_Operation):
         org_id = await organization_of_key(self)
         self.message(TransactionCommitRequest)
         for arrival in await self.work(self._commit, org_id, self.get_query_argument("transaction_id", "")):
-            cast("Any", self.application).arrived(arrival)
+            cast("Arrivals", self.settings["arrivals"]).add(arrival)
         self.answer({"requestId": self.request_id})
 
     def _commit(self, org_id: str, transaction_id: str) -> list[Arrival]:
         found = self.organizations.transaction(org_id, transaction_id)
-        self.take_arrivals(org_id, found.dataset_id)
+        self.upload_urls.take(org_id, found.dataset_id)
         return self.organizations.commit(org_id, transaction_id)
 
 

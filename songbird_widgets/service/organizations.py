@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from songbird_widgets.local.identity import random_text
-from songbird_widgets.secret import Secret
-
+from ..local.identity import random_text
+from ..secret import Secret
 from . import tables
 from .errors import InvalidArgument, ResourceExists, ResourceGone, ResourceNotFound
 from .metadata import hash_key

@@ -16,15 +16,14 @@ import msgspec
 from tornado import web
 from tornado.web import url
 
-from songbird_widgets.budget import Budget
-from songbird_widgets.observatory import exports, query
-from songbird_widgets.observatory.detail import check_column
-from songbird_widgets.observatory.problems import PageProblem, ProblemText, bad_request
-from songbird_widgets.observatory.rendering import STATIC, render
-from songbird_widgets.observatory.trend_query import parse_trends
-from songbird_widgets.observatory.trends import trends_as_csv, trends_as_json
-from songbird_widgets.secret import Secret
-
+from ..budget import Budget
+from ..observatory import exports, query
+from ..observatory.detail import check_column
+from ..observatory.problems import PageProblem, ProblemText, bad_request
+from ..observatory.rendering import STATIC, render
+from ..observatory.trend_query import parse_trends
+from ..observatory.trends import trends_as_csv, trends_as_json
+from ..secret import Secret
 from . import access
 from .handler import Handler
 from .metadata import hash_key
@@ -38,10 +37,9 @@ if TYPE_CHECKING:
 
     from tornado.routing import URLSpec
 
-    from songbird_widgets.observatory.query import PageQuery
-    from songbird_widgets.observatory.trend_query import TrendQuery
-    from songbird_widgets.observatory.view import View
-
+    from ..observatory.query import PageQuery
+    from ..observatory.trend_query import TrendQuery
+    from ..observatory.view import View
     from .access import Viewer
     from .organizations import Organizations
     from .sign_ins import SignIns
@@ -333,7 +331,7 @@ class ProfilesPage(PageHandler):
     def _make(self, dataset: str, form: str, asked: PageQuery) -> Answer:
         viewer = self.viewer(asked.token, dataset)
         access.check_dataset(self.metadata, viewer, dataset)
-        self.take_arrivals(viewer.org_id, dataset)
+        self.upload_urls.take(viewer.org_id, dataset)
         if not asked.profiles:
             if form:
                 raise PageProblem(

@@ -8,21 +8,20 @@ import zipfile
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from songbird_widgets.basics import MAX_COMPARED
-from songbird_widgets.observatory import formatting
-from songbird_widgets.observatory.cards import card_of, nothing_logged
-from songbird_widgets.observatory.choices import MAX_COUNTED, MAX_LISTED, choices_of
-from songbird_widgets.observatory.detail import check_column, drawn, make_detail
-from songbird_widgets.observatory.figures import WIDE, standalone
-from songbird_widgets.observatory.performance import performance_tables
-from songbird_widgets.observatory.problems import LOST, PageProblem, bad_request, not_found
-from songbird_widgets.observatory.query import PageQuery
-from songbird_widgets.observatory.rendering import render
-from songbird_widgets.observatory.table import make_table, row_of, summary_of
-from songbird_widgets.observatory.trend_query import TrendQuery, days_of
-from songbird_widgets.observatory.view import View
-from songbird_widgets.profiles import Comparison, ProfileError
-
+from ..basics import MAX_COMPARED
+from ..observatory import formatting
+from ..observatory.cards import card_of, nothing_logged
+from ..observatory.choices import MAX_COUNTED, MAX_LISTED, choices_of
+from ..observatory.detail import check_column, drawn, make_detail
+from ..observatory.figures import WIDE, standalone
+from ..observatory.performance import performance_tables
+from ..observatory.problems import LOST, PageProblem, bad_request, not_found
+from ..observatory.query import PageQuery
+from ..observatory.rendering import render
+from ..observatory.table import make_table, row_of, summary_of
+from ..observatory.trend_query import TrendQuery, days_of
+from ..observatory.view import View
+from ..profiles import Comparison, ProfileError
 from .loading import Loader
 from .makers import Makers
 from .rows import day_start
@@ -32,9 +31,8 @@ from .view_cache import ViewCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from songbird_widgets.observatory.choices import Choices
-    from songbird_widgets.observatory.sides import Side
-
+    from ..observatory.choices import Choices
+    from ..observatory.sides import Side
     from .access import Viewer
     from .blobs import BlobStore
     from .day_comparisons import DayComparisons

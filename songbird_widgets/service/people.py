@@ -17,12 +17,11 @@ from urllib.parse import quote, unquote, urlencode
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 from tornado.web import url
 
-from songbird_widgets.local.identity import LocalServiceError
-from songbird_widgets.observatory import formatting
-from songbird_widgets.observatory.problems import PageProblem, ProblemText
-from songbird_widgets.observatory.rendering import render
-from songbird_widgets.secret import Secret
-
+from ..local.identity import LocalServiceError
+from ..observatory import formatting
+from ..observatory.problems import PageProblem, ProblemText
+from ..observatory.rendering import render
+from ..secret import Secret
 from . import access
 from .handler import logger
 from .page_handlers import HTML, NEXT, Answer, PageHandler

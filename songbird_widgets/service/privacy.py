@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import StatementError
 from tornado.httputil import HTTPServerRequest
 
-from songbird_widgets.secret import Hidden
+from ..secret import Hidden
 
 if TYPE_CHECKING:
     import logging

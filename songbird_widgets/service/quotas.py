@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from songbird_widgets.basics import size_text
-from songbird_widgets.local.identity import LocalServiceError
-
+from ..basics import size_text
+from ..local.identity import LocalServiceError
 from . import tables
 from .errors import OutOfSpace, QuotaExceeded, ServiceError
 

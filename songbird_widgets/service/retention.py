@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from songbird_widgets.basics import DAY_MS
-
+from ..basics import DAY_MS
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
 from .failures import explained, log_once

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import sqlalchemy as sa
 
-from songbird_widgets.basics import DAY_MS
-
+from ..basics import DAY_MS
 from . import tables
 
 if TYPE_CHECKING:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
-from songbird_widgets import __version__
-from songbird_widgets.client.models import ListedProfile, SegmentTag
-
+from .. import __version__
+from ..client.models import ListedProfile, SegmentTag
 from .blobs import PART_BYTES
 from .checks import LAST_TIMESTAMP, TEXT_LIMIT
 from .datasets import listed
 from .errors import InvalidArgument
 from .rows import NewProfile, UploadRow
-from .uploads import MAX_PROFILE_BYTES
+from .upload_urls import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from songbird_widgets.local.identity import random_text
-
+from ..local.identity import random_text
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
 from .quotas import Held

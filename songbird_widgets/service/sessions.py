@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from tornado.web import url
 
-from songbird_widgets.basics import MAX_COMPARED
-from songbird_widgets.client import models
-from songbird_widgets.secret import Secret
-
+from ..basics import MAX_COMPARED
+from ..client import models
+from ..secret import Secret
 from .checks import check_batch, check_count, check_references, check_text
 from .datasets import (
     DatasetOperation,
@@ -91,7 +90,7 @@ class _SessionOperation(DatasetOperation):
         if "direct_uploads" in self.settings and self.settings["quotas"].is_filling(self.metadata.held(session_id)[0]):
             # What a store has taken is counted when it is found there.
             found = self.metadata.session(session_id)
-            self.take_arrivals(found.org_id, found.dataset_id)
+            self.upload_urls.take(found.org_id, found.dataset_id)
         session, ids = self.metadata.announce(session_id, profiles)
         return session, self.slots(session.org_id, session.dataset_id, ids)
 
@@ -198,7 +197,7 @@ class ClaimGuestSession(JsonHandler):
     def _claim(self, session_id: str, org_id: str, key: Secret) -> None:
         with contextlib.suppress(ResourceNotFound, ResourceGone):  # said by the claim, after what is wrong with the key
             session = self.metadata.session(session_id)
-            self.take_arrivals(session.org_id, session.dataset_id)
+            self.upload_urls.take(session.org_id, session.dataset_id)
         self.metadata.claim(session_id, org_id, key)
 
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from songbird_widgets.local.identity import LocalServiceError
-
+from ..local.identity import LocalServiceError
 from . import quotas
 from .rates import DEFAULT_RATE
 

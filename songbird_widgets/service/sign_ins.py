@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from songbird_widgets.secret import Secret
-
+from ..secret import Secret
 from .privacy import PrivateText
 from .rows import now_ms
 from .tables import sign_ins

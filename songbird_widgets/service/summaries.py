@@ -21,24 +21,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from songbird_widgets.budget import Budget, WorkStoppedError, checkpoint
-from songbird_widgets.observatory.formatting import timestamp
-from songbird_widgets.profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
-from songbird_widgets.profiles.data_model import fullest
-
+from ..budget import Budget, WorkStoppedError, checkpoint
+from ..observatory.formatting import timestamp
+from ..profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
+from ..profiles.data_model import fullest
 from . import kept_files
 from .handler import logger
 from .memory import return_freed_memory
 from .rows import Figures
 from .tables import chained
-from .uploads import MAX_PROFILE_BYTES
+from .upload_urls import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
     from pathlib import Path
 
-    from songbird_widgets.profiles import Profile
-
+    from ..profiles import Profile
     from .blobs import BlobStore
     from .metadata import Metadata
     from .rows import Arrival, DayRow, ProfileRow

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from songbird_widgets.basics import DAY_MS
+from ..basics import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

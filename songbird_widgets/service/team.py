@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from songbird_widgets import __version__
-from songbird_widgets.local.identity import INSTANCE_LOCK, LocalServiceError, default_data_dir, make_private_dir
-from songbird_widgets.secret import Secret
-
+from .. import __version__
+from ..local.identity import INSTANCE_LOCK, LocalServiceError, default_data_dir, make_private_dir
+from ..secret import Secret
 from . import operation, people
-from .app import close_app, finish, log_to, make_app, preload, stop_on_signals
+from .app import close_app, make_app
 from .blobs import Blobs
 from .database import Database, DatabaseAwayError
 from .direct_uploads import SWEEP_SECONDS
 from .errors import Unavailable
 from .handler import logger
 from .object_store import SCHEMES, ObjectStore
+from .process import finish, log_to, preload, stop_on_signals
 from .rates import Rates
 from .server import Server
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from songbird_widgets.observatory import formatting
-from songbird_widgets.observatory.choices import MAX_CHOICES, choices_of, day_choice
-from songbird_widgets.observatory.figures import NARROW, WIDE, timeline
-from songbird_widgets.observatory.problems import PageProblem, not_found
-from songbird_widgets.observatory.rendering import render
-from songbird_widgets.observatory.trend_charts import CHARTS, KINDS, TITLES
-from songbird_widgets.observatory.trend_query import day_text
-from songbird_widgets.observatory.trends import (
+from ..observatory import formatting
+from ..observatory.choices import MAX_CHOICES, choices_of, day_choice
+from ..observatory.figures import NARROW, WIDE, timeline
+from ..observatory.problems import PageProblem, not_found
+from ..observatory.rendering import render
+from ..observatory.trend_charts import CHARTS, KINDS, TITLES
+from ..observatory.trend_query import day_text
+from ..observatory.trends import (
     TrendDay,
     TrendView,
     headline,
@@ -22,20 +22,18 @@ from songbird_widgets.observatory.trends import (
     make_trend_table,
     rule,
 )
-from songbird_widgets.profiles import ProfileError, Trends
-from songbird_widgets.profiles.trends import MAX_DAYS, left_out, most_days
-
+from ..profiles import ProfileError, Trends
+from ..profiles.trends import MAX_DAYS, left_out, most_days
 from .day_comparisons import Baseline
 from .rows import day_start
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from songbird_widgets.observatory.choices import Choices
-    from songbird_widgets.observatory.query import PageQuery
-    from songbird_widgets.observatory.sides import Side
-    from songbird_widgets.observatory.trend_query import TrendQuery
-
+    from ..observatory.choices import Choices
+    from ..observatory.query import PageQuery
+    from ..observatory.sides import Side
+    from ..observatory.trend_query import TrendQuery
     from .access import Viewer
     from .day_comparisons import DayComparisons
     from .loading import Loader

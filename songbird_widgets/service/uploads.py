@@ -1,4 +1,4 @@
-"""Signed upload URLs and the PUT that answers them.
+"""The PUT of a profile to a signed address (`upload_urls`).
 
 The service takes any bytes, as an object store would: whylogs does not look at the PUT's answer, so a refusal
 would go unseen, while the observatory shows a broken profile for what it is.
@@ -6,89 +6,28 @@ would go unseen, while the observatory shows a broken profile for what it is.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import time
-from typing import TYPE_CHECKING, Protocol, cast
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, cast
 
 from tornado.web import url
 
-from .errors import Forbidden, OutOfSpace, QuotaExceeded, ResourceGone, ResourceNotFound
+from .errors import OutOfSpace, QuotaExceeded, ResourceGone, ResourceNotFound
 from .handler import BodyHandler
 from .rows import UploadRow
+from .upload_urls import MAX_PROFILE_BYTES
 
 if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
-    from songbird_widgets.secret import Secret
-
-    from .app import Application
+    from .arrivals import Arrivals
     from .blobs import BlobStore, Incoming
     from .metadata import Metadata
     from .quotas import Quotas
     from .retention import Retention
     from .rows import Arrival
-
-#: How long an upload URL is good for, in seconds: what object stores' presigned URLs usually have.
-LIFETIME = 15 * 60
-
-MAX_PROFILE_BYTES = 256 << 20
+    from .upload_urls import UploadSigner
 
 #: Bytes gathered in memory before they go to disk; most profiles are smaller: one trip to the executor.
 _BUFFER = 1 << 20
-
-
-class UploadURLs(Protocol):
-    """Where the bytes of a slot are to be put: to the service (`UploadSigner`) or to a store (`DirectUploads`)."""
-
-    def url(self, origin: str, org_id: str, dataset_id: str, profile_id: str, /) -> str:
-        """Return an address that takes the bytes of a profile for `LIFETIME` seconds.
-
-        Parameters
-        ----------
-        origin
-            Where clients reach the service.
-        org_id, dataset_id, profile_id
-            The slot.
-        """
-
-
-class UploadSigner:
-    """Makes and checks upload URLs.
-
-    Parameters
-    ----------
-    key : Secret
-        The service's signing key.
-    """
-
-    def __init__(self, key: Secret) -> None:
-        self._key = key
-
-    def url(self, origin: str, _org_id: str, _dataset_id: str, profile_id: str) -> str:
-        """An address at `origin` that takes the bytes of a profile for `LIFETIME` seconds."""
-        expires = int(time.time()) + LIFETIME
-        query = urlencode({"expires": expires, "signature": self._signature(profile_id, str(expires))})
-        return f"{origin}/uploads/{profile_id}?{query}"
-
-    def check(self, profile_id: str, expires: str, signature: str) -> None:
-        """Refuse a URL that was not made here, was changed, or has expired.
-
-        Raises
-        ------
-        Forbidden
-            With the reason.
-        """
-        expected = self._signature(profile_id, expires)
-        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")):
-            raise Forbidden("The signature of this upload URL is wrong. Use the URL exactly as it was given out.")
-        if int(expires) < time.time():  # what was signed is a number
-            raise Forbidden("This upload URL has expired. Ask for a new upload slot and PUT the profile there.")
-
-    def _signature(self, profile_id: str, expires: str) -> str:
-        text = f"PUT\n{profile_id}\n{expires}".encode("utf-8", "replace")
-        return hmac.new(self._key.reveal().encode(), text, hashlib.sha256).hexdigest()
 
 
 class UploadHandler(BodyHandler):
@@ -161,7 +100,7 @@ class UploadHandler(BodyHandler):
             _keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id, retention=self.retention
         )
         self.set_header("X-Content-SHA256", arrival.sha256)
-        cast("Application", self.application).arrived(arrival)
+        cast("Arrivals", self.settings["arrivals"]).add(arrival)
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from songbird_widgets.observatory.sides import Side
-    from songbird_widgets.observatory.view import View
+    from ..observatory.sides import Side
+    from ..observatory.view import View
 
 MAX_COLUMNS = 4_000
 """Columns of all views that are kept, side by side; the latest is kept however many it has."""

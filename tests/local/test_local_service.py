@@ -483,8 +483,8 @@ def test_an_older_one_is_replaced_once_it_is_quiet(monkeypatch):
 
 
 def foreground(directory, port=None):
-    code = "import sys, pathlib; from songbird_widgets.service import app; "
-    return [sys.executable, "-c", f"{code}sys.exit(app.run(pathlib.Path({str(directory)!r}), {port}))"]
+    code = "import sys, pathlib; from songbird_widgets.service import loopback; "
+    return [sys.executable, "-c", f"{code}sys.exit(loopback.run(pathlib.Path({str(directory)!r}), {port}))"]
 
 
 def test_a_second_one_over_the_same_data_is_refused(home):
@@ -520,7 +520,7 @@ def test_a_foreground_service_is_found_like_a_detached_one(home):
     ("module", "heavy"),
     [
         ("local.local_service", {"httpx", "tornado", "sqlalchemy", "numpy", "msgspec"}),
-        ("service.app", {"httpx", "httpcore", "numpy", "jinja2", "IPython", "traitlets"}),
+        ("service.loopback", {"httpx", "httpcore", "numpy", "jinja2", "IPython", "traitlets"}),
     ],
 )
 def test_what_must_be_quick_loads_nothing_heavy(module, heavy):

@@ -12,8 +12,8 @@ import pytest
 
 from songbird_widgets.profiles import Comparison, compare_profiles, profile, read_profile, summarize
 from songbird_widgets.service import day_comparisons
-from songbird_widgets.service.app import preload
 from songbird_widgets.service.kept_evidence import KeptEvidence
+from songbird_widgets.service.process import preload
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
 TEXTS = {"text": [f"value {row % 7}" for row in range(500)] + [None] * 20, "flag": [True, False] * 260}

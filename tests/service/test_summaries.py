@@ -17,10 +17,10 @@ import pytest
 from songbird_widgets.profiles import ProfileError, compare_profiles, merge_profiles, profile, read_profile, summarize
 from songbird_widgets.profiles.writing import write_profile
 from songbird_widgets.service import summaries as summaries_module
-from songbird_widgets.service.app import preload
 from songbird_widgets.service.blobs import Blobs
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.metadata import Metadata
+from songbird_widgets.service.process import preload
 from songbird_widgets.service.rows import Figures, NewProfile, UploadRow
 from songbird_widgets.service.summaries import Summaries
 

@@ -10,7 +10,7 @@ import sqlite3
 import pytest
 
 from songbird_widgets.local.identity import LocalServiceError
-from songbird_widgets.service import app, blobs, failures
+from songbird_widgets.service import blobs, failures, loopback
 from songbird_widgets.service.database import Database, SchemaError
 
 JULY_8 = 1_373_241_600_000
@@ -77,9 +77,9 @@ def test_a_service_over_a_file_system_without_locks_says_so(tmp_path, monkeypatc
     def refuse(*_, **__):
         raise failure
 
-    monkeypatch.setattr(app.FileLock, "acquire", refuse)
+    monkeypatch.setattr(loopback.FileLock, "acquire", refuse)
     with pytest.raises(LocalServiceError, match="Set SONGBIRD_DATA_DIR"):
-        app.serve(tmp_path / "data")
+        loopback.serve(tmp_path / "data")
 
 
 def test_an_empty_database_beside_profiles_is_not_begun_anew(tmp_path):

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from songbird_widgets.service import uploads
+from songbird_widgets.service import upload_urls, uploads
 from songbird_widgets.service.blobs import Blobs
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
@@ -59,8 +59,8 @@ def test_a_changed_url_is_refused(service, session):
 
 def test_an_expired_url_is_refused_and_says_so(service, session, monkeypatch):
     slot = service.announce(session)
-    later = time.time() + uploads.LIFETIME + 1
-    monkeypatch.setattr(uploads.time, "time", lambda: later)
+    later = time.time() + upload_urls.LIFETIME + 1
+    monkeypatch.setattr(upload_urls.time, "time", lambda: later)
     answer = service.put(slot)
     monkeypatch.undo()
     assert "expired" in service.check(answer, 403)
