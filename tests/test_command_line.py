@@ -344,7 +344,7 @@ def test_compare_says_what_drifted_and_fails_where_it_is_told_to(call, tmp_path)
     july, day, report = PROFILES / "reference-july.bin", PROFILES / "batch-2013-07-08.bin", tmp_path / "report.html"
     done = call("compare", july, day, "--html", report)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "columns drifted: day, " in done.stdout
+    assert "columns drifted: " in done.stdout
     assert "</html>" in report.read_text("utf-8")
     assert call("compare", july, day, "--fail-on", "strong").returncode == 3
     assert call("compare", "--columns", "hour,origin", july, day, "--fail-on", "strong").returncode == 0

@@ -56,7 +56,7 @@ def headline(view: View) -> str:
         return f"{counted}, nothing to compare with"
     untold = all({"unknown"}.issuperset(verdicts) for verdicts in view.verdicts.values())
     if drift.drifted:
-        said = f"{drift.drifted:,} of {counted} drifted: {_named(view.comparison.drifted)}"
+        said = f"{drift.drifted:,} of {counted} drifted{_drifted(view)}"
     else:
         said = f"Nothing can be told of {counted}" if untold else f"None of {counted} drifted"
     parts = (
@@ -64,7 +64,21 @@ def headline(view: View) -> str:
         (len(view.new), "new"),
         (0 if untold else drift.unknown, "unclear"),
     )
-    return "; ".join([said, *(f"{number:,} {word}" for number, word in parts if number), *_not_judged(view)])
+    counts = [f"{number:,} {word}" for number, word in parts if number]
+    return "; ".join([said, *counts, *_not_judged(view)])
+
+
+def _drifted(view: View) -> str:
+    """Name what drifted, and apart from it what did so because it tells the date."""
+    calendar = view.comparison.calendar
+    real, dates = ([name for name in view.comparison.drifted if (name in calendar) is told] for told in (False, True))
+    if not dates:
+        return f": {_named(real)}"
+    return (
+        f": {_named(real)} and, as the days differ, {_named(dates)}"
+        if real
+        else f", as the days differ: {_named(dates)}"
+    )
 
 
 def _not_judged(view: View) -> list[str]:

@@ -479,6 +479,7 @@ def summary_of(view: View) -> Markup:
     ]
     parts = (
         (drift.strong, "strongly"),
+        (len(view.comparison.calendar), "only because the days differ"),
         (len(view.missing), "missing"),
         (len(view.new), "new"),
         (drift.type_changed, "with another type"),

@@ -272,7 +272,7 @@ class View:
         sort, descending = self.order(query)
         if sort == "name" or (sort == "drift" and not self.several):
             return names[::-1] if descending else names
-        key = self.comparison.rank if sort == "drift" else lambda name: _key(self.columns(name).first, sort)
+        key = self.comparison.precedence if sort == "drift" else lambda name: _key(self.columns(name).first, sort)
         keyed = [(key(name), name) for name in names]
         present = [(value, name) for value, name in keyed if value is not None]
         # Equal columns keep the order of names; those without a value stay last, whichever way the others run.

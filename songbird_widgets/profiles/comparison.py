@@ -116,25 +116,40 @@ class Comparison:
 
     @cached_property
     def columns(self) -> dict[str, ColumnComparison]:
-        """Every column by name, the one that drifted most first."""
+        """Every column by name, the one that drifted most first; see `precedence`."""
         return {
             name: ColumnComparison(name, self.statistics(name), self.drift(name))
-            for name in sorted(self.names, key=lambda name: (-self.rank(name), name))
+            for name in sorted(self.names, key=self.precedence, reverse=True)
         }
 
     @property
     def drifted(self) -> tuple[str, ...]:
-        """Columns whose values changed noticeably in any other profile, the largest change first."""
+        """Columns whose values changed noticeably in any other profile, the largest change first, see `precedence`."""
         found = [
             name
             for name in self.names
             if any(versus.verdicts.get(name) in {"moderate", "strong"} for versus in self._versus)
         ]
-        return tuple(sorted(found, key=lambda name: (-self.rank(name), name)))
+        return tuple(sorted(found, key=self.precedence, reverse=True))
 
-    def rank(self, name: str) -> float:
-        """Return the largest drift of a column in any side in units of its thresholds, to sort by."""
-        return self._ranks.get(name, 0.0)
+    def precedence(self, name: str) -> tuple[int, float]:
+        """Return what to sort columns by: the larger, the more it says.
+
+        It is the largest drift of the column in any side, in units of its thresholds; after all others that drifted
+        come those that only tell the date.
+        """
+        rank = self._ranks.get(name, 0.0)
+        return (0 if rank < 1 else 1 if name in self.calendar else 2), rank
+
+    @cached_property
+    def calendar(self) -> frozenset[str]:
+        """Drifted columns that tell the date, and of which nothing else changed: they differ wherever the days do."""
+        told = frozenset[str]().union(*(versus.drifts.calendar for versus in self._versus))
+        return frozenset(
+            name
+            for name in told
+            if all(name in one.drifts.calendar or one.ranks.get(name, 0.0) < 1 for one in self._versus)
+        )
 
     @cached_property
     def _ranks(self) -> dict[str, float]:

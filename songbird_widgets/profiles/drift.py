@@ -71,6 +71,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from .calendar_columns import tells_date
 from .evidence import (
     FAMILIES,
     FEWEST,
@@ -109,6 +110,7 @@ STRONG = 2.0
 
 _STILL = 1e-9  # a mean may differ by so much of a deviation, and be the same
 _QUIET = 0.99  # the largest score of what did not drift
+_OF_VALUES = frozenset({"values", "shares", "mean", "spread", "range"})
 _OF_MANY = 2  # families whose effect is of many cells or values: chance makes some of it always
 ABSENT = 100.0
 
@@ -372,6 +374,14 @@ class Drifts:
         still = np.abs(self.evidence.measures["mean_shift"]) <= _STILL
         return [self._names[place] for place in np.flatnonzero(self.evidence.running & ~still).tolist()]
 
+    @cached_property
+    def calendar(self) -> frozenset[str]:
+        """Columns that tell the date, of which nothing but the values drifted: they do wherever the days differ."""
+        counts = self.significant & self._reached
+        others = counts[[place for place, family in enumerate(FAMILIES) if family not in _OF_VALUES]].any(axis=0)
+        moved = [self._names[place] for place in np.flatnonzero((self.ranks >= 1) & ~others).tolist()]
+        return frozenset(name for name in moved if tells_date(self.baseline, name) and tells_date(self.other, name))
+
     def rank(self, name: str) -> float:
         """Return the score of one column in units of its own thresholds, to sort by."""
         return float(self.ranks[self.places[name]])
@@ -455,6 +465,8 @@ class Drifts:
             reasons.insert(0, _type_changed(change))
         if verdict == "unknown":
             reasons += self._why_unknown(place)
+        if name in self.calendar:
+            reasons.insert(0, "It tells the date, so it differs wherever the days do.")
         if self.evidence.running[place] and not reasons:
             reasons.append("This looks like a running number, of which new values are no drift.")
         return tuple(dict.fromkeys(reasons))
