@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..basics import DAY_MS
 from .errors import SelectionError, SessionError
-from .selection import arrange, newest, resolve, there_is
+from .selection import arrange, different, own_baseline, resolve, there_is
 
 if TYPE_CHECKING:
     import os
@@ -83,7 +83,7 @@ class Comparisons:
         usual = limits is None and columns is None
         with self._lock:
             now = self._store.snapshot()
-            chosen = arrange(resolve(one, now.profiles) for one in what) if what else now.selected
+            chosen = arrange(different(resolve(one, now.profiles) for one in what)) if what else now.selected
             if not chosen:
                 raise SelectionError(
                     f"Nothing is selected: choose up to three with session.select(...). {there_is(now.profiles)}"
@@ -165,17 +165,6 @@ class Comparisons:
             return [data for data in here.values() if data is not None]
         unsent = [data for upload, data in here.items() if upload.state != "uploaded" and data is not None]
         return [*_files(remote.files(item)), *unsent]
-
-
-def own_baseline(profiles: Sequence[SessionProfile]) -> SessionProfile | None:
-    """Return what days are compared with if nobody says so: the first reference by name, else the first day."""
-    references = sorted(
-        (p for p in profiles if p.kind == "reference"), key=lambda item: (item.label.casefold(), item.key)
-    )
-    if references:
-        return newest(one for one in references if one.alias == references[0].alias)
-    days = (p for p in profiles if p.kind == "batch" and p.dataset_timestamp is not None)
-    return min(days, key=lambda item: item.dataset_timestamp or 0, default=None)
 
 
 def _selected(store: ProfileStore) -> tuple[Snapshot, Sequence[SessionProfile]]:

@@ -37,6 +37,40 @@ def arrange(items: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
     return arranged
 
 
+def different(meant: Iterable[SessionProfile]) -> tuple[SessionProfile, ...]:
+    """Return what is meant by the entries of one call.
+
+    Raises
+    ------
+    SelectionError
+        If two of them mean the same profile: fewer would be compared than were named.
+    """
+    found: dict[str, SessionProfile] = {}
+    for profile in meant:
+        if profile.key in found:
+            raise SelectionError(
+                f"{names([profile])} is named twice, and a profile is not compared with itself: name it once, or "
+                "another one in its place."
+            )
+        found[profile.key] = profile
+    return tuple(found.values())
+
+
+def of_one_day(meant: Iterable[SessionProfile]) -> str:
+    """Say which of several profiles are one batch, because they are of one UTC day; empty if none are."""
+    slots: dict[str, list[SessionProfile]] = {}
+    for profile in meant:
+        slots.setdefault(profile.slot, []).append(profile)
+    merged = [day for day in slots.values() if len(day) > 1]
+    if not merged:
+        return ""
+    days = " and ".join(f"{len(day)} uploads of {day[0].choice}" for day in merged[:MAX_COMPARED])
+    return (
+        f"Selected were {days}: all uploads of a UTC day are one batch. To compare two data sets of one day with each "
+        "other, add one of them with an alias."
+    )
+
+
 def extend(selected: Sequence[SessionProfile], more: Sequence[SessionProfile]) -> tuple[SessionProfile, ...]:
     """Return `selected` with `more`: references first, unless somebody has put them into another order.
 
@@ -72,7 +106,8 @@ def resolve(what: object, profiles: Sequence[SessionProfile]) -> SessionProfile:
     ----------
     what : SessionProfile, str, date, datetime or int
         A profile of the session; an alias or reference id; an ISO date or date and time; a date or datetime
-        (UTC unless it says otherwise); milliseconds since 1970. A moment means the batch of its UTC day.
+        (UTC unless it says otherwise); milliseconds since 1970. A moment means the batch of its UTC day. A text that is
+        an alias or an id is that, whatever else it may say; a number is always a moment.
     profiles : sequence of SessionProfile
         What there is.
 
@@ -118,7 +153,7 @@ def _batch_of(moment: object, profiles: Sequence[SessionProfile]) -> SessionProf
         ) from None
     except ValueError as error:
         raise SelectionError(str(error)) from None
-    return _by_day(timestamp, profiles)
+    return _by_day(timestamp, profiles, "" if isinstance(moment, str) else str(moment))
 
 
 def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
@@ -144,6 +179,16 @@ def _by_name(text: str, profiles: Sequence[SessionProfile]) -> SessionProfile:
     )
 
 
+def own_baseline(profiles: Sequence[SessionProfile]) -> SessionProfile | None:
+    """Return what days are compared with if nobody says so: the first reference by name, else the first day."""
+    references = [profile for profile in profiles if profile.kind == "reference"]
+    if references:
+        first = min(references, key=lambda item: (item.label.casefold(), item.key))
+        return newest(one for one in references if one.alias == first.alias)
+    days = (profile for profile in profiles if profile.kind == "batch" and profile.dataset_timestamp is not None)
+    return min(days, key=lambda item: item.dataset_timestamp or 0, default=None)
+
+
 def newest(named: Iterable[SessionProfile]) -> SessionProfile:
     """Return which of several references of one alias it means: the one that was added or uploaded last."""
 
@@ -160,11 +205,13 @@ def named_at(profile: SessionProfile) -> float:
     return max(known, default=math.inf)
 
 
-def _by_day(timestamp: int, profiles: Sequence[SessionProfile]) -> SessionProfile:
+def _by_day(timestamp: int, profiles: Sequence[SessionProfile], number: str = "") -> SessionProfile:
     slot = f"batch:{timestamp // DAY_MS}"
     batches = [profile for profile in profiles if profile.slot == slot]
     if not batches:
-        raise SelectionError(f"There is no batch of {time_text(timestamp)} (UTC). {_known(profiles)}")
+        called = any(number and number in (profile.alias, profile.profile_id) for profile in profiles)
+        alias = f" The alias of a reference is a text: {number!r}." if called else ""
+        raise SelectionError(f"There is no batch of {time_text(timestamp)} (UTC).{alias} {_known(profiles)}")
     exact = [profile for profile in batches if profile.dataset_timestamp == timestamp]
     # All uploads of a day are one batch; one that is uploaded can be linked to at once.
     return min(exact or batches, key=lambda profile: profile.state != "uploaded")

@@ -11,7 +11,6 @@ from ..client.errors import ConfigurationError
 from ..client.models import Dataset
 from ..secret import Hidden, Secret
 from . import adding, content, display
-from .comparing import own_baseline
 from .dataset import RemoteDataset
 from .endpoint import Endpoint
 from .errors import AddError, SelectionError
@@ -299,16 +298,16 @@ class Session(UploadingSession):
         ----------
         *what : SessionProfile, str, date, datetime or int
             Entries of `profiles`; aliases or reference ids; ISO dates or times, dates or datetimes (UTC
-            unless they say otherwise) and milliseconds since 1970, which mean the batch of their UTC day.
+            unless they say otherwise) and milliseconds since 1970, which mean the batch of their UTC day. A text that
+            is an alias or an id is that, whatever else it may say; a number is always a time.
 
         Raises
         ------
         SelectionError
-            If one is unknown or ambiguous, or if there would be more than three. Nothing changes then.
+            If one is unknown, ambiguous or named twice, or if there would be more than three. Nothing changes then.
         """
         self._resume()
-        self._store.select(what)
-        self._publish()
+        self._selected(self._store.select(what))
 
     def deselect(self, *what: object) -> None:
         """Take profiles out of the selection; all of them if none is named.
@@ -358,7 +357,8 @@ class Session(UploadingSession):
         Raises
         ------
         SelectionError
-            If nothing is selected; or one that is named is unknown or ambiguous, or there are more than three.
+            If nothing is selected; or one that is named is unknown, ambiguous or named twice, or there are more than
+            three.
         SessionError
             If bytes are no longer here and the endpoint gives none back: the local service does, others may not.
         ProfileError
@@ -434,7 +434,7 @@ class Session(UploadingSession):
         """
         if self.selection:
             return over_time(self.link)
-        baseline = own_baseline([profile for profile in self.profiles if profile.state == "uploaded"])
+        baseline = self._store.snapshot().own_baseline
         if baseline is None:
             raise SelectionError(
                 "Nothing is uploaded yet that could be shown over time: session.add(...) profiles of several days, and "

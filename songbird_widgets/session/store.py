@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..basics import DAY_MS, one_line
 from .errors import SelectionError
 from .models import ProfileState, SessionProfile
-from .selection import arrange, extend, named_at, newest, resolve
+from .selection import arrange, different, extend, named_at, newest, own_baseline, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -94,6 +94,23 @@ class Snapshot:
             return ()
         arrived = {profile.slot for profile in self.profiles if profile.state == "uploaded"}
         return tuple(profile for profile in self.selected if profile.slot not in arrived)
+
+    @cached_property
+    def spans_days(self) -> bool:
+        """Whether batches of two days at least are uploaded."""
+        first: int | None = None
+        for profile in self.profiles:
+            if profile.kind == "batch" and profile.state == "uploaded" and profile.dataset_timestamp is not None:
+                day = profile.dataset_timestamp // DAY_MS
+                if first is not None and day != first:
+                    return True
+                first = day
+        return False
+
+    @cached_property
+    def own_baseline(self) -> SessionProfile | None:
+        """What uploaded days are compared with if nobody says so, see `selection.own_baseline`."""
+        return own_baseline([profile for profile in self.profiles if profile.state == "uploaded"])
 
     @cached_property
     def link_subject(self) -> tuple[tuple[str, str | None], ...]:
@@ -363,15 +380,17 @@ class ProfileStore:
             self._selected = tuple(key for key in self._selected if key in self._profiles)
             self._snapshot = None
 
-    def select(self, what: Iterable[object]) -> None:
-        """Add to the selection."""
+    def select(self, what: Iterable[object]) -> _Profiles:
+        """Add to the selection, and return what was meant."""
         with self._lock:
             now = self.snapshot()
             meant = [(each, self._meant(each)) for each in what]
+            profiles = different(one for _, one in meant)
             # Where an alias means a newer profile now, that one takes the place of the selected one.
             newer = {one.alias: one for each, one in meant if _is_alias(each, one)}
             selected = [newer.get(one.alias, one) if one.kind == "reference" else one for one in now.selected]
-            self._select(extend(arrange(selected), [one for _, one in meant]))
+            self._select(extend(arrange(selected), profiles))
+            return profiles
 
     def deselect(self, what: Iterable[object]) -> None:
         """Take out of the selection."""
@@ -387,10 +406,12 @@ class ProfileStore:
                 kept = [profile for profile in kept if profile.slot != slot]
             self._select(kept)
 
-    def replace_selection(self, what: Iterable[object]) -> None:
-        """Select exactly this."""
+    def replace_selection(self, what: Iterable[object]) -> _Profiles:
+        """Select exactly this, and return what was meant."""
         with self._lock:
-            self._select(self._meant(each) for each in what)
+            profiles = different(self._meant(each) for each in what)
+            self._select(profiles)
+            return profiles
 
     def _select(self, profiles: Iterable[SessionProfile]) -> None:
         selected = arrange(profiles)

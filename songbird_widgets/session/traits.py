@@ -17,6 +17,7 @@ from .executor import SerialExecutor
 from .ledger import Ledger
 from .links import ObservatoryLink, over_time
 from .models import Notice, UploadProgress
+from .selection import of_one_day
 from .store import ProfileStore
 
 if TYPE_CHECKING:
@@ -142,17 +143,24 @@ class SessionTraits(traitlets.HasTraits):
         return tuple(self._store.snapshot().uploads(profile))
 
     @property
+    def trends_baseline(self) -> SessionProfile | None:
+        """What `trends_link` shows all days beside: the first that is selected, else the session's own choice.
+
+        None while less than two days are uploaded, and of an endpoint without that page.
+        """
+        now = self._store.snapshot()
+        if not self._remote.has_trends or self._remote.over or not now.spans_days:
+            return None
+        return now.selected[0] if now.selected else now.own_baseline
+
+    @property
     def current_trends_link(self) -> ObservatoryLink | None:
         """The link to the page of all days beside the first that is selected.
 
         None while there is no link of the selection, of an endpoint without that page, and with less than two days.
         """
         link = self.current_link
-        if link is None or not self._remote.has_trends:
-            return None
-        days = self._store.snapshot().index.days.values()
-        arrived = (True for uploads in days if any(upload.state == "uploaded" for upload in uploads))
-        return over_time(link) if next(arrived, False) and next(arrived, False) else None
+        return None if link is None or self.trends_baseline is None else over_time(link)
 
     @property
     def current_comparison(self) -> ComparisonResult | None:
@@ -192,7 +200,13 @@ class SessionTraits(traitlets.HasTraits):
             raise SelectionError("None is neither a name nor a time. session.deselect() selects nothing.")
         one = isinstance(what, (str, bytes)) or not isinstance(what, Iterable)
         self._resume()
-        self._store.replace_selection((what,) if one else cast("Iterable[object]", what))
+        self._selected(self._store.replace_selection((what,) if one else cast("Iterable[object]", what)))
+
+    def _selected(self, meant: Iterable[SessionProfile]) -> None:
+        """Publish a selection, and say which of what was named are one batch."""
+        merged = of_one_day(meant)
+        if merged:
+            self._tell("warning", merged)
         self._publish()
 
     def _resume(self) -> bool:

@@ -46,6 +46,25 @@ def test_the_page_over_time_is_linked_where_there_are_days_to_follow(session, fl
     assert "2013-07-09" in get(trends["href"])
 
 
+def test_without_a_selection_the_page_over_time_is_linked_beside_the_sessions_own_baseline(
+    session, flights, eventually
+):
+    panel = LinkPanel(session)
+    session.add(flights / "batch-2013-07-08.bin", flights / "batch-2013-07-09.bin")
+    assert panel.link_facts["trends"] is None
+    session.upload()
+    trends = eventually(lambda: panel.link_facts["trends"])
+    assert trends["text"] == "Every column over time, beside 2013-07-08"
+    assert "2013-07-09" in get(trends["href"])
+    session.select("2013-07-09")
+    assert eventually(lambda: panel.link_facts["trends"])["text"] == "Every column over time"
+    session.deselect()
+    assert eventually(lambda: panel.link_facts["trends"]) == trends
+    session.delete()
+    assert eventually(lambda: panel.link_facts["ended"])
+    assert panel.link_facts["trends"] is None
+
+
 def test_a_stale_link_is_gone_before_the_new_one_is_there(panel, uploaded, eventually):
     uploaded.select("july")
     first = eventually(lambda: panel.link_facts["main"])

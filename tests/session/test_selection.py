@@ -129,6 +129,14 @@ def test_an_alias_that_looks_like_a_date_is_an_alias():
     assert resolve("2013-07-08", (*ALL, reference("rd", "2013-07-08"))).key == "rd"
 
 
+def test_a_number_is_a_time_and_its_text_an_alias_first():
+    there = (*ALL, reference("rn", "1373760000000"), reference("rm", str(JULY_8)))
+    assert resolve(str(JULY_8), there).key == "rm"
+    assert resolve(JULY_8, there).kind == "batch"
+    with pytest.raises(SelectionError, match=r"no batch of 2013-07-14 \(UTC\)\. The alias .* text: '1373760000000'"):
+        resolve(1373760000000, there)
+
+
 def test_a_small_timestamp_that_is_there_is_no_seconds():
     assert resolve(200_000_000, (*ALL, batch("early", 200_000_000))).key == "early"
 

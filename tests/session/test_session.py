@@ -84,6 +84,17 @@ def test_the_selection_is_checked_in_the_model(full):
     assert [profile.label for profile in full.selection] == ["july"]
     full.selection = datetime(2013, 7, 10, tzinfo=timezone.utc)
     assert [profile.label for profile in full.selection] == ["2013-07-10"]
+    for twice in (
+        ["july", "july"],
+        ["july", full.profiles[0]],
+        ["2013-07-10", datetime(2013, 7, 10, tzinfo=timezone.utc)],
+    ):
+        with pytest.raises(SelectionError, match="is named twice"):
+            full.selection = twice
+        with pytest.raises(SelectionError, match="is named twice"):
+            full.select(*twice)
+        with pytest.raises(SelectionError, match="is named twice"):
+            full.compare(*twice)
     for nothing in (None, "", b"july"):
         with pytest.raises(SelectionError, match=r"alias or id ''|neither a name nor a time"):
             full.selection = nothing
@@ -97,6 +108,7 @@ def test_two_uploads_of_one_day_are_one_batch(session, profiles):
     session.upload()
     session.select(*session.profiles)
     assert len(session.selection) == 1
+    assert "2 uploads of 2013-07-08: all uploads of a UTC day are one batch" in session.notice.text
     page = json.loads(fetch(session.link.replace("/profiles?", "/profiles.json?")))
     assert len(page["profiles"]) == 1
 
