@@ -16,6 +16,7 @@ from ..basics import as_timestamp
 from . import dask_frames, spark_frames
 from .builder import Run, TableBuilder
 from .errors import ProfileError
+from .recognition import as_table, is_path
 from .tabular.files import Manner, ReadAgainError, parts_of_files
 from .tabular.progress import ProgressBar
 from .tabular.tables import parts_of
@@ -164,7 +165,7 @@ def profile_batches(
     notes: list[str] = []
     batches = _counted(data, wanted, lambda: _Batches(timestamp_column, by, columns), notes)
     if not batches.rows:
-        of = f"{Path(data).name} has" if isinstance(data, (str, Path)) else "the data have"
+        of = f"{Path(data).name} has" if is_path(data) else "the data have"
         raise ProfileError(f"No batches can be made: {of} no rows.")
     if not batches.builders:
         raise ProfileError("No batches can be made: no row has a time.", column=timestamp_column)
@@ -246,7 +247,8 @@ def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C], 
                 counter.add(part, run)
         return counter
 
-    if not isinstance(data, (str, Path)):
+    if not is_path(data):
+        data = as_table(data)
         with closing(ProgressBar(unit=" columns")) as bar:
             return count(parts_of(data, columns), bar)
     manner = Manner()

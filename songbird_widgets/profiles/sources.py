@@ -6,14 +6,13 @@ the things given).
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +23,22 @@ from .errors import ProfileError
 from .merge import addable, join_profiles
 from .profiling import make_profile
 from .reading import is_profile, read_profile, split_profiles
-from .recognition import is_data, is_grouped, is_of_whylogs, is_scalar, is_series, may_hold_profiles
-from .tabular.files import file_format, leads_to_data
+from .recognition import (
+    is_data,
+    is_of_whylogs,
+    is_path,
+    is_row,
+    is_row_without_names,
+    may_hold_profiles,
+    refusal_of,
+)
+from .tabular.files import file_format, find_paths, leads_to_data, path_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import os
     from datetime import date
 
     from ..basics import Kind
-
-_GLOB_SIGNS = frozenset("*?[")
 
 
 class SourceWarning(UserWarning):
@@ -186,7 +191,7 @@ def read_as_one(source: Any, name: str, notes: list[str]) -> Profile:
     """
     if isinstance(source, Profile):
         return source
-    if isinstance(source, (str, Path)) and leads_to_data(source):
+    if is_path(source) and leads_to_data(source):
         made, said = make_profile(source)
         notes += [f"{name}: {note}" for note in said]
         return made
@@ -229,7 +234,7 @@ class _Found:
 
 
 def _find(source: Any, wanted: _Wanted) -> Iterator[ProfileSource | SourceError]:
-    if isinstance(source, Mapping) and not is_data(source):
+    if isinstance(source, Mapping) and not is_data(source) and refusal_of(source) is None:
         for key, inner in source.items():
             named = wanted if wanted.kind == "batch" else replace(wanted, alias=str(key))
             yield from _take(_called(str(key), inner), named)
@@ -240,7 +245,7 @@ def _find(source: Any, wanted: _Wanted) -> Iterator[ProfileSource | SourceError]
 def _called(name: str, source: Any) -> Iterator[_Found | SourceError]:
     """Find what is under a key of a mapping; what has no name of its own, as bytes have none, is called by the key."""
     for found in _expand(source):
-        if isinstance(source, (str, Path)):
+        if is_path(source):
             yield found
         elif isinstance(found, SourceError):
             yield SourceError(f"{name} ({found.name})", found.reason)
@@ -304,7 +309,7 @@ def _alias(found: _Found, wanted: _Wanted, segment: str | None) -> str | None:
 
 def _expand(source: Any, depth: int = 0) -> Iterator[_Found | SourceError]:
     """Turn whatever was given into profiles' bytes with names."""
-    if isinstance(source, (str, Path)):
+    if is_path(source):
         yield from _from_path(source)
     elif isinstance(source, (bytes, bytearray, memoryview)):
         yield from _from_bytes(bytes(source), Path("bytes"), "profile")
@@ -312,14 +317,14 @@ def _expand(source: Any, depth: int = 0) -> Iterator[_Found | SourceError]:
         yield from _from_profile(source)
     elif is_of_whylogs(source):
         yield from _from_whylogs(source)
-    elif is_grouped(source):
-        yield SourceError(type(source).__name__, _GROUPED)
+    elif refusal := refusal_of(source):
+        yield SourceError(type(source).__name__, refusal)
     elif is_data(source):
         yield from _from_data(source)
     elif hasattr(source, "read"):
         yield from _from_file(source)
     elif isinstance(source, Iterable) and depth < _MAX_DEPTH:
-        yield from _from_each(source, depth)
+        yield from _from_iterable(source, depth)
     else:
         yield SourceError(type(source).__name__, _NOTHING)
 
@@ -329,7 +334,20 @@ _NOTHING = (
     "This is nothing that holds a profile: give a path, bytes, an open file, a whylogs result set, profile or view, "
     "or a data frame."
 )
-_GROUPED = "This is a grouped data frame: add its groups by name, session.add({str(key): group for key, group in it})."
+_NAMELESS = "These are rows without names of columns: give dicts, or a data frame."
+
+
+def _from_iterable(source: Iterable[Any], depth: int) -> Iterator[_Found | SourceError]:
+    """Take what gives rows of one table as that table; of anything else, each thing by itself."""
+    if not isinstance(source, Iterator):
+        yield from _from_each(source, depth)
+        return
+    first = list(islice(source, 1))
+    whole = chain(first, source)
+    if first and isinstance(first[0], Mapping) and is_row(first[0]):
+        yield from _from_data(whole, type(source).__name__)
+    else:
+        yield from _from_each(whole, depth)
 
 
 def _from_each(sources: Iterable[Any], depth: int) -> Iterator[_Found | SourceError]:
@@ -339,32 +357,23 @@ def _from_each(sources: Iterable[Any], depth: int) -> Iterator[_Found | SourceEr
         if key is not None:
             for found in _called(str(key), inner):
                 yield found if isinstance(found, SourceError) else replace(found, alias=str(key))
-        elif may_hold_profiles(inner):
+        elif may_hold_profiles(inner) and not is_row_without_names(inner):
             yield from _expand(inner, depth + 1)
         else:
-            useless.append(type(inner).__name__)
+            useless.append(inner)
     if useless:
+        first = type(useless[0]).__name__
         yield SourceError(
-            useless[0] if len(useless) == 1 else f"{len(useless)} things, the first a {useless[0]}", _NOTHING
+            first if len(useless) == 1 else f"{len(useless)} things, the first a {first}",
+            _NAMELESS if is_row_without_names(useless[0]) else _NOTHING,
         )
 
 
-def _from_path(source: str | Path) -> Iterator[_Found | SourceError]:
-    text = str(source)
-    if text.startswith(("http://", "https://", "s3://", "gs://")):
-        yield SourceError(text.partition("?")[0], "Addresses are not fetched: give the downloaded file's path.")
-        return
+def _from_path(source: str | os.PathLike[str]) -> Iterator[_Found | SourceError]:
     try:
-        path = Path(source).expanduser()
-        if isinstance(source, str) and _GLOB_SIGNS.intersection(source) and not path.exists():
-            # glob takes absolute patterns, which Path.glob does not.
-            paths = sorted(map(Path, glob.glob(str(path), recursive=True)))
-            if not paths:
-                yield SourceError(text, "No file has a name like that.")
-        else:
-            paths = [path]
-    except (OSError, ValueError, RuntimeError) as error:
-        yield SourceError(text, f"This is no path that can be opened ({_why(error)}).")
+        paths = find_paths(source)
+    except ProfileError as error:
+        yield SourceError(path_shown(source), error.reason)
         return
     for each in paths:
         yield from _from_one_path(each)
@@ -372,29 +381,14 @@ def _from_path(source: str | Path) -> Iterator[_Found | SourceError]:
 
 def _from_one_path(path: Path) -> Iterator[_Found | SourceError]:
     try:
-        if path.is_dir():
-            yield SourceError(str(path), f"This is a directory: give the files in it, like {_files_in(path)!r}.")
-            return
-        if path.exists() and not path.is_file():
-            yield SourceError(str(path), "This is no file but a device or a pipe.")
-            return
         if _is_table(_head(path), path.name):
             yield from _from_table(path)
             return
         data = _read(path)
-    except FileNotFoundError:
-        yield SourceError(str(path), "There is no such file.")
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:
         yield SourceError(str(path), f"The file cannot be read ({_why(error)}).")
     else:
         yield from _unpacked(_Found(path.name, path.stem, data, path.resolve()))
-
-
-def _files_in(directory: Path) -> str:
-    """Name the files of a directory by a pattern, of profiles unless it holds data."""
-    names = sorted(file.name for file in islice(directory.iterdir(), _LOOKED_AT) if file.is_file())
-    data = (name for name in names if not name.endswith(".bin") and file_format(b"", name) is not None)
-    return str(directory / f"*{''.join(Path(next(data, 'x.bin')).suffixes[-1:])}")
 
 
 def _head(path: Path) -> bytes:
@@ -410,7 +404,6 @@ def _read(path: Path) -> bytes:
 
 
 _HEAD = 1 << 16
-_LOOKED_AT = 1000  # files of a directory
 
 
 def _from_file(source: Any) -> Iterator[_Found | SourceError]:
@@ -561,14 +554,8 @@ def _from_table(path: Path) -> Iterator[_Found | SourceError]:
         yield _Found(path.name, stem, made.to_bytes(), notes=tuple(notes))
 
 
-def _from_data(data: Any) -> Iterator[_Found | SourceError]:
-    name = type(data).__name__
-    if is_series(data):
-        data = data.to_frame()
-    elif isinstance(data, Mapping) and any(map(is_scalar, data.values())):
-        data = [data]
-    elif isinstance(data, Mapping):
-        data = {name: column.to_list() if is_series(column) else column for name, column in data.items()}
+def _from_data(data: Any, name: str | None = None) -> Iterator[_Found | SourceError]:
+    name = name or type(data).__name__
     try:
         made, notes = make_profile(data)
     except ProfileError as error:

@@ -188,11 +188,27 @@ def test_what_is_said_of_a_file_holds_none_of_its_control_characters(tmp_path, c
     assert str(caught.value).isprintable()
 
 
-def test_a_directory_is_refused_with_a_pattern_that_names_its_files(tmp_path):
+@pytest.mark.parametrize("take", [sw.profile, lambda path: sw.compare(path, path)])
+def test_a_directory_is_refused_with_a_pattern_that_names_its_files(tmp_path, take):
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "day.parquet").touch()
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / '**' / '*.parquet'}'.")):
+        take(tmp_path)
     (tmp_path / "day.csv").write_text("n\n1\n")
-    for call, pattern in ((sw.profile, "*.parquet"), (lambda path: sw.compare(path, path), "*.csv")):
-        with pytest.raises(ValueError, match=re.escape(str(tmp_path / pattern))):
-            call(tmp_path)
+    with pytest.raises(ValueError, match=re.escape(f"{tmp_path / '*.csv'}'.")):
+        take(tmp_path)
+
+
+def test_columns_that_stand_in_names_of_directories_only_are_missed_aloud(tmp_path):
+    TABLE.to_pandas().fillna("none").to_parquet(tmp_path / "trips", partition_cols=["city"])
+    with pytest.raises(ProfileError, match=r"dataset\(.*, partitioning='hive'\)"):
+        sw.profile(tmp_path / "trips")
+    with pytest.warns(ProfilingWarning, match=r"column 'city', .* names of directories .* partitioning='hive'") as seen:
+        profile = sw.profile(str(tmp_path / "trips" / "**" / "*.parquet"))
+    assert len(seen) == 1
+    assert (profile.rows, profile.column_names) == (4, ("n", "price"))
+    whole = sw.profile(pyarrow.dataset.dataset(tmp_path / "trips", partitioning="hive"))
+    assert whole.column("city").counts.n == 4
 
 
 def test_a_row_larger_than_what_is_read_at_once_is_read(tmp_path):

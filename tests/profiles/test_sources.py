@@ -8,10 +8,13 @@ import hashlib
 import io
 import json
 import os
+import re
+import sqlite3
 import subprocess
 import tarfile
 import tracemalloc
 import zipfile
+from array import array
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.dataset
 import pyarrow.feather
 import pyarrow.parquet
 import pytest
@@ -162,6 +166,8 @@ def test_what_is_wrong_is_said(tmp_path, july):
     assert "no such file" in reason(tmp_path / "missing.bin")
     assert "No file has a name like that" in reason(str(tmp_path / "*.profile"))
     assert "directory" in reason(tmp_path)
+    assert "can be opened" in reason(f"{'x' * 5000}.csv")
+    assert "path is empty" in reason("")
     assert str(tmp_path / "*.bin") in reason(str(tmp_path))
     assert "truncated" in reason(tmp_path / "cut.bin")
     assert "looks like text" in reason(tmp_path / "notes.txt")
@@ -169,8 +175,28 @@ def test_what_is_wrong_is_said(tmp_path, july):
     assert "empty" in reason(tmp_path / "empty.bin")
     assert "Addresses are not fetched" in reason("https://example.com/profile.bin?X-Amz-Signature=secret")
     assert "secret" not in str(one("https://example.com/profile.bin?X-Amz-Signature=secret"))
-    assert "cannot be read" in reason("nul\0.bin")
+    assert "no such file" in reason("nul\0.bin")
     assert "whylogs result set" in reason(object())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["https://example.com/a.csv?X=secret", "hf://data/a.csv", "file:///a.csv", f"{'x' * 5000}.csv", "a\0.csv", "", "."],
+)
+def test_a_path_is_refused_with_the_same_reason_by_all(wrong):
+    with pytest.raises(sw.ProfileError) as refused:
+        sw.profile(wrong)
+    assert str(refused.value).endswith(reason(wrong))
+    assert "secret" not in str(refused.value)
+
+
+def test_a_path_may_be_an_object_or_begin_with_a_tilde_that_is_no_home(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~backup.csv").write_text("n\n1\n2\n")
+    assert rows_and_columns("~backup.csv") == ("batch", 2, 1)
+    (entry,) = os.scandir(tmp_path)
+    assert rows_and_columns(entry) == ("batch", 2, 1)
+    assert sw.profile(entry).rows == sw.profile("~backup.csv").rows == 2
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
@@ -383,6 +409,34 @@ def test_data_of_any_library_are_profiled(data, columns):
 
 def test_a_row_is_a_data_set_of_one_row():
     assert rows_and_columns({"city": "Oslo", "temperature": 7.5}) == ("batch", 1, 2)
+    assert sw.profile({"city": "Oslo", "temperature": 7.5}).rows == 1
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: ({"n": place, "city": "Bonn"} for place in range(3)), id="rows one by one"),
+        pytest.param(
+            lambda: [{"n": 1, "more": {"tags": ["a"], "none": None}}, {"n": 2, "raw": b"x"}], id="nested rows"
+        ),
+        pytest.param(lambda: {"a": pa.array([1, 2]), "b": pa.chunked_array([[1.5], [2.5]])}, id="arrays of Arrow"),
+        pytest.param(lambda: {"a": np.ones((2, 3)), "b": [[1, 2], [3]], "c": array("i", [1, 2])}, id="tensors"),
+        pytest.param(lambda: {"a": [], "b": []}, id="columns without values"),
+        pytest.param(lambda: {"when": pd.Series(pd.to_datetime(["2026-01-01", None]))}, id="times"),
+        pytest.param(lambda: pa.array([{"a": 1}, {"a": 2}]), id="structs"),
+        pytest.param(lambda: pyarrow.dataset.dataset(pa.table({"a": [1, 2]})).scanner(), id="scanner"),
+        pytest.param(lambda: pd.Index([1, 2, 2], name="a"), id="index"),
+    ],
+)
+def test_what_profile_takes_for_one_table_is_one_table_to_all(make):
+    made, found = sw.profile(make()), one(make())
+    read = read_profile(found.content)
+    assert (read.column_names, read.rows) == (made.column_names, made.rows)
+    for name in read.column_names:
+        assert (read.column(name).types, read.column(name).counts) == (
+            made.column(name).types,
+            made.column(name).counts,
+        )
 
 
 def test_names_lead_to_frames_and_files_but_not_to_values(july):
@@ -403,9 +457,29 @@ def test_arrays_that_are_no_table_are_refused_once(data):
 # --- things that are something else
 
 
-@pytest.mark.parametrize("given", [[1.5, 2.5, 3.5], range(5), (None,), [[1, 2], [3, 4]], object()])
+@pytest.mark.parametrize("given", [[1.5, 2.5, 3.5], range(5), (None,), object()])
 def test_what_holds_no_profile_is_refused_once(given):
     assert "give a path, bytes" in reason(given)
+
+
+@pytest.mark.parametrize("given", [[[1, 2], [3, 4]], [(1, "a"), (2, "b")], zip([1, 2], "ab", strict=True)])
+def test_rows_without_names_are_refused_once_and_no_text_in_them_is_taken_for_a_path(given):
+    assert "rows without names" in reason(given)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: FRAME.groupby("b"), "grouped data frame"),
+        (lambda: FRAME.rolling(2), "moving windows"),
+        (lambda: FRAME.set_index(pd.date_range("2026", periods=3)).resample("D"), "grouped|windows"),
+        (lambda: sqlite3.connect(":memory:").execute("SELECT 1 AS a, 'x' AS b"), "cursor"),
+    ],
+)
+def test_what_is_nearly_a_table_is_refused_by_all_with_what_to_give(make, said):
+    assert re.search(said, reason(make()))
+    with pytest.raises(sw.ProfileError, match=said):
+        sw.profile(make())
 
 
 def test_a_list_that_holds_itself_is_refused():

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import glob
+import os
+import re
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...basics import reason_of
+from ...basics import one_line_path, reason_of
 from ..errors import ProfileError
 from . import csv_columns, json_lines
 from .arrow_columns import arrow
@@ -79,11 +81,11 @@ def file_format(start: bytes, name: str) -> str | None:
     return _FORMATS.get(suffixes[-1]) if suffixes else None
 
 
-def leads_to_data(pattern: str | Path) -> bool:
+def leads_to_data(pattern: str | os.PathLike[str]) -> bool:
     """Whether a path or a glob leads to files, and all of them are of formats that can be read as tables."""
     try:
-        return all(file_format(_start(path), path.name) is not None for path in _paths(pattern))
-    except (ProfileError, OSError, ValueError):  # no file; a name too long, or with a NUL in it
+        return all(file_format(_start(path), path.name) is not None for path in find_paths(pattern))
+    except (ProfileError, OSError):
         return False
 
 
@@ -93,13 +95,13 @@ def _start(path: Path) -> bytes:
 
 
 def parts_of_files(
-    pattern: str | Path, wanted: Sequence[str] | None, notes: list[str], manner: Manner
+    pattern: str | os.PathLike[str], wanted: Sequence[str] | None, notes: list[str], manner: Manner
 ) -> Iterator[TablePart]:
     """Read one file, or all that a glob names, with a progress bar when it takes long.
 
     Parameters
     ----------
-    pattern : str or pathlib.Path
+    pattern : str or os.PathLike
     wanted : sequence of str or None
         The columns to read; None for all.
     notes : list of str
@@ -113,7 +115,11 @@ def parts_of_files(
     ReadAgainError
         The manner does not fit.
     """
-    paths = _paths(pattern)
+    try:
+        paths = find_paths(pattern)
+    except ProfileError as error:
+        raise ProfileError(f"{path_shown(pattern)}: {error.reason}") from None
+    partitions = _partitions(paths)
     total = sum(path.stat().st_size for path in paths)
     done = 0
     with closing(ProgressBar(total, unit="B", unit_scale=True)) as bar:
@@ -133,7 +139,7 @@ def parts_of_files(
             pa = arrow(f"{path.name} ({_NAMES[kind]})")
             bar.name = path.name
             size = path.stat().st_size
-            reading = _Reading(path, wanted, notes, manner)
+            reading = _Reading(path, wanted, notes, manner, partitions)
             line_of = _LINES[kind](reading) if kind in _LINES else None
             rows = 0
             with _explained(path, pa):
@@ -146,20 +152,87 @@ def parts_of_files(
             bar.reach(done)
 
 
-def _paths(pattern: str | Path) -> list[Path]:
-    path = Path(pattern).expanduser()
-    if path.is_file():
-        return [path]
-    found = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # takes absolute ones
-    files = [each for each in found if each.is_file()]
-    if not files:
-        where = (
-            f"is a directory: give the files in it, like {str(path / '*.parquet')!r}"
-            if path.is_dir()
-            else "names no file"
+def find_paths(pattern: str | os.PathLike[str]) -> list[Path]:
+    """Return the file at a path, or all that a glob names, in the order of their names.
+
+    Raises
+    ------
+    ProfileError
+        There is none that could be read. The message does not name the path.
+    """
+    text = os.fsdecode(pattern)
+    if _ADDRESS.match(text):
+        raise ProfileError("Addresses are not fetched: give the downloaded file's path.")
+    if not text:
+        raise ProfileError("The path is empty.")
+    try:
+        path = Path(text)
+        if not os.path.lexists(path):
+            path = path.expanduser()
+        if path.is_file():
+            return [path]
+        refusal = _refusal_of(path)
+        # pathlib takes no absolute patterns
+        files = (
+            [] if refusal else [one for one in map(Path, sorted(glob.glob(str(path), recursive=True))) if one.is_file()]
         )
-        raise ProfileError(f"{str(pattern)!r} {where}.")
+    except (OSError, ValueError, RuntimeError) as error:  # too long; a NUL in it; a "~" of nobody's
+        raise ProfileError(f"This is no path that can be opened ({reason_of(error)}).") from error
+    if not files:
+        raise ProfileError(
+            refusal or ("No file has a name like that." if glob.has_magic(text) else "There is no such file.")
+        )
     return files
+
+
+def _partitions(paths: Sequence[Path]) -> list[str]:
+    """Return the columns that tell files of a partitioned data set apart by names of directories, as ``city=Oslo``."""
+    found: dict[str, set[str]] = {}
+    for path in paths:
+        for part in path.parent.parts:
+            name, sign, value = part.partition("=")
+            if sign:
+                found.setdefault(name, set()).add(value)
+    return [name for name, values in found.items() if len(values) > 1]
+
+
+def _refusal_of(path: Path) -> str | None:
+    """Say why what is at a path cannot be read though it is there."""
+    if path.is_dir():
+        return f"This is a directory: give the files in it, {_files_in(path)}."
+    return "This is no file but a device or a pipe: write what it gives into a file." if path.exists() else None
+
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+def path_shown(pattern: str | os.PathLike[str]) -> str:
+    """Name a path in a message, without what may be secret of an address."""
+    text = os.fsdecode(pattern)
+    return one_line_path(text.partition("?")[0] if _ADDRESS.match(text) else text, 200)
+
+
+def _files_in(directory: Path) -> str:
+    """Say how to name the files of a directory: a pattern, of profiles unless it holds data."""
+    looked_at = 0
+    for folder, _, names in os.walk(directory):
+        data = next((name for name in sorted(names) if not name.endswith(".bin") and file_format(b"", name)), None)
+        if data is not None:
+            below = Path(folder).relative_to(directory)
+            pattern = str(directory / ("**" if below.parts else "") / f"*{''.join(Path(data).suffixes[-1:])}")
+            if any("=" in part for part in below.parts):
+                return (
+                    f"like {pattern!r}, or pyarrow.dataset.dataset({str(directory)!r}, partitioning='hive'), which "
+                    "has the columns that stand in the names of directories, too"
+                )
+            return f"like {pattern!r}"
+        looked_at += len(names) + 1
+        if looked_at > _MOST_LOOKED_AT:
+            break
+    return f"like {str(directory / '*.bin')!r}"
+
+
+_MOST_LOOKED_AT = 1000  # files of a directory
 
 
 @dataclass(frozen=True)
@@ -170,6 +243,7 @@ class _Reading:
     wanted: Sequence[str] | None
     notes: list[str]
     manner: Manner
+    partitions: Sequence[str]
 
 
 @contextmanager
@@ -188,6 +262,12 @@ def _read_parquet(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
     # Without pre_buffer and with a small buffer a row group is read piece by piece, however large it is.
     with parquet.ParquetFile(path, memory_map=False, buffer_size=1 << 16, pre_buffer=False) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
+        reading.notes.extend(
+            f"Not in the profile: column {name!r}, which stands in the names of directories only. To have it, give "
+            "pyarrow.dataset.dataset(directory, partitioning='hive')."
+            for name in reading.partitions
+            if name not in schema.names and wanted is None
+        )
         names = None if wanted is None else [schema.names[place] for place in Names(schema.names).select(wanted)]
         groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
         row_bytes = sum(group.total_byte_size for group in groups) / max(rows, 1)

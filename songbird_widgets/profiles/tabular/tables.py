@@ -297,11 +297,17 @@ def _read_arrow(data: Any, wanted: Sequence[str] | None, pa: Any) -> Iterator[Ta
                 places = range(len(data.columns)) if wanted is None else Names(data.columns).select(wanted)
                 yield _FramePart(data.select([data.columns[place] for place in places]))
                 return
-            raise ProfileError(f"This is no table but a column ({type(data).__name__}): make a frame of it.") from None
+            raise ProfileError(_COLUMN.format(type(data).__name__)) from None
         yield from parts_of_batches(reader.schema, reader, wanted)
     else:
-        batch = pa.record_batch(data)
+        try:
+            batch = pa.record_batch(data)
+        except pa.ArrowInvalid:
+            raise ProfileError(_COLUMN.format(type(data).__name__)) from None
         yield from parts_of_batches(batch.schema, iter([batch]), wanted)
+
+
+_COLUMN = "This is no table but a column ({}): make a frame of it."
 
 
 def _reader_of_dataset(data: Any, wanted: Sequence[str] | None) -> Any:
