@@ -65,7 +65,11 @@ def random_text(length: int) -> str:
     length : int
         Number of characters; each carries log2(62) = 5.95 bits, so 22 of them carry more than 128.
     """
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
+    number, letters = secrets.randbelow(len(_LETTERS) ** length), []
+    for _ in range(length):
+        number, place = divmod(number, len(_LETTERS))
+        letters.append(_LETTERS[place])
+    return "".join(letters)
 
 
 def default_data_dir() -> Path:

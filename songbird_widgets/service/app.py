@@ -238,7 +238,7 @@ def make_app(
         metadata.add_organization(org_id, key)
         metadata.forget_other_keys(org_id, key)
     app = Application(
-        [*sessions.routes(), *organization_handlers.routes(), *uploads.routes()],
+        [*uploads.routes(), *sessions.routes(), *organization_handlers.routes()],  # what is asked most first
         secret=local,
         metadata=metadata,
         sign_ins=sign_ins.SignIns(database, own_paths=local is not None),  # of a local service, whose host is shared

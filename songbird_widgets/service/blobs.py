@@ -39,6 +39,7 @@ class Incoming(Protocol):
     """A blob on its way: `write` its pieces, then `keep` it or `discard` it; leaving the context discards it."""
 
     size: int
+    key: str  # once it is kept
 
     def __enter__(self) -> Self: ...
 
@@ -258,37 +259,35 @@ class IncomingBlob:
     def __init__(self, blobs: Blobs, directory: Path) -> None:
         self._path = directory / f"{_PROCESS}-{next(_NUMBERS)}"
         self._blobs = blobs
-        # Each call of the system lets other threads run first, so there are no more of them than must be.
-        self._file: int | None = os.open(self._path, _NEW_FILE, 0o600)
+        self._file: int | None = None
+        self._begun = False
         self._hash = hashlib.sha256()
-        self._key = ""
+        self.key = ""
         self.size = 0
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._key:
+        if not self.key:
             self.discard()
             return
         with self._blobs.lock:
-            self._blobs.unconfirmed[self._key] -= 1
-            if not self._blobs.unconfirmed[self._key]:
-                del self._blobs.unconfirmed[self._key]
+            self._blobs.unconfirmed[self.key] -= 1
+            if not self._blobs.unconfirmed[self.key]:
+                del self._blobs.unconfirmed[self.key]
 
     def write(self, data: bytes | bytearray) -> None:
         """Add the next piece."""
-        assert self._file is not None
-        rest = memoryview(data)
+        file, rest = self._opened(), memoryview(data)
         while rest:  # less may be taken at once
-            rest = rest[os.write(self._file, rest) :]
+            rest = rest[os.write(file, rest) :]
         self._hash.update(data)
         self.size += len(data)
 
     def keep(self) -> str:
         """Make the blob permanent and return its key."""
-        assert self._file is not None
-        os.fsync(self._file)
+        os.fsync(self._opened())
         self._close()
         key = self._hash.hexdigest()
         target = self._blobs.path(key)
@@ -300,15 +299,22 @@ class IncomingBlob:
                 _sync_directory(target.parent.parent)
                 self._path.replace(target)
             self._blobs.unconfirmed[key] += 1
-            self._key = key
+            self.key = key
         _sync_directory(target.parent)
         return key
 
     def discard(self) -> None:
         """Forget the blob, unless it was kept."""
         self._close()
-        if not self._key:
+        if self._begun and not self.key:
             self._path.unlink(missing_ok=True)
+
+    def _opened(self) -> int:
+        # Each call of the system lets other threads run first, so there are no more of them than must be.
+        if self._file is None:
+            self._file = os.open(self._path, _NEW_FILE, 0o600)
+            self._begun = True
+        return self._file
 
     def _close(self) -> None:
         if self._file is not None:

@@ -20,6 +20,7 @@ from .group_commit import GroupCommit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from pathlib import Path
 
 T = TypeVar("T")
@@ -92,7 +93,8 @@ class Database:
             ) from None
         sa.event.listen(self._engine, "connect", _on_connect_sqlite if sqlite else _on_connect_postgresql)
         sa.event.listen(self._engine, "begin", _on_begin_sqlite if sqlite else _on_begin_postgresql)
-        self._writer = GroupCommit(self.transaction)
+        self._writer = GroupCommit(self._written)
+        self._writing: sa.Connection | None = None  # of SQLite
         try:
             self._make_schema()
         except sa.exc.OperationalError as error:
@@ -182,8 +184,35 @@ class Database:
         ):
             yield connection
 
+    @contextlib.contextmanager
+    def _written(self) -> Iterator[sa.Connection]:
+        """Open a transaction as `transaction` does, in SQLite on a connection that stays open for the next one."""
+        if not self.has_one_process:  # a server may have gone away meanwhile: the pool asks before it lends
+            with self.transaction() as connection:
+                yield connection
+            return
+        connection = self._writing or self._engine.connect().execution_options(songbird_write=True)
+        self._writing = None
+        try:
+            with connection.begin():
+                yield connection
+        except BaseException:
+            connection.close()
+            raise
+        self._writing = connection
+
     def write(self, make: Callable[[sa.Connection, Sequence[A]], list[T | Exception]], item: A) -> T:
-        """Write something together with what others write just then, see `GroupCommit.write`."""
+        """Write something together with what others write just then, and return once it is on disk.
+
+        Raises
+        ------
+        Exception
+            What `make` answered, or whatever kept the transaction from being committed.
+        """
+        return self.begin_to_write(make, item).result()
+
+    def begin_to_write(self, make: Callable[[sa.Connection, Sequence[A]], list[T | Exception]], item: A) -> Future[T]:
+        """Have something written together with what others write just then, see `GroupCommit.write`."""
         return self._writer.write(make, item)
 
     @contextlib.contextmanager
@@ -234,6 +263,8 @@ class Database:
     def close(self) -> None:
         """Write what waits, and close every connection; SQLite folds its journal into the database."""
         self._writer.close()
+        if self._writing is not None:
+            self._writing.close()
         self._engine.dispose()
 
     def _make_schema(self) -> None:

@@ -38,8 +38,8 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="songbird-writer", daemon=True)
         self._thread.start()
 
-    def write(self, make: Callable[[sa.Connection, Sequence[A]], list[T | Exception]], item: A) -> T:
-        """Write something and return once it is on disk.
+    def write(self, make: Callable[[sa.Connection, Sequence[A]], list[T | Exception]], item: A) -> Future[T]:
+        """Have something written, and return what tells once it is on disk.
 
         Parameters
         ----------
@@ -49,15 +49,15 @@ class GroupCommit:
         item
             What to write.
 
-        Raises
-        ------
-        Exception
-            What `make` answered, or whatever kept the transaction from being committed.
+        Returns
+        -------
+        Future
+            Of the result; or of what `make` answered as an exception, or whatever kept the transaction from being
+            committed. What it calls when it is done is called by the thread that writes, and must not wait for it.
         """
         waiting = _Waiting(make, item)
         self._waiting.put(waiting)
-        result: T = waiting.future.result()
-        return result
+        return waiting.future
 
     def close(self) -> None:
         """Write what waits, then end the thread."""

@@ -22,6 +22,7 @@ from .rows import DatasetRow, day_row, now_ms, profile_row, select_days, select_
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
 
     from ..secret import Secret
@@ -228,7 +229,11 @@ class Metadata:
         ResourceNotFound, ResourceGone
             When the slot is unknown, or its session was claimed meanwhile.
         """
-        return self._database.write(self._confirm, upload)
+        return self.begin_to_confirm(upload).result()
+
+    def begin_to_confirm(self, upload: UploadRow) -> Future[Arrival]:
+        """Have that noted, as `Database.begin_to_write` does."""
+        return self._database.begin_to_write(self._confirm, upload)
 
     def note_figures(self, figures: Sequence[Figures]) -> None:
         """Note what data of uploaded profiles hold."""

@@ -229,6 +229,7 @@ class IncomingObject:
         self._store = store
         self._file = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115 - closed by `discard`
         self._hash = hashlib.sha256()
+        self.key = ""
         self.size = 0
 
     def __enter__(self) -> Self:
@@ -248,6 +249,7 @@ class IncomingObject:
         key = self._hash.hexdigest()
         self._file.seek(0)
         self._store.put(key, self._file)
+        self.key = key
         return key
 
     def discard(self) -> None:

@@ -17,6 +17,7 @@ from ..basics import size_text
 from ..local.identity import LocalServiceError
 from . import tables
 from .errors import OutOfSpace, QuotaExceeded, ServiceError
+from .statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -253,12 +254,11 @@ def end(connection: sa.Connection, session_id: str) -> None:
 
 
 def _add(connection: sa.Connection, changes: Mapping[str, Held]) -> None:
-    connection.execute(
-        _MORE, [{"key": key, "more": more.profiles, "more_bytes": more.size} for key, more in sorted(changes.items())]
-    )
+    rows = [{"key": key, "more": more.profiles, "more_bytes": more.size} for key, more in sorted(changes.items())]
+    _MORE.run(connection, rows)
 
 
-_MORE = (
+_MORE = Statement(
     tables.usage.update()
     .where(tables.usage.c.session_id == sa.bindparam("key"))
     .values(

@@ -49,7 +49,7 @@ MAX_KEPT_BYTES = 4_000_000_000
 MAX_WAITING = 10_000
 """Arrivals whose summaries are still to be made; those of further ones are made when a page asks for them."""
 
-QUIET_SECONDS = 0.03
+QUIET_SECONDS = 0.1
 """How long no upload has arrived before summaries are made: uploads go first."""
 
 ARRIVAL_SECONDS = 120.0

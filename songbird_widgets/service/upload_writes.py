@@ -5,19 +5,22 @@ What `GroupCommit` runs returns a result or an exception for each item.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
+from .group_commit import MAX_GROUP
 from .quotas import Held
-from .rows import Arrival, DayRow, UploadRow, day_row, now_ms, select_uploads
+from .rows import Arrival, UploadRow, now_ms, select_uploads
 from .session_writes import refusal_of
+from .statements import Statement
 from .tables import chained
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 
     from .errors import ServiceError
     from .quotas import Quotas
@@ -33,7 +36,7 @@ def confirm_uploads(
     (`profiles`) misses none.
     """
     slots = _slots(connection, {upload.profile_id for upload in uploads})
-    held = quotas.held(connection, {slot["session_id"] for slot in slots.values() if slot["session_id"]})
+    held = _held(slots.values())
     more: dict[str, Held] = {}
     results: list[Arrival | Exception] = []
     kept: dict[str, UploadRow] = {}
@@ -84,10 +87,11 @@ def _show_uploads(
     connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, UploadRow]
 ) -> None:
     """Note uploads that are to be listed and shown from now on."""
-    now = _next_upload(connection)
-    kept = _without_twins(connection, slots, uploads, now)
+    now = max(now_ms(), next(iter(slots.values()))["last_upload"] + 1)
+    _SET_CLOCK.run(connection, [{"last_upload": now}])
+    kept, renewed = _without_twins(connection, slots, uploads, now)
     _write_uploads(connection, slots, kept, now)
-    _note_days(connection, [(slots[one.profile_id], one) for one in sorted(kept.values(), key=_by_id)])
+    _note_days(connection, [(slots[one.profile_id], one) for one in sorted(kept.values(), key=_by_id)], renewed)
 
 
 def _write_uploads(
@@ -106,10 +110,10 @@ def _write_uploads(
             }
             for one in uploads.values()
         ]
-        connection.execute(_TAKEN, rows)
+        _TAKEN.run(connection, rows)
 
 
-_TAKEN = (
+_TAKEN = Statement(
     tables.profiles.update()
     .where(tables.profiles.c.id == sa.bindparam("profile_id"))
     .values(
@@ -157,23 +161,16 @@ def confirm_committed(connection: sa.Connection, transaction_id: str) -> list[Ar
     ]
 
 
-def _next_upload(connection: sa.Connection) -> int:
-    last = connection.execute(_CLOCK).scalar() or 0
-    now = max(now_ms(), last + 1)
-    connection.execute(_SET_CLOCK, {"last_upload": now})
-    return now
-
-
-_CLOCK = sa.select(tables.clock.c.last_upload)
-_SET_CLOCK = tables.clock.update()
+_SET_CLOCK = Statement(tables.clock.update().values(last_upload=sa.bindparam("last_upload")))
 
 
 def _without_twins(
     connection: sa.Connection, slots: Mapping[str, Mapping[Any, Any]], uploads: Mapping[str, UploadRow], now: int
-) -> dict[str, UploadRow]:
+) -> tuple[dict[str, UploadRow], set[tuple[str, str, int | None]]]:
     """Leave out what is there already: equal content of one day, or of references of one name, is one profile.
 
-    It may arrive twice when a kernel that was killed had sent it, and the next one sends it again.
+    It may arrive twice when a kernel that was killed had sent it, and the next one sends it again. Returns the rest,
+    and the days that were gathered anew because a content of theirs was replaced.
     """
     profiles = tables.profiles.c
     by_dataset: dict[tuple[str, str], list[UploadRow]] = {}
@@ -181,15 +178,16 @@ def _without_twins(
         slot = slots[one.profile_id]
         by_dataset.setdefault((slot["org_id"], slot["dataset_id"]), []).append(one)
     rest: dict[str, UploadRow] = {}
+    renewed: set[tuple[str, str, int | None]] = set()
     for (org_id, dataset_id), some in by_dataset.items():
-        given = {"org": org_id, "dataset": dataset_id, "hashes": list({one.sha256 for one in some})}
+        given = {"org": org_id, "dataset": dataset_id}
+        hashes = list({one.sha256 for one in some})
         own = [slots[one.profile_id] for one in some]
         days = list({slot["day"] for slot in own if slot["day"] is not None})
         aliases = list({slot["alias"] for slot in own if slot["day"] is None and slot["alias"] is not None})
-        rows = [*connection.execute(_OF_DAYS, {**given, "days": days})] if days else []
-        rows += [*connection.execute(_OF_ALIASES, {**given, "aliases": aliases})] if aliases else []
-        rows = [row for row in rows if row.uploaded is not None]
-        known: dict[tuple[Any, ...], str] = {tuple(row[2:]): row.id for row in rows}
+        rows = _find(connection, _of_days, given, hashes, days) if days else []
+        rows += _find(connection, _of_aliases, given, hashes, aliases) if aliases else []
+        known: dict[tuple[Any, ...], str] = {row[2:]: row[0] for row in rows if row[1] is not None}
         replaced: list[str] = []
         for one in some:
             slot = slots[one.profile_id]
@@ -221,8 +219,10 @@ def _without_twins(
             )
         if replaced:
             _release_twins(connection, [slots[profile_id] for profile_id in replaced], now)
-            renew_days(connection, {(org_id, dataset_id, slots[profile_id]["day"]) for profile_id in replaced})
-    return rest
+            of_dataset = {(org_id, dataset_id, slots[profile_id]["day"]) for profile_id in replaced}
+            renew_days(connection, of_dataset)
+            renewed |= of_dataset
+    return rest, renewed
 
 
 _ALIKE = ("kind", "day", "alias", "segment_tags")
@@ -231,14 +231,53 @@ _OF_CONTENT = sa.select(
 ).where(
     tables.profiles.c.org_id == sa.bindparam("org"),
     tables.profiles.c.dataset_id == sa.bindparam("dataset"),
-    tables.profiles.c.sha256.in_(sa.bindparam("hashes", expanding=True)),
 )
+
+
 # By the index of contents: equal content of other days may be all that a dataset holds, and a day have many uploads.
 # SQLite would take the index of days if the time of upload were asked for.
-_OF_DAYS = _OF_CONTENT.where(tables.profiles.c.day.in_(sa.bindparam("days", expanding=True)))
-_OF_ALIASES = _OF_CONTENT.where(
-    tables.profiles.c.day.is_(None), tables.profiles.c.alias.in_(sa.bindparam("aliases", expanding=True))
-)
+@functools.cache
+def _of_days(hashes: int, days: int) -> Statement:
+    profiles = tables.profiles.c
+    return Statement(_OF_CONTENT.where(_among(profiles.sha256, "hash", hashes), _among(profiles.day, "of", days)))
+
+
+@functools.cache
+def _of_aliases(hashes: int, aliases: int) -> Statement:
+    profiles = tables.profiles.c
+    named = profiles.day.is_(None), _among(profiles.alias, "of", aliases)
+    return Statement(_OF_CONTENT.where(_among(profiles.sha256, "hash", hashes), *named))
+
+
+def _find(
+    connection: sa.Connection,
+    statement: Callable[[int, int], Statement],
+    given: Mapping[str, str],
+    hashes: Sequence[str],
+    others: Sequence[Any],
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a dataset that have one of some hashes, and one of some days or aliases."""
+    rows: list[tuple[Any, ...]] = []
+    for some in _groups(hashes):
+        for few in _groups(others):
+            named = {**given, **_numbered("hash", some), **_numbered("of", few)}
+            rows += statement(len(some), len(few)).rows(connection, named)
+    return rows
+
+
+def _groups(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield values, some at a time; what is asked for twice fills up, so that there are few statements."""
+    for start in range(0, len(values), MAX_GROUP):
+        some = list(values[start : start + MAX_GROUP])
+        yield some + some[-1:] * ((1 << (len(some) - 1).bit_length()) - len(some))
+
+
+def _among(column: sa.Column[Any], name: str, count: int) -> sa.ColumnElement[bool]:
+    return column.in_([sa.bindparam(f"{name}_{number}", type_=column.type) for number in range(count)])
+
+
+def _numbered(name: str, values: Sequence[Any]) -> dict[str, Any]:
+    return {f"{name}_{number}": value for number, value in enumerate(values)}
 
 
 def _release_twins(connection: sa.Connection, slots: Sequence[Mapping[Any, Any]], now: int) -> None:
@@ -261,38 +300,55 @@ def _by_id(upload: UploadRow) -> str:
     return upload.profile_id
 
 
-def _note_days(connection: sa.Connection, uploads: Sequence[tuple[Mapping[Any, Any], UploadRow]]) -> None:
+def _note_days(
+    connection: sa.Connection,
+    uploads: Sequence[tuple[Mapping[Any, Any], UploadRow]],
+    renewed: Collection[tuple[str, str, int | None]],
+) -> None:
     """Add uploads of one transaction, in the order of their ids, to their days."""
     by_day: dict[tuple[str, str, int], list[tuple[Mapping[Any, Any], UploadRow]]] = {}
     for slot, upload in uploads:
         if slot["day"] is not None:
             by_day.setdefault((slot["org_id"], slot["dataset_id"], slot["day"]), []).append((slot, upload))
+    changed: list[dict[str, Any]] = []
     for key, added in by_day.items():
-        given = dict(zip(("org", "dataset", "of_day"), key, strict=True))
-        row = connection.execute(_DAY, given).mappings().first()
-        before = DayRow(key[2], 0, 0, "") if row is None else day_row(row)
-        if all(slot["uploaded"] is None for slot, _ in added):
-            values = {
-                "uploads": before.uploads + len(added),
-                "size": before.size + sum(upload.size for _, upload in added),
-                "digest": chained(before.digest, (upload.sha256 for _, upload in added)),
-            }
-        else:  # put once more to the same slot
-            values = _whole_day(connection, key)
-        if row is None:
-            names = dict(zip(("org_id", "dataset_id", "day"), key, strict=True))
-            connection.execute(tables.days.insert(), {**names, **values})
+        if key in renewed or any(slot["uploaded"] is not None for slot, _ in added):  # put once more to the same slot
+            renew_days(connection, [key])
+            continue
+        before = added[0][0]
+        more = {
+            **dict(zip(("of_org", "of_dataset", "of_day"), key, strict=True)),
+            "more": (before["day_uploads"] or 0) + len(added),
+            "bytes": (before["day_size"] or 0) + sum(upload.size for _, upload in added),
+            "chain": chained(before["day_digest"] or "", (upload.sha256 for _, upload in added)),
+        }
+        if before["day_uploads"] is None:
+            _NEW_DAY.run(connection, [more])
         else:
-            connection.execute(_CHANGE_DAY, {**given, **values})
+            changed.append(more)
+    if changed:
+        _CHANGE_DAY.run(connection, changed)
 
 
-_ONE_DAY = (
-    tables.days.c.org_id == sa.bindparam("org"),
-    tables.days.c.dataset_id == sa.bindparam("dataset"),
-    tables.days.c.day == sa.bindparam("of_day"),
+_DAY_VALUES: dict[str, Any] = {
+    "uploads": sa.bindparam("more"),
+    "size": sa.bindparam("bytes"),
+    "digest": sa.bindparam("chain"),
+}
+_NEW_DAY = Statement(
+    tables.days.insert().values(
+        org_id=sa.bindparam("of_org"), dataset_id=sa.bindparam("of_dataset"), day=sa.bindparam("of_day"), **_DAY_VALUES
+    )
 )
-_DAY = sa.select(*(tables.days.c[name] for name in ("day", "uploads", "size", "digest"))).where(*_ONE_DAY)
-_CHANGE_DAY = tables.days.update().where(*_ONE_DAY)
+_CHANGE_DAY = Statement(
+    tables.days.update()
+    .where(
+        tables.days.c.org_id == sa.bindparam("of_org"),
+        tables.days.c.dataset_id == sa.bindparam("of_dataset"),
+        tables.days.c.day == sa.bindparam("of_day"),
+    )
+    .values(**_DAY_VALUES)
+)
 
 
 def renew_days(connection: sa.Connection, keys: Iterable[tuple[str, str, int | None]]) -> None:
@@ -322,36 +378,65 @@ def _whole_day(connection: sa.Connection, key: tuple[str, str, int]) -> dict[str
 
 
 def _slots(connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-    rows = connection.execute(_SLOTS, {"ids": list(profile_ids)}).mappings()
-    return {row["id"]: dict(row) for row in rows}
+    """Return slots with all that is asked of them: their sessions, what these hold, and their days, as they are."""
+    slots: dict[str, dict[str, Any]] = {}
+    for ids in _groups(list(profile_ids)):
+        for row in _slots_among(len(ids)).rows(connection, _numbered("id", ids)):
+            slots[row[0]] = dict(zip(_SLOT_NAMES, row, strict=True))
+    return slots
 
 
-_SLOTS = (
-    sa.select(
-        *(
-            tables.profiles.c[name]
-            for name in (
-                "id",
-                "session_id",
-                "org_id",
-                "dataset_id",
-                "day",
-                "uploaded",
-                "sha256",
-                "kind",
-                "alias",
-                "segment_tags",
-                "etag",
-            )
-        ),
-        sa.func.coalesce(tables.profiles.c.size, 0).label("held"),
-        *(tables.sessions.c[name] for name in ("ended", "ended_why", "claimed", "claimed_by", "claimed_dataset")),
-        tables.transactions.c.state.label("transaction_state"),
-    )
-    .join_from(tables.profiles, tables.sessions, tables.profiles.c.session_id == tables.sessions.c.id, isouter=True)
-    .join(tables.transactions, tables.profiles.c.transaction_id == tables.transactions.c.id, isouter=True)
-    .where(tables.profiles.c.id.in_(sa.bindparam("ids", expanding=True)))
+def _held(slots: Iterable[Mapping[str, Any]]) -> dict[str, Held]:
+    """Return what the sessions of slots hold, and all sessions, as `quotas.held` does."""
+    held: dict[str, Held] = {}
+    for slot in slots:
+        held[tables.ALL_SESSIONS] = Held(slot["guest_profiles"], slot["guest_bytes"])
+        if slot["session_bytes"] is not None:
+            held[slot["session_id"]] = Held(slot["session_profiles"], slot["session_bytes"])
+    return held
+
+
+_of_session, _of_all = tables.usage.alias("of_session"), tables.usage.alias("of_all")
+_SLOT_COLUMNS = {
+    **{
+        name: tables.profiles.c[name]
+        for name in (
+            *("id", "session_id", "org_id", "dataset_id", "day", "uploaded", "sha256", "kind", "alias"),
+            *("segment_tags", "etag"),
+        )
+    },
+    "held": sa.func.coalesce(tables.profiles.c.size, 0),
+    **{name: tables.sessions.c[name] for name in ("ended", "ended_why", "claimed", "claimed_by", "claimed_dataset")},
+    "transaction_state": tables.transactions.c.state,
+    "session_profiles": _of_session.c.profiles,
+    "session_bytes": _of_session.c.size,
+    "guest_profiles": _of_all.c.profiles,
+    "guest_bytes": _of_all.c.size,
+    "last_upload": tables.clock.c.last_upload,
+    "day_uploads": tables.days.c.uploads,
+    "day_size": tables.days.c.size,
+    "day_digest": tables.days.c.digest,
+}
+_SLOT_NAMES = tuple(_SLOT_COLUMNS)
+# What was put to a claimed session's slots belongs where its profiles are by now.
+_of_its_day = (
+    (tables.days.c.org_id == sa.func.coalesce(tables.sessions.c.claimed_by, tables.profiles.c.org_id))
+    & (tables.days.c.dataset_id == sa.func.coalesce(tables.sessions.c.claimed_dataset, tables.profiles.c.dataset_id))
+    & (tables.days.c.day == tables.profiles.c.day)
 )
+_SLOTS = sa.select(*_SLOT_COLUMNS.values()).select_from(
+    tables.profiles.outerjoin(tables.sessions, tables.profiles.c.session_id == tables.sessions.c.id)
+    .outerjoin(tables.transactions, tables.profiles.c.transaction_id == tables.transactions.c.id)
+    .outerjoin(_of_session, tables.profiles.c.session_id == _of_session.c.session_id)
+    .outerjoin(tables.days, _of_its_day)
+    .join(_of_all, _of_all.c.session_id == sa.literal_column("''"))
+    .join(tables.clock, sa.true())
+)
+
+
+@functools.cache
+def _slots_among(count: int) -> Statement:
+    return Statement(_SLOTS.where(_among(tables.profiles.c.id, "id", count)))
 
 
 def _no_slot() -> ResourceNotFound:

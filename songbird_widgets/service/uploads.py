@@ -6,6 +6,8 @@ would go unseen, while the observatory shows a broken profile for what it is.
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, cast
 
 from tornado.web import url
@@ -19,10 +21,9 @@ if TYPE_CHECKING:
     from tornado.routing import URLSpec
 
     from .arrivals import Arrivals
-    from .blobs import BlobStore, Incoming
+    from .blobs import Incoming
     from .metadata import Metadata
     from .quotas import Quotas
-    from .retention import Retention
     from .rows import Arrival
     from .upload_urls import UploadSigner
 
@@ -82,7 +83,7 @@ class UploadHandler(BodyHandler):
         data, self._buffer = self._buffer, bytearray()
         try:
             if self._blob is None:
-                self._blob = await self.work(self.blobs.incoming)
+                self._blob = self.blobs.incoming()
             await self.work(self._blob.write, data)
         except OSError as error:
             # Tornado would drop the connection without a word.
@@ -96,9 +97,16 @@ class UploadHandler(BodyHandler):
             raise self.refusal
         self._keeping = True
         self.room.check_disk()
-        arrival = await self.work(
-            _keep, self.blobs, self.metadata, self._blob, self._buffer, profile_id, retention=self.retention
-        )
+        done: Future[Arrival] = Future()
+        blob = self._blob or self.blobs.incoming()
+        try:
+            with blob:
+                self.settings["executor"].submit(_keep, blob, self._buffer, self.metadata, profile_id, done)
+                arrival = await asyncio.wrap_future(done)
+        except (ResourceGone, ResourceNotFound, QuotaExceeded, OutOfSpace):
+            if blob.key:
+                await self.work(self.retention.remove_blob, blob.key)
+            raise
         self.set_header("X-Content-SHA256", arrival.sha256)
         cast("Arrivals", self.settings["arrivals"]).add(arrival)
 
@@ -114,26 +122,23 @@ class UploadHandler(BodyHandler):
             self._blob = None
 
 
-def _keep(
-    blobs: BlobStore,
-    metadata: Metadata,
-    blob: Incoming | None,
-    rest: bytearray,
-    profile_id: str,
-    *,
-    retention: Retention,
-) -> Arrival:
-    """Make the bytes permanent, and only then tell the database; what it refuses goes again."""
-    key = ""
+def _keep(blob: Incoming, rest: bytearray, metadata: Metadata, profile_id: str, done: Future[Arrival]) -> None:
+    """Make the bytes permanent, and only then have the database told; nobody waits in this thread."""
+
+    def hand_on(noted: Future[Arrival]) -> None:
+        if error := noted.exception():
+            done.set_exception(error)
+        else:
+            done.set_result(noted.result())
+
     try:
-        with blob or blobs.incoming() as kept:
-            kept.write(rest)
-            key = kept.keep()
-            return metadata.confirm(UploadRow(profile_id, kept.size, key))
-    except (ResourceGone, ResourceNotFound, QuotaExceeded, OutOfSpace):
-        if key:
-            retention.remove_blob(key)
-        raise
+        blob.write(rest)
+        noted = metadata.begin_to_confirm(UploadRow(profile_id, blob.size, blob.keep()))
+    except BaseException as error:
+        blob.discard()
+        done.set_exception(error)
+        return
+    noted.add_done_callback(hand_on)
 
 
 def routes() -> list[URLSpec]:

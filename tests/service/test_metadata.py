@@ -102,27 +102,24 @@ def test_a_day_follows_its_uploads(metadata):
 
 
 def test_equal_content_is_looked_for_on_its_own_day_only(tmp_path):
-    metadata = Metadata(Database.in_directory(tmp_path))
-    asked = []
-
-    def listener(_connection, _cursor, statement, parameters, *_):
-        asked.append((statement, parameters))
-
+    opened = Database.in_directory(tmp_path)
+    metadata, asked = Metadata(opened), []
     batches = [NewProfile("batch", dataset_timestamp=JULY_8 + day * 86_400_000) for day in range(3)]
     key, ids = announced(metadata, *batches, batches[0], NewProfile("reference", alias="july"))
-    sa.event.listen(sa.Engine, "before_cursor_execute", listener)
-    try:
-        for profile_id in ids:
-            metadata.confirm(UploadRow(profile_id, 1, "aa"))
-    finally:
-        sa.event.remove(sa.Engine, "before_cursor_execute", listener)
+
+    def listen(connection):
+        connection.connection.dbapi_connection.set_trace_callback(asked.append)
+
+    sa.event.listen(opened._engine, "begin", listen)
+    for profile_id in ids:
+        metadata.confirm(UploadRow(profile_id, 1, "aa"))
     assert [row.uploads for row in metadata.days(*key)] == [1, 1, 1]
     assert len(metadata.profiles(*key)) == 4
     metadata.close()
-    looked = [one for one in asked if one[0].startswith("SELECT") and "profiles.sha256 IN" in one[0]]
+    looked = [one for one in asked if one.startswith("SELECT") and "profiles.sha256 IN" in one]
     assert len(looked) == len(ids)
     with sqlite3.connect(tmp_path / "songbird.db") as database:
-        plans = [database.execute(f"EXPLAIN QUERY PLAN {statement}", given).fetchall() for statement, given in looked]
+        plans = [database.execute(f"EXPLAIN QUERY PLAN {statement}").fetchall() for statement in looked]
     database.close()
     assert all("profiles_by_content (sha256=? AND org_id=? AND dataset_id=? AND day=?" in f"{plan}" for plan in plans)
 
@@ -177,11 +174,10 @@ def test_what_breaks_a_transaction_breaks_its_own_write_only(open_database):
         return items
 
     writer = GroupCommit(database.transaction)
-    with ThreadPoolExecutor(5) as pool:
-        writes = {item: pool.submit(writer.write, make, item) for item in ("a", "b", "broken", "c")}
-        hold.set()
-        assert isinstance(writes.pop("broken").exception(), OSError)
-        assert {item: write.result() for item, write in writes.items()} == {item: item for item in writes}
+    writes = {item: writer.write(make, item) for item in ("a", "b", "broken", "c")}
+    hold.set()
+    assert isinstance(writes.pop("broken").exception(60), OSError)
+    assert {item: write.result(60) for item, write in writes.items()} == {item: item for item in writes}
     writer.close()
     database.close()
 

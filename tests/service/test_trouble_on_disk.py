@@ -29,7 +29,7 @@ def limited(own_service):
         from sqlalchemy import event
 
         engine = own_service.app.settings["retention"]._database._engine
-        event.listen(engine, "checkout", lambda connection, *_: connection.execute(pragma))
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(pragma))
 
     return refuse
 
