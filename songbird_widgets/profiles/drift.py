@@ -75,6 +75,7 @@ from .calendar_columns import tells_date
 from .evidence import (
     FAMILIES,
     FEWEST,
+    SHARE_UNIT,
     SUSPICIOUS,
     Evidence,
     Pairs,
@@ -421,6 +422,8 @@ class Drifts:
             )
         verdict = self.verdict(name)
         tests = self._tests(place)
+        if self._are_all_null(place):
+            notes.append("Every value is null in both.")
         change = self.type_change(name)
         if change is not None:
             if _NUMERIC.issuperset(change):
@@ -546,21 +549,45 @@ class Drifts:
         if isinstance(known, str):
             shown = f"“{short(known)}”"
         else:
-            shown = str(bool(known)) if self.types[place] == ("boolean", "boolean") else f"{known:.10g}"
-        return f"The share of {shown} {went}"
+            shown = str(bool(known)) if self.types[place] == ("boolean", "boolean") else f"{known + 0.0:.10g}"
+        error = self._error_of_share(place)
+        known_to = f" ({percent(error).removesuffix(' %')} points more or less)." if error else "."
+        return f"The share of {shown} {went[:-1]}{known_to}"
+
+    def _error_of_share(self, place: int) -> float:
+        """Return by how much the share of a single value may be wrong in either profile."""
+        rows = [(side, int(of_side[place])) for side, of_side in self._pairs.sides]
+        listed = "fractional" not in self.types[place] and all(
+            side.frequent_offset[row] == 0 and side.frequent_total[row] == side.kll_n[row] for side, row in rows
+        )
+        if self.evidence.basis[place] == "deciles" and not listed:
+            return max(float(side.kll_error[row]) for side, row in rows)
+        return max(side.frequent_unlisted[row] / max(side.frequent_total[row], 1) for side, row in rows)
 
     def _would_have_seen(self, place: int) -> list[str]:
-        """Say how large a shift of numbers would have been certain, if only more than a strong one."""
-        if "values" not in {test.kind for test in self._tests(place)} or self.evidence.basis[place] != "deciles":
+        """Say how large a shift of numbers, or of a share, would have been certain, if only more than a strong one."""
+        if "values" not in {test.kind for test in self._tests(place)}:
             return []
         shift = self._certain_shift(place)
-        return (
-            [f"A shift of {_figure(shift)} sd or more would have been certain."] if shift > STRONG * MEAN_UNIT else []
-        )
+        if self.evidence.basis[place] == "deciles":
+            said = f"A shift of {_figure(shift)} sd or more would have been certain."
+            return [said] if shift > STRONG * MEAN_UNIT else []
+        change = shift * self._largest_deviation(place)
+        said = f"A share that changed by {_figure(100 * change)} points or more would have been certain."
+        return [said] if change > STRONG * SHARE_UNIT else []
 
     def _certain_shift(self, place: int) -> float:
         tests = max(int(np.count_nonzero(~np.isnan(self.evidence.chances))), 1)
         return smallest_shift(self.evidence.sizes[place], LEVEL / tests)
+
+    def _largest_deviation(self, place: int) -> float:
+        """Return the deviation of a value's share that has the largest, which is the commonest value's."""
+        shares = []
+        for side, rows in self._pairs.sides:
+            begin, end = side.frequent_offsets[rows[place] : rows[place] + 2].tolist()
+            most = int(side.frequent_weights[begin:end].max(initial=0)) + int(side.frequent_offset[rows[place]])
+            shares.append(min(most / max(int(side.frequent_total[rows[place]]), 1), 1.0))
+        return max(math.sqrt(share * (1 - share)) for share in shares)
 
     def _other_metrics(self, name: str) -> list[str]:
         """Say which figures of metrics that whylogs does not have changed; what chance does to them is not known."""
@@ -606,7 +633,7 @@ class Drifts:
         if found.blunt[place]:
             return ["Numbers as large as these are kept without their last digits, in which they may differ."]
         if found.blurred[place]:
-            return ["The share of a value changed by little more than the sketches are exact."]
+            return ["The share of a value changed, but by little more than the sketches are exact."]
         said = [self._repeating(place)] if found.repeating[place] else []
         if found.compared[place]:
             return [*said, *([self._too_few(place)] if found.too_few[place] else [])]
@@ -639,6 +666,10 @@ class Drifts:
         if any(self._names[place] in side.metrics for side in (self.baseline, self.other)):
             return "What chance does to figures of metrics that whylogs does not have is not known."
         return "The profiles hold no sketch of these values (whylogs keeps none for this type)."
+
+    def _are_all_null(self, place: int) -> bool:
+        counts = self.baseline.counts[self.before[place]], self.other.counts[self.after[place]]
+        return all(0 < rows[0] <= rows[1] for rows in counts)
 
     def _look_like_dates(self, place: int) -> bool:
         """Whether the values, of which none could be compared, begin like dates."""

@@ -47,6 +47,9 @@ SUSPICIOUS = 0.25
 ERRORS = 2.0
 """Standard errors by which an effect may be larger than it was measured."""
 
+TELLING_CELLS = 4
+"""Cells of which a strong drift would fill a few: what few rows must tell apart."""
+
 FEWEST_SEEN = 4
 """How often a value must have been seen in either sample for its share to be compared by itself."""
 
@@ -54,7 +57,7 @@ CHUNK = 128
 """Rows that are compared at once: few enough for the processor's cache."""
 
 _LEAST_CHANCE = 1e-300  # smaller ones are not told apart
-_SMALLEST_REACHED = 0.3  # below it, nothing that is suspicious is within so many of what counts
+_SMALLEST_REACHED = 0.5  # what is smaller is nearer to no change than to one that counts
 _PRACTICALLY_NONE = 8  # a share this many times smaller than another
 _PSI_FLOOR = 1e-4
 _CONFIDENCE, _USUAL_CONFIDENCE = 0.99, 0.95
@@ -509,7 +512,8 @@ def measure_cells(
 ) -> None:
     """Measure Jensen-Shannon distance and PSI of cells, a row a pair.
 
-    At most `most_degrees` of freedom count where it is decided whether there are too few values.
+    From four to `most_degrees` of freedom count where it is decided whether there are too few values; none of a
+    constant.
     """
     measures = found.measures
     middle = (p + q) / 2
@@ -519,13 +523,14 @@ def measure_cells(
     divergence = np.clip((one + other) / 2 - joint, 0, 1)
     filled = middle > 0
     degrees = filled.sum(axis=1) - 1
+    telling = np.where(degrees > 0, np.clip(degrees, TELLING_CELLS, most_degrees), 0)
     scale = sizes.scale
     # With m = (p + q)/2 the divergence is near sum((p - q)**2 / m) / (8 ln 2), and between samples of one distribution
     # that sum is (1/n + 1/m) times a chi-squared variable. A cell that is also wrong by the error adds error**2 / m.
     wrong = np.where(filled, np.minimum(sizes.error[:, None], middle) ** 2 / np.where(filled, middle, 1), 0).sum(axis=1)
     noise, usual = (
         np.sqrt((scale * chi_squared_quantiles(confidence, freedom) + wrong) / _JENSEN_SHANNON_CURVATURE)
-        for confidence, freedom in ((_CONFIDENCE, degrees), (_USUAL_CONFIDENCE, np.minimum(degrees, most_degrees)))
+        for confidence, freedom in ((_CONFIDENCE, degrees), (_USUAL_CONFIDENCE, telling))
     )
     high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
     measures["js_distance"][rows] = np.sqrt(divergence)

@@ -19,6 +19,7 @@ from .evidence import (
     MAX_EFFECT,
     NEW_VALUE_SHARE,
     SUSPICIOUS,
+    TELLING_CELLS,
     Candidates,
     Sizes,
     as_if_tried,
@@ -55,25 +56,26 @@ MAX_CODES = 12
 _ATOM = 0.05  # a number that fills this much is a cell of its own
 _CELLS = 10
 _TAIL_RANKS = np.array([0.005, 0.02, 0.05, 0.95, 0.98, 0.995])
-_HAIR = 1e-9  # by how much a fraction may differ, relative to its size, and be the same
+# By how much fractions may differ, relative to their size, and be the same: of a constant, and of others by rounding.
+_HAIR, _ROUNDED = 1e-9, 2.0**-46
 _NEAR = 0.05  # numbers that moved less, in deviations on average, are where they were
 _MOVED = 0.5  # numbers of which most deciles moved by more, in deviations of the middle two thirds, are elsewhere
 _FAR, _VERY_FAR = 0.5, 3.0  # deviations
 _UNSUSPICIOUS = 0.7  # an effect that nobody minds
 _MEDIAN = QUANTILE_RANKS.index(0.5)
 _SHARED = 0.9
+_FEW = 3  # values
 _FEWEST_RUNNING = 30
 _SLACK = 1e-6  # version 0 keeps ends as floats
 _LARGEST_WHOLE = 2.0**53  # beyond, doubles do not tell all whole numbers apart
 _FEWEST_STEPS = 1000  # between the smallest and the largest of numbers that doubles tell apart well enough
-# Cells of which a strong drift would fill a few: what few rows must tell apart.
-_TELLING_CELLS = 4
 
 
 def weigh_numbers(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     """Compare all pairs that are numbers on both sides."""
     whole = ~pairs.any_of(frozenset({"fractional"}))
-    hair = np.where(whole, 0.0, _HAIR * _largest(pairs))
+    constant = np.logical_and(*(ends[:, 0] == ends[:, 1] for ends in pairs.of("kll_ends")))
+    hair = np.where(whole, 0.0, np.where(constant, _HAIR, _ROUNDED) * _largest(pairs))
     found.blunt = _blunt(pairs, numbers & whole)
     found.running = _running(pairs, numbers)
     _weigh_moments(pairs, numbers, hair, found)
@@ -113,7 +115,7 @@ def _running(pairs: Pairs, numbers: Flags) -> Flags:
         found &= summary.distinct[rows, 2] >= values  # the upper bound
         found &= ends[:, 1] - ends[:, 0] + 1 >= values  # pigeons have holes of their own
     ends, others = pairs.of("kll_ends")
-    found &= others[:, 1] >= ends[:, 0]  # numbers that all come before the baseline's did not run on
+    found &= (ends[:, 0] >= 0) == (others[:, 0] >= 0)  # to change its sign is not to run on
     return found
 
 
@@ -232,7 +234,7 @@ def _weigh_range(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     for which, (inner, inner_rows, size, own, outer, outer_rows, outer_size, limits) in enumerate(sides):
         spread = _spreads(outer, outer_rows)
         beyond = usable & ((own[:, 0] < limits[:, 0]) | (own[:, 1] > limits[:, 1]))
-        places = np.flatnonzero(beyond & (spread > _HAIR * np.abs(limits).max(axis=1, initial=0)))
+        places = np.flatnonzero(beyond & (spread > _ROUNDED * np.abs(limits).max(axis=1, initial=0)))
         if not len(places):
             continue
         low, high = outer.middles[outer_rows[places]].T
@@ -247,11 +249,14 @@ def _weigh_range(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         chances = np.minimum(1.0, 4 * np.exp(many * np.log(size[places] / (size[places] + outer_size[places]))))
         # One value or two are often farthest; they are suspicious only where they are very far.
         median = outer.quantiles[outer_rows[places], _MEDIAN]
-        away = np.maximum(
-            (limits[places, 0] - own[places, 0]) / np.abs(median - low),
-            (own[places, 1] - limits[places, 1]) / np.abs(high - median),
-        )
-        effects = np.where((away <= _VERY_FAR) & (chances > SUSPICIOUS), np.minimum(effects, _UNSUSPICIOUS), effects)
+        very_far = np.zeros(len(places), np.bool_)
+        for end, side, step in ((0, low, -1.0), (1, high, 1.0)):
+            away = (own[places, end] - limits[places, end]) * step
+            beside = np.abs(side - median)
+            very_far |= (away > _VERY_FAR * np.where(beside > 0, beside, spread[places])) & (
+                away > np.abs(limits[places, end] - median)
+            )
+        effects = np.where(~very_far & (chances > SUSPICIOUS), np.minimum(effects, _UNSUSPICIOUS), effects)
         better = effects > best[places]
         places, effects = places[better], effects[better]
         best[places] = effects
@@ -486,7 +491,7 @@ def _weigh_deciles(pairs: Pairs, rows: Ints, found: Evidence) -> None:
     for shares in (p, q):
         shares[:, 1:-1:2] = np.where(atoms, shares[:, 1:-1:2], shares[:, 0:-1:2])
     p, q = (np.diff(np.maximum.accumulate(shares, axis=1), axis=1, prepend=0.0) for shares in (p, q))
-    measure_cells(p, q, sizes, rows, found, most_degrees=_TELLING_CELLS)
+    measure_cells(p, q, sizes, rows, found, most_degrees=TELLING_CELLS)
 
 
 def _windows(pairs: Pairs) -> Floats:
@@ -545,18 +550,22 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     # The more values are looked at, the farther off is one of them by chance.
     chance = (1 + np.log(several[rows]) / 2) * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     blur = np.minimum(pairs.error[rows], pooled)
-    around = np.abs(change) + (other_beside - beside) * np.sign(change) - chance - blur
-    sure = np.maximum(np.minimum(np.abs(change), around), 0)
+    around = np.abs(change) + (other_beside - beside) * np.sign(change)
+    seen, sure = (np.clip(one, 0, np.abs(change)) for one in (around, around - chance - blur))
     tried = np.where(only_two, 1, several)[rows]
     counts = before * n, n, after * m, m
     outside = chances_outside(pairs, rows, points, counts)
     single = share_chances(*counts, pairs.error[rows])
     chances = np.minimum(tried * single, outside)
     effects = value_effects(sure, before, after)
-    pooled = (counts[0] + counts[2]) / (n + m)
-    variances = pooled * (1 - pooled) * (1 / n + 1 / m) + (pairs.error[rows] / _SURE) ** 2
+    alone = (counts[0] + counts[2]) / (n + m)
+    variances = alone * (1 - alone) * (1 / n + 1 / m) + (pairs.error[rows] / _SURE) ** 2
     sharper = np.minimum(2 * tried * normal_tails(np.abs(change) / np.sqrt(variances)), 1.0)
     blurred = (chances > SUSPICIOUS) & (sharper <= SUSPICIOUS) & (reached(effects, sharper, tried) >= 1)
+    # What surely changed is too little to count, and what was seen is not: the values beside it may be a part of that.
+    open_ = (chances <= SUSPICIOUS) & (effects < 1) & (2 * seen >= np.abs(change))
+    open_ &= value_effects(seen, before, after) >= 1
+    blurred |= open_ & (np.bincount(rows[open_], minlength=len(pairs)) <= _FEW)[rows]  # all of them: numbers that moved
     found.blurred[rows[blurred]] = True
     Candidates(rows, effects, chances, as_if_tried(chances, single), before, after, points.tolist()).note(found)
 

@@ -129,6 +129,13 @@ def test_a_constant_that_moves_is_a_drift_unless_by_rounding():
     assert drift_of(np.full(500, 0.1), np.full(300, np.nextafter(0.1, 1))).verdict == "none"
 
 
+def test_numbers_far_from_zero_are_compared_by_what_doubles_tell_apart(random):
+    noise = random.normal(0, 1000, (2, 2000))
+    for before, after in ((noise[0], 2 * noise[1]), (2 * noise[0], noise[1]), (noise[0], noise[1] + 2000)):
+        assert drift_of(1e15 + before, 1e15 + after).verdict == "strong"
+    assert drift_of(*(1e15 + noise)).verdict == "none"
+
+
 def test_codes_that_change_their_shares_are_a_drift(random):
     before, after = random.choice(12, 3000), random.choice(12, 3000, p=np.tile([0.5, 1.5], 6) / 12)
     assert drift_of(before, after).drifted
@@ -151,6 +158,8 @@ def test_values_that_begin_to_repeat_are_not_said_to_be_equal(random):
     found = drift_of(before, after)
     assert (found.verdict, found.reasons[0].startswith("Values repeat differently: about 5,0")) == ("unknown", True)
     assert drift_of(random.integers(0, 1000, 20_000), random.integers(0, 1000, 2000)).verdict == "none"
+    thousand = np.arange(1000) * 1000  # of which by chance two thirds are drawn
+    assert drift_of(thousand, thousand[random.integers(0, 1000, 1000)]).verdict == "unknown"
 
 
 def test_a_minus_one_at_the_edge_of_the_range_is_no_drift(random):
@@ -250,7 +259,9 @@ def test_running_numbers_are_compared_by_all_but_their_values(random):
     found = drift_of(np.arange(3000), np.arange(3000, 9000))
     assert (found.verdict, found.score) == ("none", 0)
     assert any("running number" in note for note in found.reasons)
-    assert drift_of(np.arange(3000), np.arange(-3000, 0)).verdict == "strong", "they run on, not back"
+    assert drift_of(np.arange(3000, 9000), np.arange(3000)).verdict == "none", "whichever was first"
+    assert drift_of(np.arange(3000), np.arange(-3000, 0)).verdict == "strong", "none changes its sign"
+    assert drift_of(np.arange(-3000, 0), np.arange(3000)).verdict == "strong"
     holes = np.where(random.random(6000) < 0.2, None, np.arange(3000, 9000))
     assert drift_of(np.arange(3000), holes).verdict == "strong"
     assert drift_of(random.integers(0, 3000, 3000), 3000 + random.integers(0, 3000, 3000)).verdict == "strong"
@@ -286,12 +297,45 @@ def test_what_moved_is_written_with_as_many_digits_as_tell_it_apart(random):
     assert same.notes == ("The accuracy is 90 % in both.",)
 
 
+def test_a_new_value_among_others_that_are_near_is_found_or_not_known(random):
+    for sentinel, share in ((0, 0.03), (-1, 0.02)):
+        for n in (1000, 10_000):
+            before, after = random.lognormal(6, 1.5, (2, n)).astype(int)
+            after[: int(share * n)] = sentinel
+            assert drift_of(before, after).verdict != "none"
+
+
+def test_the_farthest_of_many_zeros_is_not_suspicious_unless_it_is_very_far():
+    before = np.append(np.zeros(80), np.linspace(1, 30, 20))
+    assert drift_of(before, np.append(before[:-1], 45)).verdict == "none"
+    assert drift_of(before, np.append(before[:-1], 9999)).verdict == "unknown"
+
+
+def test_columns_of_nothing_but_nulls_are_equal():
+    found = drift_of(np.full(100, np.nan), np.full(300, np.nan))
+    assert (found.verdict, found.notes) == ("none", ("Every value is null in both.",))
+
+
+def test_what_a_share_is_that_the_sketches_do_not_tell_exactly_is_said(random):
+    ids = random.integers(0, 10**9, (2, 2000)).astype(str).astype(object)
+    ids[1, :200] = "none"
+    reason = drift_of(*ids).reasons[0]
+    before, after, error = map(float, re.search("from (.+) % to (.+) % .(.+) points more or less", reason).groups())
+    assert before <= error < 1
+    assert abs(after - 10) <= error
+    zeros = np.where(np.arange(500) < 100, -0.0, random.normal(size=500))
+    assert drift_of(random.normal(size=500), zeros).reasons[0].startswith("The share of 0 went from 0 % to 20 %")
+
+
 def test_few_rows_say_what_would_have_been_certain(random):
     few = drift_of(random.normal(size=30), random.normal(size=30))
     assert few.verdict == "unknown"
     assert "only a shift of 0.97 sd or more would be certain" in few.reasons[-1]
     more = drift_of(np.arange(120.0), np.arange(120.0) + 0.5)
     assert (more.verdict, more.notes[-1]) == ("none", "A shift of 0.48 sd or more would have been certain.")
+    flags = np.arange(120) < 60
+    assert drift_of(flags, flags).notes[-1] == "A share that changed by 24 points or more would have been certain."
+    assert drift_of(np.arange(30) < 15, np.arange(1000) < 500).verdict == "unknown"
 
 
 def test_an_effect_that_may_be_as_large_as_what_counts_counts():
