@@ -550,18 +550,24 @@ class Drifts:
             shown = f"“{short(known)}”"
         else:
             shown = str(bool(known)) if self.types[place] == ("boolean", "boolean") else f"{known + 0.0:.10g}"
-        error = self._error_of_share(place)
+        error = self._error_of_share(place, known)
         known_to = f" ({percent(error).removesuffix(' %')} points more or less)." if error else "."
         return f"The share of {shown} {went[:-1]}{known_to}"
 
-    def _error_of_share(self, place: int) -> float:
+    def _error_of_share(self, place: int, value: float | str) -> float:
         """Return by how much the share of a single value may be wrong in either profile."""
         rows = [(side, int(of_side[place])) for side, of_side in self._pairs.sides]
         listed = "fractional" not in self.types[place] and all(
             side.frequent_offset[row] == 0 and side.frequent_total[row] == side.kll_n[row] for side, row in rows
         )
-        if self.evidence.basis[place] == "deciles" and not listed:
-            return max(float(side.kll_error[row]) for side, row in rows)
+        if isinstance(value, float) and self.evidence.basis[place] == "deciles" and not listed:
+            inexact = [
+                float(side.kll_error[row])
+                for side, row in rows
+                if side.kll_ends[row, 0] != side.kll_ends[row, 1]
+                and side.kll_ends[row, 0] <= value <= side.kll_ends[row, 1]
+            ]
+            return max(inexact, default=0.0)
         return max(side.frequent_unlisted[row] / max(side.frequent_total[row], 1) for side, row in rows)
 
     def _would_have_seen(self, place: int) -> list[str]:

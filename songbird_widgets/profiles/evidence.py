@@ -254,7 +254,7 @@ class Evidence:
 
 
 _Words = tuple[list[str | None], dict[int, float | str], list[tuple[int, str, str]]]
-_MAGIC = b"SBW-PAIR\x03"
+_MAGIC = b"SBW-PAIR\x04"
 
 
 def _damaged() -> ProfileError:
