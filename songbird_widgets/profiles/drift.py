@@ -568,7 +568,7 @@ class Drifts:
                 and side.kll_ends[row, 0] <= value <= side.kll_ends[row, 1]
             ]
             return max(inexact, default=0.0)
-        return max(side.frequent_unlisted[row] / max(side.frequent_total[row], 1) for side, row in rows)
+        return max(float(side.frequent_unlisted[row] / max(side.frequent_total[row], 1)) for side, row in rows)
 
     def _would_have_seen(self, place: int) -> list[str]:
         """Say how large a shift of numbers, or of a share, would have been certain, if only more than a strong one."""

@@ -367,7 +367,7 @@ def test_verdicts_of_all_columns_are_those_of_each(profile_bytes):
             assert (drift is None) == (name not in verdicts)
             if drift is not None:
                 assert drift.verdict == verdicts[name]
-                assert drift.score <= comparison.rank(name)
+                assert drift.score <= comparison.precedence(name)[1]
         drifts = [comparison.drift(name)[side] for name in verdicts]
         counts = comparison.counts[side]
         assert counts.columns == len(drifts)
