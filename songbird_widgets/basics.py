@@ -11,12 +11,13 @@ import os
 import re
 import unicodedata
 from datetime import date, datetime, time, timedelta, timezone
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 Kind: TypeAlias = Literal["batch", "reference"]
 """What a session knows a profile as: by its UTC day, or by its id and alias."""
@@ -292,6 +293,20 @@ def one_line(text: str, length: int = _LINE) -> str:
 def column_text(name: str) -> str:
     """Make the name of a column fit for one line of a message; an empty one is seen, too."""
     return one_line(name) or "(empty)"
+
+
+def meant(name: object, known: Iterable[str]) -> str:
+    """Ask whether a name that is not known is a misspelt one of those that are; nothing where none is like it."""
+    from difflib import get_close_matches  # what rarely is needed
+
+    if not isinstance(name, str) or len(name) > _LINE:
+        return ""
+    names = {one.lower(): one for one in islice(known, _MOST_LIKE) if len(one) <= _LINE}
+    like = get_close_matches(name.lower(), names, n=1)
+    return f" Did you mean {names[like[0]]!r}?" if like else ""
+
+
+_MOST_LIKE = 10_000  # names that are looked at
 
 
 def one_line_path(path: str, length: int = _LINE) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..basics import column_text
+from ..basics import column_text, meant
 from ..budget import checkpoint
 from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts, pairs_of, weigh
 from .errors import ProfileError
@@ -117,10 +117,10 @@ class Comparison:
     @cached_property
     def columns(self) -> dict[str, ColumnComparison]:
         """Every column by name, the one that drifted most first; see `precedence`."""
-        return {
-            name: ColumnComparison(name, self.statistics(name), self.drift(name))
+        return _ByName(
+            (name, ColumnComparison(name, self.statistics(name), self.drift(name)))
             for name in sorted(self.names, key=self.precedence, reverse=True)
-        }
+        )
 
     @property
     def drifted(self) -> tuple[str, ...]:
@@ -248,8 +248,17 @@ def compare_profiles(
     if unknown or not only:
         listed = ", ".join(column_text(name) for name in unknown[:_MOST_NAMED])
         more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
-        raise ProfileError(f"No profile has a column called {listed}{more}." if unknown else "No column is named.")
+        if not unknown:
+            raise ProfileError("No column is named.")
+        raise ProfileError(f"No profile has a column called {listed}{more}.{meant(unknown[0], comparison.names)}")
     return replace(comparison, only=frozenset(only))
+
+
+class _ByName(dict[str, "ColumnComparison"]):
+    """Columns by name; a name that there is not is answered with one that may be meant."""
+
+    def __missing__(self, name: object) -> ColumnComparison:
+        raise KeyError(f"There is no column {name!r:.200}.{meant(name, self)}")
 
 
 def compare_columns(baseline: Column | None, other: Column | None) -> Drift:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..basics import size_text, time_text, write_whole
+from ..basics import meant, size_text, time_text, write_whole
 from .errors import ProfileError
 
 if TYPE_CHECKING:
@@ -185,11 +185,14 @@ class Profile:
         Raises
         ------
         KeyError
-            The profile has no column of that name.
+            The profile has no column of that name; the message names one that may be meant.
         ProfileError
             The column's bytes are damaged.
         """
-        return self._read(name)
+        try:
+            return self._read(name)
+        except KeyError:
+            raise KeyError(f"The profile has no column {name!r:.200}.{meant(name, self.column_names)}") from None
 
     @property
     def segment(self) -> str | None:
@@ -247,6 +250,11 @@ class Profile:
         """How parts of compound metrics are called in names of columns: ``part`` or ``metric.part``."""
         compound = [path.partition(":")[0] for path in self.paths if ":" in path]
         return frozenset([path.partition("/")[2] for path in compound] + [path.replace("/", ".") for path in compound])
+
+
+def as_it_was(data: bytes, _: Profile) -> bytes:
+    """Write a profile that was read as the bytes that it was read of."""
+    return data
 
 
 def fullest(columns: Iterable[Column]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .data_model import Column, Counts, Profile, Types
@@ -24,13 +25,6 @@ def join_profiles(profiles: Sequence[Profile]) -> Profile:
     if len(profiles) == 1:
         return first
     names = [frozenset(profile.column_names) for profile in profiles]
-
-    def read(name: str) -> Column:
-        columns = [profile.column(name) for profile, known in zip(profiles, names, strict=True) if name in known]
-        if not columns:
-            raise KeyError(name)
-        return merge_columns(columns)
-
     return Profile(
         dataset_timestamp=min(profile.dataset_timestamp for profile in profiles),
         creation_timestamp=min(profile.creation_timestamp for profile in profiles),
@@ -41,11 +35,18 @@ def join_profiles(profiles: Sequence[Profile]) -> Profile:
         column_names=tuple(sorted(frozenset().union(*names))),
         size=sum(profile.size for profile in profiles),
         paths=tuple(dict.fromkeys(path for profile in profiles for path in profile.paths)),
-        _read=read,
+        _read=partial(_read_joined, profiles, names),
         _write=write_profile,
         performance=merge_performance(profile.performance for profile in profiles),
         is_file=False,
     )
+
+
+def _read_joined(profiles: Sequence[Profile], names: Sequence[frozenset[str]], name: str) -> Column:
+    columns = [profile.column(name) for profile, known in zip(profiles, names, strict=True) if name in known]
+    if not columns:
+        raise KeyError(name)
+    return merge_columns(columns)
 
 
 def addable(segments: Sequence[Sequence[tuple[str, str]]]) -> list[int]:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 
-from ..basics import as_timestamp
+from ..basics import as_timestamp, meant
 from . import dask_frames, spark_frames
 from .builder import Run, TableBuilder
 from .errors import ProfileError
 from .recognition import as_table, is_path
 from .tabular.files import Manner, ReadAgainError, parts_of_files
+from .tabular.names import INDEX, check_columns
 from .tabular.progress import ProgressBar
 from .tabular.tables import parts_of
 from .tabular.values import ValueNotProfiledError
@@ -64,7 +65,7 @@ def profile(data: Any, *, timestamp: int | str | date | None = None, columns: Se
         When the data are from: milliseconds since 1970, a date or a datetime, also as ISO 8601 text; UTC without a
         zone. Default: now.
     columns : sequence of str, optional
-        The columns to profile; all by default.
+        The columns to profile, by the names that the profile has; all by default.
 
     Returns
     -------
@@ -77,6 +78,8 @@ def profile(data: Any, *, timestamp: int | str | date | None = None, columns: Se
     ------
     ProfileError
         The data are no table, lack one of `columns`, or no column could be profiled.
+    TypeError
+        `columns` is no list of strings; or `timestamp` no time.
 
     Warns
     -----
@@ -103,7 +106,7 @@ def make_profile(
 ) -> tuple[Profile, list[str]]:
     """Make a profile as `profile` does, but return the warnings instead of giving them."""
     moment = None if timestamp is None else as_timestamp(timestamp)
-    wanted = None if columns is None else list(columns)
+    wanted = None if columns is None else check_columns(columns)
     notes: list[str] = []
     for engine in (dask_frames, spark_frames):
         if engine.is_frame(data):
@@ -161,7 +164,8 @@ def profile_batches(
     """
     if by not in _PERIODS:
         raise ValueError(f"Batches are made by 'day', 'hour' or 'week', not by {by!r}.")
-    wanted = None if columns is None else list(dict.fromkeys([*columns, timestamp_column]))
+    (timestamp_column,) = check_columns([timestamp_column])
+    wanted = None if columns is None else list(dict.fromkeys([*check_columns(columns), timestamp_column]))
     notes: list[str] = []
     batches = _counted(data, wanted, lambda: _Batches(timestamp_column, by, columns), notes)
     if not batches.rows:
@@ -170,7 +174,9 @@ def profile_batches(
     if not batches.builders:
         raise ProfileError("No batches can be made: no row has a time.", column=timestamp_column)
     if batches.timeless:
-        notes.append(f"{batches.timeless} rows have no time in column {timestamp_column!r}, and are in no batch.")
+        rows = "1 row has" if batches.timeless == 1 else f"{batches.timeless:,} rows have"
+        are = "is" if batches.timeless == 1 else "are"
+        notes.append(f"{rows} no time in column {timestamp_column!r}, and {are} in no batch.")
     made = [_finished(one.to_bytes(start), one.problems, notes) for start, one in sorted(batches.builders.items())]
     _warn(notes)
     return made
@@ -186,7 +192,7 @@ class _Batches:
 
     def add(self, part: TablePart, run: Run) -> None:
         length, origin = _PERIODS[self._by]
-        times = self._times(part).astype("datetime64[ms]")
+        times = self._times(part)
         missing = np.isnat(times)
         self.rows += part.rows
         self.timeless += int(np.count_nonzero(missing))
@@ -203,8 +209,10 @@ class _Batches:
 
     def _times(self, part: TablePart) -> np.ndarray[Any, np.dtype[np.datetime64]]:
         if self._column not in part.names:
-            reason = part.problems.get(self._column, "the data have no column of this name")
-            raise ProfileError(f"No batches can be made: {reason}.", column=self._column)
+            problem = part.problems.get(self._column)
+            hint = INDEX if self._column in part.index else meant(self._column, part.names)
+            reason = f"{problem}." if problem else f"the data have no column of this name.{hint}"
+            raise ProfileError(f"No batches can be made: {reason}", column=self._column)
         try:
             return part.times(self._column)
         except ValueNotProfiledError as error:

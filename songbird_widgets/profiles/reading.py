@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .data_model import as_it_was
 from .errors import ProfileError
 from .merge import join_profiles
 from .version0 import begins_version_0, read_version_0, split_version_0
@@ -53,7 +55,7 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
         raise ProfileError(
             f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
         )
-    return replace(join_profiles(profiles), _write=lambda _: data, is_file=True)
+    return replace(join_profiles(profiles), _write=partial(as_it_was, data), is_file=True)
 
 
 def is_profile(head: bytes) -> bool:

@@ -61,6 +61,9 @@ class SourceError(ValueError):
         self.reason = reason
         super().__init__(f"{_shown(name)}: {reason}")
 
+    def __reduce__(self) -> tuple[type[SourceError], tuple[str, str]]:
+        return type(self), (self.name, self.reason)
+
 
 def _shown(name: str) -> str:
     """Fit a name into one line of a message, whatever is in it; the end of a path tells files apart."""

@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..basics import meant
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from os import PathLike
@@ -67,9 +69,13 @@ class Thresholds:
         ThresholdsError
             One is not: its name may be misspelt.
         """
-        unknown = sorted(set(self.columns).difference(names))
+        known = set(names)
+        unknown = sorted(set(self.columns).difference(known))
         if unknown:
-            raise ThresholdsError(f"No profile has a column called {unknown[0][:_SHOWN]!r}, which has thresholds.")
+            raise ThresholdsError(
+                f"No profile has a column called {unknown[0][:_SHOWN]!r}, which has thresholds."
+                f"{meant(unknown[0], known)}"
+            )
 
     def rescaled(self, effects: Floats, names: Sequence[str]) -> Floats:
         """Return sizes of changes in units of these thresholds: from 1 on moderate, from 2 on strong.

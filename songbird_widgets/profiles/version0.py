@@ -9,7 +9,7 @@ numbers are those of the descriptors that the whylogs package carries (``whylogs
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 
@@ -22,9 +22,6 @@ from .properties import MAX_ENTRIES, Properties
 from .protobuf import DELIMITED, FIXED64, VARINT
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
 from .writing import write_profile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _PROPERTIES, _COLUMNS, _MODEL = 1, 2, 10
 # Of the properties: schema version 1, 2; session id 3; timestamps 4, 5; tags and metadata 6, 7.
@@ -125,7 +122,7 @@ def read_version_0(data: bytes, first: int, last: int, *, size: int) -> Profile:
         column_names=tuple(sorted(places)),
         size=size,
         paths=(),
-        _read=_reader(data, places),
+        _read=partial(_read, data, places),
         _write=write_profile,
         performance=performance,
     )
@@ -153,16 +150,13 @@ def _column_place(data: bytes, first: int, last: int) -> tuple[str, tuple[int, i
     return name, place
 
 
-def _reader(data: bytes, places: dict[str, tuple[int, int]]) -> Callable[[str], Column]:
-    def read(name: str) -> Column:
-        checkpoint()
-        first, last = places[name]
-        try:
-            return _column(name, data, first, last)
-        except ProfileError as error:
-            raise ProfileError(error.reason, offset=error.offset or first, column=name) from error
-
-    return read
+def _read(data: bytes, places: dict[str, tuple[int, int]], name: str) -> Column:
+    checkpoint()
+    first, last = places[name]
+    try:
+        return _column(name, data, first, last)
+    except ProfileError as error:
+        raise ProfileError(error.reason, offset=error.offset or first, column=name) from error
 
 
 def _column(name: str, data: bytes, first: int, last: int) -> Column:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..budget import checkpoint
 from . import protobuf
-from .data_model import SEGMENT_TAG, Column, Counts, Profile, Types, segment_of
+from .data_model import SEGMENT_TAG, Column, Counts, Profile, Types, as_it_was, segment_of
 from .errors import ProfileError
 from .properties import MAX_ENTRIES, Properties, read_pair
 from .protobuf import DELIMITED, FIXED64, VARINT
@@ -88,7 +89,7 @@ def _profile(data: bytes, first: int, chunks: int, segments: tuple[tuple[str, st
         size=len(data),
         paths=tuple(paths.values()),
         _read=reader.read,
-        _write=lambda _: data,
+        _write=partial(as_it_was, data),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pytest
 
 import songbird_widgets as sw
-from songbird_widgets.profiles import ProfileError, ProfilingWarning
+from songbird_widgets.profiles import ProfileError, ProfilingWarning, SourceError
 
 ROWS = [
     {"count": 3, "price": 2.5, "city": "Bonn", "paid": True},
@@ -178,6 +179,86 @@ TIMES = pa.table({"when": pa.array([None, None], pa.timestamp("us")), "n": [1, 2
 def test_no_batches_are_made_of_no_rows_and_of_rows_without_times(of, rows, said):
     with pytest.raises(ProfileError, match=f"No batches can be made: {said}"):
         sw.profile_batches(of(TIMES[:rows]), "when")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pytest.param(pd.period_range("2026-01-01", periods=2), id="periods"),
+        pytest.param(pl.Series(["2026-01-01", "2026-01-02"], dtype=pl.Categorical), id="categories of polars"),
+        pytest.param(pd.Categorical(["2026-01-01", "2026-01-02"]), id="categories of pandas"),
+        pytest.param(pa.array([1767225600, 1767312000], pa.timestamp("s", "Asia/Tokyo")), id="zones of Arrow"),
+    ],
+)
+def test_times_are_taken_in_every_form(times):
+    table = pl.DataFrame if isinstance(times, pl.Series) else pa.table if isinstance(times, pa.Array) else pd.DataFrame
+    made = sw.profile_batches(table({"when": times, "n": [1, 2]}), "when")
+    assert [batch.dataset_timestamp for batch in made] == [1767225600000, 1767312000000]
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (pa.array([0, 1 << 62], pa.timestamp("s")), "row 1 .* beyond the years 1 to 9999"),
+        (pa.array([0, 1 << 60], pa.timestamp("us")), "row 1 .* beyond the years 1 to 9999"),
+        (pa.array([0, -(10**15)], pa.timestamp("ms")), "row 1 .* beyond the years 1 to 9999"),
+        (pa.array([1767225600, 1767225601]), "numbers, not points in time: .*to_datetime"),
+        (pa.array(["2026-01-01", "31.12.2026"]), r"row 1 .*'31\.12\.2026'.* text like 2026"),
+    ],
+)
+def test_what_is_no_time_of_the_calendar_is_refused_and_never_becomes_another(times, said):
+    with pytest.raises(ProfileError, match=said):
+        sw.profile_batches(pa.table({"when": times, "n": [1, 2]}), "when")
+
+
+def test_rows_without_a_time_are_counted_in_words():
+    with pytest.warns(ProfilingWarning, match="1 row has no time in column 'when', and is in no batch"):
+        sw.profile_batches({"when": ["2026-01-01", None]}, "when")
+
+
+@pytest.mark.parametrize("make", [sw.profile, lambda data, columns: sw.profile_batches(data, "when", columns=columns)])
+def test_columns_are_asked_for_by_a_list_of_their_names_and_a_wrong_one_is_told_what_may_be_meant(make):
+    frame = pd.DataFrame({"when": ["2026-01-01"], "price": [1.5]}, index=pd.Index([7], name="order"))
+    for wrong, error, said in (
+        (["prise"], ProfileError, "no column of this name. Did you mean 'price'"),
+        (["order"], ProfileError, r"It is the index: .*reset_index\(\)"),
+        ([], ProfileError, "No column is named"),
+        ("price", TypeError, r"takes a list of names, not a string: \['price'\]"),
+        ([0], TypeError, "named by strings"),
+    ):
+        with pytest.raises(error, match=said):
+            make(frame, columns=wrong)
+    with pytest.raises(ProfileError, match=r"reset_index\(\)"):
+        sw.profile_batches(frame, "order")
+    with pytest.raises(TypeError, match="named by strings"):
+        sw.profile_batches(frame, 0)
+
+
+def test_a_profile_can_be_pickled_however_it_came_about(profile_path):
+    made = sw.profile(ROWS)
+    other = sw.read_profile(profile_path("batch-2013-07-08.bin"))
+    for profile in (made, other, sw.merge_profiles([made, sw.profile(ROWS[1:])])):
+        again = pickle.loads(pickle.dumps(profile))
+        assert figures(again) == figures(profile)
+        assert again.to_bytes() == profile.to_bytes()
+    comparison = sw.compare(made, made)
+    assert str(pickle.loads(pickle.dumps(comparison))) == str(comparison)
+
+
+@pytest.mark.parametrize(
+    "error", [SourceError("a.csv", "It is empty."), ProfileError("Damaged.", column="a", offset=3)]
+)
+def test_errors_can_be_pickled(error):
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_column_that_is_not_there_is_told_what_may_be_meant():
+    profile = sw.profile(ROWS)
+    for read in (profile.column, sw.compare(profile, profile).columns.__getitem__):
+        with pytest.raises(KeyError, match=r"no column 'Citi'\. Did you mean 'city'"):
+            read("Citi")
+        with pytest.raises(KeyError, match=r"no column 'elsewhere'\.\"$"):
+            read("elsewhere")
 
 
 @pytest.mark.slow

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from .values import Values
 
 _NO_TIMES = "it holds no points in time: give datetimes, dates or ISO 8601 strings"
+_NUMBERS = (
+    "it holds numbers, not points in time: make datetimes of them (of seconds since 1970 by "
+    "pandas.to_datetime(…, unit='s'), say) or ISO 8601 strings"
+)
 
 
 def column_of(name: Any, given: Any) -> Any:
@@ -88,18 +92,24 @@ def _is_pandas(column: Any) -> bool:
 
 
 def times_of(column: Any) -> NDArray[np.datetime64]:
-    """Return a column as points in time, UTC; what has no zone is UTC.
+    """Return a column as points in time, UTC, in milliseconds; what has no zone is UTC.
 
     Raises
     ------
     ValueNotProfiledError
-        It holds something else.
+        It holds something else, or a time that no calendar has.
     """
+    return _in_milliseconds(_times_of(column))
+
+
+def _times_of(column: Any) -> NDArray[np.datetime64]:
     if isinstance(column, list):
         return _from_objects(column)
     if isinstance(column, np.ndarray):
         return _from_array(column)
     if _is_pandas(column):
+        if type(column.dtype).__name__ == "PeriodDtype":
+            column = column.dt.to_timestamp()
         if getattr(column.dtype, "tz", None) is not None:
             column = column.dt.tz_convert("UTC").dt.tz_localize(None)
         return _from_array(column.to_numpy())
@@ -107,22 +117,42 @@ def times_of(column: Any) -> NDArray[np.datetime64]:
     return _from_arrow(column) if isinstance(column, (pa.Array, pa.ChunkedArray)) else _from_array(np.asarray(column))
 
 
+def _in_milliseconds(times: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """Convert times; those that a coarser unit can hold and milliseconds cannot would become others."""
+    if np.datetime_data(times.dtype)[0] not in _FINE:
+        counts = times.astype(np.int64)
+        first, last = (np.datetime64(end).astype(times.dtype).astype(np.int64) for end in _CALENDAR)
+        far = (counts < first) | (counts > last)
+        far &= ~np.isnat(times)
+        if far.any():
+            raise ValueNotProfiledError("the time lies beyond the years 1 to 9999", int(far.argmax()))
+    return times.astype("datetime64[ms]")
+
+
+_FINE = frozenset({"generic", "ns", "ps", "fs", "as"})  # these reach no further than 1677 to 2262
+_CALENDAR = ("0001-01-01", "9999-12-31T23:59:59.999")
+
+
 def _from_arrow(column: Any) -> NDArray[np.datetime64]:
     pa = arrow()
     kind = column.type
+    if pa.types.is_dictionary(kind):
+        try:
+            column = column.cast(kind.value_type)
+        except pa.ArrowNotImplementedError:  # of polars' strings
+            column = pa.array(column.to_pylist())
+        return _from_arrow(column)
     if pa.types.is_timestamp(kind):
         # The numbers of a timestamp with a zone count from 1970, UTC; only its display is elsewhere.
         return np.asarray(column.cast(pa.timestamp(kind.unit)).to_numpy(zero_copy_only=False))
     if pa.types.is_date(kind):
         return np.asarray(column.cast(pa.timestamp("ms")).to_numpy(zero_copy_only=False))
-    if pa.types.is_dictionary(kind):
-        return _from_arrow(column.cast(kind.value_type))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return _from_objects(column.to_pylist())
-    if pa.types.is_floating(kind):
-        return _from_array(column.to_numpy(zero_copy_only=False))
     if column.null_count == len(column):
         return _no_times(len(column))
+    if pa.types.is_floating(kind) or pa.types.is_integer(kind):
+        return _from_array(column.to_numpy(zero_copy_only=False))
     raise ValueNotProfiledError(_NO_TIMES)
 
 
@@ -134,7 +164,7 @@ def _from_array(array: NDArray[Any]) -> NDArray[np.datetime64]:
     # A column without a value has whatever type its library gives such a one.
     if not array.size or (array.dtype.kind == "f" and np.isnan(array).all()):
         return _no_times(array.size)
-    raise ValueNotProfiledError(_NO_TIMES)
+    raise ValueNotProfiledError(_NUMBERS if array.dtype.kind in "iuf" else _NO_TIMES)
 
 
 def _no_times(rows: int) -> NDArray[np.datetime64]:
@@ -162,4 +192,7 @@ def _as_time(value: Any, row: int) -> np.datetime64:
     except (ValueError, OverflowError, TypeError):  # TypeError: pandas' NA is neither equal nor unequal
         if type(value).__name__ == "NAType":
             return np.datetime64("NaT", "ms")
-    raise ValueNotProfiledError(f"this is no point in time: {str(value)[:60]!r}", row)
+    kind = "" if isinstance(value, str) else f" ({type(value).__name__})"
+    raise ValueNotProfiledError(
+        f"this is no point in time: {str(value)[:60]!r}{kind}; a datetime is, or text like 2026-01-31", row
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...basics import meant
 from ..errors import ProfileError
 
 if TYPE_CHECKING:
@@ -50,8 +51,14 @@ class Names:
             self.problems[text] = "its name holds half of a character (a lone surrogate)"
         return text
 
-    def select(self, wanted: Sequence[str]) -> list[int]:
+    def select(self, wanted: Sequence[str], index: Iterable[object] = ()) -> list[int]:
         """Return the places of some columns.
+
+        Parameters
+        ----------
+        wanted : sequence of str
+        index : iterable
+            Names of what is no column but an index of the table.
 
         Raises
         ------
@@ -62,5 +69,32 @@ class Names:
             if name in self.problems:
                 raise ProfileError(f"This column cannot be profiled: {self.problems[name]}.", column=name)
             if name not in self.places:
-                raise ProfileError("The data have no column of this name.", column=name)
+                hint = INDEX if name in index else meant(name, self.places)
+                raise ProfileError(f"The data have no column of this name.{hint}", column=name)
         return [self.places[name] for name in wanted]
+
+
+INDEX = " It is the index: give the frame's reset_index()."
+
+
+def check_columns(columns: Sequence[object]) -> list[str]:
+    """Return names of columns that were asked for.
+
+    Raises
+    ------
+    TypeError
+        These are not names, or not a list of them.
+    ProfileError
+        There are none.
+    """
+    if isinstance(columns, str):
+        raise TypeError(f"columns takes a list of names, not a string: [{columns!r:.80}].")
+    names: list[str] = []
+    for name in columns:
+        if not isinstance(name, str):
+            kind = type(name).__name__
+            raise TypeError(f"Columns are named by strings, as profiles keep them, not by {kind}: {name!r:.60}.")
+        names.append(name)
+    if not names:
+        raise ProfileError("No column is named.")
+    return names

@@ -42,6 +42,8 @@ class TablePart(ABC):
     problems : dict of str to str
         By name: why the other columns cannot be profiled.
     rows : int
+    index : tuple
+        Names of what is no column but an index of the table.
     source : str
         The file that it was read from; empty for a table in memory.
     first_row : int
@@ -55,6 +57,7 @@ class TablePart(ABC):
         self.names = list(known.places)
         self.problems = known.problems
         self.rows = rows
+        self.index: tuple[object, ...] = ()
         self.source = ""
         self.first_row = 0
         self.line_of: Callable[[int], int | None] | None = None
@@ -128,7 +131,9 @@ def _parts_of(data: Any, wanted: Sequence[str] | None) -> Iterator[TablePart]:
     if _is_column(data):
         data = data.to_frame()
     if _is_pandas(data):
-        yield _PandasPart(data if wanted is None else data.iloc[:, Names(data.columns).select(wanted)])
+        yield _PandasPart(
+            data if wanted is None else data.iloc[:, Names(data.columns).select(wanted, data.index.names)]
+        )
     elif isinstance(data, np.ndarray) and data.ndim and data.dtype.names is not None:
         yield _of_columns({name: data[name] for name in data.dtype.names}, wanted)
     elif isinstance(data, Mapping):
@@ -184,6 +189,7 @@ def _is_pandas(data: Any) -> bool:
 class _PandasPart(TablePart):
     def __init__(self, frame: Any) -> None:
         super().__init__(frame.columns, len(frame))
+        self.index = tuple(frame.index.names)
         self._frame = frame
 
     def _column(self, place: int) -> Any:
