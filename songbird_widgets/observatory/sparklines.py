@@ -53,7 +53,7 @@ class Sparkline:
         if not self.ends:
             return self.drawing
         ends = " ".join(f"<span>{escape(end)}</span>" for end in self.ends)
-        return self.drawing + Markup(f'<div class="ends" aria-hidden="true">{ends}</div>')  # noqa: S704 - escaped
+        return self.drawing + Markup(f'<div class="ends" aria-hidden="true">{ends}</div>')
 
     @property
     def in_words(self) -> bool:

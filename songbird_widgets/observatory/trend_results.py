@@ -7,13 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from markupsafe import Markup
-
 from songbird_widgets.profiles import Trends, compare_days
 
 from . import formatting
 from .query import MAX_EXPORTED
-from .rendering import STATIC, render
+from .rendering import STATIC, part, render
 from .sides import Side
 from .table import VERDICTS
 from .trend_charts import CHARTS, TITLES, small_charts, texts
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import pandas as pd
+    from markupsafe import Markup
 
     from songbird_widgets.profiles import DayComparison, ProfileSummary
 
@@ -99,7 +98,7 @@ class TrendResult:
         return f"<Trends: {headline(self.view).striptags()}>"
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {"text/plain": self.to_text(), "text/html": self._card()}
+        return {"text/plain": self.to_text(), "text/html": str(self._card())}
 
     def to_text(self) -> str:
         """Return a few lines: what drifted, when, and why."""
@@ -143,18 +142,17 @@ class TrendResult:
         """
         target = Path(path)
         title = headline(self.view).striptags()
-        target.write_text(render("trends_file.html", "", title=title, card=Markup(self._card())), "utf-8")  # noqa: S704
+        target.write_text(render("trends_file.html", "", title=title, card=self._card()), "utf-8")
         return target
 
-    def _card(self) -> str:
+    def _card(self) -> Markup:
         view, trends = self.view, self.view.trends
         order = trends.order.tolist()
         changed = [place for place in order if trends.changed[place]]
         shown = changed[:MAX_SHOWN_ROWS]
         folded = [*changed[MAX_SHOWN_ROWS:], *(place for place in order if not trends.changed[place])]
-        return render(
+        return part(
             "trends_card.html",
-            "",
             style="".join((STATIC / name).read_text("utf-8") for name in ("card.css", "trends_card.css")),
             headline=headline(view),
             titles=[TITLES[key] for key in CHARTS],

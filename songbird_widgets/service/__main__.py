@@ -20,7 +20,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
 
     _lines = 0
 
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - its name in the library
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
         self._lines += 1
         return self._lines % 50 == 1 and bool(super().shouldRollover(record))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import io
+import threading
 import time
 import weakref
 
@@ -25,7 +26,7 @@ class ReadAhead(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """Return what comes next; nothing at the end."""
-        return b"" if _ending else self.following(size)
+        return b"" if _ending.is_set() else self.following(size)
 
     def following(self, size: int) -> bytes:
         """Return up to so many bytes, all for a negative number."""
@@ -33,13 +34,12 @@ class ReadAhead(io.RawIOBase):
 
 
 _streams: weakref.WeakSet[ReadAhead] = weakref.WeakSet()
-_ending = False
+_ending = threading.Event()
 
 
 @atexit.register
 def _end() -> None:
-    global _ending  # noqa: PLW0603
-    _ending = True
+    _ending.set()
     until = time.monotonic() + _WAIT_SECONDS
     while len(_streams) and time.monotonic() < until:
         time.sleep(0.005)
