@@ -39,6 +39,7 @@ NODE_MODULES = Path(__file__).parent / "node_modules"
 MAX_WORKERS = 6  # each may start a browser and front ends of its own
 START_SECONDS = 180.0
 EXPECT_MS = 60_000  # front ends on a busy machine take their time
+EVENTUALLY_SECONDS = 120.0
 PROCESS_SECONDS = 300.0  # what a short command may take on a busy machine: long, for it only ends what hangs
 # Below the ports that systems give to connections and to who asks for any: nobody else takes one before it is used.
 FIRST_PORT, PORTS_OF_A_WORKER = 10_000, 1_000
@@ -157,6 +158,20 @@ def home_environment(home: Path) -> dict[str, str]:
         # For the Python with whylogs, in which the package is not installed.
         "PYTHONPATH": str(ROOT),
     }
+
+
+@pytest.fixture(scope="session")
+def eventually():
+    """Wait until a condition holds, which another thread or process brings about, and return what it is then."""
+
+    def wait(condition, pause=0.01):
+        end = time.monotonic() + EVENTUALLY_SECONDS
+        while not (value := condition()):
+            assert time.monotonic() < end, "it did not come about"
+            time.sleep(pause)
+        return value
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
 """The fault matrix: what can go wrong on a network, with every operation and the PUT, in threads and in asyncio.
 
-Each fault meets each operation once; whether it passes or stays, and threads or asyncio, take turns so that every pair
-of two of them is there. Each case ends in the right recovery or the right error, within its time, with nothing sent
-twice that must not be, no connection left open, and no secret in anything that can be seen.
+What breaks meets each operation once; what is refused or stalls, each kind of operation. Whether it passes or stays,
+and threads or asyncio, take turns so that every pair of two of them is there. Each case ends in the right recovery or
+the right error, within its time, with nothing sent twice that must not be, no connection left open, and no secret in
+anything that can be seen.
 """
 
 from __future__ import annotations
@@ -367,7 +368,7 @@ def test_what_broke_is_sent_again_only_where_that_is_safe(serve, fault, operatio
     return well_behaved(ran, server, operation)
 
 
-@pytest.mark.parametrize(("status", "operation", "mode", "form"), every(STATUS_ERRORS, MODES, FORMS), ids=str)
+@pytest.mark.parametrize(("status", "operation", "mode", "form"), pairs(STATUS_ERRORS, KINDS, MODES, FORMS), ids=str)
 def test_each_status_is_its_own_error(serve, status, operation, mode, form):
     server = serve(only_for(operation, status_fault(status, form), 99))
     ran = run(server, operation, mode, retries=FAST)
@@ -443,16 +444,13 @@ def test_a_refusal_and_its_advice_are_two_sentences(serve):
     assert "(429): Too Many Requests. Wait a while, then try again." in str(ran.error)
 
 
-SLOW = every(STALLED, MODES, (1, 99))
+SLOW = pairs(STALLED, KINDS, MODES, (1, 99))
 STALL_SECONDS = 4.0
 
 
 @pytest.fixture(scope="module")
 def slow(server_class, record_class):
-    """Run the cases that wait side by side, since each of them takes its whole time.
-
-    Few enough for what does not wait to come through in that time on a busy machine.
-    """
+    """Run the cases that wait side by side, since each of them takes its whole time."""
     handler, root = record_class(), logging.getLogger()
     level = root.level
     root.addHandler(handler)
@@ -470,7 +468,7 @@ def slow(server_class, record_class):
         return case, (ran, server)
 
     try:
-        with ThreadPoolExecutor(len(SLOW) // 2) as pool:
+        with ThreadPoolExecutor(len(SLOW)) as pool:
             yield dict(pool.map(perform, SLOW))
         assert not handler.leaks()
     finally:
@@ -479,6 +477,7 @@ def slow(server_class, record_class):
         root.removeHandler(handler)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", SLOW, ids=named)
 def test_what_does_not_come_to_an_end_is_given_up_in_time(slow, case):
     _, operation, _, times = case

@@ -131,13 +131,10 @@ def test_the_log_tells_no_secrets(jupyter, uploaded):
     assert f"sessionToken={uploaded['id']}" not in unquote(log)
 
 
-def test_a_request_that_is_refused_is_logged_without_its_session(jupyter, uploaded):
+def test_a_request_that_is_refused_is_logged_without_its_session(jupyter, uploaded, eventually):
     path = f"songbird/resources/nowhere/profiles?profile=1&sessionToken={uploaded['id']}"
     assert jupyter.ask(path).status in (403, 404)
-    deadline = time.monotonic() + 60
-    while "songbird/resources/nowhere/profiles" not in jupyter.log.read_text("utf-8", "replace"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(lambda: "songbird/resources/nowhere/profiles" in jupyter.log.read_text("utf-8", "replace"))
     assert f"sessionToken={uploaded['id']}" not in unquote(jupyter.log.read_text("utf-8", "replace"))
 
 

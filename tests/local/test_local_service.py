@@ -33,14 +33,6 @@ STARTER = "from songbird_widgets.local import local_service; print(local_service
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX signals and modes")
 
 
-def eventually(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "this never came true"
-        time.sleep(0.01)
-    return True
-
-
 def is_gone(pid):
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
@@ -48,9 +40,15 @@ def is_gone(pid):
         return True
 
 
-def kill(pid):
-    psutil.Process(pid).kill()
-    eventually(lambda: is_gone(pid))
+@pytest.fixture
+def kill(eventually):
+    """End a process as a power cut would, and return once it is gone."""
+
+    def end(pid):
+        psutil.Process(pid).kill()
+        eventually(lambda: is_gone(pid))
+
+    return end
 
 
 def new_session(service):
@@ -139,7 +137,7 @@ def test_it_outlives_an_interrupt_of_who_started_it():
 
 
 @pytest.mark.usefixtures("home")
-def test_killed_it_comes_back_as_the_same_service():
+def test_killed_it_comes_back_as_the_same_service(kill):
     before = local_service.ensure()
     session, key = new_session(before), local_service.organization_key()
     slot = httpx.post(
@@ -159,7 +157,7 @@ def test_killed_it_comes_back_as_the_same_service():
     assert httpx.get(f"{after.origin}/v0/sessions/{session}/profiles", trust_env=False, timeout=60).json()["profiles"]
 
 
-def test_what_was_confirmed_survives_a_kill_at_any_moment(home):
+def test_what_was_confirmed_survives_a_kill_at_any_moment(home, kill, eventually):
     for moment in (0.02, 0.1, 0.25, None):  # at last once something was confirmed
         service = local_service.ensure()
         session = new_session(service)
@@ -284,7 +282,7 @@ def test_a_record_that_makes_no_sense_is_no_record(home, text):
     assert local_service.stop() is False
 
 
-def test_a_broken_record_is_replaced(home):
+def test_a_broken_record_is_replaced(home, kill):
     first = local_service.ensure()
     kill(first.pid)
     (home / "service.json").write_text('{"pid": 12')
@@ -292,7 +290,7 @@ def test_a_broken_record_is_replaced(home):
     assert Record.read(home) is not None
 
 
-def test_used_it_goes_on_and_unused_it_ends_itself(home, monkeypatch):
+def test_used_it_goes_on_and_unused_it_ends_itself(home, monkeypatch, eventually):
     idle = 3.0
     monkeypatch.setattr(local_service, "IDLE_SECONDS", idle)
     service, last = local_service.ensure(), time.monotonic()
@@ -312,14 +310,14 @@ def test_used_it_goes_on_and_unused_it_ends_itself(home, monkeypatch):
 
 
 @pytest.mark.usefixtures("home")
-def test_without_its_directory_it_ends(home):
+def test_without_its_directory_it_ends(home, eventually):
     service = local_service.ensure()
     shutil.rmtree(home)
     eventually(lambda: is_gone(service.pid))
     assert local_service.ensure().endpoint != service.endpoint
 
 
-def test_stop_ends_it_and_says_whether_there_was_one(home):
+def test_stop_ends_it_and_says_whether_there_was_one(home, eventually):
     service = local_service.ensure()
     assert local_service.stop() is True
     assert local_service.stop() is False
@@ -367,7 +365,7 @@ def test_a_health_check_needs_a_nonce(nonce):
 
 
 @posix
-def test_a_signal_ends_it_gracefully(home):
+def test_a_signal_ends_it_gracefully(home, eventually):
     service = local_service.ensure()
     os.kill(service.pid, signal.SIGTERM)
     eventually(lambda: is_gone(service.pid))
@@ -376,7 +374,7 @@ def test_a_signal_ends_it_gracefully(home):
 
 
 @posix
-def test_ending_it_finishes_the_uploads_it_has_begun(home):
+def test_ending_it_finishes_the_uploads_it_has_begun(home, eventually):
     service = local_service.ensure()
     path = f"{service.origin}/v0/sessions/{new_session(service)}/upload"
     slot = httpx.post(path, json={"datasetTimestamp": 0, "segmentTags": []}, trust_env=False, timeout=60).json()
@@ -404,7 +402,7 @@ def test_ending_it_finishes_the_uploads_it_has_begun(home):
 
 @posix
 @pytest.mark.usefixtures("home")
-def test_one_that_hangs_is_named(monkeypatch):
+def test_one_that_hangs_is_named(monkeypatch, eventually):
     service = local_service.ensure()
     monkeypatch.setattr("songbird_widgets.local.route.ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(local_service, "_SETTLE_SECONDS", 0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import comm
@@ -124,17 +123,3 @@ def replies():
 def failure():
     """What a panel's only part says went wrong."""
     return lambda panel: panel.failures.get(panel.parts[0], "")
-
-
-@pytest.fixture
-def eventually():
-    """Wait for what happens on another thread."""
-
-    def wait(condition, seconds=60):
-        deadline = time.monotonic() + seconds
-        while not (value := condition()):
-            assert time.monotonic() < deadline, "it did not happen"
-            time.sleep(0.01)
-        return value
-
-    return wait

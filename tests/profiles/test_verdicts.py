@@ -98,6 +98,7 @@ def test_equal_heavy_tails_never_drift_and_their_moments_are_called_uncertain(ra
     assert all("chance" in drift.reasons[0] for drift in unknown)
 
 
+@pytest.mark.slow
 def test_heavy_tails_do_not_hide_that_the_middle_moved():
     random = np.random.default_rng([99, 13])
     pairs = [(random.standard_cauchy(2000), 2 + random.standard_cauchy(2000)) for _ in range(100)]
@@ -719,6 +720,7 @@ def test_ten_thousand_rows_that_drifted_as_much_as_counts_do_not_read_none(befor
     assert verdicts_of(before, before, 10_000).count("none") >= 57
 
 
+@pytest.mark.slow
 def test_a_hundred_equal_rows_are_said_to_be_equal_more_often_than_not():
     random = np.random.default_rng(8)
     for draw in (EQUAL["normal"], ages, EQUAL["hours"], EQUAL["words"]):

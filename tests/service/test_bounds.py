@@ -41,14 +41,6 @@ def page(service, session, path="profiles", **parameters):
     return service.call("GET", f"/resources/model-1/{path}", params=parameters)
 
 
-def until(condition):
-    """Wait for what another thread brings about."""
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.001)
-
-
 def is_cut_off(connection):
     """Whether the other side ends the connection."""
     with contextlib.suppress(ConnectionError):
@@ -75,15 +67,22 @@ def test_connections_that_ask_nothing_keep_nobody_out(serve_directory, tmp_path)
         assert len(service.listed(session)) == 1
 
 
-def test_who_is_being_answered_is_not_cut_off_for_newcomers(serve_directory, tmp_path):
+def test_who_is_being_answered_is_not_cut_off_for_newcomers(serve_directory, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "_YIELD_SECONDS", 60.0)  # what is sent here does not stall, though a machine may
+    content = os.urandom(3 << 20)
     with serve_directory(tmp_path, max_connections=20) as service, contextlib.ExitStack() as stack:
         session = service.session()
-        slots = [service.announce(session) for _ in range(8)]
-        with ThreadPoolExecutor(8) as pool:
-            answers = [pool.submit(service.put, slot, os.urandom(3 << 20)) for slot in slots]
-            for _ in range(60):
-                stack.enter_context(connect(service))
-        assert {answer.result().status_code for answer in answers} == {200}
+        sending = [stack.enter_context(connect(service)) for _ in range(8)]
+        for connection in sending:
+            address = urlsplit(service.announce(session)["uploadUrl"])
+            head = f"PUT {address.path}?{address.query} HTTP/1.1\r\nHost: {address.netloc}\r\nExpect: 100-continue\r\n"
+            connection.sendall(f"{head}Content-Length: {len(content)}\r\n\r\n".encode())
+            assert connection.recv(99).startswith(b"HTTP/1.1 100")  # so it is under way
+        for _ in range(60):
+            stack.enter_context(connect(service))
+        for connection in sending:
+            connection.sendall(content)
+            assert connection.recv(99).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +134,7 @@ def test_a_connection_in_use_may_rest_for_a_while(service, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_large_file_nobody_reads_costs_no_memory_and_ends(own_service, monkeypatch):
+def test_a_large_file_nobody_reads_costs_no_memory_and_ends(own_service, monkeypatch, eventually):
     session = uploaded(own_service, os.urandom(60 << 20))
     process = psutil.Process()
     before = process.memory_info().rss
@@ -146,7 +145,7 @@ def test_a_large_file_nobody_reads_costs_no_memory_and_ends(own_service, monkeyp
         time.sleep(1)
         assert process.memory_info().rss - before < 60 << 20
         monkeypatch.setattr(server, "STALL_SECONDS", 0.5)
-        until(lambda: not own_service.app.is_busy())
+        eventually(lambda: not own_service.app.is_busy(), pause=0.5)  # collecting garbage keeps others waiting
         received = 0
         with contextlib.suppress(ConnectionError):
             while part := readers[0].recv(1 << 20):
@@ -223,20 +222,20 @@ def test_an_export_whose_time_is_over_is_seen_to_be_cut_short(service, monkeypat
         assert b"\r\n0\r\n\r\n" not in received
 
 
-def test_a_page_ends_when_its_reader_leaves(own_service, wide_profile):
+def test_a_page_ends_when_its_reader_leaves(own_service, wide_profile, eventually):
     session = uploaded(own_service, wide_profile(60_000))
     own_service.call("GET", "/resources/model-1/profiles", params={"sessionToken": session})
     makers = own_service.app.settings["observatory"].makers
     with connect(own_service) as connection:
         connection.sendall(request(own_service, session))
-        until(lambda: makers._running)
+        eventually(lambda: makers._running)
     left = time.process_time()  # others may keep the machine busy
     while makers._running:
         assert time.process_time() - left < 1.5
         time.sleep(0.01)
 
 
-def test_pages_that_take_long_do_not_keep_others_waiting(own_service, wide_profile):
+def test_pages_that_take_long_do_not_keep_others_waiting(own_service, wide_profile, eventually):
     hostile, other = uploaded(own_service, wide_profile(30_000)), uploaded(own_service, wide_profile(3))
     assert page(own_service, other).status_code == 200
     makers = own_service.app.settings["observatory"].makers
@@ -244,13 +243,13 @@ def test_pages_that_take_long_do_not_keep_others_waiting(own_service, wide_profi
         for _ in range(10):
             connection = stack.enter_context(connect(own_service))
             connection.sendall(request(own_service, hostile, "profiles.csv", limit=90_000))
-        until(lambda: makers._running and makers._waiting)
+        eventually(lambda: makers._running and makers._waiting)
         for _ in range(3):
             assert page(own_service, other).status_code == 200
         assert makers._waiting, "the other's pages came before the end of these"
 
 
-def test_too_many_pages_at_once_are_refused(own_service, monkeypatch, wide_profile):
+def test_too_many_pages_at_once_are_refused(own_service, monkeypatch, wide_profile, eventually):
     session = uploaded(own_service, wide_profile(2_000))
     page(own_service, session)
     makers = own_service.app.settings["observatory"].makers
@@ -258,9 +257,9 @@ def test_too_many_pages_at_once_are_refused(own_service, monkeypatch, wide_profi
     free = threading.Event()
     with ThreadPoolExecutor(8) as pool:
         pool.submit(asyncio.run, makers.run(session, Budget(120), free.wait))
-        until(lambda: makers._running)
+        eventually(lambda: makers._running)
         answers = [pool.submit(page, own_service, session, "profiles.json") for _ in range(6)]
-        until(lambda: sum(answer.done() for answer in answers) == 4)
+        eventually(lambda: sum(answer.done() for answer in answers) == 4)
         free.set()
         statuses = sorted(answer.result().status_code for answer in answers)
     assert statuses == [200, 200, 503, 503, 503, 503]

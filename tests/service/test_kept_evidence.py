@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from hashlib import sha256
 from itertools import permutations
 from pathlib import Path
@@ -40,7 +39,7 @@ def test_what_was_kept_says_what_is_found_anew(tmp_path, summaries):
                 assert (brief.verdict, brief.score, brief.reasons) == (whole.verdict, whole.score, whole.reasons)
 
 
-def test_profiles_without_a_common_column_do_not_keep_others_from_being_weighed(own_service, monkeypatch):
+def test_profiles_without_a_common_column_do_not_keep_others_from_being_weighed(own_service, monkeypatch, eventually):
     monkeypatch.setattr(day_comparisons, "MAX_WEIGHED", 1)
     session = own_service.session()
     contents = [profile({name: range(100)}).to_bytes() for name in ("x", "y", "z")] + [profile({"z": [1]}).to_bytes()]
@@ -49,10 +48,7 @@ def test_profiles_without_a_common_column_do_not_keep_others_from_being_weighed(
     asyncio.run(preload(own_service.app))
     third, fourth = (sha256(content).hexdigest() for content in contents[2:])
     evidence = own_service.app.settings["day_comparisons"].evidence
-    until = time.monotonic() + 60
-    while not evidence.has(third, fourth):
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    eventually(lambda: evidence.has(third, fourth))
 
 
 @pytest.mark.parametrize("harm", ["old", "cut", "empty", "of others"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 
 import httpx
@@ -28,12 +27,20 @@ def base(serve, tmp_path):
 
 
 @pytest.fixture
+def clock(monkeypatch):
+    """The seconds of a clock that goes when a test says so, however fast the machine is."""
+    seconds = [1_000.0]
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
+    return seconds
+
+
+@pytest.fixture
 def http(base):
     with httpx.Client(base_url=base, trust_env=False, timeout=60) as client:
         yield client
 
 
-def test_who_asks_too_often_is_told_when_to_come_again_and_others_are_answered(base, http):
+def test_who_asks_too_often_is_told_when_to_come_again_and_others_are_answered(base, http, clock):
     with Songbird(base, retries=1) as client:
         busy, other = (client.create_session("someone").id for _ in range(2))
     answers = [http.get(f"/v0/sessions/{busy}/profiles") for _ in range(30)]
@@ -47,23 +54,25 @@ def test_who_asks_too_often_is_told_when_to_come_again_and_others_are_answered(b
     assert any(http.get(link).status_code == 429 for _ in range(40))  # by whatever way
     assert http.get(f"/v0/sessions/{other}/profiles").status_code == 200
     assert http.get("/health").status_code == 200
-    time.sleep(1.5)
+    clock[0] += 1.5
     assert http.get(f"/v0/sessions/{busy}/profiles").status_code == 200
 
 
 def test_the_client_waits_as_it_is_told(base):
     with Songbird(base, retries=5) as client:
         session = client.create_session("someone").id
-        for _ in range(12):
+        for _ in range(10):
             client.list_session_profiles(session)
 
 
+@pytest.mark.usefixtures("clock")
 def test_ids_are_not_guessed(http):
     statuses = [http.get(f"/v0/sessions/session-{number}/profiles").status_code for number in range(20)]
     assert statuses.count(404) < 10
     assert statuses.count(429) > 10
 
 
+@pytest.mark.usefixtures("clock")
 def test_sessions_and_sign_ins_are_counted_by_address(http):
     answers = [http.post("/v0/sessions", json={"userId": "me"}) for _ in range(30)]
     assert 429 in {answer.status_code for answer in answers}

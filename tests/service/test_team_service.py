@@ -31,13 +31,6 @@ JULY_8 = 1_373_241_600_000
 KEY = "publicpart.canarykey" + "x" * 40 + ":org-1"
 
 
-def eventually(condition):
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end, "this never came true"
-        time.sleep(0.05)
-
-
 class Replica:
     """One replica as its clients see it."""
 
@@ -116,7 +109,7 @@ def test_an_upload_goes_straight_to_the_store_and_every_replica_shows_it(replica
     assert second.http.get(link).content == content
 
 
-def test_those_who_look_at_once_share_what_is_asked_of_the_store(replicas, monkeypatch):
+def test_those_who_look_at_once_share_what_is_asked_of_the_store(replicas, monkeypatch, eventually):
     replica, store = replicas[0], replicas[0].app.settings["blobs"]
     session, lists, list_incoming = replica.session(), [], store.list_incoming
     looks, asked = replica.direct._looks, []
@@ -297,7 +290,7 @@ def serving(tmp_path, object_store):
 
 
 def test_the_command_serves_a_team_from_a_file_with_the_password_and_ends_gracefully(
-    serving, settings, tmp_path, profile_bytes
+    serving, settings, tmp_path, profile_bytes, eventually
 ):
     (tmp_path / "url").write_text(settings.database_url + "\n")
     environment = {"SONGBIRD_STORAGE": settings.storage, "SONGBIRD_STORAGE_ENDPOINT": settings.storage_endpoint}
@@ -335,7 +328,7 @@ def _references(settings, profile_id):
         return connection.execute(query, [profile_id]).fetchone()
 
 
-def test_who_is_being_answered_when_a_replica_is_told_to_end_is_answered(serving, tmp_path):
+def test_who_is_being_answered_when_a_replica_is_told_to_end_is_answered(serving, tmp_path, eventually):
     process, base, _ = serving(["--data-dir", str(tmp_path / "data"), "--public-url", "http://127.0.0.1:1"], {})
     base = _listening(process)
     with httpx.Client(base_url=base, trust_env=False, timeout=60) as http:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -151,15 +150,14 @@ def test_cancelling_keeps_what_arrived_and_the_rest_can_be_sent(session, profile
     assert not {profile.key for profile in landed} & {profile.key for profile in rest}
 
 
-def test_cancelling_drops_uploads_that_wait_their_turn(session, profiles):
+def test_cancelling_drops_uploads_that_wait_their_turn(session, profiles, eventually):
     gate, begun, landed = threading.Event(), threading.Event(), []
     session._uploads.submit(lambda: begun.set() or gate.wait(60))
     assert begun.wait(60)
     session.add(profiles / "batch-2013-07-08.bin")
     waiting = threading.Thread(target=lambda: landed.append(session.upload()))
     waiting.start()
-    while not session._uploads._jobs:
-        time.sleep(0.01)
+    eventually(lambda: session._uploads._jobs)
     session.cancel()
     waiting.join(60)
     gate.set()
