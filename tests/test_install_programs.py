@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).with_name("install-programs.sh")
 SERVERS = ("haproxy", "cc", "initdb")
 PROGRAM = '#!/bin/sh\n[ "$1" != ci ] || mkdir node_modules\n'
 APT_GET = """#!/bin/sh
-echo "$*" >> {log}
+echo "$*" >> "{log}"
 [ "$1" = install ] || exit {update}
 case "$3" in
     nodejs) brings="node {npm_of_nodejs}" ;;
@@ -25,7 +25,7 @@ case "$3" in
     gcc) brings=cc ;;
     *) brings="$3" ;;
 esac
-for program in $brings; do cp {program} {bin}/$program; done
+for program in $brings; do cp "{program}" "{bin}/$program"; done
 """
 
 
@@ -50,7 +50,7 @@ def ask(tmp_path):
             "apt-get": APT_GET.format(npm_of_nodejs=npm_of_nodejs, update=update, **settings),
         }
         if sudo:
-            scripts["sudo"] = f'#!/bin/sh\necho "sudo $*" >> {log}\nexec "$@"\n'
+            scripts["sudo"] = f'#!/bin/sh\necho "sudo $*" >> "{log}"\nexec "$@"\n'
         for name, text in scripts.items():
             (bin_directory / name).write_text(text)
             (bin_directory / name).chmod(0o755)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -53,7 +54,7 @@ def assert_refused(directory, *words):
 @pytest.mark.parametrize("mode", [0o777, 0o755, 0o710, 0o1777])
 def test_one_that_is_open_to_others_is_refused_with_the_command_that_closes_it(directory, mode):
     directory.chmod(mode)
-    assert_refused(directory, "is open to others", f"Run: chmod 700 {directory}")
+    assert_refused(directory, "is open to others", f"Run: chmod 700 {shlex.quote(str(directory))}")
 
 
 def test_a_new_one_is_private_whatever_the_umask(directory):
@@ -128,7 +129,7 @@ def test_what_another_user_has_left_within_is_refused_by_name(directory, name):
 def test_what_others_may_write_within_is_refused_with_the_command_that_closes_it(directory, mode):
     (directory / "songbird.db").touch()
     (directory / "songbird.db").chmod(mode)
-    assert_refused(directory, "may be changed by others", f"chmod go-w {directory / 'songbird.db'}")
+    assert_refused(directory, "may be changed by others", f"chmod go-w {shlex.quote(str(directory / 'songbird.db'))}")
 
 
 def test_what_is_not_the_services_is_left_in_peace(directory, tmp_path):
