@@ -11,9 +11,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..basics import shorten
-from .rows import STATES, pack, pack_states
+from .rows import STATES, fields, pack, pack_states
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..session import Session, SessionProfile
 
 # While an upload runs, states change many times a second; the eye needs no more than this.
@@ -52,16 +54,18 @@ class Listing:
                 self._read(session.profiles, busy=session.busy)
 
     def _read(self, profiles: tuple[SessionProfile, ...], *, busy: bool) -> None:
-        keys = [profile.key for profile in profiles]
         # What others uploaded is counted by the endpoint a moment after it is listed.
-        columns = [profile.columns for profile in profiles]
+        keys, columns = fields(profiles, "key", "columns")
         same_rows = keys == self._keys and columns == self._columns
         now = time.monotonic()
         if not same_rows:
             known = self._numbers
+            numbers: Sequence[int] = range(len(keys))
             new = [key for key in keys if key not in known] if known else keys
+            first = not known
             known.update(zip(new, range(len(known), len(known) + len(new)), strict=True))
-            numbers = [known[key] for key in keys]
+            if not first:
+                numbers = [known[key] for key in keys]
             self.rows = pack(profiles, numbers)
             self._keys, self._columns = keys, columns
             self._places = np.array(numbers)

@@ -14,7 +14,7 @@ Level = Literal["info", "warning", "error"]
 _MAX_LISTED = 20
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, slots=True)
 class SessionProfile:
     """One profile of a session.
 

@@ -152,7 +152,7 @@ def panel_and_link(someone: browsers.Desk, rounds: int) -> None:
             page.evaluate(f"{options}[{place}].click()")
             page.wait_for_timeout(200)
     report("panel visible after its cell (first)", shown[0], "350 ms")
-    report("panel visible after its cell (median)", statistics.median(shown), "150 ms")
+    report("panel visible after its cell (median of the others)", statistics.median(shown[1:] or shown), "150 ms")
     report("third click to the working link", statistics.median(linked), "50 ms")
 
 
