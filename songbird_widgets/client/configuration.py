@@ -13,7 +13,7 @@ import msgspec
 
 from ..secret import Secret
 from .errors import ConfigurationError
-from .redaction import Redacted, origin_of
+from .redaction import Redacted, is_host, origin_of
 from .retry import Retry
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ _ENDPOINT_VARIABLES = ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT")
 _KEY_VARIABLES = ("SONGBIRD_API_KEY", "WHYLABS_API_KEY")
 _PUBLIC_KEY_ID = re.compile(r"[A-Za-z0-9]{10}\.")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OWN_HEADERS = frozenset({"x-api-key", "host", "content-length", "transfer-encoding", "x-request-id"})
+_OWN_HEADERS = frozenset(
+    {"x-api-key", "host", "content-length", "transfer-encoding", "accept-encoding", "x-request-id"}
+)
 
 
 class Settings(Redacted, frozen=True, dict=True):
@@ -129,7 +131,7 @@ def checked_endpoint(given: object, source: str = "the argument endpoint") -> Se
 def _is_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        usable = parts.scheme in {"http", "https"} and is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         return False
     return usable and text.isascii() and text.isprintable() and not any(c in text for c in ' ?#@\\"<>')

@@ -11,13 +11,15 @@ import re
 import ssl
 import threading
 from pathlib import Path
+from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from ..basics import reason_of
 from ..secret import Secret
 from .errors import ConfigurationError
-from .redaction import Redacted, origin_of, plain
+from .redaction import Redacted, is_host, origin_of, plain
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _HASHED_NAME = re.compile(r"[0-9a-f]{8}\.\d+")  # how OpenSSL finds a certificate in a directory
@@ -64,7 +66,7 @@ class Proxy(Redacted, frozen=True):
 def _scheme(url: Secret) -> str:
     with contextlib.suppress(ValueError, httpx.InvalidURL):
         parsed = httpx.URL(url.reveal())
-        return parsed.scheme if parsed.host and 0 < (parsed.port or 1) < 65_536 else ""
+        return parsed.scheme if is_host(parsed.host) and 0 < (parsed.port or 1) < 65_536 else ""
     return ""
 
 
@@ -110,7 +112,10 @@ class Trust:
         a directory as OpenSSL wants it, or a context.
     """
 
-    def __init__(self, verify: bool | str | Path | ssl.SSLContext) -> None:
+    def __init__(self, verify: Any) -> None:
+        if not isinstance(verify, (bool, str, Path, ssl.SSLContext)) or verify == "":
+            said = "What verify says must be True, False, a PEM file, a directory or an ssl.SSLContext."
+            raise ConfigurationError(said)
         self._verify = verify
         self._context = verify if isinstance(verify, ssl.SSLContext) else None
         self._lock = threading.Lock()
@@ -154,11 +159,12 @@ class Trust:
         except ssl.SSLError:
             reason = "there are no PEM certificates in it"
         except (OSError, ValueError) as error:
-            reason = (getattr(error, "strerror", None) or "it cannot be opened").lower()
+            reason, log = reason_of(error).lower(), os.environ.get("SSLKEYLOGFILE")
+            if log and getattr(error, "filename", None) == log:
+                said = f"The file {plain(log)}, which SSLKEYLOGFILE names, cannot be written: {reason}."
+                raise ConfigurationError(said, advice="Unset it, or let it name one that can be written.") from None
         if not path:
-            log = "Unset SSLKEYLOGFILE, or let it name a file that can be written."
-            advice = log if os.environ.get("SSLKEYLOGFILE") else None
-            raise ConfigurationError(f"No certificates to trust could be loaded: {reason}.", advice=advice)
+            raise ConfigurationError(f"No certificates to trust could be loaded: {reason}.")
         said = f"The certificates to trust cannot be read from {plain(path)}, which {name} names: {reason}."
         raise ConfigurationError(said, advice="Let it name a PEM file" + (", or unset it." if name.isupper() else "."))
 

@@ -34,6 +34,8 @@ _NO_CONNECTION = {
     errno.ECONNREFUSED: ("nothing is listening there", "nothing is listening at"),
     errno.ENETUNREACH: ("no network leads there", "no network leads to"),
     errno.EHOSTUNREACH: ("no network leads there", "no network leads to"),
+    errno.EMFILE: ("this process has too many open files", "too many files are open to connect to"),
+    errno.ENFILE: ("this computer has too many open files", "too many files are open to connect to"),
 }
 _OTHER_NAME = ("its certificate is for another name", "Use the name that the certificate has.")
 # By OpenSSL's X509_V_ERR_…; any other is an authority that is not trusted.
@@ -99,7 +101,7 @@ def _not_connected(error: Exception, host: str, proxy: Proxy | None, trust: Trus
             break
     if proxy is not None:
         return Failure(FailureKind.UNUSABLE, f"{at} {proxy.label}", proxy.advice)
-    return Failure(FailureKind.CONNECT, there)
+    return Failure(FailureKind.CONNECT, there, "Close some of them." if "open files" in there else None)
 
 
 def _not_secure(error: ssl.SSLError, trust: Trust, way: str) -> Failure:

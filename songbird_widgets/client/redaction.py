@@ -51,6 +51,14 @@ def origin_of(url: str) -> str:
     return plain(match[1] + match[2]) if match else "(no URL)"
 
 
+def is_host(name: str) -> bool:
+    """Whether a name can be looked up at all: its parts are neither empty nor longer than 63 characters."""
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 def secrets_of(url: str) -> tuple[Secret, ...]:
     """Return what must not be seen of a presigned URL: its query, and every value in it, encoded and not."""
     query = url.partition("?")[2]

@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from .retry import Retry
 
 # By their names in lower case, under which a caller's own may replace them.
-_HEADERS = {"user-agent": ("User-Agent", Secret("songbird-widgets")), "accept": ("Accept", Secret("application/json"))}
+_HEADERS = {
+    "user-agent": ("User-Agent", Secret("songbird-widgets")),
+    "accept": ("Accept", Secret("application/json")),
+    "accept-encoding": ("Accept-Encoding", Secret("identity")),  # a few kilobytes may unpack to gigabytes
+}
 _JSON = {"content-type": ("Content-Type", Secret("application/json"))}
 
 

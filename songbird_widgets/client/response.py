@@ -72,10 +72,20 @@ class RawResponse(Redacted, Generic[T], frozen=True):
         """Whether the status is one of HTTP's successes."""
         return 200 <= self.status < 300
 
+    @property
+    def encoded(self) -> bool:
+        """Whether the content is compressed, or encoded in another way; nothing is unpacked here."""
+        return self.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}
+
     def parse(self) -> T:
         """Return the operation's message, or raise the error that the answer stands for."""
         if not self.success:
             raise _refusal(self._request, self)
+        if self.encoded:
+            said = (
+                f"{self._request.origin} answered {self._request.operation.doing} compressed, which nobody asked for."
+            )
+            raise self.error(errors.ResponseError, said, "Ask who runs it, or what stands before it.")
         return cast("T", self.content if self._request.answer is bytes else _decoded(self._request, self))
 
     def error(
@@ -88,7 +98,7 @@ class RawResponse(Redacted, Generic[T], frozen=True):
 
 
 class Failure(Redacted, frozen=True):
-    """Why there is no answer, in words without secrets; `error` if these are an error already."""
+    """Why there is no answer, in words without secrets, or after which time; `error` if these are an error already."""
 
     _shown = ("kind", "detail")
     kind: FailureKind
@@ -106,7 +116,7 @@ def unanswered(request: HTTPRequest, failure: Failure) -> errors.SongbirdError:
     kind, advice, request_id = errors.EndpointUnreachable, failure.advice, request.request_id
     if failure.kind is FailureKind.TIMEOUT:
         kind, advice = errors.EndpointTimeout, "Try again, or allow more time."
-        said = f"{request.origin} did not finish answering {doing} within {request.timeout:g} s."
+        said = f"{request.origin} did not finish answering {doing} in {failure.detail}."
     elif failure.kind is FailureKind.BROKEN:
         said, advice = f"The connection to {request.origin} broke while {doing}{detail}.", "Try again."
     elif failure.kind is FailureKind.LOCAL:
@@ -154,6 +164,8 @@ def _refusal(request: HTTPRequest, response: RawResponse[Any]) -> errors.Songbir
 
 def _words(response: RawResponse[Any], secrets: tuple[Secret, ...]) -> tuple[str, bool]:
     """Return what a refusal says, to be shown, and whether it is not in the contract's shape."""
+    if response.encoded:
+        return "", True
     try:
         words = msgspec.json.decode(response.content, type=ErrorResponse).message.encode("utf-8", "replace")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -170,7 +182,11 @@ def refused_upload(request: HTTPRequest, response: RawResponse[Any]) -> errors.S
     return errors.UploadRefused(said, status=response.status, operation="upload", advice=advice)
 
 
-def damaged_upload(request: HTTPRequest) -> errors.SongbirdError:
-    """Say that something else arrived than was sent."""
+def damaged_upload(request: HTTPRequest, *, whole: bool) -> errors.SongbirdError:
+    """Say that something else arrived than was sent, or was confirmed before the whole was sent."""
     said = f"What arrived of the profile at {request.origin} is not what was sent: something on the way changes bytes."
-    return errors.UploadRefused(said, operation="upload", advice="Try again, or use an https address.", ambiguous=True)
+    advice = "Try again, or use an https address."
+    if not whole:
+        said = f"{request.origin} confirmed the profile before all of it was sent, so it may be torn there."
+        advice = "Try again; if it stays so, ask who runs the endpoint."
+    return errors.UploadRefused(said, operation="upload", advice=advice, ambiguous=True)

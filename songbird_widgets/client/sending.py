@@ -68,8 +68,15 @@ def _redirected(request: HTTPRequest, response: RawResponse[Any], location: str)
         target = urljoin(request.url.reveal(), location)
     except ValueError:
         target = ""
-    place, usable = origin_of(target), target.isascii() and target.isprintable()
-    if place.lower() != origin.lower() or "@" in target or not usable:
+    place = origin_of(target)
+    if (
+        "@" in target
+        or " " in target
+        or not (target.isascii() and target.isprintable() and place.lower().startswith("http"))
+    ):
+        said = f"{origin} redirects {doing} to an address that cannot be used."
+        raise response.error(errors.ResponseError, said, "Check the address of the endpoint.")
+    if place.lower() != origin.lower():
         said = f"{origin} redirects {doing} to another place ({place})."
         advice = "Nothing was sent there. If you trust it, use it as the endpoint."
         raise response.error(errors.ResponseError, said, advice)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import importlib
+from types import NoneType
 from typing import TYPE_CHECKING, Any, Generic, SupportsIndex, TypeVar, cast, overload
 
 from ..secret import Secret
 from . import models as m
 from .calls import finished, private
 from .configuration import checked_key, configure
+from .errors import ConfigurationError
 from .request import build_request
 from .sending import answered
 
@@ -72,11 +74,13 @@ class _Client:
         verify: bool | str | Path | ssl.SSLContext = True,
     ) -> None:
         self.settings = configure(endpoint, api_key, timeout, retries, headers, _load_transport)
+        if not isinstance(proxy, (str, NoneType)):
+            raise ConfigurationError(f"The proxy must be a URL as text, not {type(proxy).__name__}.")
         self._means = (http_client, transport, Secret.of(proxy), verify)
         self._transports: list[Transport] = []  # none or one, shared with what with_options returns
         self._owner = True
-        if http_client is not None or transport is not None or proxy is not None:
-            self.transport()  # so that one that does not fit is refused here
+        if self._means != (None, None, None, True):
+            self.transport()  # so that what does not fit is refused here
 
     @private
     def with_options(

@@ -14,12 +14,16 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import msgspec
 
+from ..basics import duration_text
 from .calls import finished
 from .environment import Proxy, Trust, proxy_for
 from .errors import ConfigurationError, SongbirdError
 from .failures import failure_of, refused_by_proxy
+from .redaction import is_host
 from .response import Failure, RawResponse
+from .retry import FailureKind
 
 if TYPE_CHECKING:
     import ssl
@@ -128,6 +132,8 @@ class Transport:
             came = failure_of(error, host, self._proxy_for(request.url), self._trust)
             if came is None:
                 raise
+            if came.kind is FailureKind.TIMEOUT:
+                came = msgspec.structs.replace(came, detail=duration_text(time.monotonic() - began))
         finally:
             _ours.reset(token)
         if _log.isEnabledFor(logging.DEBUG):
@@ -304,5 +310,11 @@ def _parsed(secret: Secret) -> tuple[httpx.URL, dict[str, bytes]]:
     target = url[start:].partition("#")[0] if start > 0 else "/"
     if not target.isascii() or not target.isprintable() or " " in target:
         raise httpx.InvalidURL("")
-    parsed = httpx.URL(url)
+    try:
+        parsed = httpx.URL(url)
+        usable = is_host(parsed.host)  # which httpx decodes, where it is of another script
+    except UnicodeError:
+        usable = False
+    if not usable:
+        raise httpx.InvalidURL("")
     return parsed, {} if parsed.raw_path == target.encode("ascii") else {"target": target.encode("ascii")}

@@ -12,13 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar, cast
 
+from ..basics import one_line, reason_of
 from ..secret import Secret
 from . import errors
 from . import models as m
 from .calls import private
 from .checks import check
 from .errors import Cancelled, SongbirdError
-from .redaction import Redacted, origin_of, plain
+from .redaction import Redacted, origin_of
 from .request import HTTPRequest, build_request
 from .response import damaged_upload, refused_upload
 from .sending import answered, sent
@@ -41,6 +42,7 @@ MAX_GROUP_BYTES = 4 * 1024 * 1024
 MAX_DAMAGED = 3  # times that something else arrived than was sent
 ARRIVED_HEADER = "x-content-sha256"
 """In it songbird-widgets' own service says what has arrived."""
+MAX_CONCURRENCY = 100
 MAX_FAILURES = 3  # to connect in a row, each after its own repetitions, before the rest is given up
 _POLL_SECONDS = 0.05
 _UNANSWERED = (errors.EndpointUnreachable, errors.EndpointTimeout)
@@ -127,11 +129,14 @@ class _Item:
 
     def __init__(self, index: int, profile: ProfileUpload, upload: Upload) -> None:
         self.index, self.profile, self.upload = index, profile, upload
+        self.key = getattr(profile, "key", "")
         self.size = 0
         self.begun = False  # whether bytes may have arrived
-        self.digest = ""  # of a file, as it was sent: its SHA-256 in hexadecimal
+        self.digest: hashlib._Hash | None = None  # of the bytes of the last attempt, if all of them were sent
         self.problem: SongbirdError | None = None
         try:
+            if not isinstance(profile, ProfileUpload):
+                raise errors.ValidationError(f"What is uploaded is a ProfileUpload, not {type(profile).__name__}.")
             self.size = _size(profile.content)
             self.reference = m.LogReferenceRequest(profile.alias, profile.dataset_timestamp, profile.region)
             self.message = self._message()
@@ -142,55 +147,51 @@ class _Item:
     def _message(self) -> m.Request[Any]:
         """Make the message that asks for this profile's own slot."""
         profile, target = self.profile, self.upload.target
-        if profile.kind not in {"batch", "reference"}:
+        if profile.kind not in ("batch", "reference"):
             raise errors.ValidationError("A profile is a batch or a reference.")
         if profile.kind == "reference":
             if isinstance(target, m.Dataset):
                 return m.LogDatasetReferenceRequest(self.reference, target.org_id, target.dataset_id)
             return m.CreateReferenceProfileUploadRequest(self.reference, target.reveal())
         moment = cast("int", profile.dataset_timestamp)
-        batch = m.LogAsyncRequest(moment, tuple(profile.segment_tags), profile.region)
+        batch = m.LogAsyncRequest(moment, profile.segment_tags, profile.region)
         if isinstance(target, m.Dataset):
             return m.LogDatasetProfileRequest(batch, target.org_id, target.dataset_id)
         return m.CreateDatasetProfileUploadRequest(batch, target.reveal())
 
     def event(self, state: State, sent: int = 0, **outcome: Any) -> UploadEvent:
         """Return what is to be told of it."""
-        return UploadEvent(self.profile.key, state, sent=sent, total=self.size, **outcome)
+        return UploadEvent(self.key, state, sent=sent, total=self.size, **outcome)
 
     def arrived_whole(self, said: str | None) -> bool:
-        """Whether what arrived is what was sent, as far as the endpoint tells."""
-        if said is None:
-            return True
-        content = self.profile.content
-        sent = self.digest if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
-        return said.strip().lower() == sent
+        """Whether all bytes were sent, before the answer came, and are what arrived, as far as the endpoint tells."""
+        return self.digest is not None and (said is None or said.strip().lower() == self.digest.hexdigest())
 
     def chunks(self) -> Iterator[bytes]:
         """Return the bytes, telling how far they are, until the caller says stop."""
         sent, told, content, digest = 0, 0, self.profile.content, hashlib.sha256()
+        self.digest = None
         for chunk in _from_file(content, self.size) if isinstance(content, Path) else _from_memory(content):
-            if self.upload.stopped():
+            if sent and self.upload.stopped():
                 raise Cancelled("Stopped while sending a profile.")
             digest.update(chunk)
-            if sent + len(chunk) == self.size:  # after the last piece nobody may come back here
-                self.digest = digest.hexdigest()
             yield chunk
             sent += len(chunk)
             if sent - told >= PROGRESS_BYTES and sent < self.size:
                 told = sent
                 self.upload.tell(self.event("sending", sent))
+        self.digest = digest  # not before: an answer may come, and end the attempt, while something is left to send
 
 
-def _size(content: bytes | Path) -> int:
+def _size(content: object) -> int:
     if isinstance(content, Path):
         try:
             size, problem = content.stat().st_size, "" if content.is_file() else "it is not a file"
-        except OSError as error:
-            size, problem = 0, _reason(error)
+        except (OSError, ValueError) as error:
+            size, problem = 0, reason_of(error).lower()
         if problem:
-            raise errors.ValidationError(f"{plain(content.name)} cannot be read: {problem}.")
-    elif isinstance(content, (bytes, bytearray, memoryview)):
+            raise _unreadable(content, problem)
+    elif isinstance(content, (bytes, bytearray, memoryview)) and memoryview(content).c_contiguous:
         size = memoryview(content).nbytes
     else:
         raise errors.ValidationError(f"A profile's content must be bytes or a Path, not {type(content).__name__}.")
@@ -199,8 +200,8 @@ def _size(content: bytes | Path) -> int:
     return size
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or "no reason given").lower()
+def _unreadable(path: Path, problem: str) -> SongbirdError:
+    return errors.ValidationError(f"{one_line(path.name or str(path))} cannot be read: {problem}.")
 
 
 def _from_memory(content: bytes) -> Iterator[bytes]:
@@ -222,8 +223,8 @@ def _from_file(path: Path, size: int) -> Iterator[bytes]:
             else:
                 return
     except OSError as error:
-        problem = _reason(error)
-    raise errors.ValidationError(f"{plain(path.name)} cannot be read: {problem}.")
+        problem = reason_of(error).lower()
+    raise _unreadable(path, problem)
 
 
 class Upload:
@@ -231,14 +232,20 @@ class Upload:
 
     def __init__(
         self,
+        kind: type[Songbird | AsyncSongbird],
         client: Songbird | AsyncSongbird,
         target: Secret | m.Dataset,
         profiles: Iterable[ProfileUpload],
         concurrency: int,
         cancel: threading.Event | asyncio.Event | None,
     ) -> None:
-        if concurrency < 1:
+        if not isinstance(client, kind):
+            raise errors.ConfigurationError(f"This upload needs {kind.__name__}, not {type(client).__name__}.")
+        if not isinstance(target, (Secret, m.Dataset)):
+            raise errors.ValidationError(f"The session id must be text, not {type(target).__name__}.")
+        if not hasattr(concurrency, "__index__") or concurrency < 1:
             raise errors.ConfigurationError("The concurrency must be a number of uploads at once, 1 or more.")
+        concurrency = min(concurrency, MAX_CONCURRENCY)
         self.settings, self.target = client.settings, target
         self.tell: Callable[[UploadEvent | None], object] = lambda _: None
         self.halted = False  # by an exception, or because nobody wants its events any more
@@ -248,8 +255,11 @@ class Upload:
         self._last: dict[int, UploadEvent] = {}
         self._under_way: dict[int, _Item] = {}
         self._lock = threading.Lock()
+        known = concurrency * MAX_GROUP_ITEMS
         self._sized = isinstance(profiles, Collection)
-        known = len(profiles) if isinstance(profiles, Collection) else concurrency**2
+        if self._sized:
+            profiles = tuple(profiles)  # what the caller changes meanwhile makes no difference
+            known = len(profiles)
         self._groups = self._grouped(iter(profiles), max(1, min(MAX_GROUP_ITEMS, -(-known // concurrency))))
         # The first worker uses the client's connections, each other one has its own.
         self.workers = [Worker(self, client, first=not n) for n in range(max(1, min(concurrency, known)))]
@@ -259,10 +269,12 @@ class Upload:
         group: list[_Item] = []
         room, index = MAX_GROUP_BYTES, 0
         while self._sized or not (self.given_up or self.stopped()):
-            if (profile := next(profiles, None)) is None:
+            try:
+                item = _Item(index, next(profiles), self)
+            except StopIteration:
                 break
-            item, alone = _Item(index, profile, self), profile.kind != "reference"
             index += 1
+            alone = item.problem is not None or item.profile.kind != "reference"
             if group and (alone or item.size > room):
                 yield group
                 group, room = [], MAX_GROUP_BYTES
@@ -401,7 +413,7 @@ class Worker:
         while renewed < 2 and damaged < MAX_DAMAGED:
             if slot is None:
                 slot = cast("Slot", await self._asked(item.message, _FATAL))
-            if not origin_of(slot.upload_url).startswith("http"):
+            if not origin_of(slot.upload_url).lower().startswith("http"):
                 raise errors.ResponseError("The endpoint gave an address for the upload that cannot be used.")
             request = self._put(item, slot.upload_url)
             if self._upload.stopped():
@@ -416,7 +428,7 @@ class Worker:
                 return slot
             if response.success:
                 damaged += 1
-                refusal = damaged_upload(request)
+                refusal = damaged_upload(request, whole=item.digest is not None)
                 continue
             item.begun, refusal = False, refused_upload(request, response)
             if response.status != 403:
@@ -426,18 +438,16 @@ class Worker:
         raise cast("SongbirdError", refusal)
 
     def _put(self, item: _Item, url: str) -> HTTPRequest:
-        content, extra, upload = item.profile.content, item.size / MIN_BYTES_PER_SECOND, self._upload
-        settings, target = upload.settings, upload.target
+        extra, settings, target = item.size / MIN_BYTES_PER_SECOND, self._upload.settings, self._upload.target
         return HTTPRequest(
             operation=m.UPLOAD,
             url=Secret(url),
             headers=(("Content-Length", Secret(str(item.size))),),
-            # Few bytes go out as they are: nothing could be told about their progress.
-            content=content if isinstance(content, bytes) and item.size <= CHUNK_BYTES else item.chunks,
+            content=item.chunks,
             timeout=settings.timeout,
             seconds=settings.timeout + extra,
             retry=settings.retry,
             deadline=time.monotonic() + settings.retry.budget + extra,
             secrets=settings.secrets if isinstance(target, m.Dataset) else (*settings.secrets, target),
-            blocking=isinstance(content, Path),
+            blocking=isinstance(item.profile.content, Path),
         )

@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import contextvars
 import logging
+import os
 import time
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from ..secret import Secret
 from .calls import finished
+from .errors import ConfigurationError
+from .songbird import AsyncSongbird, Songbird
 from .upload_steps import ProfileUpload, Upload, UploadEvent, UploadResult, Worker
 
 if TYPE_CHECKING:
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 
     from .models import Dataset
-    from .songbird import AsyncSongbird, Songbird
 
 GRACE_SECONDS = 0.5  # for what is under way when the caller says stop
 _LOOK_SECONDS = 0.05  # between two looks at whether to stop
@@ -46,7 +48,7 @@ def iter_uploads(
     profiles : iterable of ProfileUpload
         What to upload. An iterator is asked for the next only when a worker is free, and not after a cancel.
     concurrency : int
-        How many at once at most.
+        How many at once at most; not more than 100.
     cancel : threading.Event, optional
         Set it to stop: what was not begun is not sent, and what is under way is waited for only half a second.
 
@@ -58,7 +60,7 @@ def iter_uploads(
     """
     target = Secret.of(session_id)
     del session_id  # frames of an error show what is left
-    return _events(Upload(client, target, profiles, concurrency, cancel))
+    return _events(Upload(Songbird, client, target, profiles, concurrency, cancel))
 
 
 def upload_profiles(
@@ -76,7 +78,7 @@ def upload_profiles(
     """
     target = Secret.of(session_id)
     del session_id
-    upload = Upload(client, target, profiles, concurrency, cancel)
+    upload = Upload(Songbird, client, target, profiles, concurrency, cancel)
     for event in _events(upload):
         on_progress = _told(on_progress, event)
     return upload.results()
@@ -93,7 +95,7 @@ def aiter_uploads(
     """Upload profiles as `iter_uploads` does, with tasks of this event loop instead of threads."""
     target = Secret.of(session_id)
     del session_id
-    return _aevents(Upload(client, target, profiles, concurrency, cancel), cancel)
+    return _aevents(Upload(AsyncSongbird, client, target, profiles, concurrency, cancel))
 
 
 async def aupload_profiles(
@@ -108,8 +110,8 @@ async def aupload_profiles(
     """Upload profiles as `upload_profiles` does, with tasks of this event loop instead of threads."""
     target = Secret.of(session_id)
     del session_id
-    upload = Upload(client, target, profiles, concurrency, cancel)
-    async with contextlib.aclosing(_aevents(upload, cancel)) as events:
+    upload = Upload(AsyncSongbird, client, target, profiles, concurrency, cancel)
+    async with contextlib.aclosing(_aevents(upload)) as events:
         async for event in events:
             on_progress = _told(on_progress, event)
     return upload.results()
@@ -134,8 +136,10 @@ def _events(upload: Upload) -> Iterator[UploadEvent]:
     pool = ThreadPoolExecutor(len(upload.workers), thread_name_prefix="songbird-upload")
     futures = [pool.submit(contextvars.copy_context().run, _work, worker) for worker in upload.workers]
     try:
-        working, until = len(futures), float("inf")
+        working, until, process = len(futures), float("inf"), os.getpid()
         while working and time.monotonic() < until:
+            if os.getpid() != process:  # where the workers are not
+                raise ConfigurationError("This upload is of the process that began it, not of its fork.")
             if upload.stopped():
                 until = min(until, time.monotonic() + GRACE_SECONDS)
             with contextlib.suppress(Empty):
@@ -159,11 +163,11 @@ def _work(worker: Worker) -> None:
     finished(worker.work())
 
 
-async def _aevents(upload: Upload, cancel: asyncio.Event | None) -> AsyncGenerator[UploadEvent, None]:
+async def _aevents(upload: Upload) -> AsyncGenerator[UploadEvent, None]:
     events: asyncio.Queue[UploadEvent | None] = asyncio.Queue()
     upload.tell = events.put_nowait
     tasks = [asyncio.create_task(worker.work()) for worker in upload.workers]
-    stopping = asyncio.create_task(_stop(tasks, cancel))
+    stopping = asyncio.create_task(_stop(tasks, upload))
     try:
         working = len(tasks)
         while working:
@@ -186,11 +190,11 @@ async def _aevents(upload: Upload, cancel: asyncio.Event | None) -> AsyncGenerat
         await asyncio.wait([*tasks, stopping])
 
 
-async def _stop(tasks: list[asyncio.Task[None]], cancel: asyncio.Event | None) -> None:
-    if cancel is not None:
-        await cancel.wait()
-        await asyncio.sleep(GRACE_SECONDS)
-        _cancel(tasks)
+async def _stop(tasks: list[asyncio.Task[None]], upload: Upload) -> None:
+    for _ in iter(upload.stopped, True):  # so that a threading.Event, whose wait would block the loop, does as well
+        await asyncio.sleep(_LOOK_SECONDS)
+    await asyncio.sleep(GRACE_SECONDS)
+    _cancel(tasks)
 
 
 def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import inspect
 import os
@@ -273,6 +274,25 @@ def test_failures_of_an_injected_transport(failing):
         client.create_session("u")
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_too_many_open_files_are_not_blamed_on_the_endpoint(number):
+    def answer(_):
+        raise httpx.ConnectError("") from OSError(number, os.strerror(number))
+
+    transport = httpx.MockTransport(answer)
+    with (
+        c.Songbird("http://h", transport=transport, retries=0) as client,
+        pytest.raises(c.EndpointUnreachable) as caught,
+    ):
+        client.create_session("u")
+    assert "too many open files. Close some of them" in str(caught.value)
+
+
+def test_a_name_that_cannot_be_looked_up_is_no_address():
+    with c.Songbird("http://xn--a", retries=0) as client, pytest.raises(c.ConfigurationError, match="cannot be used"):
+        client.create_session("u")
 
 
 def test_errors_that_are_nobodys_failure_come_through():

@@ -377,6 +377,16 @@ def test_a_key_log_that_cannot_be_written_names_its_variable(tmp_path, monkeypat
     assert "SSLKEYLOGFILE" in str(error)
 
 
+def test_a_key_log_is_not_taken_for_the_certificates(authority, tmp_path, monkeypatch):
+    file = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "none" / "keys.log"))
+    error = failure("https://127.0.0.1:1")
+    assert "SSLKEYLOGFILE" in str(error)
+    assert "SSL_CERT_FILE" not in str(error)
+
+
 @pytest.mark.parametrize("given", ["file", "text", "context", "directory", "no check"])
 def test_whom_to_trust_can_be_said_in_each_way(serve, authority, tmp_path, given):
     server, file = serve(context=secure(authority, "127.0.0.1")), tmp_path / "authority.pem"

@@ -9,6 +9,7 @@ anything that can be seen.
 from __future__ import annotations
 
 import asyncio
+import gzip
 import itertools
 import json
 import logging
@@ -491,6 +492,7 @@ def test_what_does_not_come_to_an_end_is_given_up_in_time(slow, case):
         assert type(ran.error) is c.EndpointTimeout
         assert ran.error.ambiguous
         assert len(ran.seen) == (2 if repeated else 1)
+        assert re.search(r" in \d+(\.\d)? s\.", str(ran.error)), "how long it really took"
     assert ran.seconds < 60, "it would have waited for ever"
     well_behaved(ran, server, operation)
 
@@ -586,6 +588,23 @@ def test_within_the_endpoint_a_redirect_is_followed_where_nothing_is_lost(serve,
     well_behaved(ran, server, operation)
 
 
+@pytest.mark.parametrize("where", ["/a b", "http://user:KEYCANARY@{host}/", "javascript:alert(1)", "http://[::1"])
+def test_a_redirect_to_what_is_no_address_says_so(serve, where):
+    def redirect(line, seen):
+        if seen is None:
+            return False
+        line.body(seen)
+        line.send(307, b"", [f"Location: {where.format(host=seen.headers['host'])}"])
+        return True
+
+    server = serve(redirect)
+    ran = run(server, "create_session", "threads", retries=FAST)
+    assert type(ran.error) is c.ResponseError
+    assert "redirects opening a session to an address that cannot be used" in str(ran.error)
+    assert len(ran.seen) == 1
+    well_behaved(ran, server, "create_session")
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_redirects_in_circles_end(serve, mode):
     def redirect(line, seen):
@@ -655,6 +674,25 @@ def test_a_success_that_is_none_says_what_is_wrong_with_it(serve, answer, operat
         assert "Log in" in str(ran.error)
         assert "<" not in str(ran.error)
     well_behaved(ran, server, operation)
+
+
+@pytest.mark.parametrize(("status", "mode"), list(itertools.product((200, 500), MODES)))
+def test_what_was_packed_unasked_is_never_unpacked(serve, status, mode):
+    packed = gzip.compress(bytes(50_000_000))  # 50 kB
+
+    def behave(line, seen):
+        if seen is None:
+            return False
+        line.body(seen)
+        assert seen.headers["accept-encoding"] == "identity"
+        line.send(status, packed, ["Content-Encoding: gzip"])
+        return True
+
+    ran = run(serve(behave), "get_session", mode, retries=0)
+    assert type(ran.error) is (c.ResponseError if status == 200 else c.ServerError)
+    assert ran.error.status == status
+    assert ("compressed" in str(ran.error)) is (status == 200)
+    assert "\N{REPLACEMENT CHARACTER}" not in str(ran.error)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -158,7 +158,7 @@ def test_an_upload_that_fails_in_any_layer_shows_no_secret(endpoint, shown_in_fr
 def test_no_field_of_a_request_shows_a_secret_to_who_looks_into_it():
     with c.Songbird(ENDPOINT, KEY, headers={"X-Team": "HEADERCANARY"}) as client:
         request = build_request(c.ClaimGuestSessionRequest("org", SESSION), client.settings, Secret(KEY))
-        upload = Upload(client, Secret(SESSION), [], 1, None)
+        upload = Upload(c.Songbird, client, Secret(SESSION), [], 1, None)
         put = upload.workers[0]._put(_Item(0, c.ProfileUpload(b"x", "batch", 0), upload), SIGNED)
     for made in (request, put):
         for name in set(made.__struct_fields__) - {"content"}:  # which is the message itself

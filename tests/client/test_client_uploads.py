@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import threading
 import time
 import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -488,6 +490,103 @@ def test_one_storage_failure_ends_nothing(serve, upload):
     assert len(broken) == 2
 
 
+def test_what_is_confirmed_before_all_of_it_was_sent_is_not_uploaded(serve, upload):
+    def behave(line, seen):
+        if seen is None or seen.method != "PUT":
+            return False
+        line.body(seen, most=10)
+        line.send(200, b"", ["Connection: close"])
+        line.reset = True
+        return True
+
+    (result,) = upload(serve(behave), [batch(0, bytes(40_000_000))])
+    assert result.state == "failed"
+    assert result.error.ambiguous
+
+
+NO_PROFILES = {
+    "None": None,
+    "bytes": b"WHY1",
+    "a name that no file can have": batch("", Path("a\0b")),
+    "a view with gaps": batch("", memoryview(b"WHY1")[::2]),
+    "a text": batch("", "WHY1"),
+    "no bytes": batch("", b""),
+    "no kind": c.ProfileUpload(b"WHY1", ["batch"], 5),
+    "no tags": batch("", segment_tags=5),
+    "no time": c.ProfileUpload(b"WHY1", "batch"),
+}
+
+
+@pytest.mark.parametrize("kind", [list, iter])
+def test_what_is_no_profile_to_upload_fails_for_itself_alone(endpoint, upload, kind):
+    results = upload(endpoint, kind([batch(0), *NO_PROFILES.values(), batch(1)]), concurrency=1)
+    assert [result.state for result in results] == ["uploaded", *["failed"] * len(NO_PROFILES), "uploaded"]
+    assert {type(result.error) for result in results[1:-1]} == {c.ValidationError}
+    assert {result.key for result in results[1:-1]} == {""}
+
+
+@pytest.mark.parametrize("concurrency", [0, 1.5, "4", None])
+def test_a_concurrency_that_is_none_is_refused(endpoint, upload, concurrency):
+    with pytest.raises(c.ConfigurationError, match="concurrency must be"):
+        upload(endpoint, [batch(0)], concurrency=concurrency)
+    assert not endpoint.accepted
+
+
+def test_the_largest_concurrency_costs_no_more_than_a_hundred(endpoint, upload):
+    assert {result.state for result in upload(endpoint, iter([batch(0)]), concurrency=10**9)} == {"uploaded"}
+
+
+@pytest.mark.parametrize("session", [None, 5, b"session-6LpLSESSIONCANARY"])
+def test_a_session_that_is_no_text_is_refused(endpoint, session):
+    with c.Songbird(endpoint.endpoint) as client, pytest.raises(c.ValidationError, match="session id must be text"):
+        c.upload_profiles(client, session, [batch(0)])
+
+
+def test_the_client_of_the_other_kind_is_refused(endpoint):
+    with pytest.raises(c.ConfigurationError, match="needs Songbird, not AsyncSongbird"):
+        c.upload_profiles(c.AsyncSongbird(endpoint.endpoint), SESSION, [batch(0)])
+    with c.Songbird(endpoint.endpoint) as client, pytest.raises(c.ConfigurationError, match="needs AsyncSongbird"):
+        asyncio.run(c.aupload_profiles(client, SESSION, [batch(0)]))
+
+
+@pytest.mark.parametrize("kind", [asyncio.Event, threading.Event])
+def test_asyncio_is_cancelled_by_an_event_of_either_kind(endpoint, kind):
+    async def main():
+        cancel = kind()
+        async with c.AsyncSongbird(endpoint.endpoint) as client:
+            before = await c.aupload_profiles(client, SESSION, [batch(0)], cancel=cancel)
+            cancel.set()
+            return before, await c.aupload_profiles(client, SESSION, [batch(0)], cancel=cancel)
+
+    before, after = asyncio.run(main())
+    assert (before[0].state, after[0].state) == ("uploaded", "cancelled")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # is multi-threaded, and that is the case
+def test_an_upload_is_not_continued_in_a_fork(endpoint):
+    with c.Songbird(endpoint.endpoint) as client:
+        events = c.iter_uploads(client, SESSION, [batch(n) for n in range(20)], concurrency=2)
+        next(events)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:  # pragma: no cover - in another process
+            said = b"it went on"
+            try:
+                list(events)
+            except c.ConfigurationError as error:
+                said = str(error).encode()
+            finally:
+                os.write(writing, said)
+                os._exit(0)
+        last = [event for event in events if event.state == "uploaded"]
+        os.waitpid(child, 0)
+        assert b"not of its fork" in os.read(reading, 1000)
+        os.close(reading)
+        os.close(writing)
+    assert len(last) == 20
+
+
 @pytest.mark.parametrize("change", ["grows", "shrinks", "vanishes"])
 def test_a_file_that_changes_meanwhile_is_not_sent_to_its_end(endpoint, upload, tmp_path, change):
     file = tmp_path / "profile.bin"
@@ -514,7 +613,18 @@ def test_a_file_that_changes_meanwhile_is_not_sent_to_its_end(endpoint, upload, 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "nonsense", "ftp://h/x?KEYCANARY", "file:///etc/passwd", "http://h/a b?S=KEYCANARY", "http://h/é"],
+    [
+        "",
+        "nonsense",
+        "ftp://h/x?KEYCANARY",
+        "file:///etc/passwd",
+        "http://h/a b?S=KEYCANARY",
+        "http://h/é",
+        "http:///x?S=KEYCANARY",
+        "http://a..b/x?S=KEYCANARY",
+        "http://xn--a/x?S=KEYCANARY",
+        f"http://{'a' * 64}/x?S=KEYCANARY",
+    ],
 )
 def test_addresses_that_cannot_be_used(serve, upload, url):
     def behave(line, seen):
