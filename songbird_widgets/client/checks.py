@@ -123,7 +123,7 @@ _CHECKS: dict[str, Callable[..., object]] = {
     "dataset_timestamp": timestamp,
     "value": partial(text, may_be_empty=True),
 }
-_OPTIONAL = frozenset({"alias", "region", "after", "limit"})
+_OPTIONAL = frozenset({"alias", "region", "after", "limit", "name"})
 _LISTS: dict[str, tuple[type, Callable[..., object]]] = {
     "segment_tags": (m.SegmentTag, check),
     "references": (m.LogReferenceRequest, check),

@@ -129,6 +129,12 @@ class GetProfileObservatoryLinkRequest(Message, frozen=True):
     reference_profile_ids: tuple[str, ...] = msgspec.field(default_factory=lambda: ())
 
 
+class SessionName(Message, frozen=True):
+    """What a session's owner calls it; None for nothing."""
+
+    name: str | None = None
+
+
 class SessionMetadata(Message, frozen=True):
     """What is known about a session."""
 
@@ -238,6 +244,10 @@ class ListSessionProfilesResponse(Message, frozen=True):
     expires: int | None = None
 
 
+class NameSessionResponse(Message, frozen=True):
+    """The session has the name."""
+
+
 class DeleteResponse(Message, frozen=True):
     """Something was deleted."""
 
@@ -301,6 +311,14 @@ class ClaimGuestSessionRequest(Request[ClaimGuestSessionResponse], frozen=True):
         repeat=Repeat.UNSENT,
     )
     org_id: str
+    session_id: str
+
+
+class NameSessionRequest(Request[NameSessionResponse], frozen=True):
+    """Give a session a name for its owner's list of sessions: an addition of songbird-widgets' own service."""
+
+    operation = Operation("name_session", "naming the session", "POST", _SESSION + "/name")
+    session_name: SessionName
     session_id: str
 
 

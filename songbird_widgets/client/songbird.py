@@ -230,6 +230,11 @@ class _Client:
         return self._ask(_message(m.ListSessionProfilesRequest, session_id, after=after, limit=limit))
 
     @_operation
+    def name_session(self, session_id: str | m.NameSessionRequest, name: str | None = None) -> m.NameSessionResponse:
+        """Give a session a name, or none, in its owner's list of sessions, on songbird-widgets' own service."""
+        return self._ask(_message(m.NameSessionRequest, session_id, m.SessionName(name)))
+
+    @_operation
     def delete_session(self, session_id: str | m.DeleteSessionRequest) -> m.DeleteResponse:
         """Delete a session with all its profiles, on songbird-widgets' own service.
 

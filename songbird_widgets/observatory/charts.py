@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
 
 SPARK_WIDTH = 480
 SPARK_HEIGHT = 96
@@ -93,7 +92,7 @@ def histogram_summary(edges: Floats, series: Sequence[Series], *, counts: bool =
         if not total:
             continue
         peak = int(one.heights.argmax())
-        begin, end = formatting.numbers([float(edges[peak]), float(edges[peak + 1])])
+        begin, end = formatting.numbers(edges[peak : peak + 2].tolist())
         share = formatting.percent(float(one.heights[peak]) / total)
         much = f"{formatting.count(round(float(one.heights[peak])))}, {share}" if counts else share
         said.append(f"P{one.place} is highest from {begin} to {end}: {much}.")
@@ -120,27 +119,22 @@ def steps(heights: Floats, top: float, width: int, height: int) -> str:
     """Return the outline of a histogram as path data, from the lower left to the lower right."""
     if not top:
         return f"M0 {height}h{width}"
-    levels = np.concatenate([[height], _levels(heights, top, height), [height]])
-    rises = levels[1:] - levels[:-1]
-    places = np.flatnonzero(rises)
-    stops = _stops(len(heights), width)[places]
-    forward = stops - np.concatenate([_ORIGIN, stops[:-1]])
-    # Up at the left edge, and down at the right one, without a step aside.
-    written = [
-        f"h{step}v{rise}" if step else f"v{rise}"
-        for step, rise in zip(forward.tolist(), rises[places].tolist(), strict=True)
-    ]
-    rest = width - int(stops[-1]) if len(stops) else width
-    return f"M0 {height}{''.join(written)}{f'h{rest}' if rest else ''}"
-
-
-_ORIGIN = np.zeros(1, np.int64)
+    written = [f"M0 {height}"]
+    at, before = 0, height
+    for stop, level in zip(_stops(len(heights), width), [*_levels(heights, top, height), height], strict=True):
+        if level != before:
+            # Up at the left edge, and down at the right one, without a step aside.
+            written.append(f"h{stop - at}v{level - before}" if stop > at else f"v{level - before}")
+            at, before = stop, level
+    if at < width:
+        written.append(f"h{width - at}")
+    return "".join(written)
 
 
 @lru_cache(maxsize=32)
-def _stops(bins: int, width: int) -> Ints:
+def _stops(bins: int, width: int) -> tuple[int, ...]:
     """Where the edges of so many bins are drawn."""
-    return np.array([round(width * index / bins) for index in range(bins + 1)])
+    return tuple(round(width * index / bins) for index in range(bins + 1))
 
 
 def bars(heights: Floats, top: float, index: int, of: int) -> str:
@@ -150,7 +144,7 @@ def bars(heights: Floats, top: float, index: int, of: int) -> str:
     slot = min(SPARK_WIDTH / heights.size, SPARK_WIDTH / 4)
     width = max(round(slot * 0.84 / of) - 1, 2)
     written = []
-    for group, level in enumerate(_levels(heights, top, SPARK_HEIGHT).tolist()):
+    for group, level in enumerate(_levels(heights, top, SPARK_HEIGHT)):
         tall = SPARK_HEIGHT - level
         if tall:
             left = round(slot * (group + 0.08) + slot * 0.84 * index / of)
@@ -158,10 +152,9 @@ def bars(heights: Floats, top: float, index: int, of: int) -> str:
     return "".join(written)
 
 
-def _levels(heights: Floats, top: float, height: int) -> Ints:
+def _levels(heights: Floats, top: float, height: int) -> list[int]:
     """Heights as y coordinates; what is there at all is at least two units tall."""
-    tall = np.maximum(np.rint(heights / top * (height - 2)), 2)
-    return height - np.where(heights > 0, tall, 0).astype(np.int64)
+    return [height - max(round(one / top * (height - 2)), 2) if one > 0 else height for one in heights.tolist()]
 
 
 def _svg(kind: str, summary: str, inner: str, data: Mapping[str, object]) -> Markup:

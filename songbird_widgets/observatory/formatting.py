@@ -38,18 +38,14 @@ def numbers(values: Sequence[float | None]) -> list[str]:
     values
         Comparable values; None is written as a dash, infinities as ∞.
     """
-    plain = [value for value in values if value is not None and math.isfinite(value) and not _extreme(value)]
+    plain = [value for value in values if value is not None and (value == 0 or _SMALL <= abs(value) < _LARGE)]
     decimals = _decimals(plain)
     return [_write(value, decimals) for value in values]
 
 
-def _extreme(value: float) -> bool:
-    return value != 0 and not _SMALL <= abs(value) < _LARGE
-
-
 def _decimals(values: Sequence[float]) -> int:
     """Count decimals: four digits of the largest, more where values would look alike, none to spare."""
-    fractional = [abs(value) for value in values if value != int(value)]
+    fractional = [abs(value) for value in values if value % 1]
     if not fractional:
         return 0
     exponent = math.floor(math.log10(max(fractional)))
@@ -62,27 +58,22 @@ def _decimals(values: Sequence[float]) -> int:
     distinct = len(set(values))
     while exponent + decimals < _MAX_DIGITS and len({round(value, decimals) for value in values}) < distinct:
         decimals += 1
-    return max(_needed(value, decimals) for value in fractional)
-
-
-def _needed(value: float, decimals: int) -> int:
-    _, _, digits = f"{abs(value):.{decimals}f}".partition(".")
-    return len(digits.rstrip("0"))
+    return max([len(f"{value:.{decimals}f}".partition(".")[2].rstrip("0")) for value in fractional])
 
 
 def _write(value: float | None, decimals: int) -> str:
     if value is None or math.isnan(value):
         return NONE
-    if math.isinf(value):
-        return "∞" if value > 0 else f"{MINUS}∞"
+    if _SMALL <= abs(value) < _LARGE:
+        written = f"{abs(value):,.{decimals}f}"
+        if written[0] == "0" and float(written) == 0:
+            return number(value)
+        return f"{MINUS}{written}" if value < 0 else written
     if value == 0:
         return "0"
-    if _extreme(value):
-        return _scientific(value)
-    written = f"{abs(value):,.{decimals}f}"
-    if written[0] == "0" and float(written) == 0:
-        return number(value)
-    return f"{MINUS}{written}" if value < 0 else written
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    return _scientific(value)
 
 
 def _scientific(value: float) -> str:

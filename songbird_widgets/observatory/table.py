@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
@@ -65,8 +65,7 @@ SORT_LABELS = {
 }
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One figure: as written, and exactly where rounding hid something."""
 
     css: str
@@ -74,8 +73,7 @@ class Cell:
     exact: str = ""
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One profile's figures of a column, or why there are none."""
 
     place: int
@@ -84,8 +82,7 @@ class Line:
     labels: bool = False
 
 
-@dataclass(frozen=True)
-class Tag:
+class Tag(NamedTuple):
     """A word about a column."""
 
     label: str
@@ -93,8 +90,7 @@ class Tag:
     warn: bool = False
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One column: its chart, its tags, a line per profile."""
 
     name: str

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from songbird_widgets.profiles import histogram
 
 from . import formatting
@@ -29,8 +27,8 @@ def middle(columns: Sequence[Column | None]) -> tuple[float, float] | None:
     sketches = [column.kll for column in columns if column is not None and column.kll is not None and column.kll.n]
     if not sketches or min(sketch.n for sketch in sketches) < _MIN_NUMBERS:
         return None
-    spans = np.array([sketch.quantiles(_RANKS) for sketch in sketches])
-    low, high = float(spans[:, 0].min()), float(spans[:, 1].max())
+    lows, highs = zip(*(sketch.quantiles(_RANKS).tolist() for sketch in sketches), strict=True)
+    low, high = min(lows), max(highs)
     least, greatest = min(sketch.min for sketch in sketches), max(sketch.max for sketch in sketches)
     whole = greatest - least
     if not math.isfinite(whole) or not low < high or high - low >= _LONG * whole:

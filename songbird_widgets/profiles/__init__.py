@@ -14,7 +14,6 @@ from .comparison import (
     compare_columns,
     compare_profiles,
     shared_names,
-    weigh_profiles,
 )
 from .data_model import Column, Counts, Profile, Types
 from .drift import Drift, DriftSummary, DriftTest
@@ -33,6 +32,7 @@ from .summary import ProfileSummary, summarize
 from .tabular.files import leads_to_data
 from .thresholds import Thresholds, ThresholdsError, read_thresholds
 from .trends import DayComparison, Trends, compare_days
+from .weighing import weigh_each
 
 __all__ = [
     "MAX_SIDES",
@@ -87,5 +87,5 @@ __all__ = [
     "shared_names",
     "split_profiles",
     "summarize",
-    "weigh_profiles",
+    "weigh_each",
 ]

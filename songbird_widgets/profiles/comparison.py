@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from ..basics import column_text, meant
 from ..budget import checkpoint
-from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts, pairs_of, weigh
+from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts
 from .errors import ProfileError
 from .performance_drift import compare_performance
 from .summary import ProfileSummary, summarize, summarize_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from .data_model import Column, Profile
     from .drift import Verdict
@@ -64,7 +65,7 @@ class Comparison:
     thresholds : Thresholds or None
         From which scores on a change is moderate, and strong; None for the default.
     evidence : tuple of (Evidence or None)
-        What `weigh_profiles` found of each side beside the first, where that is known already; empty if it is not.
+        What `weigh_each` found of each side beside the first, where that is known already; empty if it is not.
     only : frozenset of str or None
         The columns, or parts of their metrics, that are compared; None for all.
     """
@@ -78,7 +79,7 @@ class Comparison:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Every column of any side, sorted; parts of metrics are columns of their own."""
-        return tuple(sorted(frozenset().union(*(_chosen_names(side, self.only) for side in self.sides))))
+        return tuple(sorted(set().union(*(_chosen_names(side, self.only) for side in self.sides))))
 
     @cached_property
     def parents(self) -> dict[str, str]:
@@ -279,24 +280,18 @@ def compare_columns(baseline: Column | None, other: Column | None) -> Drift:
     return drift
 
 
-def weigh_profiles(baseline: ProfileSummary, other: ProfileSummary) -> Evidence:
-    """Compare all columns that two profiles share; what is found can be kept, and be handed to a `Comparison`."""
-    found = weigh(pairs_of(baseline, other, shared_names(baseline, other)))
-    for side in (baseline, other):
-        side.__dict__.pop("outline", None)  # 4 MB of 1,000 columns, for nothing but this
-    return found
-
-
 def shared_names(baseline: ProfileSummary, other: ProfileSummary) -> list[str]:
     """Return the columns that both have and that can be read in both."""
     unreadable = baseline.problems.keys() | other.problems.keys()
+    if not unreadable and baseline.names == other.names:
+        return list(baseline.names)
     return [name for name in baseline.names if name in other.places and name not in unreadable]
 
 
-def _chosen_names(side: ProfileSummary, only: frozenset[str] | None) -> frozenset[str]:
+def _chosen_names(side: ProfileSummary, only: frozenset[str] | None) -> AbstractSet[str]:
     """Return the columns of a side that are compared; the parts of a column's metrics are so with it."""
     if only is None:
-        return frozenset(side.names)
+        return side.places.keys()
     pairs = zip(side.names, side.parents, strict=True)
     return frozenset(name for name, parent in pairs if name in only or parent in only)
 

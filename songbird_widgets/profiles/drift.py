@@ -290,11 +290,10 @@ def judge(
 
 def pairs_of(baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> Pairs:
     """Return the columns of two profiles that are to be compared, with their inferred types."""
-    before: Ints = np.array([baseline.places[name] for name in names], np.int64)
-    after: Ints = np.array([other.places[name] for name in names], np.int64)
-    kinds = baseline.inferred_types, other.inferred_types
-    types = [(kinds[0][row], kinds[1][place]) for row, place in zip(before.tolist(), after.tolist(), strict=True)]
-    return Pairs(baseline, other, before, after, types)
+    rows = [[side.places[name] for name in names] for side in (baseline, other)]
+    kinds = [[side.inferred_types[row] for row in own] for side, own in zip((baseline, other), rows, strict=True)]
+    before, after = (np.array(own, np.int64) for own in rows)
+    return Pairs(baseline, other, before, after, list(zip(*kinds, strict=True)))
 
 
 class Drifts:
@@ -455,14 +454,17 @@ class Drifts:
     def reasons(self, name: str) -> tuple[str, ...]:
         """Say why the verdict on one column is what it is, the largest effect first and distances last."""
         place = self.places[name]
-        verdict, measures = self.verdict(name), self._measures(place)
-        reasons = [
-            text
-            # A distance says least to a reader: last of what counts.
-            for test in sorted(self._tests(place), key=lambda test: (test.kind == "values", -test.effect))
-            if (verdict == "unknown" or test.significant) and self._counts(place, test)
-            for text in self._reasons(place, test, verdict, measures)
-        ]
+        verdict = self.verdict(name)
+        reasons = []
+        if verdict != "none":
+            measures = self._measures(place)
+            reasons = [
+                text
+                # A distance says least to a reader: last of what counts.
+                for test in sorted(self._tests(place), key=lambda test: (test.kind == "values", -test.effect))
+                if (verdict == "unknown" or test.significant) and self._counts(place, test)
+                for text in self._reasons(place, test, verdict, measures)
+            ]
         change = self.type_change(name)
         if change is not None and not _NUMERIC.issuperset(change) and not self.evidence.as_values[place]:
             reasons.insert(0, _type_changed(change))

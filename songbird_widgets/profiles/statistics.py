@@ -341,8 +341,9 @@ _WHOLE_STEPS = 2.0**52
 def _binned(sketch: KllSketch, edges: Floats) -> Floats:
     if not len(edges):
         return np.empty(0)
-    places = sketch.items.searchsorted(edges, side="left")
-    places[-1] = sketch.items.searchsorted(edges[-1], side="right")
-    below = sketch.cumulative[places]
-    counts: Floats = (below[1:] - below[:-1]).astype(np.float64)
+    items = sketch.items
+    places = items.searchsorted(edges)
+    places[-1] = items.searchsorted(edges[-1], side="right")
+    below = sketch.cumulative[places].astype(np.float64)
+    counts: Floats = below[1:] - below[:-1]
     return counts

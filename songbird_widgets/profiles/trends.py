@@ -13,19 +13,19 @@ share the baseline). A verdict that holds alone and not among all is *uncertain*
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
 
-from .comparison import Versus, shared_names
-from .drift import ABSENT, LEVEL, STRONG, judge, pairs_of, rejected_by_holm, weigh
+from .comparison import Versus
+from .drift import ABSENT, LEVEL, STRONG, judge, rejected_by_holm
 from .errors import ProfileError
-from .evidence import FAMILIES, Pairs, reached
+from .evidence import FAMILIES, reached
 from .statistics import QUANTILE_RANKS
-from .summary import ProfileSummary
+from .weighing import weigh_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .drift import Verdict
     from .sketches import Floats, Ints
+    from .summary import ProfileSummary
 
 FIGURES = ("count", "null_fraction", "mean", "stddev", "median", "unique_estimate")
 """What is known of a column on a day, by the names of `ColumnStatistics`; NaN where the profile does not say."""
@@ -55,7 +56,6 @@ MAX_CELLS = 200_000
 
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
-_BATCH = 2_000  # columns that are weighed at once, of as many days as have them
 _MAGIC = b"SBW-DAY\x05"
 
 
@@ -191,73 +191,10 @@ def left_out(days: int, columns: int) -> str:
 
 def compare_days(baseline: ProfileSummary, days: Sequence[ProfileSummary]) -> list[DayComparison]:
     """Compare each of several days with the baseline, all columns of several days at once."""
-    found = []
-    batch: list[tuple[ProfileSummary, list[str]]] = []
-    waiting = 0
-    for day in days:
-        names = shared_names(baseline, day)
-        if batch and waiting + len(names) > _BATCH:
-            found += _compare_batch(baseline, batch)
-            batch, waiting = [], 0
-        batch.append((day, names))
-        waiting += len(names)
-    return found + _compare_batch(baseline, batch)
-
-
-def _compare_batch(baseline: ProfileSummary, batch: Sequence[tuple[ProfileSummary, list[str]]]) -> list[DayComparison]:
-    if len(batch) < 2:
-        return [_of(day, Versus(baseline, day)) for day, _ in batch]
-    stacked, offsets = _stacked([day for day, _ in batch])
-    pairs = [pairs_of(baseline, day, names) for day, names in batch]
-    every = Pairs(
-        baseline,
-        stacked,
-        np.concatenate([one.before for one in pairs]),
-        np.concatenate([one.after + offset for one, offset in zip(pairs, offsets, strict=True)]),
-        [types for one in pairs for types in one.types],
-    )
-    evidence = weigh(every)
-    compared = []
-    start = 0
-    for (day, names), _ in zip(batch, pairs, strict=True):
-        stop = start + len(names)
-        compared.append(_of(day, Versus(baseline, day, evidence.part(start, stop))))
-        start = stop
-    return compared
-
-
-def _stacked(days: Sequence[ProfileSummary]) -> tuple[ProfileSummary, list[int]]:
-    """Put the columns of several profiles under each other; returns where each profile's begin, too."""
-    by_name: dict[str, Any] = {field: {} for field in _BY_NAME}
-    names: list[str] = []
-    starts = []
-    renamed = any(getattr(day, field) for day in days for field in _BY_NAME)
-    for number, day in enumerate(days):
-        starts.append(len(names))
-        if renamed:  # what is known by the columns' names needs names that differ
-            names += [f"{number}\n{name}" for name in day.names]
-            for field, known in by_name.items():
-                known |= {f"{number}\n{name}": values for name, values in getattr(day, field).items()}
-        else:
-            names += day.names
-    arrays: dict[str, Any] = {}
-    for name in (field.name for field in fields(ProfileSummary)):
-        parts = [getattr(day, name) for day in days]
-        if name in _NOT_COMPARED:
-            continue
-        if name.endswith("offsets"):
-            ends = np.cumsum([0, *(part[-1] for part in parts[:-1])])
-            arrays[name] = np.concatenate(
-                [np.zeros(1, np.int64), *(part[1:] + end for part, end in zip(parts, ends, strict=True))]
-            )
-        elif isinstance(parts[0], np.ndarray):
-            arrays[name] = np.concatenate(parts)
-    made = replace(days[0], **arrays, names=tuple(names), parents=(None,) * len(names), **by_name)
-    return made, starts
-
-
-_BY_NAME = ("conditions", "metrics", "aggregates")
-_NOT_COMPARED = frozenset({"heights", "checks", "ints"})
+    return [
+        _of(day, Versus(baseline, day, evidence))
+        for day, evidence in zip(days, weigh_each(baseline, days), strict=True)
+    ]
 
 
 def _of(day: ProfileSummary, versus: Versus) -> DayComparison:

@@ -23,7 +23,7 @@ from .kept_evidence import KeptEvidence
 from .memory import return_freed_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from ..profiles import ProfileSummary
@@ -41,7 +41,10 @@ MAX_PREPARED = 4
 """References with which days are compared before anybody asks for it."""
 
 MAX_LIKELY = 20
-"""References, and newest days, whose pairs are weighed before anybody asks for it."""
+"""References whose pairs are weighed before anybody asks for it, and newest days beside the own baseline."""
+
+MAX_LIKELY_DAYS = 8
+"""Newest days that are weighed beside each other, and beside the references, before anybody asks for it."""
 
 MAX_WEIGHED = 40_000
 """Columns that such pairs share, and that are weighed after an upload."""
@@ -171,7 +174,7 @@ class DayComparisons:
         for baseline in [self._baseline(org_id, dataset_id, asked) if asked else None, own]:
             if baseline is not None:
                 self._compare_all(org_id, dataset_id, baseline)
-        self._weigh_likely(org_id, dataset_id, own)
+        self._weigh_likely(org_id, dataset_id)
         for row in self._metadata.references(org_id, dataset_id, limit=MAX_PREPARED)[1:]:
             with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
                 reference = self._baseline(org_id, dataset_id, row.id)
@@ -183,28 +186,41 @@ class DayComparisons:
         days = self.days(org_id, dataset_id, columns=len(baseline.summary.names))
         self.compared(org_id, dataset_id, baseline, days, alone=False)
 
-    def _weigh_likely(self, org_id: str, dataset_id: str, own: Baseline | None) -> None:
-        """Weigh the pairs that are likely to be looked at: the newest days, and references in their order."""
+    def _weigh_likely(self, org_id: str, dataset_id: str) -> None:
+        """Weigh the pairs that are likely to be looked at, until enough is weighed or something more arrives."""
         key = (org_id, dataset_id)
-        days = self._metadata.days(*key, limit=MAX_LIKELY)
-        hashes = [row.sha256 or "" for row in self._metadata.references(*key, limit=MAX_LIKELY)]
+        days: list[str | DayRow] = [*self._metadata.days(*key, limit=MAX_LIKELY)]
+        references = [row.sha256 or "" for row in self._metadata.references(*key, limit=MAX_LIKELY)]
+        own = references[0] if references else self._metadata.first_day(*key)
+        among = [*references, *days[:MAX_LIKELY_DAYS]]
         left = MAX_WEIGHED
-        pairs: list[tuple[str, str | DayRow]] = [(own.fingerprint, day) for day in days] if own else []
-        pairs += [(first, second) for place, first in enumerate(hashes) for second in hashes[place + 1 :]]
-        for first, other in pairs:
-            second = other if isinstance(other, str) else other.digest
-            if first == second or self.evidence.has(first, second):
-                continue
-            checkpoint()
-            if left <= 0 or self._is_called(*key):
-                return
-            with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
-                kept = (
-                    self._summaries.of_upload(other) if isinstance(other, str) else self._summaries.of_day(*key, other)
-                )
-                baseline = own.summary if own and first == own.fingerprint else self._summaries.of_upload(first).summary
-                self.evidence.of(first, baseline, second, kept.summary)
-                left -= len(shared_names(baseline, kept.summary))
+        for first, others in [*([(own, days)] if own else []), *((one, among) for one in among)]:
+            for group in self._unweighed(first, others):
+                if left <= 0 or self._is_called(*key):
+                    return
+                checkpoint()
+                with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
+                    baseline = self._summary(*key, first)
+                    known = [(_digest(one), summary) for one in group if (summary := self._readable(*key, one))]
+                    self.evidence.of(_digest(first), baseline, known)
+                    left -= sum(len(shared_names(baseline, other)) for _, other in known)
+
+    def _unweighed(self, first: str | DayRow, others: Sequence[str | DayRow]) -> Iterator[Sequence[str | DayRow]]:
+        """Yield the profiles that were not weighed beside a baseline yet, some at a time."""
+        own = _digest(first)
+        missing = [one for one in others if _digest(one) != own and not self.evidence.has(own, _digest(one))]
+        for begin in range(0, len(missing), _GROUP):
+            yield missing[begin : begin + _GROUP]
+
+    def _summary(self, org_id: str, dataset_id: str, one: str | DayRow) -> ProfileSummary:
+        """Return what a reference, by its hash, or a day holds. Raises like `own_baseline`."""
+        kept = self._summaries
+        return (kept.of_upload(one) if isinstance(one, str) else kept.of_day(org_id, dataset_id, one)).summary
+
+    def _readable(self, org_id: str, dataset_id: str, one: str | DayRow) -> ProfileSummary | None:
+        with contextlib.suppress(ProfileError, FileNotFoundError):
+            return self._summary(org_id, dataset_id, one)
+        return None
 
     # What pages ask for
 
@@ -352,3 +368,8 @@ class DayComparisons:
             return DayComparison.from_bytes(self._path(baseline, day).read_bytes())
         except (OSError, ProfileError):
             return None
+
+
+def _digest(one: str | DayRow) -> str:
+    """Return what the content of a reference, which is its hash, or of a day depends on."""
+    return one if isinstance(one, str) else one.digest

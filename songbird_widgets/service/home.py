@@ -148,8 +148,8 @@ def _shown(metadata: Metadata, one: SessionRow) -> dict[str, Any]:
     base = f"resources/{quote(key[1], safe='')}/"
     token = "" if claimed else one.session_id
     return {
-        "title": f"Session of {formatting.timestamp(one.created)}",
-        "created": formatting.timestamp(one.created),
+        "title": formatting.clipped(one.name) if one.name else f"Session of {formatting.timestamp(one.created)}",
+        "begun": formatting.timestamp(one.created) if one.name else "",
         "holds": "; ".join(part for part in (", ".join(named), days) if part) or "nothing uploaded yet",
         "state": f"claimed by {formatting.clipped(one.claimed_by or '', 40)}" if claimed else "open",
         "url": base + PageQuery(token=token).url(),

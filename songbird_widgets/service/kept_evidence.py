@@ -6,14 +6,14 @@ their profiles have arrived (`day_comparisons`), the others when they are asked 
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from ..profiles import Evidence, ProfileError, shared_names, weigh_profiles
+from ..profiles import Evidence, ProfileError, shared_names, weigh_each
 from . import kept_files
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ..profiles import ProfileSummary
@@ -31,22 +31,32 @@ class KeptEvidence:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def of(self, first: str, baseline: ProfileSummary, second: str, other: ProfileSummary) -> Evidence:
-        """Return what was found of a profile beside a baseline, or find it now.
+    def of(self, first: str, baseline: ProfileSummary, others: Sequence[tuple[str, ProfileSummary]]) -> list[Evidence]:
+        """Return what was found of profiles beside a baseline, or find it now.
 
         Parameters
         ----------
-        first, second : str
-            The hashes of their contents.
-        baseline, other : ProfileSummary
+        first : str
+            The hash of the baseline's content.
+        baseline : ProfileSummary
+        others : sequence of (str, ProfileSummary)
+            The hash of each other content, and what it holds.
         """
-        many = len(shared_names(baseline, other))
-        path = self._path(first, second)
-        with contextlib.suppress(OSError, ProfileError):
-            return Evidence.from_bytes(path.read_bytes(), many)
-        found = weigh_profiles(baseline, other)
-        kept_files.keep(path, [found.to_bytes()], "what was found of two profiles")
-        return found
+        found = [self._kept(first, baseline, *other) for other in others]
+        missing = [place for place, one in enumerate(found) if one is None]
+        for place, weighed in zip(missing, weigh_each(baseline, [others[place][1] for place in missing]), strict=True):
+            content = weighed.to_bytes()
+            kept_files.keep(self._path(first, others[place][0]), [content], "what was found of two profiles")
+            # What was weighed holds on to all that was weighed with it.
+            found[place] = Evidence.from_bytes(content, len(shared_names(baseline, others[place][1])))
+        return [one for one in found if one is not None]
+
+    def _kept(self, first: str, baseline: ProfileSummary, second: str, other: ProfileSummary) -> Evidence | None:
+        try:
+            content = self._path(first, second).read_bytes()
+            return Evidence.from_bytes(content, len(shared_names(baseline, other)))
+        except (OSError, ProfileError):
+            return None
 
     def has(self, first: str, second: str) -> bool:
         """Whether something is kept of a profile beside a baseline."""

@@ -136,6 +136,10 @@ class Metadata:
         """A new guest session in a guest organization and dataset of its own; returns its id."""
         return self._database.write(self._create_sessions, user_id)
 
+    def name_session(self, session_id: str, name: str | None) -> None:
+        """Keep what its owner calls an open session; raises like `session`."""
+        self._database.write(session_writes.name_sessions, (session_id, name))
+
     def newest_sessions(self, limit: int) -> list[SessionRow]:
         """The sessions that have not ended, newest first, at most `limit`."""
         columns = tables.sessions.c

@@ -99,10 +99,8 @@ class Observatory:
         if len(shown) < 2:
             return View(sides)
         (first, baseline), *others = shown
-        evidence = (
-            None,
-            *(self._evidence.of(first.fingerprint, baseline, side.fingerprint, summary) for side, summary in others),
-        )
+        known = [(side.fingerprint, summary) for side, summary in others]
+        evidence = (None, *self._evidence.of(first.fingerprint, baseline, known))
         labels = tuple(side.label for side, _ in shown)
         return View(sides, Comparison(tuple(summary for _, summary in shown), labels, evidence=evidence))
 

@@ -241,7 +241,9 @@ def _end_sessions(connection: sa.Connection, items: Sequence[tuple[str, str, int
         if before and connection.execute(_last_use(session.org_id, session.dataset_id)).scalar_one() >= before:
             continue
         connection.execute(
-            tables.sessions.update().where(tables.sessions.c.id == session_id).values(ended=now_ms(), ended_why=why)
+            tables.sessions.update()
+            .where(tables.sessions.c.id == session_id)
+            .values(ended=now_ms(), ended_why=why, name=None)
         )
         connection.execute(
             tables.days.delete().where(

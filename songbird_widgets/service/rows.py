@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class SessionRow:
     """A guest session, begun at `created` (ms), and the organization and dataset that have its profiles now, if any.
 
+    `name` is what its owner calls it.
+
     Its id opens it to whoever has it, so the repr leaves it out.
     """
 
@@ -29,6 +31,7 @@ class SessionRow:
     created: int
     claimed_by: str | None = None
     claimed_dataset: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def select_days(org_id: str, dataset_id: str) -> sa.Select[Any]:
 
 def session_row(row: Mapping[Any, Any]) -> SessionRow:
     """Return a session as the table has it."""
-    names = ("org_id", "dataset_id", "user_id", "created", "claimed_by", "claimed_dataset")
+    names = ("org_id", "dataset_id", "user_id", "created", "claimed_by", "claimed_dataset", "name")
     return SessionRow(row["id"], *(row[name] for name in names))
 
 

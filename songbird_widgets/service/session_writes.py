@@ -55,6 +55,20 @@ def create_sessions(connection: sa.Connection, user_ids: Sequence[str], limits: 
     return results
 
 
+def name_sessions(connection: sa.Connection, names: Sequence[tuple[str, str | None]]) -> list[Exception | None]:
+    """Keep what the owners of open sessions call them."""
+    results: list[Exception | None] = []
+    for session_id, name in names:
+        try:
+            open_session(connection, session_id)
+        except (ResourceNotFound, ResourceGone) as error:
+            results.append(error)
+            continue
+        connection.execute(tables.sessions.update().where(tables.sessions.c.id == session_id).values(name=name))
+        results.append(None)
+    return results
+
+
 def claim_sessions(connection: sa.Connection, claims: Sequence[tuple[str, str]]) -> list[str | Exception]:
     """Move the profiles of sessions, each into a new dataset of an organization; return the ids of these."""
     results: list[str | Exception] = []

@@ -78,6 +78,19 @@ class GetSession(Handler):
         )
 
 
+class NameSession(JsonHandler):
+    """``POST /v0/sessions/{session_id}/name``: what its owner calls it."""
+
+    operation = "name_session"
+
+    async def post(self, session_id: str) -> None:
+        message = self.message(models.SessionName)
+        if message.name is not None:
+            check_text(message.name, "name")
+        await self.work(self.metadata.name_session, session_id, message.name)
+        self.answer(models.NameSessionResponse())
+
+
 class _SessionOperation(DatasetOperation):
     """An operation on a session whose id is all that it takes."""
 
@@ -231,6 +244,7 @@ def routes() -> list[URLSpec]:
         url("/v0/sessions", CreateSession),
         url("/v0/sessions/observatory-link/([^/]+)", GetSessionProfileObservatoryLink),
         url(session, GetSession),
+        url(f"{session}/name", NameSession),
         url(f"{session}/upload", CreateDatasetProfileUpload),
         url(f"{session}/reference", CreateReferenceProfileUpload),
         url(f"{session}/references", BatchCreateReferenceProfileUpload),

@@ -13,7 +13,7 @@ from ..basics import DAY_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 schema = sa.MetaData()
 
@@ -58,6 +58,7 @@ sessions = sa.Table(
     sa.Column("claimed_dataset", sa.Text),
     sa.Column("ended", sa.BigInteger),  # when it expired or was deleted; its profiles go
     sa.Column("ended_why", sa.Text),  # expired or deleted
+    sa.Column("name", sa.Text),  # what its owner calls it
     sa.ForeignKeyConstraint(["org_id", "dataset_id"], ["datasets.org_id", "datasets.id"]),
 )
 
@@ -243,7 +244,7 @@ def upgrade(connection: sa.Connection, found: int) -> bool:
     """
     if not 1 <= found < SCHEMA_VERSION:
         return False
-    steps = (_add_days, _add_organizations, _add_usage, _index_twins, _add_sign_ins, _add_figures)
+    steps = (_add_days, _add_organizations, _add_usage, _index_twins, _add_sign_ins, _add_figures, _add_names)
     for step in steps[found - 1 :]:
         step(connection)
     connection.execute(version.update().values(version=SCHEMA_VERSION))
@@ -342,6 +343,11 @@ def _add_figures(connection: sa.Connection) -> None:
     for name in ("data_rows", "data_columns"):
         if name not in known:  # a table that was made anew has them
             connection.execute(sa.text(f"ALTER TABLE profiles ADD COLUMN {name} BIGINT"))
+
+
+def _add_names(connection: sa.Connection) -> None:
+    """From schema 7, in which sessions have no names."""
+    connection.execute(sa.text("ALTER TABLE sessions ADD COLUMN name TEXT"))
 
 
 def _make_profiles_anew(connection: sa.Connection) -> None:

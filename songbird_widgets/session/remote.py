@@ -15,6 +15,7 @@ from ..client.redaction import short_id
 from ..secret import Secret
 from . import content
 from .errors import SelectionError, SessionError
+from .executor import SerialExecutor
 from .links import LinkCache, ObservatoryLink, in_order
 from .models import SessionProfile
 from .selection import names, resolve, there_is
@@ -81,6 +82,7 @@ class RemoteSession:
         self._lists = False
         self.organization_id: str | None = None
         self._listing = threading.Lock()
+        self._names = SerialExecutor("songbird-name")
 
     @property
     def over(self) -> bool:
@@ -143,6 +145,8 @@ class RemoteSession:
                 self.ledger.begin(session_id, self.endpoint.url, self.endpoint.label, self.name)
                 self.session_id = session_id
                 self.become("open")
+                if self.name:
+                    self._tell_name()
             return self.session_id
 
     def rename(self, name: str) -> None:
@@ -152,6 +156,19 @@ class RemoteSession:
         self.name = name
         if self.session_id is not None:
             self.ledger.rename(self.session_id, name)
+            self._tell_name()
+
+    def _tell_name(self) -> None:
+        """Have the local service list the session under its name."""
+        session_id, name = self.session_id, self.name
+        if session_id is None or not self.endpoint.local or self.over:
+            return
+
+        def tell() -> None:
+            with contextlib.suppress(SongbirdError):  # the list shows when it was made instead
+                self.request(lambda client: client.name_session(session_id.reveal(), name or None))
+
+        self._names.submit(tell)
 
     @property
     def asked(self) -> bool:
@@ -178,6 +195,8 @@ class RemoteSession:
                 self._warn(f"Shown is what is known here of the session. {error}")
             self.ledger.begin(self.session_id, self.endpoint.url, self.endpoint.label, self.name)
             self._resumed = True
+            if self.name:
+                self._tell_name()
         return True
 
     def check_there(self) -> None:

@@ -45,6 +45,7 @@ OPERATIONS = {
     "claim_guest_session": (SESSION, "org-JpsdM6"),
     "get_session_profile_observatory_link": (SESSION, [1373414400000], ["ref-1"]),
     "list_session_profiles": (SESSION,),
+    "name_session": (SESSION, "flights"),
     "delete_session": (SESSION,),
     "delete_profile": (SESSION, "log-1"),
 }

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 
 import httpx
 import numpy as np
@@ -17,7 +18,7 @@ def own(tmp_path_factory):
     """The running service of a user, with two sessions, and nothing of this user's environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SONGBIRD_DATA_DIR", str(tmp_path_factory.mktemp("home")))
-        with Session() as first, Session() as second:
+        with Session() as first, Session(name="<i>Flights</i> of July") as second:
             data = {"x": np.arange(50.0)}
             first.add(data, alias="train")
             for day in (3, 5):
@@ -57,6 +58,20 @@ def test_a_ticket_opens_the_sessions_and_the_organization(own, browser_like):
     assert browser_like.post(page.url.join("sign-out"), headers=kept).status_code == 200
     assert browser_like.get(page.url, headers=kept).status_code == 401
     assert home in str(place)
+
+
+def test_sessions_are_listed_under_the_names_that_they_have_now(own, browser_like):
+    _, session_id, _ = own
+    page = browser_like.get(local_service.way_in())
+    assert "&lt;i&gt;Flights&lt;/i&gt; of July" in page.text
+    with Session(session_id=session_id) as session:
+        for name in ("trains", "trains & trams", ""):
+            session.name = name
+            shown = f">{name.replace('&', '&amp;')}</a>" if name else ">Session of "
+            until = time.monotonic() + 60
+            while shown not in browser_like.get(page.url).text:
+                assert time.monotonic() < until
+                time.sleep(0.01)
 
 
 @pytest.mark.slow

@@ -30,7 +30,7 @@ def test_what_was_kept_says_what_is_found_anew(tmp_path, summaries):
     for first, second in permutations(range(len(summaries)), 2):
         sides = (summaries[first], summaries[second])
         for _ in range(2):  # found and kept, then read
-            found = KeptEvidence(tmp_path).of(f"{first}", sides[0], f"{second}", sides[1])
+            (found,) = KeptEvidence(tmp_path).of(f"{first}", sides[0], [(f"{second}", sides[1])])
             known, anew = Comparison(sides, ("a", "b"), evidence=(None, found)), compare_profiles(sides, ["a", "b"])
             assert known.drifted == anew.drifted
             for name in anew.names:
@@ -54,12 +54,12 @@ def test_profiles_without_a_common_column_do_not_keep_others_from_being_weighed(
 @pytest.mark.parametrize("harm", ["old", "cut", "empty", "of others"])
 def test_what_is_no_good_is_found_anew(tmp_path, summaries, harm):
     kept = KeptEvidence(tmp_path)
-    kept.of("a", summaries[0], "b", summaries[1])
+    kept.of("a", summaries[0], [("b", summaries[1])])
     (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
     content = path.read_bytes()
-    kept.of("c", summaries[2], "d", summaries[3])
+    kept.of("c", summaries[2], [("d", summaries[3])])
     (other,) = (one.read_bytes() for one in tmp_path.rglob("*") if one.is_file() and one != path)
     harmed = {"old": b"SBW-PAIR\x00" + content[9:], "cut": content[:-9], "empty": b"", "of others": other}
     path.write_bytes(harmed[harm])
-    kept.of("a", summaries[0], "b", summaries[1])
+    kept.of("a", summaries[0], [("b", summaries[1])])
     assert path.read_bytes() == content
