@@ -166,7 +166,8 @@ class Application(web.Application):
             return
         # Else another site could point its name at 127.0.0.1, and its pages would be of this origin.
         try:
-            name = urlsplit(f"//{request.host}").hostname
+            address = urlsplit(f"//{request.host}")
+            name, _ = address.hostname, address.port  # which raises what is no port
         except ValueError:
             name = None
         if name not in _OWN_NAMES:

@@ -283,7 +283,7 @@ def _explained(text: str) -> InvalidArgument:
     path = ""
     at = _AT_FIELD.search(text)
     if at:
-        path, text = at["path"], text[: at.start()]
+        path, text = at["path"].replace("[...]", ""), text[: at.start()]  # "..." is some key, nobody knows which
     missing = _MISSING_FIELD.search(text)
     if missing:
         path = f"{path}.{missing['name']}" if path else missing["name"]

@@ -131,7 +131,8 @@ def serve(
     except (OSError, NotImplementedError) as error:
         raise _unusable(data_dir, error) from error
     try:
-        asyncio.run(_serve(data_dir, port, idle_seconds, announce, keep_days=keep_days, quotas=quotas))
+        served = data_dir.stat()
+        asyncio.run(_serve(data_dir, served, port, idle_seconds, announce, keep_days=keep_days, quotas=quotas))
     except OSError as error:
         raise _unusable(data_dir, error) from error
     finally:
@@ -186,6 +187,7 @@ def _own_socket(data_dir: Path) -> socket.socket | None:
 
 async def _serve(
     data_dir: Path,
+    served: os.stat_result,
     port: int | None,
     idle_seconds: float | None,
     announce: Callable[[str], None] | None,
@@ -224,7 +226,7 @@ async def _serve(
                 announce(identity.endpoint(record.port).reveal())
             logger.info("songbird-widgets %s answers on http://%s:%d", __version__, HOST, record.port)
             preloading = asyncio.create_task(preload(app))
-            await _wait(app, stop, data_dir, idle_seconds)
+            await _wait(app, stop, data_dir, served, idle_seconds)
             preloading.cancel()
         finally:
             # Whatever hangs: all that was confirmed is on disk, and a kill loses none of it.
@@ -236,8 +238,9 @@ async def _serve(
             server.stop()
             if own_socket is not None:
                 own_socket.close()
-                with contextlib.suppress(OSError):
-                    (data_dir / SOCKET_FILE).unlink()
+                if _is_served(data_dir, served):  # else the socket there is another service's
+                    with contextlib.suppress(OSError):
+                        (data_dir / SOCKET_FILE).unlink()
             await finish(app)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(server.close_all_connections(), _LAST_SECONDS)
@@ -246,15 +249,25 @@ async def _serve(
             logger.info("ended")
 
 
-async def _wait(app: Application, stop: asyncio.Event, data_dir: Path, idle_seconds: float | None) -> None:
+async def _wait(
+    app: Application, stop: asyncio.Event, data_dir: Path, served: os.stat_result, idle_seconds: float | None
+) -> None:
     """Return when the service is to end: told to, unused for long, or without the directory it serves."""
     while not stop.is_set():
         unused = time.monotonic() - app.last_seen
         if idle_seconds is not None and unused >= idle_seconds and not app.is_busy():
             logger.info("unused for %.0f seconds", unused)
             return
-        if not (data_dir / IDENTITY_FILE).exists():
-            logger.warning("the data directory is gone")
+        if not (_is_served(data_dir, served) and (data_dir / IDENTITY_FILE).exists()):
+            logger.warning("the data directory is gone, or another one is in its place")
             return
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.wait(), min(_LOOK_SECONDS, idle_seconds or _LOOK_SECONDS))
+
+
+def _is_served(data_dir: Path, served: os.stat_result) -> bool:
+    """Whether a directory is still the one that is served: what is written goes there by its path."""
+    try:
+        return os.path.samestat(data_dir.stat(), served)
+    except OSError:
+        return False

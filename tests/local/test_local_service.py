@@ -309,12 +309,23 @@ def test_used_it_goes_on_and_unused_it_ends_itself(home, monkeypatch, eventually
     assert local_service.find() is None
 
 
-@pytest.mark.usefixtures("home")
 def test_without_its_directory_it_ends(home, eventually):
     service = local_service.ensure()
     shutil.rmtree(home)
     eventually(lambda: is_gone(service.pid))
     assert local_service.ensure().endpoint != service.endpoint
+
+
+def test_where_another_directory_has_taken_the_place_of_its_own_it_ends_and_touches_nothing_there(
+    home, tmp_path, eventually
+):
+    service = local_service.ensure()
+    home.rename(tmp_path / "away")
+    home.mkdir(mode=0o700)
+    for name in ("identity.json", "service.sock"):  # of another service
+        (home / name).write_bytes((tmp_path / "away" / "identity.json").read_bytes())
+    eventually(lambda: is_gone(service.pid))
+    assert sorted(path.name for path in home.iterdir()) == ["identity.json", "service.sock"]
 
 
 def test_stop_ends_it_and_says_whether_there_was_one(home, eventually):

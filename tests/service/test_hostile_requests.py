@@ -25,6 +25,9 @@ SHAPES = {
     "two codings": (b"POST /v0/sessions", b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n", 400),
     "a second host": (b"GET /health?nonce=", b"Host: evil.example\r\n", b"", 400),
     "another name": (b"GET /", b"HOST: evil.example:8080\r\n", b"", 403),
+    "a port that is none": (b"GET /", b"HOST: 127.0.0.1:abc\r\n", b"", 403),
+    "a port too large": (b"GET /", b"HOST: localhost:65536\r\n", b"", 403),
+    "two ports": (b"GET /", b"HOST: 127.0.0.1:80:8080\r\n", b"", 403),
     "half an IPv6 address": (b"GET /", b"HOST: [::1\r\n", b"", 403),
     "a user before the host": (b"GET /", b"HOST: 127.0.0.1@evil.example\r\n", b"", 400),
     "a NUL in a header": (b"GET /", b"X: a\0b\r\n", b"", 400),
@@ -72,6 +75,7 @@ def test_an_odd_request_is_refused_in_words(service, session, shape, caplog):
     assert head.split(b" ", 2)[1] == b"%d" % status, answer[:500]
     if b"Content-Type: application/json" in head:
         assert {"message", "requestId", "type"} <= set(json.loads(content))
+        assert b"[...]" not in content
     assert session.encode() not in answer
     assert service.listed(session) == []
     assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
