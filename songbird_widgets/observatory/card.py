@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import formatting
+from .performance import performance_lines
 from .query import PageQuery
 from .rendering import STATIC, render
 from .sparklines import Sparkline, sparkline
@@ -113,6 +114,7 @@ def as_html(view: View) -> str:
             if side.summary
         ],
         several=view.several,
+        performance=performance_lines(view),
         shown=[_row(view, name) for name in shown],
         folded=[_row(view, name) for name in folded[:MAX_FOLDED_ROWS]],
         folded_count=len(folded),
@@ -140,7 +142,7 @@ def as_text(view: View) -> str:
     ]
     if len(unclear) > MAX_UNCLEAR_ROWS:
         lines.append(f"  … {len(unclear) - MAX_UNCLEAR_ROWS:,} more columns are unclear")
-    return "\n".join([headline(view), *lines])
+    return "\n".join([headline(view), *(f"  {line}" for line in performance_lines(view)), *lines])
 
 
 def _changed(view: View, name: str) -> bool:

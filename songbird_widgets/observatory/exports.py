@@ -79,6 +79,10 @@ def _head(
             _profile(place, side, files)
             for place, (side, files) in enumerate(zip(view.sides, uploads, strict=True), start=1)
         ],
+        "performanceDrift": {
+            f"P{place}": drift and _drift(drift)
+            for place, drift in list(zip(view.places, view.performance, strict=True))[1:]
+        },
         "total": total,
         "offset": query.offset,
         "limit": query.limit,

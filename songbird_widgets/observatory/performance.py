@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import formatting
+from .verdicts import verdict_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,8 +39,7 @@ class PerformanceTable:
 def performance_tables(view: View) -> list[PerformanceTable]:
     """Return the tables of all profiles that say something of a model."""
     tables = []
-    drifts = view.comparison.performance if view.shown else ()
-    for place, side, drift in zip(view.places, view.shown, drifts, strict=True):
+    for place, side, drift in zip(view.places, view.shown, view.performance, strict=True):
         said = side.summary.performance if side.summary else None
         change = " ".join([f"Drift from P1: {drift.verdict}.", *drift.reasons, *drift.notes]) if drift else ""
         if said and said["confusion_matrix"]:
@@ -47,6 +47,15 @@ def performance_tables(view: View) -> list[PerformanceTable]:
         if said and said["regression"]:
             tables.append(_regression(place, said["regression"], change))
     return tables
+
+
+def performance_lines(view: View) -> list[str]:
+    """Say of each profile how its model differs from that of the first, such as ``Model (july): strong …``."""
+    return [
+        f"Model ({formatting.clipped(line.label, 60)}): {line.word}{f', score {line.score}' if line.score else ''}. "
+        + " ".join([*line.reasons, *line.notes])
+        for line in verdict_lines(view.places, view.performance, [side.label for side in view.shown])
+    ]
 
 
 def _confusion(place: int, matrix: Mapping[str, Any], change: str) -> PerformanceTable:

@@ -118,6 +118,11 @@ class View:
         )
 
     @property
+    def performance(self) -> tuple[Drift | None, ...]:
+        """How what each shown side says of a model differs from the first; None where one of both says nothing."""
+        return self.comparison.performance if self.shown else ()
+
+    @property
     def several(self) -> bool:
         """Whether there is anything to compare."""
         return len(self.shown) > 1

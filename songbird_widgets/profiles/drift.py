@@ -110,7 +110,7 @@ STRONG = 2.0
 """The score from which a drift is strong; from 1 on it is moderate."""
 
 _STILL = 1e-9  # a mean may differ by so much of a deviation, and be the same
-_QUIET = 0.99  # the largest score of what did not drift
+QUIET = 0.99  # the largest score of what did not drift
 _OF_VALUES = frozenset({"values", "shares", "mean", "spread", "range"})
 _OF_MANY = 2  # families whose effect is of many cells or values: chance makes some of it always
 ABSENT = 100.0
@@ -285,7 +285,7 @@ def judge(
     unsure = (open_ & ~significant).any(axis=0)
     unknown: NDArray[np.bool_] = (scores < 1) & (unsure | doubtful)
     quiet = np.where(np.isnan(sizes), 0, sizes).max(axis=0, initial=0.0)
-    return significant, np.where(scores >= 1, scores, np.where(unknown, 0.0, np.minimum(quiet, _QUIET))), unknown
+    return significant, np.where(scores >= 1, scores, np.where(unknown, 0.0, np.minimum(quiet, QUIET))), unknown
 
 
 def pairs_of(baseline: ProfileSummary, other: ProfileSummary, names: Sequence[str]) -> Pairs:
@@ -347,7 +347,7 @@ class Drifts:
         effects = np.where(np.isnan(self.evidence.effects), 0, self.evidence.effects)
         counts = self.significant & self._reached
         sure = np.where(counts, np.maximum(effects, np.where(self._sizes < 1, moderate, 0)), 0).max(axis=0, initial=0)
-        quiet = np.minimum(effects.max(axis=0, initial=0), _QUIET * moderate)
+        quiet = np.minimum(effects.max(axis=0, initial=0), QUIET * moderate)
         return np.where(self.ranks >= 1, sure, np.where(self.unknown, 0.0, quiet))
 
     def few(self, name: str) -> bool:

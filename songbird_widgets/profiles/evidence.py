@@ -542,6 +542,12 @@ def measure_cells(
     found.too_few[rows] = (usual > 2 * JS_UNIT) | (sizes.smaller < FEWEST)
 
 
+def few_rows(n: Any, m: Any) -> Any:
+    """Whether so few rows leave even a strong drift of some cells uncertain: below about ninety in each profile."""
+    noise = (1 / n + 1 / m) * chi_squared_quantiles(_USUAL_CONFIDENCE, TELLING_CELLS) / _JENSEN_SHANNON_CURVATURE
+    return (noise > (2 * JS_UNIT) ** 2) | (np.minimum(n, m) < FEWEST)
+
+
 # --- words
 
 

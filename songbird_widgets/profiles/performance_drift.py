@@ -7,37 +7,64 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .drift import LEVEL, STRONG, Drift, DriftTest
-from .evidence import FEWEST, MAX_EFFECT, SHARE_UNIT, chances_of_means, from_to, from_to_percent, percent, share_chances
+from .drift import LEVEL, QUIET, STRONG, Drift, DriftTest
+from .evidence import (
+    FEWEST,
+    MAX_EFFECT,
+    SHARE_UNIT,
+    SUSPICIOUS,
+    chances_of_means,
+    few_rows,
+    from_to,
+    from_to_percent,
+    percent,
+    reached,
+    share_chances,
+)
 from .number_evidence import MEAN_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_Found = tuple[DriftTest, str, tuple[int, int]]
+"""A test, what to say of it, and of how many predictions it is."""
+
+
 def compare_performance(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> Drift | None:
     """Compare what two profiles say of a model, as `Performance.to_dict` gives it.
 
     Four points of accuracy are a moderate drift and eight a strong one, like any share; a mean absolute error in units
-    of 0.2 standard deviations of the errors' sizes, like any mean. Half of `LEVEL` is for each.
+    of 0.2 standard deviations of the errors' sizes, like any mean. Half of `LEVEL` is for each. What is certain, left
+    open and excluded is decided as for columns, see `drift`.
 
     Returns
     -------
     Drift or None
-        ``unknown`` where a change that would count may be chance; None unless both say the same kind of thing.
+        ``unknown`` where a change may count and may be chance, or where there are too few predictions to tell; None
+        unless both say the same kind of thing.
     """
     with np.errstate(all="ignore"):
         found = [*_accuracy(before, after), *_errors(before, after)]
     if not found:
         return None
-    worst, text = max(found, key=lambda one: (one[0].significant and one[0].effect >= 1, one[0].effect))
-    tests = tuple(test for test, _ in found)
-    if worst.effect < 1:
-        return Drift("none", worst.effect, notes=(text,), tests=tests)
-    if not worst.significant:
-        return Drift("unknown", 0.0, (f"{text[:-1]}, but with so few predictions that may be chance.",), tests=tests)
-    reasons = tuple(text for test, text in found if test.significant and test.effect >= 1)
-    return Drift("strong" if worst.effect >= STRONG else "moderate", worst.effect, reasons, tests=tests)
+    tests = tuple(test for test, _, _ in found)
+    effects, chances = np.array([[test.effect, test.p] for test in tests]).T
+    counts = reached(effects, chances, np.ones(len(tests))) >= 1
+    sure = [place for place, test in enumerate(tests) if test.significant and counts[place]]
+    if sure:
+        score = max(1.0, *(tests[place].effect for place in sure))
+        reasons = tuple(found[place][1] for place in sure)
+        return Drift("strong" if score >= STRONG else "moderate", score, reasons, tests=tests)
+    open_ = [text for place, (test, text, _) in enumerate(found) if counts[place] and test.p <= SUSPICIOUS]
+    few = [sizes for _, _, sizes in found if few_rows(*sizes)]
+    if open_ or few:
+        reasons = tuple(f"{text[:-1]}, but with so few predictions that may be chance." for text in open_) or (
+            f"Too few predictions ({few[0][0]:,} and {few[0][1]:,}) to tell a drift from chance.",
+        )
+        return Drift("unknown", 0.0, reasons, tests=tests)
+    worst, text, _ = max(found, key=lambda one: one[0].effect)
+    return Drift("none", min(worst.effect, QUIET), notes=(text,), tests=tests)
 
 
 def _said(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, kind: str) -> list[Mapping[str, Any]]:
@@ -45,7 +72,7 @@ def _said(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, kin
     return said if len(said) == 2 else []
 
 
-def _accuracy(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[tuple[DriftTest, str]]:
+def _accuracy(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[_Found]:
     said = _said(before, after, "confusion_matrix")
     if not said or not all(one["total"] for one in said):
         return []
@@ -53,11 +80,11 @@ def _accuracy(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None)
     chance = float(share_chances(accuracy * total, total, other * others, others))
     test = _test("accuracy", abs(other - accuracy) / SHARE_UNIT, chance, min(total, others))
     if other == accuracy:
-        return [(test, f"The accuracy is {percent(accuracy)} in both.")]
-    return [(test, f"The accuracy went {from_to_percent(accuracy, other)}.")]
+        return [(test, f"The accuracy is {percent(accuracy)} in both.", (total, others))]
+    return [(test, f"The accuracy went {from_to_percent(accuracy, other)}.", (total, others))]
 
 
-def _errors(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[tuple[DriftTest, str]]:
+def _errors(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> list[_Found]:
     said = _said(before, after, "regression")
     if not said or not all(one["count"] for one in said):
         return []
@@ -73,8 +100,8 @@ def _errors(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -
     effect = abs(other - error) / spread / MEAN_UNIT if spread else MAX_EFFECT * (other != error)
     test = _test("error", effect, chance, min(n, m))
     if other == error:
-        return [(test, f"The mean absolute error is {error:.4g} in both.")]
-    return [(test, f"The mean absolute error went {from_to(error, other, 4)}.")]
+        return [(test, f"The mean absolute error is {error:.4g} in both.", (n, m))]
+    return [(test, f"The mean absolute error went {from_to(error, other, 4)}.", (n, m))]
 
 
 def _test(kind: str, effect: float, chance: float, fewest: int) -> DriftTest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import songbird_widgets as sw
-from songbird_widgets.profiles import ThresholdsError
+from songbird_widgets.profiles import ConfusionMatrix, Performance, ThresholdsError
 
 JULY, JULY_8 = "reference-july.bin", "batch-2013-07-08.bin"
 
@@ -280,6 +281,21 @@ def test_performance_metrics_are_shown_as_what_they_are(profile_path, tmp_path):
     assert matrix["total"] == sum(map(sum, matrix["counts"]))
     assert f"{matrix['total']:,} predictions, accuracy" in html
     assert "is empty" not in html
+
+
+def test_a_model_that_became_worse_is_said_wherever_columns_are(tmp_path):
+    sides = {
+        name: replace(
+            sw.profile({"x": [1.5] * 100}),
+            performance=Performance(ConfusionMatrix(("no", "yes"), np.array([[right, 1000 - right], [0, 0]]))),
+        )
+        for name, right in (("january", 900), ("july", 800))
+    }
+    compared = sw.compare(**sides)
+    assert compared.to_dict()["performanceDrift"]["P2"]["verdict"] == "strong"
+    html = compared.save(tmp_path / "report.html").read_text("utf-8")
+    for shown in (str(compared), html, compared._repr_mimebundle_()["text/html"]):
+        assert "The accuracy went from 90 % to 80 %." in shown
 
 
 ROWS = [{"price": price % 20, "country": "DE"} for price in range(400)]

@@ -546,6 +546,9 @@ def test_a_model_that_became_worse_drifted(random):
     assert (found.verdict, found.reasons) == ("strong", ("The accuracy went from 90 % to 80 %.",))
     assert compare_performance(classified(900, 100), classified(897, 103)).verdict == "none"
     assert compare_performance(classified(18, 2), classified(16, 4)).verdict == "unknown"
+    assert compare_performance(classified(18, 2), classified(18, 2)).verdict == "unknown", "too few to tell"
+    assert compare_performance(classified(270, 30), classified(260, 40)).verdict == "unknown", "it may be four points"
+    assert compare_performance(classified(9000, 1000), classified(8650, 1350)).verdict == "moderate"
     good, same, worse = (predicted(random, 2000, spread) for spread in (1, 1, 1.5))
     assert compare_performance(good, same).verdict == "none"
     assert compare_performance(good, worse).verdict == "strong"
