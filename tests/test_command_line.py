@@ -469,7 +469,7 @@ def test_what_a_file_system_refuses_is_said_without_an_error_number(call, tmp_pa
     july = PROFILES / "reference-july.bin"
     done = call("compare", july, july, "--html", tmp_path / "missing" / "report.html")
     assert (done.returncode, "Errno" in done.stderr) == (1, False)
-    assert f"{tmp_path / 'missing'}: There is no directory to write into." in done.stderr
+    assert f"{os.sep}missing: There is no directory to write into." in done.stderr  # a long path is shortened
 
 
 def test_a_data_file_that_is_uploaded_twice_is_one_profile(home, tmp_path):

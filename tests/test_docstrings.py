@@ -17,11 +17,12 @@ WITH_SERVICE = frozenset(
 )
 
 
-@pytest.fixture
-def service(tmp_path, monkeypatch):
-    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(tmp_path / "data"))
-    yield
-    local_service.stop()
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SONGBIRD_DATA_DIR", str(tmp_path_factory.mktemp("examples") / "data"))
+        yield
+        local_service.stop()
 
 
 def run_examples(name):

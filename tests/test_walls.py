@@ -79,14 +79,17 @@ def absolute(module: str, package: list[str]) -> str:
 
 
 @functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+@functools.cache
 def imports_of_all() -> list[tuple[str, str]]:
     """(path, imported module) for every module of the package."""
     return [
         (path.relative_to(ROOT).as_posix(), module)
         for path in sorted(ROOT.rglob("*.py"))
-        for module in imports(
-            ast.parse(path.read_text("utf-8")), ["songbird_widgets", *path.relative_to(ROOT).parent.parts]
-        )
+        for module in imports(tree_of(path), ["songbird_widgets", *path.relative_to(ROOT).parent.parts])
     ]
 
 
@@ -162,7 +165,7 @@ def test_every_public_name_is_there():
 def test_modules_of_a_room_import_each_other_in_no_circle(room):
     uses = {}
     for path in (ROOT / room).glob("[!_]*.py"):  # for types too: who reads one module reads those as well
-        found = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+        found = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.ImportFrom)]
         uses[path.stem] = {
             (node.module or name.name).split(".")[0] for node in found if node.level == 1 for name in node.names
         }

@@ -50,7 +50,7 @@ def test_words_that_mean_nothing_are_passed_over():
 text = st.text(max_size=20)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(
         PageQuery,

@@ -109,38 +109,40 @@ ASKED = {
 }
 
 
+@pytest.fixture(scope="module")
+def failing(serve_directory, tmp_path_factory):
+    """A service that has lost its tables, with the words for what was in them, and the secrets among these."""
+    with serve_directory(tmp_path_factory.mktemp("failing")) as service:
+        session = service.session()
+        slot = service.announce_reference(session)
+        signed_in = service.http.post(f"{service.base}/sign-in", data={"key": service.key})
+        secrets = {
+            "SECRET": service.secret,
+            "SESSION": session,
+            "QUERY": urlsplit(slot["uploadUrl"]).query,
+            "TOKEN": signed_in.headers["Location"].split("/")[1],
+            "KEY": service.key,
+        }
+        with service.app.settings["metadata"]._database.transaction() as connection:
+            for table in ("sessions", "profiles", "keys", "sign_ins", "days"):
+                connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {table}_gone")
+        yield service, {**secrets, "PROFILE": slot["id"], "DATASET": slot["modelId"]}, secrets
+
+
 @pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
-def test_no_frame_of_a_failure_holds_what_gives_access(own_service, log, shown_in_frames, asked):
-    service = own_service
-    session = service.session()
-    slot = service.announce_reference(session)
-    dataset = slot["modelId"]
-    address = urlsplit(slot["uploadUrl"])
-    signed_in = service.http.post(f"{service.base}/sign-in", data={"key": service.key})
-    token, cookie = signed_in.headers["Location"].split("/")[1], service.http.cookies
-    secrets = {
-        "SECRET": service.secret,
-        "SESSION": session,
-        "QUERY": address.query,
-        "TOKEN": token,
-        "KEY": service.key,
-    }
-    names = {**secrets, "PROFILE": slot["id"], "DATASET": dataset}
-    with service.app.settings["metadata"]._database.transaction() as connection:
-        for table in ("sessions", "profiles", "keys", "sign_ins", "days"):
-            connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {table}_gone")
-    log.clear()
+def test_no_frame_of_a_failure_holds_what_gives_access(failing, log, shown_in_frames, asked):
+    service, names, secrets = failing
     method, path, content = asked
     for name, value in names.items():
         path, content = path.replace(name, value), content.replace(name.encode(), value.encode())
     headers = {"X-API-Key": service.key} if "claim" in path or ("/organizations" in path and "/s/" not in path) else {}
     headers |= {"Content-Type": "application/x-www-form-urlencoded"} if content.startswith(b"key=") else {}
-    key = service.key if path == f"/v0/sessions/{session}" and method == "GET" else None
+    key = service.key if path == f"/v0/sessions/{secrets['SESSION']}" and method == "GET" else None
     answer = service.call(method, path, content=content, headers=headers, key=key)
     assert answer.status_code == 500, answer.text
     failures = [record.exc_info[1] for record in log.records if record.exc_info]
     assert failures
     text = "\n".join(line for error in failures for line in shown_in_frames(error))
     assert "handler.py" in text or "web.py" in text
-    values = [*cookie.values(), address.query.partition("signature=")[2], *secrets.values()]
+    values = [*service.http.cookies.values(), secrets["QUERY"].partition("signature=")[2], *secrets.values()]
     assert [value for value in values if value in text] == []
