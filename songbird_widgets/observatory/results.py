@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,6 @@ from .sides import Side
 from .view import View
 
 if TYPE_CHECKING:
-    import os
-
     import pandas as pd
 
 
@@ -225,7 +224,7 @@ def display(comparison: Comparison) -> ComparisonResult:
 
 def _labels(data: Sequence[Any]) -> list[str]:
     """Call files by their names, with as many of their folders as tell them apart; what has none by its place."""
-    names = _told_apart([Path(one) if isinstance(one, (str, Path)) else None for one in data])
+    names = _told_apart([Path(one) if isinstance(one, (str, os.PathLike)) else None for one in data])
     places = [f"P{place}" for place in range(1, len(data) + 1)]
     return [
         place if not name else f"{name} ({place})" if names.count(name) > 1 else name
@@ -235,7 +234,11 @@ def _labels(data: Sequence[Any]) -> list[str]:
 
 def _told_apart(paths: Sequence[Path | None]) -> list[str]:
     """Return a name for each path: its stem, where several have that, with the folders from which on they differ."""
-    places = [() if path is None else (*path.expanduser().absolute().parts[1:-1], path.stem) for path in paths]
+    # Path.expanduser raises where there is no such home.
+    places = [
+        () if path is None else (*Path(os.path.expanduser(path)).absolute().parts[1:-1], path.stem)  # noqa: PTH111
+        for path in paths
+    ]
     names = []
     for place in places:
         alike = [other for other in places if other != place and other[-1:] == place[-1:]]

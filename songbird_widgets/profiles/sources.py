@@ -32,7 +32,7 @@ from .recognition import (
     may_hold_profiles,
     refusal_of,
 )
-from .tabular.files import file_format, find_paths, leads_to_data, path_shown
+from .tabular.files import advice_on, file_format, find_paths, leads_to_data, path_shown
 
 if TYPE_CHECKING:
     import os
@@ -384,8 +384,12 @@ def _from_path(source: str | os.PathLike[str]) -> Iterator[_Found | SourceError]
 
 def _from_one_path(path: Path) -> Iterator[_Found | SourceError]:
     try:
-        if _is_table(_head(path), path.name):
+        head = _head(path)
+        if _is_table(head, path.name):
             yield from _from_table(path)
+            return
+        if not is_profile(head) and (advice := advice_on(head, path.name)):
+            yield SourceError(str(path), advice)
             return
         data = _read(path)
     except (OSError, ValueError) as error:
@@ -425,7 +429,9 @@ def _from_file(source: Any) -> Iterator[_Found | SourceError]:
 
 def _from_bytes(data: bytes, path: Path, stem: str) -> Iterator[_Found | SourceError]:
     if not _is_table(data[:_HEAD], path.name):
-        yield from _unpacked(_Found(path.name, stem, data))
+        advice = None if is_profile(data[:_HEAD]) else advice_on(data[:_HEAD], path.name)
+        found = _Found(path.name, stem, data)
+        yield from [SourceError(path.name, advice)] if advice else _unpacked(found)
         return
     with tempfile.TemporaryDirectory() as folder:
         # Under its own name, which errors tell, as far as it may be a file's.
@@ -544,7 +550,10 @@ def _is_table(head: bytes, name: str) -> bool:
     """Whether a file holds data: Parquet and Arrow by how they begin, CSV and JSON lines by their names."""
     if not head or is_profile(head) or file_format(head, name) is None:
         return False
-    return not is_archive(head) or name.lower().endswith(".gz")  # x.csv.gz, and not a zip archive called x.csv
+    return not is_archive(head) or head.startswith(_GZIP)  # x.csv.gz, and not a zip archive called x.csv
+
+
+_GZIP = b"\x1f\x8b"
 
 
 def _from_table(path: Path) -> Iterator[_Found | SourceError]:

@@ -114,7 +114,7 @@ def test_files_of_data_are_profiled_and_compared(july, tmp_path):
     assert [side.column("price").counts.n for side in parted.sides] == [500, 500]
     assert parted.drifted == ()
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 no more")
-    with pytest.raises(sw.ProfileError, match=r"broken\.parquet cannot be read"):
+    with pytest.raises(sw.ProfileError, match=r"broken\.parquet: The file cannot be read"):
         sw.compare(july, tmp_path / "broken.parquet")
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import fcntl
 import gzip
+import io
 import json
+import lzma
 import os
 import pty
 import re
@@ -41,6 +44,10 @@ WRITERS = {
     "jsonl": write_json_lines,
     "feather": pyarrow.feather.write_feather,
 }
+
+
+def lz4(content):
+    return pa.Codec("lz4").compress(content, asbytes=True)
 
 
 def figures(profile):
@@ -217,6 +224,98 @@ def test_a_row_larger_than_what_is_read_at_once_is_read(tmp_path):
     assert sw.profile(path).column("text").frequent_items.estimates == {"x" * 128: 1}
 
 
+CSV = b"n,city\n3,Bonn\n1,Oslo\n"
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.csv.xz"])
+@pytest.mark.parametrize(
+    "pack", [bytes, gzip.compress, bz2.compress, lzma.compress, lz4], ids=lambda pack: pack.__name__
+)
+def test_how_a_file_is_packed_is_told_by_its_content_and_not_by_its_name(tmp_path, name, pack):
+    path = tmp_path / name
+    path.write_bytes(pack(CSV))
+    assert figures(sw.profile(path)) == figures(sw.profile({"n": [3, 1], "city": ["Bonn", "Oslo"]}))
+    assert sw.compare(path, io.BytesIO(sw.profile(path).to_bytes())).names == ("city", "n")
+    with path.open("rb") as file:
+        assert sw.compare(file, path).names == ("city", "n")
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        pytest.param("a;b\n1,5;x\n2,25;y\n3;z\n", [1.5, 2.25, 3.0], id="decimal commas"),
+        pytest.param('a\tb\n"1,5"\tx\n2,25\ty\n', [1.5, 2.25], id="in quotes"),
+        pytest.param("a;b\n1.5;x\n2.25;y\n", [1.5, 2.25], id="points"),
+        pytest.param("a;b\n1,234;x\n2,345;y\n", [], id="perhaps thousands"),
+        pytest.param('a,b\n"1,5",x\n', [], id="commas between values"),
+        pytest.param("a;b\n" + "1;x\n" * FAR + "2,5;y\n1,5;z\n", None, id="late", marks=pytest.mark.slow),
+    ],
+)
+def test_decimal_commas_are_numbers_where_no_comma_parts_values(tmp_path, content, numbers):
+    path = tmp_path / "a.csv"
+    path.write_text(content)
+    if numbers is None:  # the beginning has none
+        with pytest.warns(ProfilingWarning, match="holds '2,5'"):
+            assert sw.profile(path).column("a").types.string == FAR + 2
+        return
+    column = sw.profile(path).column("a")
+    assert column.types.fractional == len(numbers)
+    assert sorted(column.kll.items.tolist()) == numbers
+
+
+def test_decimal_commas_that_turn_to_text_are_text_as_a_whole(tmp_path):
+    path = tmp_path / "late.csv"
+    path.write_text("a;b\n" + "1,5;2,5\n" * (FAR // 2) + "1.5;3,5\n")
+    with pytest.warns(ProfilingWarning, match=r"column 'a' .* holds '1\.5'"):
+        profile = sw.profile(path)
+    assert (profile.column("a").types.string, profile.column("b").types.fractional) == (FAR // 2 + 1, FAR // 2 + 1)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_a_header_without_a_line_end_has_columns_without_rows(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_bytes(("\ufeff" * encoding.startswith("utf-16") + "n,city").encode(encoding))
+    assert figures(sw.profile(path)).keys() == {"n", "city"}
+    assert sw.profile(path).rows == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"\n\n\n", "nothing but empty lines"),
+        ("a.csv", bytes(1000), "no text"),
+        ("a.csv", b"sep=;\na;b\n1;2\n", "its first line, sep=;, is for Excel"),
+        ("a.csv", "a,b\n".encode("utf-32"), "not encoded as UTF-8"),
+        ("a.csv", b"a,b\n\xff\xfe,\x80,\x81\n", "not encoded as UTF-8"),
+        ("a.json", b'\n [{"a": 1}]', "JSON array.*orient='records', lines=True"),
+        ("a.xlsx", b"PK\x03\x04", "spreadsheet: read it with pandas.read_excel"),
+        ("a.orc", b"ORC", "an ORC file: read it with pyarrow.orc.read_table"),
+        ("a", b"Obj\x01", "an Avro file: read it with polars.read_avro"),
+        ("a.txt", b"n,city\n", "call it .csv, .tsv or .jsonl"),
+        ("a.feather", b"FEA1", "Feather of version 1"),
+    ],
+)
+def test_what_is_not_read_is_refused_by_all_with_what_to_do(tmp_path, name, content, said):
+    path = tmp_path / name
+    path.write_bytes(content)
+    for take in (sw.profile, lambda path: sw.compare(path, path)):
+        with pytest.raises(ValueError, match=said) as refused:
+            take(path)
+        assert "\ufffd" not in str(refused.value)
+
+
+def test_a_text_that_begins_as_another_file_does_is_text(tmp_path):
+    for header in ("ORCID", "FEA1", "BZh", "PAR"):
+        (tmp_path / "a.csv").write_text(f"{header},n\nx,1\n")
+        assert sw.profile(tmp_path / "a.csv").column_names == (header, "n")
+
+
+def test_a_json_file_of_columns_is_not_silently_one_row(tmp_path):
+    pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).to_json(tmp_path / "a.json")
+    with pytest.warns(ProfilingWarning, match=r"a\.json holds a single object .* lines=True"):
+        assert sw.profile(tmp_path / "a.json").rows == 1
+
+
 def test_a_csv_file_of_a_header_alone_has_columns_without_rows(tmp_path):
     path = tmp_path / "data.csv"
     path.write_text("n,city\n", encoding="utf-8")
@@ -262,8 +361,8 @@ UNREADABLE = {
     "late-latin.csv": (b"a,b\n" + b"1,cafe\n" * FAR + "1,café\n".encode("latin-1"), "not encoded as UTF-8"),
     "latin-header.csv": ("café,b\n1,2\n".encode("latin-1"), "not encoded as UTF-8"),
     "broken.jsonl": (b'{"a": 1}\n{"a": 2\n{"a": 3}\n', "Line 2 is no JSON"),
-    "array.json": (b'[{"a": 1}]\n', "Line 1 is no JSON object"),
-    "cut.parquet": (PARQUET.getvalue().to_pybytes()[:-9], "cannot be read: .*Parquet"),
+    "array.json": (b'[{"a": 1}]\n', "This is a JSON array"),
+    "cut.parquet": (PARQUET.getvalue().to_pybytes()[:-9], "cannot be read .*Parquet"),
 }
 
 

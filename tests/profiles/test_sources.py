@@ -171,7 +171,7 @@ def test_what_is_wrong_is_said(tmp_path, july):
     assert str(tmp_path / "*.bin") in reason(str(tmp_path))
     assert "truncated" in reason(tmp_path / "cut.bin")
     assert "looks like text" in reason(tmp_path / "notes.txt")
-    assert "`songbird-widgets profile`" in reason(tmp_path / "notes.txt")
+    assert "`songbird-widgets profile`" in reason(b"hello")
     assert "empty" in reason(tmp_path / "empty.bin")
     assert "Addresses are not fetched" in reason("https://example.com/profile.bin?X-Amz-Signature=secret")
     assert "secret" not in str(one("https://example.com/profile.bin?X-Amz-Signature=secret"))
@@ -376,6 +376,11 @@ def test_a_file_of_data_that_cannot_be_read_is_named_with_its_reason(tmp_path):
         for found in (one(path), one(file)):
             assert found.name == "trips.csv"
             assert found.reason == "row 1 (line 3) has 3 values, but the header 2: 1,2,3"
+
+
+def test_a_damaged_file_is_named_once(tmp_path):
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
+    assert str(one(tmp_path / "cut.parquet")).count("cut.parquet") == 1
 
 
 def rows_and_columns(source):

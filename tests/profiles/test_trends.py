@@ -49,7 +49,7 @@ def said_of(day):
 
 def by_comparing(baseline, day):
     comparison = compare_profiles([baseline, day])
-    return {name: (verdict, comparison.rank(name)) for name, verdict in comparison.verdicts(1).items()}
+    return {name: (verdict, comparison.precedence(name)[1]) for name, verdict in comparison.verdicts(1).items()}
 
 
 def test_each_day_says_what_comparing_it_says():

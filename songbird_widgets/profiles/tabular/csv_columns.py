@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 _MAX_HEADER = 1 << 20  # bytes of the first line that are looked at for the delimiter
 _DELIMITERS = ",;\t|"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+_LINE_ENDS = frozenset(b"\r\n")
+_LINE_END = {("utf-8", False): b"\n", ("utf-16", False): b"\n\0", ("utf-16", True): b"\0\n"}
+_FOR_EXCEL = re.compile(r'"?sep=.?"?', re.IGNORECASE)
+_WITH_COMMA = re.compile(r"[+-]?\d+,(\d+)")
+_WITH_POINT = re.compile(r"[+-]?\d+\.\d+")
+_THOUSANDS = 3  # digits behind a comma that may part thousands
+_MAX_ROWS = 1000  # that are looked at for decimal commas
 _NO_UTF_8 = "it is not encoded as UTF-8: save it as UTF-8 and try again."
 _SHOWN_VALUE, _SHOWN_ROW = 60, 120
 _KINDS = {"int64": "integers", "double": "numbers", "bool": "booleans", "date32[day]": "dates"}
@@ -47,6 +55,7 @@ class CsvFile:
     ) -> None:
         self._path, self._opened, self._block = path, opened, block
         self._quotes = 0  # of the last reading
+        self.decimal_comma = False
 
     @contextmanager
     def batches(
@@ -70,17 +79,24 @@ class CsvFile:
         """
         pa, csv = arrow(), import_module("pyarrow.csv")
         with self._opened(self._path) as (source, position):
-            head = source.read(_MAX_HEADER)
-            encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8"
+            head = bytes(source.read(_MAX_HEADER))
+            encoding = _encoding(head)
+            _check_header(head, encoding)
+            delimiter = _delimiter(head, encoding, self._path)
+            self.decimal_comma = delimiter != "," and _has_decimal_commas(head, encoding, delimiter)
+            if not _LINE_ENDS.intersection(head):  # a header alone, which pyarrow takes for nothing
+                head += _LINE_END[encoding, head.startswith(codecs.BOM_UTF16_BE)]
             stream = _Rejoined(head, source)
             try:
                 with csv.open_csv(
                     pa.PythonFile(stream, "r"),
                     read_options=csv.ReadOptions(block_size=self._block, encoding=encoding, use_threads=not by_row),
-                    parse_options=csv.ParseOptions(
-                        delimiter=_delimiter(head, encoding, self._path), newlines_in_values=True
+                    parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                    convert_options=csv.ConvertOptions(
+                        strings_can_be_null=True,
+                        column_types=kinds,
+                        decimal_point="," if self.decimal_comma else ".",
                     ),
-                    convert_options=csv.ConvertOptions(strings_can_be_null=True, column_types=kinds),
                 ) as batches:
                     if pa.binary() in batches.schema.types:
                         raise ProfileError(_NO_UTF_8)
@@ -131,8 +147,20 @@ class CsvFile:
                 # arrow counts from 1, and the header with them
                 where = row_text(int(row) - 2, self.line_of) if row else "a row"
                 counted = f"{got} value{'' if got == '1' else 's'}, but the header {expected}"
+                if "\ufffd" in text and not self._begins_as_text():
+                    return ProfileError(_NO_UTF_8)
                 return ProfileError(f"{where} has {counted}: {one_line(text, _SHOWN_ROW)}")
         return error
+
+    def _begins_as_text(self) -> bool:
+        """Whether the beginning is encoded as it should be; a character may be cut in two at the end of it."""
+        with self._opened(self._path) as (source, _):
+            head = bytes(source.read(_MAX_HEADER))
+        try:
+            codecs.getincrementaldecoder(_encoding(head))().decode(head)
+        except UnicodeDecodeError:
+            return False
+        return True
 
     def line_of(self, row: int) -> int | None:
         """Return the line, counted from 1, on which a row begins; None if that cannot be told.
@@ -141,8 +169,8 @@ class CsvFile:
         is counted from 0 behind the header.
         """
         with self._opened(self._path) as (source, _):
-            head = source.read(_MAX_HEADER)
-        encoding = "utf-16" if head.startswith(_UTF_16) else "utf-8"
+            head = bytes(source.read(_MAX_HEADER))
+        encoding = _encoding(head)
         with self._opened(self._path) as (source, _):
             stream = io.BufferedReader(source)
             text = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
@@ -188,7 +216,7 @@ class CsvFile:
                     known = kinds[name]
                     if known == text:
                         continue
-                    values = pa.compute.utf8_trim_whitespace(column)
+                    values = self._as_numbers_are_written(pa.compute.utf8_trim_whitespace(column))
                     kinds[name] = next((kind for kind in (known, *_wider(known)) if _fit(values, kind)), text)
                     if kinds[name] == text and known != pa.null():
                         place = _first_misfit(values, [known, *_wider(known)])
@@ -201,6 +229,13 @@ class CsvFile:
                         )
                 row += batch.num_rows
         return kinds
+
+    def _as_numbers_are_written(self, texts: Any) -> Any:
+        """Write decimal points for decimal commas; what has a point already is no number then."""
+        if not self.decimal_comma:
+            return texts
+        compute = arrow().compute
+        return compute.replace_substring(compute.replace_substring(texts, ".", "_"), ",", ".", max_replacements=1)
 
 
 class _Rejoined(ReadAhead):
@@ -218,6 +253,47 @@ class _Rejoined(ReadAhead):
             taken = bytes(self._rest.read(None if size < 0 else size))
         self.quotes += taken.count(b'"')
         return taken
+
+
+def _encoding(head: bytes) -> str:
+    if head.startswith(_UTF_32):
+        raise ProfileError(_NO_UTF_8)
+    return "utf-16" if head.startswith(_UTF_16) else "utf-8"
+
+
+def _check_header(head: bytes, encoding: str) -> None:
+    """Refuse what is no header, and would be taken for one.
+
+    Raises
+    ------
+    ProfileError
+        It is none.
+    """
+    first = head.decode(encoding, "replace").removeprefix("\ufeff").lstrip("\r\n").partition("\n")[0]
+    if not first.strip():
+        raise ProfileError("it holds nothing but empty lines: a CSV file begins with the names of its columns.")
+    if "\0" in first:
+        raise ProfileError("it is no text: its first line holds NUL characters.")
+    if _FOR_EXCEL.fullmatch(first.strip()):
+        raise ProfileError(f"its first line, {first.strip()}, is for Excel alone and no header: remove it.")
+
+
+def _has_decimal_commas(head: bytes, encoding: str, delimiter: str) -> bool:
+    """Whether numbers are written as ``1,5``: where some are so, and none with a point.
+
+    ``1,234`` alone may be a thousand and more, and does not tell.
+    """
+    lines = head.decode(encoding, "replace").splitlines()[1:_MAX_ROWS]
+    commas = False
+    try:
+        for row in text_csv.reader(lines, delimiter=delimiter):
+            for cell in map(str.strip, row):
+                if _WITH_POINT.fullmatch(cell):
+                    return False
+                commas |= bool((found := _WITH_COMMA.fullmatch(cell)) and len(found[1]) != _THOUSANDS)
+    except text_csv.Error:  # a value of more than csv.field_size_limit()
+        return False
+    return commas
 
 
 def _delimiter(head: bytes, encoding: str, path: Path) -> str:

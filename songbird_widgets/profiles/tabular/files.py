@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import lzma
 import os
 import re
 from contextlib import closing, contextmanager
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from .tables import TablePart
 
-_PARQUET, _ARROW = b"PAR1", b"ARROW1"
+_PARQUET, _ARROW, _FEATHER_1 = b"PAR1", b"ARROW1", b"FEA1"
 _FORMATS = {
     ".parquet": "parquet",
     ".pq": "parquet",
@@ -36,9 +37,34 @@ _FORMATS = {
     ".arrow": "arrow",
     ".feather": "arrow",
     ".ipc": "arrow",
+    ".arrows": "arrow",
 }
+_SUFFIXES_OF_TEXT = frozenset({"csv", "json"})
 _NAMES = {"parquet": "Parquet", "csv": "CSV", "json": "JSON lines", "arrow": "Arrow"}
-_PACKED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+_PACKED = frozenset({".gz", ".bz2", ".zst", ".xz", ".lz4"})
+_PACKINGS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bz2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+# Data that are not read here, by how they begin or what they are called, and what reads them.
+_ELSEWHERE: tuple[tuple[bytes | None, tuple[str, ...], str, str], ...] = (
+    (None, (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods"), "a spreadsheet", "pandas.read_excel"),
+    (None, (".orc",), "an ORC file", "pyarrow.orc.read_table"),
+    (b"Obj\x01", (".avro",), "an Avro file", "polars.read_avro"),
+    (b"SQLite format 3\x00", (".db", ".sqlite", ".sqlite3"), "an SQLite database", "pandas.read_sql"),
+    (None, (".duckdb", ".ddb"), "a DuckDB database", "duckdb.connect(…).table"),
+    (b"\x89HDF", (".h5", ".hdf", ".hdf5"), "an HDF5 file", "pandas.read_hdf"),
+    (b"\x80\x04\x95", (".pkl", ".pickle"), "a Python pickle", "pandas.read_pickle"),
+    (b"\x80\x05\x95", (), "a Python pickle", "pandas.read_pickle"),
+    (b"\x93NUMPY", (".npy", ".npz"), "a numpy array", "numpy.load"),
+    (None, (".sas7bdat", ".xpt"), "a SAS file", "pandas.read_sas"),
+    (None, (".dta",), "a Stata file", "pandas.read_stata"),
+    (None, (".sav",), "an SPSS file", "pandas.read_spss"),
+)
+_ZIP, _PROFILE = b"PK\x03\x04", b"WHY1"
 _BLOCK, _LARGE_BLOCK = 1 << 22, 1 << 26  # bytes of text read at once; no row may be longer
 _MIN_BATCH, _MAX_BATCH = 1 << 10, 1 << 17  # rows of a batch of Parquet
 _BATCH_BYTES = MAX_PART_BYTES // 2
@@ -77,8 +103,33 @@ def file_format(start: bytes, name: str) -> str | None:
     suffixes = [suffix.lower() for suffix in Path(name).suffixes[-2:]]
     if suffixes and suffixes[-1] in _PACKED:
         suffixes.pop()
-        return found if suffixes and (found := _FORMATS.get(suffixes[-1])) in {"csv", "json"} else None
-    return _FORMATS.get(suffixes[-1]) if suffixes else None
+        return found if suffixes and (found := _FORMATS.get(suffixes[-1])) in _SUFFIXES_OF_TEXT else None
+    return _FORMATS.get(suffixes[-1]) if suffixes and advice_on(start) is None else None
+
+
+def advice_on(start: bytes, name: str = "") -> str | None:
+    """Say what reads a file of data that is not read here; None of any other file.
+
+    Parameters
+    ----------
+    start : bytes
+        Its first bytes.
+    name : str, optional
+    """
+    suffix = Path(name).suffix.lower()
+    for mark, suffixes, what, reader in _ELSEWHERE:
+        if suffix in suffixes or (mark is not None and start.startswith(mark)):
+            return f"This is {what}: read it with {reader}, and give what that returns."
+    if suffix in {".txt", ".dat", ".data"} and _is_text(start):
+        return "This looks like text, but its name does not tell of which kind: call it .csv, .tsv or .jsonl."
+    return None
+
+
+def _is_text(start: bytes) -> bool:
+    try:
+        return bool(start) and b"\0" not in start and bool(start.decode(errors="ignore"))
+    except ValueError:
+        return False
 
 
 def leads_to_data(pattern: str | os.PathLike[str]) -> bool:
@@ -127,14 +178,12 @@ def parts_of_files(
             try:
                 start = _start(path)
             except OSError as error:
-                raise ProfileError(f"{path.name} cannot be read: {reason_of(error)}") from error
+                raise ProfileError(f"{path.name}: The file cannot be read ({reason_of(error)}).") from error
             kind = file_format(start, path.name)
             if not start:
-                raise ProfileError(f"{path.name} is empty (0 bytes).")
-            if kind is None:
-                raise ProfileError(
-                    f"{path.name} is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
-                )
+                raise ProfileError(f"{path.name}: The file is empty (0 bytes).")
+            if kind is None or start.startswith(_ZIP):
+                raise ProfileError(f"{path.name}: {_no_data(start, path)}")
             # pandas reads by pyarrow, too, so a file is read the same way with and without it.
             pa = arrow(f"{path.name} ({_NAMES[kind]})")
             bar.name = path.name
@@ -150,6 +199,17 @@ def parts_of_files(
                     bar.reach(min(position, size) + done)
             done += size
             bar.reach(done)
+
+
+def _no_data(start: bytes, path: Path) -> str:
+    advice = advice_on(start, path.name)
+    if advice is not None:
+        return advice
+    if start.startswith(_PROFILE):
+        return "This is a profile already."
+    if start.startswith(_ZIP):
+        return "This is a zip archive: unpack it first."
+    return "This is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
 
 
 def find_paths(pattern: str | os.PathLike[str]) -> list[Path]:
@@ -252,8 +312,8 @@ def _explained(path: Path, pa: Any) -> Iterator[None]:
         yield
     except ProfileError as error:
         raise ProfileError(f"{path.name}: {error.reason}", offset=error.offset, column=error.column) from error
-    except (pa.ArrowException, OSError) as error:
-        raise ProfileError(f"{path.name} cannot be read: {reason_of(error)}") from error
+    except (pa.ArrowException, OSError, EOFError, lzma.LZMAError) as error:
+        raise ProfileError(f"{path.name}: The file cannot be read ({reason_of(error)}).") from error
 
 
 def _read_parquet(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
@@ -290,6 +350,8 @@ def _read_arrow(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
             schema, batches = file.schema, (file.get_batch(index) for index in range(count))
         else:
             source.seek(0)
+            if _start(reading.path).startswith(_FEATHER_1):
+                raise ProfileError("This is Feather of version 1: read it with pyarrow.feather.read_table.")
             batches = pa.ipc.open_stream(source)
             schema = batches.schema
         for part in parts_of_batches(schema, batches, reading.wanted):
@@ -331,12 +393,22 @@ def _read_json(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
                 yield part, position()
         return
     json = import_module("pyarrow.json")
+    with _opened(reading.path) as (source, _):
+        json_lines.check_start(source)
     try:
+        rows = 0
         with _opened(reading.path) as (source, position):
             stream = arrow().PythonFile(json_lines.Shallow(source), "r")
             batches = json.open_json(stream, read_options=json.ReadOptions(block_size=_BLOCK))
             for part in parts_of_batches(batches.schema, batches, reading.wanted):
+                rows += part.rows
                 yield part, position()
+        types = arrow().types
+        if rows == 1 and all(types.is_nested(kind) for kind in batches.schema.types):
+            reading.notes.append(
+                f"{reading.path.name} holds a single object of objects and lists, and is profiled as one row. "
+                f"{json_lines.ONE_A_LINE}"
+            )
     except (arrow().ArrowInvalid, json_lines.DeepError) as error:
         # pyarrow's reader takes one type for each column, and names no line; reading line by line does neither.
         raise ReadAgainError(replace(reading.manner, careful=True)) from error
@@ -346,8 +418,15 @@ def _read_json(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
 def _opened(path: Path) -> Iterator[tuple[Any, Callable[[], int]]]:
     """Open a file, unpacking it on the way; also gives what tells how far it was read."""
     pa = arrow()
+    start = _start(path)
+    packing = next((name for mark, name in _PACKINGS.items() if start.startswith(mark)), None)
+    if packing == "bz2" and not start.endswith(b"1AY&"):  # text may begin as the first mark does
+        packing = None
+    if packing == "xz":  # which Arrow does not unpack
+        with path.open("rb") as file, lzma.open(file) as unpacked:
+            yield pa.PythonFile(unpacked, "r"), file.tell
+        return
     with pa.OSFile(str(path)) as raw:
-        packing = _PACKED.get(path.suffix.lower())
         yield (raw if packing is None else pa.CompressedInputStream(raw, packing)), raw.tell
 
 

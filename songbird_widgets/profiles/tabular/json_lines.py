@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 500
 _MAX_LINE = 64 << 20  # bytes
 _PART_BYTES = 1 << 22
+
+
+ONE_A_LINE = (
+    "Give one object a line (of pandas by to_json(path, orient='records', lines=True)), or what json.load returns."
+)
+
+
+def check_start(source: Any) -> None:
+    """Look whether a stream begins as JSON lines do.
+
+    Raises
+    ------
+    ProfileError
+        It is an array.
+    """
+    if bytes(source.read(_START)).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+        raise ProfileError(f"This is a JSON array. {ONE_A_LINE}")
+
+
+_START = 1 << 10
 
 
 class DeepError(Exception):
