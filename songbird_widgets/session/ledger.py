@@ -86,6 +86,7 @@ class Ledger:
         self._sending: FileLock | None = None
         self._lost = False
         self._untold: list[str] = []
+        self._begun: dict[Secret, tuple[object, ...]] = {}  # rows of sessions, as they were begun here
         self.directory = directory or Path()
         if directory is None:
             self._attempt(self._find_directory, None)
@@ -116,17 +117,23 @@ class Ledger:
         """
         now = time.time_ns() // 1_000_000
 
+        row = self._begun[session_id] = (session_id, endpoint, label, now, now, name or None)
+
         def write(ledger: sqlite3.Connection) -> None:
             ledger.execute("insert or ignore into days values (?)", (now // DAY_MS,))
             ledger.execute(
-                f"insert into sessions ({', '.join(tables.SESSION_COLUMNS)}) values (?, ?, ?, 'open', ?, ?, ?) "
-                "on conflict (session_id) do update set endpoint = excluded.endpoint, "
+                f"{tables.BEGIN} on conflict (session_id) do update set endpoint = excluded.endpoint, "
                 "label = excluded.label, used = excluded.used, name = coalesce(excluded.name, name)",
-                (session_id, endpoint, label, now, now, name or None),
+                row,
             )
             self._tidy(ledger)
 
         self._write(write, None)
+
+    def _begin_again(self, ledger: sqlite3.Connection, session_id: Secret) -> None:
+        """Record a session once more, for another kernel may have set a damaged ledger aside and begun a new one."""
+        if session_id in self._begun:
+            ledger.execute(f"{tables.BEGIN} on conflict do nothing", self._begun[session_id])
 
     def rename(self, session_id: Secret, name: str) -> None:
         """Record the name of a session."""
@@ -179,6 +186,7 @@ class Ledger:
         given = list(entries)
 
         def write(ledger: sqlite3.Connection) -> Lease:
+            self._begin_again(ledger, session_id)
             living: dict[str, bool] = {self._sender: False}
             granted, uploaded, elsewhere = set(), {}, set()
             found = _rows_like(ledger, session_id, [entry.profile for entry in given])
@@ -218,8 +226,13 @@ class Ledger:
     def confirm(self, session_id: Secret, profiles: Iterable[SessionProfile]) -> None:
         """Record profiles whose bytes have arrived, also those that others uploaded."""
         rows = [tables.row_of(session_id, replace(profile, state="uploaded", problem=None)) for profile in profiles]
+
+        def write(ledger: sqlite3.Connection) -> None:
+            self._begin_again(ledger, session_id)
+            ledger.executemany(tables.CONFIRM, rows)
+
         if rows:
-            self._write(lambda ledger: ledger.executemany(tables.CONFIRM, rows), None)
+            self._write(write, None)
 
     def fail(self, session_id: Secret, key: str, problem: str) -> None:
         """Record why a profile has not arrived."""

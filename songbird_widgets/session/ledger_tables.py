@@ -62,6 +62,7 @@ _SCHEMA = (
 )
 _VALUES = ", ".join(f":{name}" for name in _PROFILE_COLUMNS)
 _PUT = f"insert into profiles ({', '.join(_PROFILE_COLUMNS)}) values ({_VALUES}) "
+BEGIN = f"insert into sessions ({', '.join(SESSION_COLUMNS)}) values (?, ?, ?, 'open', ?, ?, ?)"
 ANNOUNCE = _PUT + (
     "on conflict (session_id, key) do update set path = excluded.path, state = 'added', problem = null, "
     "segment_tags = excluded.segment_tags, sender = excluded.sender, alias_timestamp = excluded.alias_timestamp, "

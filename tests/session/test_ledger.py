@@ -476,6 +476,36 @@ def test_what_arrived_after_all_is_not_sent_again(session, profiles):
     assert session.upload() == []
 
 
+def forget_sessions(session):
+    """Empty the ledger, as if another kernel had set a damaged one aside and begun a new one."""
+    with contextlib.closing(sqlite3.connect(session._remote.ledger.directory / "ledger.sqlite3")) as connection:
+        connection.execute("pragma foreign_keys = on")
+        connection.execute("delete from sessions")
+        connection.commit()
+
+
+def test_a_session_is_written_down_again_where_another_kernel_began_the_ledger_anew(session, profiles, capsys):
+    days = sorted(profiles.glob("batch-*.bin"))[:3]
+    session.add(days[0])
+    session.upload()
+    forget_sessions(session)
+    with Session(session_id=session.session_id) as other:
+        assert len(other.profiles) == len(other._remote.ledger.entries(other._remote.session_id)) == 1
+        assert [known.session_id for known in Session.recent()] == [session.session_id]
+        forget_sessions(session)
+        session.add(days[1])
+        session.upload()
+        forget_sessions(session)
+        other.refresh()
+        assert [entry.profile.state for entry in other._remote.ledger.entries(other._remote.session_id)] == ["uploaded"]
+        assert [known.session_id for known in Session.recent()] == [session.session_id]
+        other.add(days[2])
+        forget_sessions(session)
+        other.upload()
+        assert [entry.profile.state for entry in other._remote.ledger.entries(other._remote.session_id)] == ["uploaded"]
+    assert "ledger" not in "".join(capsys.readouterr())
+
+
 def test_a_continued_session_finds_its_endpoint_by_itself(endpoint_that):
     with endpoint_that(body=b'{"id": "session-elsewhere12345"}', content_type="application/json") as endpoint:
         with Session(endpoint=f"{endpoint}/secret-path") as session:
