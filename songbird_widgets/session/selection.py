@@ -221,7 +221,7 @@ def names(profiles: Iterable[SessionProfile]) -> str:
     """List labels in words: ``'a', 'b' and 'c'``."""
     each = [repr(one_line(profile.label)) for profile in profiles]
     if len(each) > _MAX_LISTED:
-        each[_MAX_LISTED:] = [f"{len(each) - _MAX_LISTED} more"]
+        each[_MAX_LISTED:] = [f"{len(each) - _MAX_LISTED:,} more"]
     return " and ".join([", ".join(each[:-1]), each[-1]] if len(each) > 1 else each)
 
 

@@ -65,15 +65,22 @@ names => names.map((name) => [...name.querySelectorAll('span')].map(({ textConte
 """
 
 
+# With the rest of the page, whose headings and landmarks are there, too.
+VIOLATIONS = """
+async () => {
+  const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+  const ours = ({ target }) => document.querySelector(target[0])?.closest('.songbird');
+  return violations
+    .map(({ id, nodes }) => [id, nodes.filter(ours).map((node) => node.html.slice(0, 200))])
+    .filter(([id, nodes]) => id !== 'region' && nodes.length);  // which regions there are is the page's own affair
+}
+"""
+
+
 def check_accessibility(page, axe):
     if not page.evaluate("'axe' in window"):
         page.add_script_tag(content=axe)
-    found = page.evaluate("axe.run({ include: [['.songbird']] }, { resultTypes: ['violations'] })")
-    return [
-        (one["id"], one["impact"], [node["html"][:200] for node in one["nodes"][:3]])
-        for one in found["violations"]
-        if one["id"] != "region"  # the page's own affair
-    ]
+    return page.evaluate(VIOLATIONS)
 
 
 def open_all(page):
@@ -105,6 +112,25 @@ def test_in_a_cell(desk, axe, place, dark_when_folded):
     option = someone.panel("picker").get_by_role("option", name="2013-07-14")
     option.click()
     expect(option).to_have_attribute("aria-selected", "false")
+
+
+def test_several_panels_below_a_heading_are_accessible_in_whatever_state(lab, axe):
+    heading = "from IPython.display import Markdown, display\ndisplay(Markdown('# Flights'))\nsw.dashboard(session)"
+    someone = lab(
+        SESSION + heading, "from songbird_widgets.panels import ProfilePicker\nProfilePicker(session)", "session"
+    )
+    page, picker = someone.page, someone.panel("picker")
+    expect(someone.panel("result").locator(".songbird-card")).to_be_visible()
+    expect(page.locator(".songbird-picker")).to_have_count(3)
+    for part in page.locator(".songbird-picker").all():
+        expect(part.get_by_role("heading", name="Profiles", level=2)).to_be_visible()
+    assert check_accessibility(page, axe) == []
+    picker.get_by_role("option", name="2013-07-12").click()
+    expect(picker.get_by_role("button", name="Replace P")).to_have_count(3)
+    assert check_accessibility(page, axe) == []
+    someone.front_end.end_kernels()
+    expect(page.locator(".sb-kernel").first).to_contain_text("no kernel any more")
+    assert check_accessibility(page, axe) == []
 
 
 def test_in_a_notebook_that_is_not_trusted_charts_are_text(desk):

@@ -82,6 +82,7 @@ def test_failures_are_shown_where_they_happen(lab, tmp_path):
         SESSION + "session",
         'unreachable = sw.Session("http://127.0.0.1:1")\n'
         'unreachable.add("profiles/batch-2013-07-08.bin")\nunreachable.select("2013-07-08")\nunreachable',
+        "from songbird_widgets.panels import UploadPanel\nUploadPanel(unreachable)",
     )
     page, add = someone.page, someone.panel("add")
     add.get_by_role("combobox", name="Path or glob").fill("no/such/*.bin")
@@ -108,6 +109,8 @@ def test_failures_are_shown_where_they_happen(lab, tmp_path):
     expect(second.locator(".songbird-session")).to_contain_text("the endpoint does not answer")
     expect(second.locator(".songbird-session .sb-notice")).to_contain_text("127.0.0.1:1")
     expect(second.locator(".songbird-link")).to_contain_text("not uploaded yet")
+    expect(second.locator(".sb-trouble")).to_have_count(0)
+    expect(someone.page.locator(".songbird-panel").nth(2).get_by_role("alert")).to_contain_text("127.0.0.1:1")
 
 
 def test_hostile_names_are_only_text(lab, tmp_path):
@@ -212,6 +215,10 @@ def test_from_a_path_to_the_observatory_and_a_claim_with_the_keyboard_alone(lab)
     tab_to(claim.locator("summary"))
     keyboard.press("Enter")
     tab_to(claim.get_by_role("button", name="Claim…"))
+    keyboard.press("Enter")
+    expect(claim.get_by_role("button", name="Back")).to_be_focused()
+    keyboard.press("Escape")
+    expect(claim.get_by_role("button", name="Claim…")).to_be_focused()
     keyboard.press("Enter")
     expect(claim.get_by_role("button", name="Back")).to_be_focused()
     keyboard.press("Shift+Tab")
@@ -377,6 +384,16 @@ def test_a_fourth_replaces_one_in_place_and_the_order_is_changed(lab):
     picker.get_by_role("button", name="Move 2013-07-13 before 2013-07-08, to P1").click()
     expect(labels).to_have_text(["2013-07-13", "2013-07-08", "2013-07-10"])
     expect(fourth.locator(".sb-mark")).to_have_text("P1")
+
+    # With the keyboard the same, and what is pressed again goes on with the same profile.
+    picker.get_by_role("button", name="P3: move 2013-07-10").focus()
+    page.keyboard.press("Enter")
+    expect(labels).to_have_text(["2013-07-13", "2013-07-10", "2013-07-08"])
+    expect(picker.get_by_role("button", name="P2: move 2013-07-10")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(labels).to_have_text(["2013-07-10", "2013-07-13", "2013-07-08"])
+    expect(picker.get_by_role("listitem").filter(has_text="2013-07-10")).to_be_focused()
+    expect(picker.get_by_role("status")).to_contain_text("P1 2013-07-10, P2 2013-07-13, P3 2013-07-08")
 
 
 DROP = """

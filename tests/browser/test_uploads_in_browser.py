@@ -121,12 +121,16 @@ def test_progress_is_seen_while_a_cell_computes(seven, gate, tmp_path):
     someone.run_cell(1)
     page.wait_for_function(f"() => {KERNEL}.status === 'busy'")
     bar = someone.panel("upload").get_by_role("progressbar")
+    # Who hears the page is told now and then, and not of every change.
+    expect(status).to_have_attribute("aria-live", "off")
+    expect(someone.panel("upload").locator("[aria-live=polite]")).to_contain_text("of 7 uploaded")
     for count, words in ((2, "2 of 7 uploaded"), (3, "5 of 7 uploaded"), (2, "All 7 profiles are uploaded.")):
         gate.let(count)
         expect(status).to_contain_text(words)
         assert page.evaluate(f"{KERNEL}.status") == "busy"
         if "of 7" in words:
             expect(bar).to_have_attribute("aria-valuetext", re.compile(words))
+    expect(status).to_have_attribute("aria-live", "polite")
     end.touch()
     page.wait_for_function(f"() => {KERNEL}.status === 'idle'")
 

@@ -93,12 +93,6 @@ def test_numbers_stay_when_profiles_come(picker, uploaded, say, flights):
     assert chosen(picker) == ["july"]
 
 
-def test_clear_lets_all_go(picker, uploaded, say):
-    uploaded.select("july", "2013-07-10")
-    say(picker, {"do": "clear"})
-    assert uploaded.selection == ()
-
-
 @pytest.mark.parametrize(
     "content",
     [

@@ -1,7 +1,7 @@
 /** What all parts need of the page: icons, buttons, the theme, focus, the clipboard. */
 
 import { h, options } from "preact";
-import { useLayoutEffect, useReducer } from "preact/hooks";
+import { useLayoutEffect, useReducer, useRef } from "preact/hooks";
 import { halves } from "./format.js";
 
 const TAKES_KEYS = new Set(["a", "button", "input", "select", "summary"]);
@@ -85,6 +85,15 @@ export function uniqueId(word) {
   return `sb-${word}-${serial}-${Math.random().toString(36).slice(2, 8)}`;
 }
 
+/** A field that shows a value whenever that is another one, and what was typed until then. @param {string} value */
+export function useField(value) {
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  useLayoutEffect(() => {
+    if (field.current) field.current.value = value;
+  }, [value]);
+  return field;
+}
+
 /** Render again whenever the store changes. @param {import("./store.js").Store} store */
 export function useStore(store) {
   const [, again] = useReducer((/** @type {number} */ count) => count + 1, 0);
@@ -128,6 +137,24 @@ export function keepFocus(root) {
     /** @type {HTMLElement | null | undefined} */ (next)?.focus();
   });
   watcher.observe(root, { childList: true, subtree: true });
+  return () => watcher.disconnect();
+}
+
+/**
+ * Put the headings below the one that comes before the panel in the page, as soon as it is there.
+ * @param {HTMLElement} root
+ */
+export function fitHeadings(root) {
+  const watcher = new ResizeObserver(() => {
+    watcher.disconnect();
+    let level = 0;
+    for (const heading of root.ownerDocument.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
+      if (heading.compareDocumentPosition(root) !== Node.DOCUMENT_POSITION_FOLLOWING) break;
+      if (!heading.closest(".songbird") && heading.getClientRects().length) level = Number(heading.tagName[1]);
+    }
+    if (level) for (const heading of root.querySelectorAll("h3")) heading.setAttribute("aria-level", String(Math.min(6, level + 1)));
+  });
+  watcher.observe(root);
   return () => watcher.disconnect();
 }
 

@@ -2,11 +2,11 @@
 
 import { h } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { icon, isDark, keepFocus, useStore, watchTheme } from "./dom.js";
+import { fitHeadings, icon, isDark, keepFocus, useStore, watchTheme } from "./dom.js";
 import { FailureLine } from "./failure.js";
 import { AddPart } from "./parts/add.js";
 import { ClaimPart } from "./parts/claim.js";
-import { DeletePart } from "./parts/delete.js";
+import { DeletePart, hasNothingToDelete } from "./parts/delete.js";
 import { LinkPart } from "./parts/link.js";
 import { PickerPart } from "./parts/picker.js";
 import { ResultPart } from "./parts/result.js";
@@ -16,7 +16,7 @@ import { UploadPart } from "./parts/upload.js";
 /** @typedef {import("./types.js").PartName} PartName */
 /** @typedef {import("./store.js").Store} Store */
 
-/** @type {Record<PartName, { view: import("preact").FunctionComponent<any>, label: string }>} */
+/** @type {Record<PartName, { view: import("preact").FunctionComponent<any>, label: string, isEmpty?: (store: Store) => boolean }>} */
 const PARTS = {
   session: { view: SessionPart, label: "Songbird session" },
   add: { view: AddPart, label: "Add profiles" },
@@ -25,7 +25,7 @@ const PARTS = {
   link: { view: LinkPart, label: "Observatory links" },
   result: { view: ResultPart, label: "Comparison of what is chosen" },
   claim: { view: ClaimPart, label: "Claim the session" },
-  delete: { view: DeletePart, label: "Delete profiles or the session" },
+  delete: { view: DeletePart, label: "Delete profiles or the session", isEmpty: hasNothingToDelete },
 };
 /** @type {PartName[][]} */
 const COLUMNS = [["add", "picker"], ["upload", "link", "claim", "delete"]];
@@ -37,13 +37,14 @@ export function Panel({ store }) {
   const [dark, setDark] = useState(isDark);
   useEffect(() => watchTheme(setDark), []);
   useLayoutEffect(() => (root.current ? keepFocus(root.current) : undefined), []);
+  useLayoutEffect(() => (root.current ? fitHeadings(root.current) : undefined), []);
   const { take, over, ...drop } = useDrop(store.parts.includes("add"));
 
   const theme = dark ? "dark" : "light";
   const gone = store.watch.presence === "gone";
   /** @param {PartName} part */
   const section = (part) => h(Section, { key: part, store, part, theme, gone, over: part === "add" && over, onReady: take });
-  const has = (/** @type {PartName} */ part) => store.parts.includes(part);
+  const has = (/** @type {PartName} */ part) => store.parts.includes(part) && !PARTS[part].isEmpty?.(store);
   const columns = COLUMNS.map((parts) => parts.filter(has)).filter((parts) => parts.length);
   return h(
     "div",
@@ -65,7 +66,8 @@ function Section({ store, part, theme, gone, over, onReady }) {
     () => h("div", { class: "sb-body" }, h(view, { store, onReady }), part !== "picker" && h(FailureLine, { store, part })),
     store.shown(part),
   );
-  return h("section", { class: `songbird songbird-${part}`, tabIndex: -1, "aria-label": label, "data-theme": theme, "data-over": over, inert: gone }, body);
+  // A group rather than a region: several panels of a page would be landmarks of the same names.
+  return h("section", { class: `songbird songbird-${part}`, role: "group", tabIndex: -1, "aria-label": label, "data-theme": theme, "data-over": over, inert: gone }, body);
 }
 
 /** Says that nothing can be done here, and what to do. @param {{ presence: import("./kernel.js").Presence, theme: string }} props */

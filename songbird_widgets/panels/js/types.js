@@ -45,8 +45,6 @@
  *   off(event: string, callback: (...args: any[]) => void): void,
  *   widget_manager?: any,
  * }} Model
- *
- * @typedef {(name: string, content?: object, secret?: string) => number} Send
  */
 
 export {};

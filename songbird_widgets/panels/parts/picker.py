@@ -89,10 +89,6 @@ class PickerPart(Part):
 
         self.panel.later(self, choose)
 
-    def do_clear(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:
-        """Let all go."""
-        self.session.selection = ()
-
 
 def _place(content: dict[str, Any], selection: Sequence[SessionProfile]) -> int:
     place = content.get("place")

@@ -2,7 +2,7 @@
 
 import { h } from "preact";
 import { useEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
-import { VERBATIM, button, icon, sendOnEnter, uniqueId } from "../dom.js";
+import { VERBATIM, button, icon, sendOnEnter, uniqueId, useField } from "../dom.js";
 import { FileSender } from "../files.js";
 import { bytes, many, number } from "../format.js";
 
@@ -52,7 +52,7 @@ export function AddPart({ store, onReady }) {
   const arriving = [sender.current, ...sender.queue].filter((one) => one !== null);
 
   return [
-    h("header", { class: "sb-header" }, h("h3", {}, "Add profiles")),
+    h("div", { class: "sb-header" }, h("h3", {}, "Add profiles")),
     h(
       "form",
       { class: "sb-form", onSubmit: submit, onKeyDown: sendOnEnter },
@@ -148,7 +148,7 @@ function Waiting({ store, waiting, more }) {
 
 /** @param {{ store: Store, one: WaitingProfile }} props */
 function WaitingLine({ store, one }) {
-  const text = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const text = useField(one.label);
   const sent = useRef(0);
   // The kernel may keep it as it was: then what was typed is wrong, and goes.
   useEffect(
@@ -161,9 +161,6 @@ function WaitingLine({ store, one }) {
       }),
     [store, one.key],
   );
-  useEffect(() => {
-    if (text.current) text.current.value = one.label;
-  }, [one.label]);
   /** @param {string} kind @param {string} words */
   const edit = (kind, words) => {
     sent.current = store.send("add", "edit", { key: one.key, kind, text: words });

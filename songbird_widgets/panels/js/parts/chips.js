@@ -1,7 +1,7 @@
 /** What is chosen, as P1 to P3: to let go, to reorder, and to replace when a fourth is wanted. */
 
 import { h } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Name, button } from "../dom.js";
 import { many } from "../format.js";
 
@@ -19,6 +19,18 @@ export function Chips({ store, offered, hint, onReplace, onKeep }) {
   useEffect(() => {
     if (offered) list.current?.querySelector("button")?.focus();
   }, [offered?.entry]);
+  const moved = useRef(/** @type {number | null} */ (null));
+  // What was moved keeps the focus, so that it can be moved on.
+  useLayoutEffect(() => {
+    const chip = /** @type {HTMLElement | null | undefined} */ (moved.current === null ? null : list.current?.querySelector(`li[data-number="${moved.current}"]`));
+    moved.current = null;
+    /** @type {HTMLElement | null | undefined} */ (chip?.querySelector("button.sb-p") ?? chip)?.focus();
+  }, [chosen]);
+  /** @param {number} place */
+  const move = (place) => {
+    moved.current = chosen[place].number;
+    store.send("picker", "swap", { place });
+  };
   /** @param {KeyboardEvent} event */
   const onKey = (event) => {
     if (!offered || event.key !== "Escape") return;
@@ -35,7 +47,7 @@ export function Chips({ store, offered, hint, onReplace, onKeep }) {
         const one = chosen[place];
         if (!one) return h("li", { class: "sb-chip sb-slot", key: `free-${place}` }, h("span", { class: "sb-p" }, `P${place + 1}`), place === chosen.length && h("span", { class: "sb-chip-text sb-quiet" }, "choose below"));
         if (offered) return h(Replaceable, { key: one.number, one, place, names, label: offered.label, onReplace });
-        return h(Chip, { key: one.number, store, one, place, names, before: chosen[place - 1] });
+        return h(Chip, { key: one.number, store, one, place, names, before: chosen[place - 1], onMove: move });
       }),
     ),
     offered
@@ -54,22 +66,22 @@ function words(chosen) {
 const amounts = (one) =>
   [one.uploads > 1 && many(one.uploads, "upload"), one.rows !== null && many(one.rows, "row")].filter(Boolean).join(", ");
 
-/** @param {{ store: import("../store.js").Store, one: Chosen, place: number, names: string[], before: Chosen | undefined }} props */
-function Chip({ store, one, place, names, before }) {
+/** @param {{ store: import("../store.js").Store, one: Chosen, place: number, names: string[], before: Chosen | undefined, onMove: (place: number) => void }} props */
+function Chip({ store, one, place, names, before, onMove }) {
   const title = one.uploads > 1 ? `${one.label}: ${amounts(one)}, compared as one` : one.label;
   const p = `P${place + 1}`;
   return h(
     "li",
-    { class: "sb-chip", "data-p": place + 1 },
+    { class: "sb-chip", tabIndex: -1, "data-p": place + 1, "data-number": one.number },
     before
       ? h(
           "button",
-          { type: "button", class: "sb-p", onClick: () => store.send("picker", "swap", { place }), "aria-label": `${p}: move ${one.label} before ${before.label}, to P${place}`, title: place === 1 ? "Make it the baseline, P1" : `Make it P${place}` },
+          { type: "button", class: "sb-p", onClick: () => onMove(place), "aria-label": `${p}: move ${one.label} before ${before.label}, to P${place}`, title: place === 1 ? "Make it the baseline, P1" : `Make it P${place}` },
           p,
         )
       : h("span", { class: "sb-p", title: "The baseline" }, p),
     h("span", { class: "sb-chip-text", title }, h(Name, { text: one.label, others: names, class: "sb-chip-label" }), h("span", { class: "sb-chip-more" }, amounts(one) || one.kind)),
-    button("", () => store.send("picker", "release", { number: one.number }), { class: "sb-plain", "aria-label": `Remove ${p}, ${one.label}`, "data-number": one.number }, "close"),
+    button("", () => store.send("picker", "release", { number: one.number }), { class: "sb-plain", "aria-label": `Remove ${p}, ${one.label}` }, "close"),
   );
 }
 

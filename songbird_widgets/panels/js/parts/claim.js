@@ -2,7 +2,8 @@
 
 import { h } from "preact";
 import { useMemo, useRef, useState } from "preact/hooks";
-import { VERBATIM, button, sealed, sendOnEnter, uniqueId } from "../dom.js";
+import { Confirm } from "../confirm.js";
+import { VERBATIM, sealed, sendOnEnter, uniqueId } from "../dom.js";
 import { many } from "../format.js";
 import { Link } from "../links.js";
 
@@ -56,20 +57,9 @@ function ClaimForm({ store, f }) {
     ),
     asking &&
       h(
-        "div",
-        { class: "sb-confirm", role: "group", "aria-label": "Confirm the claim" },
-        h("p", {}, "Move ", many(f.uploaded, "profile"), " to ", h("bdi", { class: "sb-label" }, organization.current?.value.trim() || "the endpoint’s own organization"), " for good? This can’t be undone."),
-        h(
-          "div",
-          { class: "sb-actions" },
-          button("Claim for good", confirm, { class: "sb-primary sb-danger" }),
-          h("button", { type: "button", onClick: back, ref: focusOnce }, "Back"),
-        ),
+        Confirm,
+        { label: "Confirm the claim", verb: "Claim for good", onConfirm: confirm, onBack: back },
+        ["Move ", many(f.uploaded, "profile"), " to ", h("bdi", { class: "sb-label" }, organization.current?.value.trim() || "the endpoint’s own organization"), " for good?"],
       ),
   ];
-}
-
-/** The answer that changes nothing has the focus first. @param {HTMLElement | null} element */
-function focusOnce(element) {
-  element?.focus();
 }

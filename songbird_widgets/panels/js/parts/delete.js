@@ -2,10 +2,17 @@
 
 import { h } from "preact";
 import { useRef, useState } from "preact/hooks";
+import { Confirm } from "../confirm.js";
 import { button } from "../dom.js";
 import { many } from "../format.js";
 
 const WHAT = "What is deleted is gone at the endpoint and here, for everybody who has a link to it. Files on disk stay.";
+
+/** @param {import("../store.js").Store} store */
+export function hasNothingToDelete(store) {
+  const f = store.facts("delete");
+  return f.closed && !f.deleting && !f.result;
+}
 
 /** @param {{ store: import("../store.js").Store }} props */
 export function DeletePart({ store }) {
@@ -40,12 +47,7 @@ export function DeletePart({ store }) {
                   button("Delete the session…", () => setAsking("session"), { disabled: f.deleting || !f.uploaded, title: f.uploaded ? "" : "Nothing was uploaded" }),
                 ),
               ]
-            : h(
-                "div",
-                { class: "sb-confirm", role: "group", "aria-label": "Confirm the deletion", onKeyDown: (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (event.preventDefault(), back()) },
-                h("p", {}, question(f, asking), " This can’t be undone."),
-                h("div", { class: "sb-actions" }, button("Delete for good", confirm, { class: "sb-primary sb-danger" }), h("button", { type: "button", onClick: back, ref: focusOnce }, "Back")),
-              ),
+            : h(Confirm, { label: "Confirm the deletion", verb: "Delete for good", onConfirm: confirm, onBack: back }, question(f, asking)),
         ),
       ),
     h("p", { class: "sb-words", role: "status", hidden: !words }, words),
@@ -56,9 +58,4 @@ export function DeletePart({ store }) {
 function question(f, what) {
   if (what === "session") return `Delete the whole session, with ${many(f.uploaded, "uploaded profile")}?`;
   return ["Delete ", f.chosen.map((one, place) => [place > 0 && " and ", h("bdi", { class: "sb-label" }, one.label), one.uploads > 1 && ` (${many(one.uploads, "upload")})`]), "?"];
-}
-
-/** The answer that changes nothing has the focus first. @param {HTMLElement | null} element */
-function focusOnce(element) {
-  element?.focus();
 }

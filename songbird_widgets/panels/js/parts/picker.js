@@ -183,7 +183,7 @@ export function PickerPart({ store }) {
   const mixed = filter.state || store.mixed;
   return [
     h(
-      "header",
+      "div",
       { class: "sb-header" },
       h("h3", {}, "Profiles"),
       h("span", { class: "sb-count" }, entries.length !== count ? `${number(entries.length)} of ${number(count)}` : count ? counted(days, references) : ""),
@@ -246,7 +246,8 @@ export function PickerPart({ store }) {
 function counted(days, references) {
   const batches = days.count - references;
   const uploads = days.table.count - references;
-  return `${many(references, "reference")}, ${uploads === batches ? many(batches, "batch", "batches") : `${many(batches, "day")} of ${many(uploads, "upload")}`}`;
+  const ofDays = uploads === batches ? many(batches, "batch", "batches") : `${many(batches, "day")} of ${many(uploads, "upload")}`;
+  return [references && many(references, "reference"), batches && ofDays].filter(Boolean).join(", ");
 }
 
 /** @param {number} count @param {Filter} filter */

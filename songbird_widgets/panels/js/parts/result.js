@@ -13,7 +13,7 @@ export function ResultPart({ store }) {
   const stale = f.comparing && f.headline !== "";
   return [
     h(
-      "header",
+      "div",
       { class: "sb-header" },
       h("h3", {}, "Comparison"),
       h("p", { class: "sb-words" }, f.comparing && [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Comparing…"]),

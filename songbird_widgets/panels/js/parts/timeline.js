@@ -4,8 +4,8 @@
  */
 
 import { h } from "preact";
-import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { VERBATIM, button, uniqueId } from "../dom.js";
+import { useMemo, useState } from "preact/hooks";
+import { VERBATIM, button, uniqueId, useField } from "../dom.js";
 import { DAY_MS, allZones, isoDay, many, parseDay, zoneOf } from "../format.js";
 import { bars, extent } from "../timeline.js";
 
@@ -81,11 +81,8 @@ function barsOf(drawn, chosen, width) {
 /** In which time zone times are shown: there are hundreds, offered once somebody chooses. @param {{ zone: string, onZone: (zone: string) => void }} props */
 function Zones({ zone, onZone }) {
   const listId = useMemo(() => uniqueId("zones"), []);
-  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  const field = useField(zone);
   const [offered, setOffered] = useState(/** @type {string[]} */ ([]));
-  useLayoutEffect(() => {
-    if (field.current) field.current.value = zone;
-  }, [zone]);
   const onFocus = () => {
     setOffered(allZones());
     field.current?.select(); // browsers offer what fits to the text that is there
@@ -106,10 +103,7 @@ function Zones({ zone, onZone }) {
 
 /** An ISO date, in every locale. @param {{ words: string, value: string, onDay: (day: number | null) => void }} props */
 function DayField({ words, value, onDay }) {
-  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
-  useLayoutEffect(() => {
-    if (field.current) field.current.value = value;
-  }, [value]);
+  const field = useField(value);
   const onChange = () => {
     const day = parseDay(field.current?.value ?? "");
     if (day !== null) onDay(day);

@@ -1,18 +1,22 @@
 /** Send what was added: progress in bars and words, cancel, and retry of what failed. */
 
 import { h } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { button } from "../dom.js";
 import { bytes, many, number, uploadWords } from "../format.js";
+
+const SPOKEN_MS = 10_000;
 
 /** @param {{ store: import("../store.js").Store }} props */
 export function UploadPart({ store }) {
   const f = store.facts("upload");
   const part = f.bytesTotal ? Math.min(1, f.bytesSent / f.bytesTotal) : 0;
   const words = uploadWords(f);
-  // Nothing could be sent at all: no profile of its own says why.
-  const trouble = !f.busy && f.waiting > 0 && !f.failed ? f.trouble : "";
+  // Nothing could be sent at all: no profile of its own says why, and the session line does where it is shown.
+  const trouble = !f.busy && f.waiting > 0 && !f.failed && !store.parts.includes("session") ? f.trouble : "";
   return [
-    h("header", { class: "sb-header" }, h("h3", {}, "Upload"), h("p", { class: "sb-words", role: "status" }, words), h("div", { class: "sb-actions", "data-hold": true }, action(store, f))),
+    h("div", { class: "sb-header" }, h("h3", {}, "Upload"), h("p", { class: "sb-words", role: "status", "aria-live": f.busy ? "off" : "polite" }, words), h("div", { class: "sb-actions", "data-hold": true }, action(store, f))),
+    f.busy && h(Spoken, { words }),
     f.busy &&
       h(
         "div",
@@ -43,6 +47,19 @@ export function UploadPart({ store }) {
         f.failed > f.failures.length && h("li", {}, `and ${number(f.failed - f.failures.length)} more`),
       ),
   ];
+}
+
+/** Says how far it is now and then: who hears it would hear nothing else if every change were read out. @param {{ words: string }} props */
+function Spoken({ words }) {
+  const now = useRef(words);
+  now.current = words;
+  const [spoken, say] = useState("");
+  useEffect(() => {
+    say(now.current);
+    const clock = setInterval(() => say(now.current), SPOKEN_MS);
+    return () => clearInterval(clock);
+  }, []);
+  return h("p", { class: "sb-unseen", "aria-live": "polite" }, spoken);
 }
 
 /**
