@@ -21,8 +21,8 @@ The first profile is the baseline. A column drifted when a difference is both la
 - *range*: a quarter of a percent of the values farther outside the other profile's range than half a deviation is
   moderate, one percent strong. This finds sentinels where the deviation is too large for the mean to show them.
 
-Running numbers (whole, every value once, hardly a gap) say by their values only how many came before: of a column of
-them in both profiles, nulls, types and conditions are compared.
+Running numbers (whole, of one sign, every value once, hardly a gap) say by their values only how many came before: of a
+column of them in both profiles, nulls, types and conditions are compared.
 
 **Certain.** Each difference has a probability that chance makes it between two samples of one distribution. All tests
 condition on both samples taken together (E. Pitman, J. R. Stat. Soc. Suppl. 4, 1937), so that they hold for whatever
@@ -42,20 +42,31 @@ A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. St
 chance makes *any* column of the comparison drift below 0.2 %.
 
 **None** is said where all these differences were looked at and none of them is left open; **unknown** where one is. A
-difference is left open that is not certain, that chance makes less often than one time in four, and that is within two
-standard errors of what counts: its 95 % confidence interval reaches it. (Asking for the interval alone, as tests of
-equivalence do, see D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987, would leave nearly every column of a thousand
-rows open that holds a flag: a share of a half has a standard error of two points there, and four count.) Of means,
-spreads, nulls, types and metrics any that counts and is not certain is open, however often chance makes it: of heavy
-tails it may do so always. Of *range*, few values are open only where they are more than three deviations away.
+difference is left open that is not certain and of which all of this holds:
 
-Unknown is, too, a column of which even a strong drift would not be certain: of too few
-values (below about ninety in each profile), of mostly values that were seen so seldom that any two samples have few in
-common (identifiers, times), without any sketch, of numbers whose mean and deviation are not known (beside infinite
-ones), of whole numbers so large that doubles do not tell them apart, of half as many different values again, or as
-little, as two samples of one distribution would have, or where a value's share changed by little more than the sketches
-are exact. A note of ``none`` says how large a shift would have been certain where that is more than a
-strong one.
+- it is at least half of what counts, and so nearer to it than to no change: of the two the likelier (A. Edwards,
+  Likelihood, 1972).
+- it is within two standard errors of what counts: its 95 % confidence interval reaches it.
+- chance makes it less often than one time in four. Without this limit nearly every column of a thousand rows that holds
+  a flag would be open, as in tests of equivalence (D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): a share of a
+  half has a standard error of two points there, and four count. With one time in seven half as many again of what just
+  counts reads ``none`` at a thousand rows, with one in three a fourth more of equal columns reads ``unknown``.
+
+Of means, spreads, nulls, types and metrics any that counts and is not certain is open, however often chance makes it:
+of heavy tails it may do so always. Of *range*, few values are open only where they are very far: by more than three
+deviations, and by more than the other profile's own range reaches beyond its median.
+
+Unknown is, too, a column of which even a strong drift would not be certain:
+
+- of too few values (below about ninety in each profile), unless nothing differs at all;
+- of mostly values that were seen so seldom that any two samples have few in common (identifiers, times);
+- without any sketch, of numbers whose mean and deviation are not known (beside infinite ones), or of whole numbers so
+  large that doubles do not tell them apart;
+- of a quarter as many different values again, or as little, as two samples of one distribution would have;
+- where a value's share changed by little more than the sketches, or the values beside it, tell exactly.
+
+Where there is nothing but nulls in both profiles, nothing differs. A note of ``none`` says how large a shift, or a
+change of a share, would have been certain where that is more than a strong one.
 
 An effect that is certain counts, too, if it is within two standard errors, or a twentieth, of what counts: it may be as
 large. What is certain and smaller is said in a note.
