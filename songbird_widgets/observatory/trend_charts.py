@@ -11,7 +11,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from songbird_widgets.basics import DAY_MS
-from songbird_widgets.profiles.drift import STRONG
+from songbird_widgets.profiles.thresholds import STRONG
 from songbird_widgets.profiles.trends import FIGURES, MISSING, NEW, NONE, UNKNOWN
 
 from . import figures, formatting

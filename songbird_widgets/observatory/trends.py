@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from songbird_widgets.profiles.drift import LEVEL, STRONG
+from songbird_widgets.profiles.drift import LEVEL
+from songbird_widgets.profiles.thresholds import STRONG
 from songbird_widgets.profiles.trends import FIGURES, UNKNOWN, figures_of
 from songbird_widgets.profiles.trends import VERDICTS as VERDICT_WORDS
 

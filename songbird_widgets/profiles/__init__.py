@@ -16,7 +16,7 @@ from .comparison import (
     shared_names,
 )
 from .data_model import Column, Counts, Profile, Types
-from .drift import Drift, DriftSummary, DriftTest
+from .drift_model import Drift, DriftSummary, DriftTest
 from .errors import ProfileError
 from .evidence import Evidence
 from .measures import MEASURES, Measure

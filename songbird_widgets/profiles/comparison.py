@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ..basics import column_text, meant
 from ..budget import checkpoint
-from .drift import ABSENT, Drift, Drifts, DriftSummary, count_verdicts
+from .drift import Drifts
+from .drift_model import ABSENT, Drift, DriftSummary, count_verdicts
 from .errors import ProfileError
 from .performance_drift import compare_performance
 from .summary import ProfileSummary, summarize, summarize_column
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from .data_model import Column, Profile
-    from .drift import Verdict
+    from .drift_model import Verdict
     from .evidence import Evidence
     from .statistics import ColumnStatistics
     from .thresholds import Thresholds

@@ -75,186 +75,41 @@ large. What is certain and smaller is said in a note.
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .calendar_columns import tells_date
-from .evidence import (
-    FAMILIES,
-    FEWEST,
-    SHARE_UNIT,
-    SUSPICIOUS,
-    Evidence,
-    Pairs,
-    from_to,
-    from_to_percent,
-    percent,
-    reached,
-    short,
-    too_few,
-)
+from .drift_model import Drift, DriftTest
+from .drift_words import FEW_ROWS, Sentences
+from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, reached
 from .item_evidence import came_and_went, weigh_items
-from .number_evidence import MEAN_UNIT, gaps_of_sketches, smallest_shift, weigh_numbers
+from .number_evidence import gaps_of_sketches, weigh_numbers
 from .numerics import chi_squared_tail, kolmogorov_tail
-from .row_evidence import GROUP_NAMES, INFINITE, weigh_rows
+from .row_evidence import weigh_rows
+from .thresholds import STRONG
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from .drift_model import Verdict
     from .sketches import Floats, Ints, KllSketch
     from .summary import ProfileSummary
     from .thresholds import Thresholds
 
-Verdict = Literal["none", "moderate", "strong", "unknown", "missing", "new"]
 
 LEVEL = 0.002
 """How often chance alone may make any column of a comparison seem to drift."""
 
 _NUMERIC = frozenset({"integral", "fractional", "boolean"})
-STRONG = 2.0
-"""The score from which a drift is strong; from 1 on it is moderate."""
-
+_TEXT_LIKE = frozenset({"string", "object", "tensor"})
 _STILL = 1e-9  # a mean may differ by so much of a deviation, and be the same
 QUIET = 0.99  # the largest score of what did not drift
 _OF_VALUES = frozenset({"values", "shares", "mean", "spread", "range"})
 _OF_MANY = 2  # families whose effect is of many cells or values: chance makes some of it always
-ABSENT = 100.0
-
-
-@dataclass(frozen=True)
-class DriftTest:
-    """What was tested of a column, and what came out.
-
-    Attributes
-    ----------
-    kind : {"values", "shares", "mean", "spread", "nulls", "types", "conditions", "range", "metrics"}
-        Of a model: "accuracy" or "error".
-    effect : float
-        In units of the default thresholds: 1 is moderate, 2 is strong.
-    p : float
-        Probability that chance makes such a difference between two samples of one distribution, at most.
-    significant : bool
-        Whether it is below what the comparison as a whole allows (S. Holm, Scand. J. Stat. 6, 1979).
-    """
-
-    kind: str
-    effect: float
-    p: float
-    significant: bool
-
-
-@dataclass(frozen=True)
-class Drift:
-    """How a column differs from the baseline's. None means that the sketches cannot say.
-
-    Attributes
-    ----------
-    verdict : {"none", "moderate", "strong", "unknown", "missing", "new"}
-        ``missing``: only the baseline has the column; ``new``: only the other profile has it.
-    score : float
-        The effect in units of the default thresholds (1 is moderate, 2 is strong), whichever hold here; 0 when
-        unknown, 100 for a column that only one profile has.
-    reasons : tuple of str
-        Why, in sentences, weightiest first. They may quote values of the data: text, never markup.
-    notes : tuple of str
-        What could not be measured, and why.
-    basis : {"deciles", "items"} or None
-        The cells of `js_distance` and `psi`.
-    type_change : tuple of (str, str) or None
-        Inferred types before and after, if they differ.
-    js_distance, js_noise : float or None
-        The distance, and how large one would be seen by chance (99 %) between samples of one distribution of
-        these sizes.
-    psi, wasserstein, hellinger : float or None
-    wasserstein_noise : float or None
-        How much of a Wasserstein distance that would count sketches and chance explain.
-    ks, ks_error, ks_p : float or None
-        The distance as seen, the rank error of both sketches, and a p-value where that error is negligible.
-    chi2, chi2_p, cramers_v, balanced_v : float or None
-        The p-value only where both sketches counted everything; `balanced_v` is Cramér's V of profiles of equal size.
-    covered : float or None
-        The share of the values that the cells of frequent items cover, of the profile where it is smaller.
-    null_delta, unique_delta, mean_shift, spread_ratio : float or None
-        The mean's shift in standard deviations of the baseline; the standard deviation as a multiple of its.
-    new_values, vanished_values : tuple of str or None
-        Known only where both sketches counted everything.
-    tests : tuple of DriftTest
-        What the verdict is made of.
-    """
-
-    verdict: Verdict
-    score: float
-    reasons: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    basis: Literal["deciles", "items"] | None = None
-    type_change: tuple[str, str] | None = None
-    js_distance: float | None = None
-    js_noise: float | None = None
-    psi: float | None = None
-    wasserstein: float | None = None
-    wasserstein_noise: float | None = None
-    hellinger: float | None = None
-    ks: float | None = None
-    ks_error: float | None = None
-    ks_p: float | None = None
-    chi2: float | None = None
-    chi2_p: float | None = None
-    cramers_v: float | None = None
-    balanced_v: float | None = None
-    covered: float | None = None
-    null_delta: float | None = None
-    unique_delta: float | None = None
-    mean_shift: float | None = None
-    spread_ratio: float | None = None
-    new_values: tuple[str, ...] | None = None
-    vanished_values: tuple[str, ...] | None = None
-    tests: tuple[DriftTest, ...] = ()
-
-    @property
-    def ks_beyond_error(self) -> float | None:
-        """The Kolmogorov-Smirnov distance that the sketches' error cannot explain."""
-        return None if self.ks is None or self.ks_error is None else max(0.0, self.ks - self.ks_error)
-
-    @property
-    def drifted(self) -> bool:
-        """Whether the values changed noticeably (a column that came or went is not counted here)."""
-        return self.verdict in {"moderate", "strong"}
-
-
-@dataclass(frozen=True)
-class DriftSummary:
-    """How many columns of a comparison are what.
-
-    Attributes
-    ----------
-    columns, strong, moderate, unknown, missing, new, type_changed : int
-    """
-
-    columns: int
-    strong: int
-    moderate: int
-    unknown: int
-    missing: int
-    new: int
-    type_changed: int
-
-
-def count_verdicts(verdicts: Sequence[str], type_changed: int) -> DriftSummary:
-    """Count verdicts."""
-    return DriftSummary(
-        columns=len(verdicts),
-        type_changed=type_changed,
-        **{name: verdicts.count(name) for name in ("strong", "moderate", "unknown", "missing", "new")},
-    )
-
-
-_TEXT_LIKE = frozenset({"string", "object", "tensor"})
 
 
 def weigh(pairs: Pairs) -> Evidence:
@@ -348,6 +203,8 @@ class Drifts:
         )
         effects, chances = self.evidence.effects, self.evidence.chances
         self._sizes = effects if thresholds is None else thresholds.rescaled(effects, names)
+        tests = max(int(np.count_nonzero(~np.isnan(chances))), 1)
+        self._sentences = Sentences(self._pairs, self.evidence, names, LEVEL / tests)
         most = reached(self._sizes, chances, self.evidence.tried)
         self._reached: NDArray[np.bool_] = most >= 1
         self.significant, self.ranks, self.unknown = judge(most, chances, self.doubtful)
@@ -364,7 +221,7 @@ class Drifts:
     def few(self, name: str) -> bool:
         """Whether more values of a column might have told what its verdict leaves open."""
         place = self.places[name]
-        few = bool(self.evidence.compared[place]) and int(self.evidence.sizes[place].min()) < _MANY
+        few = bool(self.evidence.compared[place]) and int(self.evidence.sizes[place].min()) < FEW_ROWS
         return bool(self.evidence.too_few[place]) or few
 
     def verdict(self, name: str) -> Verdict:
@@ -432,7 +289,7 @@ class Drifts:
             )
         verdict = self.verdict(name)
         tests = self._tests(place)
-        if self._are_all_null(place):
+        if self._sentences.are_all_null(place):
             notes.append("Every value is null in both.")
         change = self.type_change(name)
         if change is not None:
@@ -444,9 +301,11 @@ class Drifts:
                 notes.append("Values of different types are not compared.")
         notes += self._small_changes(place, tests)
         if verdict == "none" and not found.running[place]:
-            notes += self._would_have_seen(place)
+            notes += self._sentences.would_have_seen(place)
         reasons = self.reasons(name)
-        notes += [text for text in self._other_metrics(name) if not any(text[:-1] in reason for reason in reasons)]
+        notes += [
+            text for text in self._sentences.other_metrics(name) if not any(text[:-1] in reason for reason in reasons)
+        ]
         new, vanished = counted or (None, None)
         basis = found.basis[place]
         return Drift(
@@ -474,13 +333,13 @@ class Drifts:
                 # A distance says least to a reader: last of what counts.
                 for test in sorted(self._tests(place), key=lambda test: (test.kind == "values", -test.effect))
                 if (verdict == "unknown" or test.significant) and self._counts(place, test)
-                for text in self._reasons(place, test, verdict, measures)
+                for text in self._sentences.of_test(place, test, verdict, measures)
             ]
         change = self.type_change(name)
         if change is not None and not _NUMERIC.issuperset(change) and not self.evidence.as_values[place]:
             reasons.insert(0, _type_changed(change))
         if verdict == "unknown":
-            reasons += self._why_unknown(place)
+            reasons += self._sentences.why_unknown(place)
         if name in self.calendar:
             reasons.insert(0, "It tells the date, so it differs wherever the days do.")
         if self.evidence.running[place] and not reasons:
@@ -527,183 +386,6 @@ class Drifts:
         else:
             notes.append("Wasserstein and Hellinger distance are undefined beside infinite values.")
 
-    def _reasons(self, place: int, test: DriftTest, verdict: Verdict, measures: dict[str, float]) -> list[str]:
-        """Say what was found, in a sentence or two."""
-        found = []
-        if test.kind == "values":
-            distance, moved = measures.get("js_distance", 0.0), measures.get("wasserstein", 0.0)
-            if verdict == "unknown" or distance >= _SAID_DISTANCE or moved < _SAID_MOVE:
-                found.append(f"The distributions are {distance:.2g} apart (Jensen-Shannon).")
-            if moved >= _SAID_MOVE:
-                found.append(f"Values moved by {_figure(moved)} sd on average.")
-        elif test.kind in {"mean", "spread"}:
-            found.append(self._moment(place, test.kind))
-        elif test.kind in {"conditions", "metrics"}:
-            found.append(self.evidence.texts[place, test.kind])
-        else:
-            found.append(self._share(place, test.kind))
-        if verdict == "unknown" and found:
-            found[-1] = f"{found[-1][:-1]}, but {self._excuse(place, test)}."
-        return found
-
-    def _share(self, place: int, kind: str) -> str:
-        """Say how a share changed."""
-        shares = self.evidence.shares[kind]
-        before, after, of = float(shares[0][place]), float(shares[1][place]), int(shares[2][place])
-        if kind == "range":
-            return f"{percent(after)} of the values lie far outside {_RANGES[of]}."
-        went = f"went {from_to_percent(before, after)}."
-        if kind == "types":
-            return f"The share of {GROUP_NAMES[of]} {went}"
-        if kind == "nulls":
-            return f"{'Infinite values' if of == INFINITE else 'Nulls'} {went}"
-        value = self.evidence.spots[place]
-        known = value() if callable(value) else value
-        if isinstance(known, str):
-            shown = f"“{short(known)}”"
-        else:
-            shown = str(bool(known)) if self.types[place] == ("boolean", "boolean") else f"{known + 0.0:.10g}"
-        error = self._error_of_share(place, known)
-        known_to = f" ({percent(error).removesuffix(' %')} points more or less)." if error else "."
-        return f"The share of {shown} {went[:-1]}{known_to}"
-
-    def _error_of_share(self, place: int, value: float | str) -> float:
-        """Return by how much the share of a single value may be wrong in either profile."""
-        rows = [(side, int(of_side[place])) for side, of_side in self._pairs.sides]
-        listed = "fractional" not in self.types[place] and all(
-            side.frequent_offset[row] == 0 and side.frequent_total[row] == side.kll_n[row] for side, row in rows
-        )
-        if isinstance(value, float) and self.evidence.basis[place] == "deciles" and not listed:
-            inexact = [
-                float(side.kll_error[row])
-                for side, row in rows
-                if side.kll_ends[row, 0] != side.kll_ends[row, 1]
-                and side.kll_ends[row, 0] <= value <= side.kll_ends[row, 1]
-            ]
-            return max(inexact, default=0.0)
-        return max(float(side.frequent_unlisted[row] / max(side.frequent_total[row], 1)) for side, row in rows)
-
-    def _would_have_seen(self, place: int) -> list[str]:
-        """Say how large a shift of numbers, or of a share, would have been certain, if only more than a strong one."""
-        if "values" not in {test.kind for test in self._tests(place)}:
-            return []
-        shift = self._certain_shift(place)
-        if self.evidence.basis[place] == "deciles":
-            said = f"A shift of {_figure(shift)} sd or more would have been certain."
-            return [said] if shift > STRONG * MEAN_UNIT else []
-        change = shift * self._largest_deviation(place)
-        said = f"A share that changed by {_figure(100 * change)} points or more would have been certain."
-        return [said] if change > STRONG * SHARE_UNIT else []
-
-    def _certain_shift(self, place: int) -> float:
-        tests = max(int(np.count_nonzero(~np.isnan(self.evidence.chances))), 1)
-        return smallest_shift(self.evidence.sizes[place], LEVEL / tests)
-
-    def _largest_deviation(self, place: int) -> float:
-        """Return the deviation of a value's share that has the largest, which is the commonest value's."""
-        shares = []
-        for side, rows in self._pairs.sides:
-            begin, end = side.frequent_offsets[rows[place] : rows[place] + 2].tolist()
-            most = int(side.frequent_weights[begin:end].max(initial=0)) + int(side.frequent_offset[rows[place]])
-            shares.append(min(most / max(int(side.frequent_total[rows[place]]), 1), 1.0))
-        return max(math.sqrt(share * (1 - share)) for share in shares)
-
-    def _other_metrics(self, name: str) -> list[str]:
-        """Say which figures of metrics that whylogs does not have changed; what chance does to them is not known."""
-        before, after = self.baseline.metrics.get(name, {}), self.other.metrics.get(name, {})
-        changed = [
-            f"{short(metric)} went {from_to(before[metric], after[metric], 6)}."
-            for metric in sorted(before.keys() & after.keys())
-            if before[metric] != after[metric] and not (math.isnan(before[metric]) and math.isnan(after[metric]))
-        ]
-        return changed[:_MOST_METRICS]
-
-    def _moment(self, place: int, kind: str) -> str:
-        row, other = self.before[place], self.after[place]
-        if kind == "mean":
-            before, after = self.baseline.moments[row, 0], self.other.moments[other, 0]
-            shift = self.evidence.measures["mean_shift"][place]
-            size = f" ({_figure(abs(shift))} sd)" if math.isfinite(shift) else ""
-            return f"The mean moved {from_to(before, after, 4)}{size}."
-        before, after = (
-            math.sqrt(summary.moments[rows, 1] / max(summary.kll_n[rows] - 1, 1))
-            for summary, rows in ((self.baseline, row), (self.other, other))
-        )
-        return f"The standard deviation went {from_to(before, after, 3)}."
-
-    def _excuse(self, place: int, test: DriftTest) -> str:
-        if test.kind == "metrics" and test.p == 1:
-            return "what chance does to it is not known"
-        few = int(self.evidence.sizes[place].min()) if self.evidence.sizes[place].any() else 0
-        if few < _MANY:
-            return "with so few values that may be chance"
-        if test.kind in {"shares", "range"} and self._pairs.error[place] > 0:
-            return "chance or the error of the sketches may have made that"
-        return f"{'a few extreme values or ' if test.kind in _OF_EXTREMES else ''}chance may have made that"
-
-    def _why_unknown(self, place: int) -> list[str]:
-        found = self.evidence
-        if (place, "blind") in found.texts:
-            return [_DATES if self._look_like_dates(place) else found.texts[place, "blind"]]
-        if found.boundless[place] and not found.too_few[place]:
-            return [
-                "Mean and deviation are not known here (infinite, or too large or small), so a tail may have changed."
-            ]
-        if found.blunt[place]:
-            return ["Numbers as large as these are kept without their last digits, in which they may differ."]
-        if found.blurred[place]:
-            return ["The share of a value changed, but by little more than the sketches are exact."]
-        said = [self._repeating(place)] if found.repeating[place] else []
-        if found.compared[place]:
-            return [*said, *([self._too_few(place)] if found.too_few[place] else [])]
-        return [*said, self._nothing_to_compare(place)]
-
-    def _repeating(self, place: int) -> str:
-        counts = [
-            (
-                round(float(side.distinct[rows[place], 0])),
-                int(side.counts[rows[place], 0] - side.counts[rows[place], 1]),
-            )
-            for side, rows in self._pairs.sides
-        ]
-        (distinct, values), (others, other_values) = counts
-        return (
-            f"Values repeat differently: about {distinct:,} of {values:,} were different, and now {others:,} of "
-            f"{other_values:,}."
-        )
-
-    def _nothing_to_compare(self, place: int) -> str:
-        counts = self.baseline.counts[self.before[place]], self.other.counts[self.after[place]]
-        counted = self.baseline.counted[self.before[place]], self.other.counted[self.after[place]]
-        for rows, known, which in zip(counts, counted, ("the baseline", "the other profile"), strict=True):
-            if known and not rows[0]:
-                return "There are no rows to compare."
-            if known and rows[1] >= rows[0]:
-                return f"In {which} every value is null."
-        if "object" in self.types[place]:
-            return "whylogs keeps nothing of dates, times and other objects that could be compared."
-        if any(self._names[place] in side.metrics for side in (self.baseline, self.other)):
-            return "What chance does to figures of metrics that whylogs does not have is not known."
-        return "The profiles hold no sketch of these values (whylogs keeps none for this type)."
-
-    def _are_all_null(self, place: int) -> bool:
-        counts = self.baseline.counts[self.before[place]], self.other.counts[self.after[place]]
-        return all(0 < rows[0] <= rows[1] for rows in counts)
-
-    def _look_like_dates(self, place: int) -> bool:
-        """Whether the values, of which none could be compared, begin like dates."""
-        found = []
-        for side, rows in self._pairs.sides:
-            begin, end = side.frequent_offsets[rows[place] : rows[place] + 2].tolist()
-            found += [side.frequent_value(item) for item in range(begin, min(end, begin + _LOOKED_AT))]
-        return bool(found) and all(map(_DATE.match, found))
-
-    def _too_few(self, place: int) -> str:
-        text = too_few(*self.evidence.sizes[place].tolist())
-        if self.evidence.basis[place] != "deciles" or self.evidence.sizes[place].min() < FEWEST:
-            return text
-        return f"{text[:-1]}: only a shift of {_figure(self._certain_shift(place))} sd or more would be certain."
-
     def _small_changes(self, place: int, tests: Sequence[DriftTest]) -> list[str]:
         """What certainly changed, by too little to count."""
         return [
@@ -711,7 +393,7 @@ class Drifts:
             for test in tests
             if test.significant and not self._counts(place, test)
             if test.effect >= (_SMALL if test.kind in _SHARES_OF_ROWS else _SMALLER)
-            for text in self._reasons(place, test, "none", {})
+            for text in self._sentences.of_test(place, test, "none", {})
         ]
 
 
@@ -719,22 +401,9 @@ def _type_changed(change: tuple[str, str]) -> str:
     return f"The type changed from {change[0]} to {change[1]}."
 
 
-def _figure(value: float) -> str:
-    """Write a number with two digits, larger ones whole."""
-    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"
-
-
-_RANGES = ("the baseline's range", "the range of the other profile")
-_MOST_METRICS = 5
-_LOOKED_AT = 8
-_DATE = re.compile(r"\d{4}-\d\d(-\d\d)?([T ]|$)|\d{1,2}[./]\d{1,2}[./]\d{4}\b|\d\d:\d\d(:\d\d|$)")
-_DATES = "These look like dates or times, nearly all of which are seen once: they are not compared value by value."
 _SHOWN = frozenset(Drift.__dataclass_fields__)
-_SAID_DISTANCE, _SAID_MOVE = 0.1, 0.25
 _SMALL, _SMALLER = 0.1, 0.25
 _SHARES_OF_ROWS = frozenset({"nulls", "types", "conditions", "metrics"})
-_OF_EXTREMES = frozenset({"mean", "spread", "range"})
-_MANY = 200
 # The Kolmogorov-Smirnov test's p-value means nothing once the sketches' error is near the critical distance.
 _NEGLIGIBLE_ERROR = 0.2
 _CRITICAL_KS = 1.358  # for a level of 5 %

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .drift import LEVEL, QUIET, STRONG, Drift, DriftTest
+from .drift import LEVEL, QUIET
+from .drift_model import Drift, DriftTest
 from .evidence import (
     FEWEST,
     MAX_EFFECT,
@@ -22,6 +23,7 @@ from .evidence import (
     share_chances,
 )
 from .number_evidence import MEAN_UNIT
+from .thresholds import STRONG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,10 +21,12 @@ import msgspec
 import numpy as np
 
 from .comparison import Versus
-from .drift import ABSENT, LEVEL, STRONG, judge, rejected_by_holm
+from .drift import LEVEL, judge, rejected_by_holm
+from .drift_model import ABSENT
 from .errors import ProfileError
 from .evidence import FAMILIES, reached
 from .statistics import QUANTILE_RANKS
+from .thresholds import STRONG
 from .weighing import weigh_each
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .drift import Verdict
+    from .drift_model import Verdict
     from .sketches import Floats, Ints
     from .summary import ProfileSummary
 
