@@ -253,6 +253,31 @@ def environment(tmp_path_factory):
     stop_service(made)
 
 
+@contextmanager
+def data_kept_in(directory: Path) -> Iterator[Path]:
+    """Let this be the data directory of this process until the block ends, and with it the local service there."""
+    from songbird_widgets.local import local_service
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SONGBIRD_DATA_DIR", str(directory))
+        try:
+            yield directory
+        finally:
+            local_service.stop()
+
+
+@pytest.fixture(scope="session")
+def keep_data_in():
+    return data_kept_in
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A data directory of the test's own."""
+    with data_kept_in(tmp_path / "data") as directory:
+        yield directory
+
+
 def stop_service(environment: dict[str, str]) -> None:
     """End the local service of a home: it outlives kernels on purpose, and must not outlive the tests."""
     command = [sys.executable, "-m", "songbird_widgets", "stop"]

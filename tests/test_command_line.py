@@ -38,12 +38,11 @@ def home_in(directory):
 
 
 @pytest.fixture(scope="module")
-def shared_home(tmp_path_factory):
+def shared_home(tmp_path_factory, keep_data_in):
     variables = home_in(tmp_path_factory.mktemp("shared"))
     yield variables
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SONGBIRD_DATA_DIR", variables["SONGBIRD_DATA_DIR"])
-        local_service.stop()
+    with keep_data_in(variables["SONGBIRD_DATA_DIR"]):
+        pass
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import inspect
 import pytest
 
 import songbird_widgets as sw
-from songbird_widgets.local import local_service
 
 NAMES = [name for name in sw.__all__ if name != "__version__"]
 # What these show needs the local service.
@@ -18,11 +17,9 @@ WITH_SERVICE = frozenset(
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SONGBIRD_DATA_DIR", str(tmp_path_factory.mktemp("examples") / "data"))
+def service(tmp_path_factory, keep_data_in):
+    with keep_data_in(tmp_path_factory.mktemp("examples") / "data"):
         yield
-        local_service.stop()
 
 
 def run_examples(name):

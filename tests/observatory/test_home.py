@@ -14,22 +14,23 @@ from songbird_widgets.session import Session
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def own(tmp_path_factory, keep_data_in):
     """The running service of a user, with two sessions, and nothing of this user's environment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SONGBIRD_DATA_DIR", str(tmp_path_factory.mktemp("home")))
-        with Session() as first, Session(name="<i>Flights</i> of July") as second:
-            data = {"x": np.arange(50.0)}
-            first.add(data, alias="train")
-            for day in (3, 5):
-                first.add({"x": np.arange(day, 50.0)}, timestamp=f"2024-01-{day:02}")
-            first.upload()
-            second.add(data, alias="<b>claimed</b>")
-            second.upload()
-            second.claim(api_key=local_service.organization_key())
-            service = local_service.ensure()
-            yield service, first.session_id, service.organization_id
-        local_service.stop()
+    with (
+        keep_data_in(tmp_path_factory.mktemp("home")),
+        Session() as first,
+        Session(name="<i>Flights</i> of July") as second,
+    ):
+        data = {"x": np.arange(50.0)}
+        first.add(data, alias="train")
+        for day in (3, 5):
+            first.add({"x": np.arange(day, 50.0)}, timestamp=f"2024-01-{day:02}")
+        first.upload()
+        second.add(data, alias="<b>claimed</b>")
+        second.upload()
+        second.claim(api_key=local_service.organization_key())
+        service = local_service.ensure()
+        yield service, first.session_id, service.organization_id
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import comm
 import pytest
 from comm.base_comm import BaseComm
 
-from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
@@ -50,11 +49,10 @@ def own_service(data_directory, monkeypatch):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def stop_service(data_directory):
+def stop_service(data_directory, keep_data_in):
     yield
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SONGBIRD_DATA_DIR", str(data_directory))
-        local_service.stop()
+    with keep_data_in(data_directory):
+        pass
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from typing import Any
 import httpx
 import pytest
 
-from songbird_widgets.local import local_service
 from songbird_widgets.profiles.protobuf_writer import bytes_field, encode_varint, number_field, text_field
 from songbird_widgets.service.app import Application, close_app, make_app
 from songbird_widgets.service.server import Server
@@ -125,15 +124,6 @@ def own_service(serve_directory, tmp_path):
 @pytest.fixture
 def session(service):
     return service.session()
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    """A data directory whose local service is ended after the test."""
-    directory = tmp_path / "data"
-    monkeypatch.setenv("SONGBIRD_DATA_DIR", str(directory))
-    yield directory
-    local_service.stop()
 
 
 @pytest.fixture(scope="session")

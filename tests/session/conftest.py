@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from songbird_widgets.local import local_service
 from songbird_widgets.session import Session
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
@@ -28,17 +26,10 @@ def isolated(monkeypatch, data_dir):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _stop(data_dir):
+def _stop(data_dir, keep_data_in):
     yield
-    before = os.environ.get("SONGBIRD_DATA_DIR")
-    os.environ["SONGBIRD_DATA_DIR"] = str(data_dir)
-    try:
-        local_service.stop()
-    finally:
-        if before is None:
-            del os.environ["SONGBIRD_DATA_DIR"]
-        else:
-            os.environ["SONGBIRD_DATA_DIR"] = before
+    with keep_data_in(data_dir):
+        pass
 
 
 @pytest.fixture
