@@ -116,6 +116,8 @@ class Blobs:
         self._directory = directory
         self._incoming = directory / "incoming"
         self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Made once: each takes as long to make as a file.
+        self._directories = {f"{number:02x}": directory / f"{number:02x}" for number in range(256)}
         #: Held while a blob is kept or removed; and the blobs kept of which the database does not know yet.
         self.lock = threading.Lock()
         self.unconfirmed: Counter[str] = Counter()
@@ -161,7 +163,7 @@ class Blobs:
             When `key` is no blob's key.
         """
         check_key(key)
-        return self._directory / key[:2] / key
+        return self._directories[key[:2]] / key
 
     def read(self, key: str) -> bytes:
         """The bytes of a blob.

@@ -97,12 +97,17 @@ class UploadHandler(BodyHandler):
             raise self.refusal
         self._keeping = True
         self.room.check_disk()
-        done: Future[Arrival] = Future()
-        blob = self._blob or self.blobs.incoming()
+        loop, blob = asyncio.get_running_loop(), self._blob or self.blobs.incoming()
+        waiting: asyncio.Future[Arrival] = loop.create_future()
+
+        def keep() -> None:
+            noted = _keep(blob, self._buffer, self.metadata, profile_id)
+            noted.add_done_callback(lambda done: loop.call_soon_threadsafe(_settle, waiting, done))
+
         try:
             with blob:
-                self.settings["executor"].submit(_keep, blob, self._buffer, self.metadata, profile_id, done)
-                arrival = await asyncio.wrap_future(done)
+                self.settings["executor"].submit(keep)
+                arrival = await waiting
         except (ResourceGone, ResourceNotFound, QuotaExceeded, OutOfSpace):
             if blob.key:
                 await self.work(self.retention.remove_blob, blob.key)
@@ -122,23 +127,25 @@ class UploadHandler(BodyHandler):
             self._blob = None
 
 
-def _keep(blob: Incoming, rest: bytearray, metadata: Metadata, profile_id: str, done: Future[Arrival]) -> None:
-    """Make the bytes permanent, and only then have the database told; nobody waits in this thread."""
-
-    def hand_on(noted: Future[Arrival]) -> None:
-        if error := noted.exception():
-            done.set_exception(error)
-        else:
-            done.set_result(noted.result())
-
+def _keep(blob: Incoming, rest: bytearray, metadata: Metadata, profile_id: str) -> Future[Arrival]:
+    """Make the bytes permanent, and only then have the database told; return what tells when it is done."""
     try:
         blob.write(rest)
-        noted = metadata.begin_to_confirm(UploadRow(profile_id, blob.size, blob.keep()))
+        return metadata.begin_to_confirm(UploadRow(profile_id, blob.size, blob.keep()))
     except BaseException as error:
         blob.discard()
-        done.set_exception(error)
+        failed: Future[Arrival] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _settle(waiting: asyncio.Future[Arrival], done: Future[Arrival]) -> None:
+    if waiting.done():  # nobody waits any more
         return
-    noted.add_done_callback(hand_on)
+    if error := done.exception():
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(done.result())
 
 
 def routes() -> list[URLSpec]:
