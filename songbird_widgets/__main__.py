@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .commands import compare, profile, service, sessions, upload
+from .commands.messages import refuse
 from .service import administration
 
 if TYPE_CHECKING:
@@ -33,14 +34,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         status = int(options.run(options))
-        sys.stdout.flush()  # here, where a reader that has gone is still understood
+        if sys.stdout is not None:  # it may be closed from the start
+            sys.stdout.flush()  # here, where a reader that has gone is still understood
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever reads this, `head` say, has seen enough. What Python flushes at its end must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever reads this, `head` say, has seen enough
+        _forget_output()
         return 141
+    except OSError as error:  # a disk that is full, say
+        _forget_output()
+        return refuse(error)
     return status
+
+
+def _forget_output() -> None:
+    """Let what Python flushes at its end not fail again."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -295,6 +295,50 @@ def test_who_reads_only_the_beginning_gets_no_traceback(shell):
     assert shell("status").returncode == 0
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sessions"],
+        ["compare", PROFILES / "batch-2013-07-08.bin", PROFILES / "batch-2013-07-09.bin", "--json"],
+        ["profile", "rows.csv"],
+    ],
+)
+def test_an_output_that_is_closed_or_full_is_no_traceback(tmp_path, command):
+    (tmp_path / "rows.csv").write_text("n\n1\n")
+    line = shlex.join([*COMMAND, *map(str, command)])
+    environment = {**os.environ, "SONGBIRD_DATA_DIR": str(tmp_path / "data")}
+    for where, status, said in ((">&-", 0, ""), (">/dev/full", 1, "songbird-widgets: No space left on device.\n")):
+        (tmp_path / "rows.bin").unlink(missing_ok=True)
+        done = subprocess.run(
+            ["bash", "-c", f"{line} {where}"],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert (done.returncode, done.stderr) == (status, said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["https://example.com/a.csv?X=secret"], "https://example.com/a.csv: Addresses are not fetched"),
+        (["missing.csv"], "missing.csv: There is no such file."),
+        (["rows.csv", "-o", "."], ". is a directory: name a file in it with -o."),
+    ],
+)
+def test_profile_looks_at_where_data_come_from_and_go_before_it_begins(call, tmp_path, monkeypatch, arguments, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("n\n1\n")
+    (tmp_path / "a.bin").touch()
+    done = call("profile", *arguments)
+    assert done.returncode == 1
+    assert f"songbird-widgets: {said}" in done.stderr
+    assert "secret" not in done.stderr
+
+
 @pytest.mark.parametrize("command", [["status"], ["stop"], ["upload", PROFILES / "batch-2013-07-08.bin"]])
 def test_a_data_directory_that_cannot_be_is_said_without_a_traceback(call, tmp_path, command):
     (tmp_path / "file").write_text("")

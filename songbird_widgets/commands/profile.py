@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace) -> int:
         return fail("--by needs --timestamp-column: the column whose times tell the batches apart.")
     output: Path = options.output or Path(f"{Path(options.data).name.partition('.')[0].strip('*?[]') or 'profile'}.bin")
     columns = None if options.columns is None else split_names(options.columns)
-    if not options.timestamp_column and (problem := _in_the_way([output], options)):
+    if problem := _obstacle(output, options):
         return fail(problem)  # before a long file is read for nothing
     with warnings_said() as said:
         try:
@@ -73,6 +73,20 @@ def _run(options: argparse.Namespace) -> int:
         except (ProfileError, OSError) as error:
             return refuse(error)
     return 1 if said or not named else 0
+
+
+def _obstacle(output: Path, options: argparse.Namespace) -> str | None:
+    """Say what is known to go wrong before anything is read."""
+    from ..profiles import ProfileError
+    from ..profiles.tabular.files import find_paths, path_shown
+
+    try:
+        find_paths(options.data)
+    except ProfileError as error:
+        return f"{path_shown(options.data)}: {error.reason}"
+    if output.is_dir():
+        return f"{output} is a directory: name a file in it with -o."
+    return None if options.timestamp_column else _in_the_way([output], options)
 
 
 def _in_the_way(outputs: Sequence[Path], options: argparse.Namespace) -> str | None:

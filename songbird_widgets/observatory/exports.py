@@ -7,6 +7,7 @@ import io
 import math
 import unicodedata
 from collections.abc import Mapping
+from importlib.util import find_spec
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -258,6 +259,18 @@ _FIELDS = (
     "type_fraction",
     "is_discrete",
 )
+
+
+def require_pandas() -> None:
+    """Look whether pandas is there, which is optional.
+
+    Raises
+    ------
+    ImportError
+        It is not installed.
+    """
+    if find_spec("pandas") is None:
+        raise ImportError("pandas is not installed here: pip install pandas. to_dict() needs none.")
 
 
 def rows_of(view: View, names: Sequence[str]) -> list[dict[str, Any]]:

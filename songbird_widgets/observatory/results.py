@@ -84,6 +84,7 @@ class ComparisonResult(Comparison):
         ImportError
             pandas is not installed.
         """
+        exports.require_pandas()
         import pandas as pd
 
         rows = exports.rows_of(self._view, self._view.selected(PageQuery()))

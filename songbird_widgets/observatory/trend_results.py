@@ -7,9 +7,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from songbird_widgets.basics import write_whole
 from songbird_widgets.profiles import Trends, compare_days
 
 from . import formatting
+from .exports import require_pandas
 from .query import MAX_EXPORTED
 from .rendering import STATIC, part, render
 from .sides import Side
@@ -122,6 +124,7 @@ class TrendResult:
         ImportError
             pandas is not installed.
         """
+        require_pandas()
         import pandas as pd
 
         rows = trend_rows(self.view, self.view.selected(TrendQuery()))
@@ -138,12 +141,20 @@ class TrendResult:
         Parameters
         ----------
         path
-            Where to; a file that is there is replaced.
+            Where to; a file that is there is replaced, and stays as it is if that fails.
+
+        Raises
+        ------
+        ValueError
+            The name does not end in ``.html``; nothing is written.
+        OSError
+            It cannot be written there.
         """
-        target = Path(path)
+        suffix = Path(path).suffix.lower()
+        if suffix not in {".html", ".htm"}:
+            raise ValueError(f"Trends are written as HTML: end the file's name in .html, not {suffix or 'nothing'!r}.")
         title = headline(self.view).striptags()
-        target.write_text(render("trends_file.html", "", title=title, card=self._card()), "utf-8")
-        return target
+        return write_whole(path, render("trends_file.html", "", title=title, card=self._card()).encode())
 
     def _card(self) -> Markup:
         view, trends = self.view, self.view.trends

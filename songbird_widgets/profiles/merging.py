@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Sequence, ValuesView
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from .data_model import Profile
@@ -23,7 +24,7 @@ def merge_profiles(profiles: Iterable[Any]) -> Profile:
 
     Parameters
     ----------
-    profiles : iterable of Profile, path, bytes or whatever else `compare` takes for one side
+    profiles : list, tuple, set or iterator of Profile, path, bytes or whatever else `compare` takes for one side
         One or more, in the order in which they were logged.
 
     Raises
@@ -51,7 +52,7 @@ def merge_profiles(profiles: Iterable[Any]) -> Profile:
     """
     # A frame, a mapping or a text can be iterated over, too, but holds no profiles.
     if isinstance(profiles, (str, bytes, bytearray, memoryview)) or not isinstance(
-        profiles, (Sequence, Iterator, ValuesView)
+        profiles, (Sequence, AbstractSet, Iterator, ValuesView)
     ):
         raise TypeError(f"merge_profiles takes a list of profiles, not one thing ({type(profiles).__name__}): use […].")
     listed = list(profiles)

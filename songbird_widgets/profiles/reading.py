@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from .data_model import Profile
 
 
-def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile:
+def read_profile(source: bytes | bytearray | memoryview | str | os.PathLike[str]) -> Profile:
     """Read a profile's headers; its columns are read when asked for.
 
     Parameters
     ----------
-    source : bytes, memoryview, str or pathlib.Path
+    source : bytes, memoryview, str or os.PathLike
         The whole file, or the path that leads to it. A file of version 0 may hold several profiles: they are shown
         merged (`split_profiles` tells them apart).
 
@@ -32,6 +33,8 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
         It is no profile (the message says what it looks like), is cut off, or is corrupt.
     OSError
         There is no such file, or it cannot be opened.
+    TypeError
+        It is neither bytes nor a path.
 
     Examples
     --------
@@ -40,7 +43,15 @@ def read_profile(source: bytes | bytearray | memoryview | str | Path) -> Profile
     >>> sw.read_profile("prices.bin").column_names
     ('price',)
     """
-    data = Path(source).expanduser().read_bytes() if isinstance(source, (str, Path)) else bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        data = Path(source).expanduser().read_bytes()
+    elif isinstance(source, (bytes, bytearray, memoryview)):
+        data = bytes(source)
+    else:
+        raise TypeError(
+            f"read_profile takes a path or bytes, not {type(source).__name__}: songbird_widgets.profile makes one "
+            "of data."
+        )
     if data.startswith(MAGIC):
         return read_version_1(data)
     places = split_version_0(data)

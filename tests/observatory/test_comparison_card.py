@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -154,6 +155,12 @@ def test_the_comparison_hands_itself_out_as_data(july, profile_path):
     assert [profile["label"] for profile in data["profiles"]] == ["july", "day"]
     assert data["columns"][len(comparison.drifted) - 1]["name"] == "day"
     assert json.dumps(data, allow_nan=False)
+
+
+def test_without_pandas_it_says_what_needs_none(july, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(ImportError, match=r"pandas is not installed here: .* to_dict\(\) needs none"):
+        sw.compare(july, july).to_pandas()
 
 
 def test_every_kind_of_data_is_compared_with_every_other(tmp_path):

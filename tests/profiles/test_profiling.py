@@ -135,6 +135,18 @@ def test_what_cannot_be_merged_is_refused_in_words(one):
             sw.merge_profiles(alone)
 
 
+def test_a_set_of_paths_is_merged(tmp_path):
+    for place in range(3):
+        sw.profile([{"n": place}]).save(tmp_path / f"{place}.bin")
+    assert sw.merge_profiles({tmp_path / f"{place}.bin" for place in range(3)}).rows == 3
+
+
+@pytest.mark.parametrize("wrong", [pd.DataFrame(ROWS), 5, io.BytesIO(b""), ROWS])
+def test_what_is_no_profile_to_read_is_told_what_makes_one(wrong):
+    with pytest.raises(TypeError, match=r"a path or bytes, not \w+: songbird_widgets.profile makes"):
+        sw.read_profile(wrong)
+
+
 def test_one_bad_column_does_not_cost_the_others():
     with pytest.warns(
         ProfilingWarning, match=r"column 'id' \(row 2 counted from 0: the integer 18446744073709551616 does not fit"

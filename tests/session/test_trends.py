@@ -40,6 +40,9 @@ def test_it_displays_as_html_that_needs_nothing(week, tmp_path):
     shown = trends._repr_mimebundle_()
     assert "amount: On 2024-01-05." in shown["text/plain"]
     assert shown["text/html"].count("<svg") == 7  # text has no mean
+    with pytest.raises(ValueError, match=r"in \.html, not '\.pdf'"):
+        trends.save(tmp_path / "trends.pdf")
+    assert not (tmp_path / "trends.pdf").exists()
     for html in (shown["text/html"], trends.save(tmp_path / "trends.html").read_text()):
         assert "amount" in html
         assert [part for part in ("<script", "href=", "http:", "https:", "src=") if part in html] == []
