@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
+
+from markupsafe import Markup
 
 from ..basics import DAY_MS, day_of, size_text, written_out
 
@@ -160,7 +163,31 @@ def clipped(text: str, most: int = 80) -> str:
 
 
 def visible(text: str) -> str:
-    """Return `text` with control and direction characters replaced, and whole: a sentence of ours is never cut."""
+    """Return `text` with control and direction characters replaced, and whole: a sentence of ours is never cut.
+
+    Joiners stay where they make one sign of two, as in emoji and in the scripts of India.
+    """
     if text.isprintable():
         return text
-    return "".join(char if char.isprintable() else "␣" if char.isspace() else "�" for char in text)
+    around = zip(text, f" {text}", f"{text[1:]} ", strict=False)
+    return "".join(
+        char
+        if char.isprintable() or (char in _JOINERS and _is_joined(before) and _is_joined(after))
+        else "␣"
+        if char.isspace()
+        else "�"
+        for char, before, after in around
+    )
+
+
+_JOINERS = frozenset("\u200c\u200d")
+_JOINED = frozenset({"So", "Sk", "Lo", "Mn", "Mc"})
+
+
+def _is_joined(char: str) -> bool:
+    return unicodedata.category(char) in _JOINED
+
+
+def isolated(text: str, most: int = 80) -> Markup:
+    """Return what `clipped` makes of a name for a sentence, whose order it does not change if it runs to the left."""
+    return Markup("<bdi>{}</bdi>").format(clipped(text, most))

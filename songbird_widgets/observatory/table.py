@@ -470,7 +470,7 @@ def summary_of(view: View) -> Markup:
         return Markup("<strong>{}</strong>").format(counted)
     said = [
         Markup('<strong class="drift-{}">{:,} of {}</strong> drifted from {}').format(
-            _overall(drift, total), drift.drifted, counted, formatting.clipped(view.shown[0].label, 40)
+            _overall(drift, total), drift.drifted, counted, formatting.isolated(view.shown[0].label, 40)
         )
     ]
     parts = (

@@ -17,8 +17,9 @@ from .rendering import STATIC, part, render
 from .sides import Side
 from .table import VERDICTS
 from .trend_charts import CHARTS, TITLES, small_charts, texts
+from .trend_exports import trend_rows, trends_as_json
 from .trend_query import TrendQuery
-from .trends import TrendDay, TrendView, course_of, headline, rule, said_of, trend_rows, trends_as_json
+from .trends import TrendDay, TrendView, course_of, headline, rule, said_of
 
 if TYPE_CHECKING:
     import os

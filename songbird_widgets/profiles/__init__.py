@@ -28,7 +28,8 @@ from .reading import read_profile, split_profiles
 from .sketches import DistinctEstimate, FrequentItem, FrequentItemsSketch, HllSketch, KllSketch
 from .sources import ProfileSource, SourceError, SourceWarning, find_sources, read_as_one
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
-from .summary import ProfileSummary, summarize
+from .summarizing import summarize
+from .summary import ProfileSummary
 from .tabular.files import leads_to_data
 from .thresholds import Thresholds, ThresholdsError, read_thresholds
 from .trends import DayComparison, Trends, compare_days

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .errors import ProfileError
-
 if TYPE_CHECKING:
     from .summary import ProfileSummary
 
@@ -52,11 +50,13 @@ def tells_date(summary: ProfileSummary, name: str) -> bool:
         first, last = _range_by_name(name)
         numbers = summary.items[begin:end]
         return first <= low and high <= last and bool((numbers == np.rint(numbers)).all())
+    begin, end = summary.frequent_offsets[place : place + 2].tolist()
     try:
-        values = summary.frequent_values(place)[:_LOOKED_AT]
-    except ProfileError:
+        return begin < end and all(
+            _DATE.fullmatch(summary.frequent_value(item)) for item in range(begin, min(end, begin + _LOOKED_AT))
+        )
+    except UnicodeDecodeError:  # the summary is damaged
         return False
-    return bool(values) and all(_DATE.fullmatch(value) for value in values)
 
 
 def _range_by_name(name: str) -> tuple[float, float]:

@@ -15,7 +15,8 @@ from .drift import Drifts
 from .drift_model import ABSENT, Drift, DriftSummary, count_verdicts
 from .errors import ProfileError
 from .performance_drift import compare_performance
-from .summary import ProfileSummary, summarize, summarize_column
+from .summarizing import summarize, summarize_column
+from .summary import ProfileSummary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

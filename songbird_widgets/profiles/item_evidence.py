@@ -33,7 +33,7 @@ from .evidence import (
 from .number_evidence import MAX_CODES, chances_outside, exactly_listed
 from .row_evidence import forgive_types
 from .sketches.frequent_items import MAX_CHARACTERS, spells_number
-from .summary import HASHES_OF_FLAGS
+from .summarizing import HASHES_OF_FLAGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

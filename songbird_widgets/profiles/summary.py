@@ -1,13 +1,13 @@
 """One profile as arrays over all its columns: what pages, comparisons and trends need, read once.
 
 A `ProfileSummary` holds every figure of every column, and of every part of a compound metric, which is a column
-of its own here: ``text.emoticon``. `summarize` makes it, `ProfileSummary.to_bytes` writes it. The layout of the bytes
+of its own here: ``text.emoticon``. `summarizing` makes it, `ProfileSummary.to_bytes` writes it. The layout of the bytes
 is private to this module and named by its version: a summary that another version wrote is made anew.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,6 @@ from ..budget import checkpoint
 from .data_model import Column, Counts, Types
 from .errors import ProfileError
 from .sketches import DistinctEstimate, FrequentItemsSketch, KllSketch
-from .sketches.frequent_items import spelled_as_number
-from .sketches.hashing import hash_bytes
 from .statistics import QUANTILE_RANKS, ColumnStatistics, column_statistics, inferred_types, type_of_values
 
 if TYPE_CHECKING:
@@ -28,25 +26,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .data_model import Profile
     from .sketches import Floats, Ints
 
-MAX_GRID = 512
-"""Points at which the distribution of a sketch that estimates is compared; one that counted everything keeps all."""
-
-MAX_EXACT_GRID = 1024
-
-MAX_OUTLINE = 256
-"""Points of the grid at which two distributions are compared as wholes; a share there is off by 0.2 % at most."""
-
-_KEPT_RARE = 64  # values of a column that may be as rare as those which its sketch dropped
-_TAIL = 16  # points at either end of a grid that are kept whatever their weight
 _MAGIC = b"SBW-SUMMARY\x06"
 DECILES = np.arange(1, 10) / 10
-_MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
-_STEPS_OF_SHARE = (1 << 16) - 1
-_HEAP = 0.005  # the share of one number that may tell of a drift by itself
-_HAIR = 1e-9
+MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
+STEPS_OF_SHARE = (1 << 16) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -216,7 +201,7 @@ class ProfileSummary:
     def grid_shares(self, rows: Ints, points: Ints) -> Floats:
         """Return the shares of these columns that are no larger than these points of the grid."""
         n = self.kll_n[rows].astype(np.float64)
-        shares: Floats = np.rint(self.grid_steps[points] * (n / _STEPS_OF_SHARE)) / n
+        shares: Floats = np.rint(self.grid_steps[points] * (n / STEPS_OF_SHARE)) / n
         return shares
 
     @cached_property
@@ -233,7 +218,7 @@ class ProfileSummary:
 
     @cached_property
     def _text_ends(self) -> Ints:
-        return _offsets(self.frequent_lengths)
+        return offsets_of(self.frequent_lengths)
 
     def frequent_value(self, item: int) -> str:
         """Return one frequent item by its place among those of all columns."""
@@ -308,7 +293,7 @@ class ProfileSummary:
             return None
         begin, end = self.item_offsets[place : place + 2].tolist()
         items = self.items[begin:end]
-        if _added_up(items) != int(self.checks[place]):
+        if added_up(items) != int(self.checks[place]):
             raise _damaged()
         low, high = self.kll_ends[place].tolist()
         return KllSketch.from_sorted(
@@ -350,7 +335,7 @@ class ProfileSummary:
         for array in arrays:
             parts += [array.tobytes(), bytes(-array.nbytes % 8)]
         checked = b"".join(parts[:-2])  # all but the items, which are last
-        return b"".join([checked, *parts[-2:], _added_up(checked).to_bytes(8, "little")])
+        return b"".join([checked, *parts[-2:], added_up(checked).to_bytes(8, "little")])
 
     @classmethod
     def from_bytes(cls, content: bytes | memoryview) -> ProfileSummary:
@@ -386,7 +371,7 @@ class ProfileSummary:
             if np.dtype(kind) != wanted and kind not in _NARROW:
                 raise _damaged()
             checkpoint()
-            if name == "items" and _added_up(content[:place]) != int.from_bytes(content[-8:], "little"):
+            if name == "items" and added_up(content[:place]) != int.from_bytes(content[-8:], "little"):
                 raise _damaged()
             array: NDArray[Any] = np.frombuffer(content, kind, length, place)
             place += array.nbytes + -array.nbytes % 8
@@ -489,7 +474,7 @@ _WIDTHS = {
     "moments": 2,
     "kll_ends": 2,
     "quantiles": len(QUANTILE_RANKS),
-    "middles": len(_MIDDLE),
+    "middles": len(MIDDLE),
     "deciles": len(DECILES),
     "distinct": 3,
 }
@@ -521,7 +506,7 @@ def _narrowed(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(kind, copy=False)
 
 
-def _added_up(content: Any) -> int:
+def added_up(content: Any) -> int:
     """Add up bytes as whole numbers of eight: of a few MB ten times as fast as a CRC, and no single change hides."""
     return int(np.frombuffer(content, "<u8").sum(dtype=np.uint64)) if len(content) else 0
 
@@ -529,7 +514,7 @@ def _added_up(content: Any) -> int:
 _PACKED_BELOW = 16
 
 
-def _packed(heights: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def packed(heights: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Put two heights into a byte, unless some are too large."""
     if heights.max(initial=0) >= _PACKED_BELOW:
         return heights
@@ -540,7 +525,7 @@ def _packed(heights: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _unpacked(heights: NDArray[np.uint8], begin: int, end: int, many: int) -> NDArray[np.uint8]:
-    """Take some of `many` heights that `_packed` packed."""
+    """Take some of `many` heights that `packed` packed."""
     if len(heights) == many:
         return heights[begin:end]
     both = heights[begin // 2 : (end + 1) // 2]
@@ -549,254 +534,7 @@ def _unpacked(heights: NDArray[np.uint8], begin: int, end: int, many: int) -> ND
     return one_by_one[begin % 2 :][: end - begin]
 
 
-# --- making one
-
-
-def summarize(profile: Profile) -> ProfileSummary:
-    """Read all columns of a profile once.
-
-    A column that is damaged is named in `ProfileSummary.problems`; the others are read.
-    """
-    gathered = _Gathered()
-    taken = frozenset(profile.column_names)
-    for name in profile.column_names:
-        try:
-            column = profile.column(name)
-            gathered.add(name, profile.parent_of(name), column)
-            for part, inner in column.others.items():
-                gathered.add(_part_name(name, part, taken), name, inner)
-        except ProfileError as error:
-            gathered.add_problem(name, error.reason)
-    return gathered.summary(profile)
-
-
-def summarize_column(column: Column) -> ProfileSummary:
-    """Make a summary of one column, and of its parts."""
-    gathered = _Gathered()
-    gathered.add(column.name, None, column)
-    for part, inner in column.others.items():
-        gathered.add(_part_name(column.name, part, frozenset({column.name})), column.name, inner)
-    return gathered.summary(None)
-
-
-def _part_name(column: str, part: str, taken: frozenset[str]) -> str:
-    """Name a part as whylogs does before an upload to a guest session: ``column.part``, or ``column.metric.part``."""
-    short = f"{column}.{part.partition('/')[2]}"
-    return short if short not in taken else f"{column}.{part.replace('/', '.')}"
-
-
-@dataclass
-class _Gathered:
-    names: list[str] = field(default_factory=list)
-    parents: list[str | None] = field(default_factory=list)
-    problems: dict[str, str] = field(default_factory=dict)
-    columns: list[Column] = field(default_factory=list)
-    conditions: dict[str, dict[str, int]] = field(default_factory=dict)
-    metrics: dict[str, dict[str, int | float]] = field(default_factory=dict)
-    aggregates: dict[str, dict[str, str]] = field(default_factory=dict)
-    sketches: list[_Sketch] = field(default_factory=list)
-    frequent: list[FrequentItemsSketch | None] = field(default_factory=list)
-    known: set[str] = field(default_factory=set)
-
-    def add(self, name: str, parent: str | None, column: Column) -> None:
-        if name in self.known:
-            return
-        kll = column.kll if column.kll is not None and column.kll.n else None
-        sketch = _Sketch.of(kll) if kll else _NO_SKETCH
-        frequent = column.values and column.values.without_rare(_KEPT_RARE)
-        for counts in (column.counts, column.types, column.conditions.values()):
-            if max(counts, default=0) > _MAX_INT or min(counts, default=0) < 0:
-                raise ProfileError("The file is corrupt: a count in it is not one.", column=name)
-        self.known.add(name)
-        self.names.append(name)
-        self.parents.append(parent)
-        self.columns.append(column)
-        self.sketches.append(sketch)
-        self.frequent.append(frequent)
-        if column.conditions:
-            self.conditions[name] = dict(column.conditions)
-        if column.metrics:
-            self.metrics[name] = dict(column.metrics)
-        if column.aggregates:
-            self.aggregates[name] = dict(column.aggregates)
-
-    def add_problem(self, name: str, reason: str) -> None:
-        self.add(name, None, Column(name, counted=False, typed=False))
-        self.problems[name] = reason
-
-    def summary(self, profile: Profile | None) -> ProfileSummary:
-        columns = self.columns
-        ints = [(_int64(column.ints_min), _int64(column.ints_max)) for column in columns]
-        frequent = self.frequent
-        values = [value.encode(errors="surrogatepass") for sketch in frequent if sketch for value in sketch.values]
-        weights = _joined([sketch.weights for sketch in self.sketches], np.int64)
-        heights = np.frexp(weights.astype(np.float64))[1].astype(np.uint8) - np.uint8(1)
-        return ProfileSummary(
-            names=tuple(self.names),
-            parents=tuple(self.parents),
-            problems=self.problems,
-            dataset_timestamp=profile.dataset_timestamp if profile else 0,
-            creation_timestamp=profile.creation_timestamp if profile else 0,
-            version=profile.version if profile else "",
-            tags=dict(profile.tags) if profile else {},
-            metadata=dict(profile.metadata) if profile else {},
-            segments=tuple(profile.segments) if profile else (),
-            size=profile.size if profile else 0,
-            performance=profile.performance.to_dict() if profile and profile.performance else None,
-            counted=np.array([column.counted for column in columns], np.bool_),
-            typed=np.array([column.typed for column in columns], np.bool_),
-            counts=np.array([column.counts for column in columns], np.int64).reshape(-1, 5),
-            types=np.array([column.types for column in columns], np.int64).reshape(-1, 6),
-            has_ints=np.array([None not in pair for pair in ints], np.bool_),
-            ints=np.array([(low or 0, high or 0) for low, high in ints], np.int64).reshape(-1, 2),
-            has_moments=np.array([_has_moments(column) for column in columns], np.bool_),
-            moments=np.array(
-                [(column.mean, column.m2) if _has_moments(column) else (0.0, 0.0) for column in columns], np.float64
-            ).reshape(-1, 2),
-            kll_n=np.array([column.kll.n if column.kll else -1 for column in columns], np.int64),
-            kll_k=np.array([column.kll.k if column.kll else 0 for column in columns], np.int64),
-            kll_error=np.array([column.kll.rank_error if column.kll else 0.0 for column in columns], np.float64),
-            kll_ends=np.array(
-                [(column.kll.min, column.kll.max) if column.kll else (np.nan, np.nan) for column in columns], np.float64
-            ).reshape(-1, 2),
-            quantiles=np.array([sketch.quantiles for sketch in self.sketches]).reshape(-1, len(QUANTILE_RANKS)),
-            item_offsets=_offsets([len(sketch.items) for sketch in self.sketches]),
-            items=_joined([sketch.items for sketch in self.sketches], np.float64),
-            heights=_packed(heights),
-            checks=np.array([_added_up(sketch.items) for sketch in self.sketches], np.uint64),
-            grid_offsets=_offsets([len(sketch.places) for sketch in self.sketches]),
-            grid_places=_joined([sketch.places for sketch in self.sketches], np.int64).astype(np.uint32),
-            grid_steps=np.rint(
-                _joined([sketch.shares for sketch in self.sketches], np.float64) * _STEPS_OF_SHARE
-            ).astype(np.uint16),
-            outline_offsets=_offsets([len(sketch.outline) for sketch in self.sketches]),
-            outline_places=_joined([sketch.outline for sketch in self.sketches], np.int64).astype(np.uint16),
-            heap_offsets=_offsets([len(sketch.heaps) for sketch in self.sketches]),
-            heap_places=_joined([sketch.heaps for sketch in self.sketches], np.int64).astype(np.uint16),
-            middles=np.array([sketch.middles for sketch in self.sketches]).reshape(-1, len(_MIDDLE)),
-            deciles=np.array([sketch.deciles for sketch in self.sketches]).reshape(-1, len(DECILES)),
-            distinct=np.array([_distinct(column) for column in columns], np.float64).reshape(-1, 3),
-            frequent_total=np.array([sketch.total if sketch else -1 for sketch in frequent], np.int64),
-            frequent_offset=np.array([sketch.offset if sketch else 0 for sketch in frequent], np.int64),
-            frequent_unlisted=np.array([sketch.unlisted if sketch else 0 for sketch in frequent], np.int64),
-            frequent_offsets=_offsets([len(sketch.values) if sketch else 0 for sketch in frequent]),
-            frequent_weights=_joined([sketch.weights for sketch in frequent if sketch], np.int64),
-            frequent_lengths=np.fromiter(map(len, values), np.uint32, len(values)),
-            frequent_text=np.frombuffer(b"".join(values), np.uint8),
-            frequent_hashes=_hashes(values),
-            conditions=self.conditions,
-            metrics=self.metrics,
-            aggregates=self.aggregates,
-        )
-
-
-_MAX_INT = (1 << 63) - 1
-
-
-def _int64(value: int | None) -> int | None:
-    return value if value is not None and -_MAX_INT <= value <= _MAX_INT else None
-
-
-def _has_moments(column: Column) -> bool:
-    return column.mean is not None and column.m2 is not None
-
-
-def _distinct(column: Column) -> tuple[float, float, float]:
-    found = column.cardinality
-    return (found.estimate, found.lower, found.upper) if found is not None else (np.nan, np.nan, np.nan)
-
-
-def _offsets(lengths: Any) -> Ints:
+def offsets_of(lengths: Any) -> Ints:
     offsets = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return offsets
-
-
-def _joined(parts: list[Any], kind: type) -> Any:
-    return np.concatenate(parts) if parts else np.empty(0, kind)
-
-
-def _hashes(values: list[bytes]) -> NDArray[np.uint64]:
-    """Hash values by what they spell."""
-    values = [spelled_as_number(value) if b"." in value else value for value in values]
-    lengths = np.fromiter(map(len, values), np.int64, len(values))
-    parts = [
-        first
-        for first, _ in hash_bytes(np.frombuffer(b"".join(values), np.uint8), np.cumsum(lengths) - lengths, lengths)
-    ]
-    hashes: NDArray[np.uint64] = _joined(parts, np.uint64)
-    return hashes
-
-
-HASHES_OF_FLAGS = dict(zip(*(map(int, _hashes(words)) for words in ([b"True", b"False"], [b"1", b"0"])), strict=True))
-"""The hashes of booleans, and those of the numbers that they are."""
-
-
-@dataclass(frozen=True)
-class _Sketch:
-    """What a summary keeps of a distribution.
-
-    The grid has the distinct numbers, ascending, and the shares that are no larger. A sketch with at most
-    `MAX_EXACT_GRID` distinct numbers loses nothing. Else the points are those nearest to `MAX_GRID` equal steps of
-    rank, and the outermost ones; each stands for the numbers around it, so that no share changes by more than half a
-    step (0.1 %). The outline has fewer of these points, chosen in the same way.
-    """
-
-    items: Floats
-    weights: Ints
-    quantiles: Floats
-    places: Ints
-    shares: Floats
-    outline: Ints
-    heaps: Ints
-    middles: Floats
-    deciles: Floats
-
-    @classmethod
-    def of(cls, kll: KllSketch) -> _Sketch:
-        items, cumulative = kll.items, kll.cumulative
-        n, many = kll.n, len(items)
-        ranks = cumulative[:-1].searchsorted(np.floor(_RANKS * n))
-        quantiles = items[np.minimum(ranks, many - 1)]
-        last = np.empty(many, np.bool_)
-        last[-1] = True
-        np.not_equal(items[1:], items[:-1], out=last[:-1])
-        places = np.flatnonzero(last)
-        ends = places + 1
-        if len(places) > MAX_EXACT_GRID:
-            among = _spread(cumulative[ends] / n, _STEPS)
-            ends = ends[np.append((among[:-1] + among[1:]) // 2, len(places) - 1)]
-            places = places[among]
-        shares = cumulative[ends] / n
-        outline = np.arange(len(shares)) if len(shares) <= MAX_OUTLINE else _spread(shares, _OUTLINE_STEPS)
-        heaps = np.flatnonzero(np.diff(shares, prepend=0.0) >= _HEAP - _HAIR)
-        middles, deciles = (items[places[shares.searchsorted(ranks)]] for ranks in (_MIDDLES, _DECILES))
-        return cls(items, kll.weights, quantiles, places, shares, outline, heaps, middles, deciles)
-
-
-def _spread(shares: Floats, steps: Floats) -> Ints:
-    """Choose the points nearest to equal steps of rank, and the outermost ones."""
-    chosen = np.zeros(len(shares), np.bool_)
-    chosen[shares.searchsorted(steps)] = chosen[:_TAIL] = chosen[-_TAIL:] = True
-    return np.flatnonzero(chosen)
-
-
-def _steps(points: int) -> Floats:
-    steps: Floats = (np.arange(points - 2 * _TAIL) + 0.5) / (points - 2 * _TAIL)
-    return steps
-
-
-_RANKS = np.array(QUANTILE_RANKS)
-_MIDDLES, _DECILES = np.array(_MIDDLE) - _HAIR, DECILES - _HAIR
-_STEPS, _OUTLINE_STEPS = _steps(MAX_GRID), _steps(MAX_OUTLINE)
-_NO_SKETCH = _Sketch(
-    np.empty(0),
-    np.empty(0, np.int64),
-    np.full(len(_RANKS), np.nan),
-    np.empty(0, np.int64),
-    np.empty(0),
-    np.empty(0, np.int64),
-    np.empty(0, np.int64),
-    np.full(len(_MIDDLE), np.nan),
-    np.full(len(DECILES), np.nan),
-)

@@ -87,8 +87,9 @@ class Application(web.Application):
         """
         if not self._has_observatory:
             try:
-                from . import home, page_handlers
+                from . import home, page_handlers, sign_in_handlers
                 from .day_comparisons import DayComparisons
+                from .pages import Observatory
                 from .summaries import Summaries
             except ImportError:  # a broken installation; uploads go on
                 logger.exception("the observatory cannot be loaded")
@@ -96,13 +97,14 @@ class Application(web.Application):
             settings = self.settings
             # Where people sign in, the root is theirs.
             own = [] if "proxy_sign_in" in settings else home.routes()
-            self.add_handlers(".*", [*page_handlers.routes(), *own])
+            self.add_handlers(".*", [*page_handlers.routes(), *sign_in_handlers.routes(), *own])
             self._has_observatory = True
             summaries = Summaries(settings["summaries_dir"], settings["metadata"], settings["blobs"])
             compared = DayComparisons(settings["summaries_dir"] / "compared", settings["metadata"], summaries)
             summaries.then = compared.arrived
             settings["day_comparisons"] = compared
             settings["summaries"] = summaries
+            settings["observatory"] = Observatory(settings["metadata"], settings["blobs"], summaries, compared)
             settings["arrivals"].hand_to(summaries.arrived)
 
     def is_busy(self) -> bool:

@@ -38,7 +38,7 @@ WORK_SECONDS = 120.0
 """How long the days of one dataset are compared before others have their turn."""
 
 MAX_PREPARED = 4
-"""References with which days are compared before anybody asks for it."""
+"""References with which days are compared before anybody asks for it; with the first day they are, too."""
 
 MAX_LIKELY = 20
 """References whose pairs are weighed before anybody asks for it, and newest days beside the own baseline."""
@@ -175,11 +175,13 @@ class DayComparisons:
             if baseline is not None:
                 self._compare_all(org_id, dataset_id, baseline)
         self._weigh_likely(org_id, dataset_id)
-        for row in self._metadata.references(org_id, dataset_id, limit=MAX_PREPARED)[1:]:
+        others = [row.id for row in self._metadata.references(org_id, dataset_id, limit=MAX_PREPARED)]
+        first = self._metadata.first_day(org_id, dataset_id)
+        for value in [*others[1:], *([str(first.day)] if first and others else [])]:
             with contextlib.suppress(ProfileError, FileNotFoundError):  # a page that shows it says so
-                reference = self._baseline(org_id, dataset_id, row.id)
-                if reference is not None:
-                    self._compare_all(org_id, dataset_id, reference)
+                baseline = self._baseline(org_id, dataset_id, value)
+                if baseline is not None:
+                    self._compare_all(org_id, dataset_id, baseline)
 
     def _compare_all(self, org_id: str, dataset_id: str, baseline: Baseline) -> None:
         """Compare the days that are shown in a row with a baseline, unless something more arrives."""

@@ -21,12 +21,11 @@ from ..observatory import exports, query
 from ..observatory.detail import check_column
 from ..observatory.problems import PageProblem, ProblemText, bad_request
 from ..observatory.rendering import STATIC, render
+from ..observatory.trend_exports import trends_as_csv, trends_as_json
 from ..observatory.trend_query import parse_trends
-from ..observatory.trends import trends_as_csv, trends_as_json
 from ..secret import Secret
 from . import access
 from .handler import Handler
-from .metadata import hash_key
 from .pages import Observatory, file_name
 from .privacy import PrivateText
 from .sign_ins import SignedIn, path_of, token_of
@@ -54,7 +53,6 @@ _SESSION_FRAMED_BY = "'self' http://127.0.0.1:* http://localhost:*"
 _RELAYED_FRAMED_BY = "'self'"
 NEXT = re.compile(r"(?:resources|organizations)/[^\\\x00-\x20]*")
 _MIN_COMPRESSED = 4096
-_MAX_KEY = 512
 
 PAGE_SECONDS = 30.0
 """How long a page may take from the moment it was asked for."""
@@ -101,11 +99,7 @@ class PageHandler(Handler):
     @property
     def observatory(self) -> Observatory:
         """The one maker of pages of this application."""
-        made = cast("Observatory | None", self.settings.get("observatory"))
-        if made is None:
-            made = Observatory(self.metadata, self.blobs, self.settings["summaries"], self.settings["day_comparisons"])
-            self.settings["observatory"] = made
-        return made
+        return cast("Observatory", self.settings["observatory"])
 
     async def made(self, function: Callable[..., T], *args: Any) -> T:
         """Run what makes an answer on the observatory's own threads, within the budget of this request."""
@@ -421,79 +415,6 @@ class OrganizationPage(PageHandler):
         return self.observatory.organization_page(org, signed_in=signed_in)
 
 
-class SignIn(PageHandler):
-    """``POST /sign-in``: a key for a cookie."""
-
-    operation = "sign-in"
-    root = ""
-
-    def check_origin(self) -> None:
-        """Refuse forms of other sites.
-
-        Raises
-        ------
-        PageProblem
-            When the browser says that the form is another site's.
-        """
-        origin = self.request.headers.get("Origin")
-        cross = self.request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
-        # With Referrer-Policy no-referrer browsers send the opaque origin "null" with a form of our own.
-        foreign = origin not in {None, "null"} and urlsplit(origin).netloc != urlsplit(self.origin).netloc
-        if cross or foreign:
-            raise PageProblem(
-                ProblemText(
-                    403,
-                    "Forbidden",
-                    "This form is not ours",
-                    "It came from another site.",
-                    "Sign in from here.",
-                )
-            )
-
-    async def post(self) -> None:
-        """Set the cookie and go where the person wanted to; every wrong key gets the same answer."""
-        self.check_origin()
-        key = Secret(self.get_body_argument("key", "").strip())
-        next_page = self.get_body_argument("next", "")
-        org_id = await self.work(self.metadata.organization_for_key, key) if 0 < len(key.reveal()) <= _MAX_KEY else None
-        if org_id is None:
-            self._next = next_page
-            self.say(WRONG_KEY_TYPED, sign_in=True, wrong_key=True)
-            return
-        up = "../../" if token_of(self.request) else ""
-        below = await self.begin_sign_in(SignedIn(hash_key(key)))
-        target = next_page if NEXT.fullmatch(next_page) else f"organizations/{org_id}"
-        self.redirect(f"{up}{below}{target}", status=303)
-
-    @property
-    def next_page(self) -> str:
-        """Where the person wanted to go before."""
-        return getattr(self, "_next", "")
-
-
-class SignOut(SignIn):
-    """``POST /sign-out``: end the sign-in."""
-
-    operation = "sign-out"
-
-    async def post(self) -> None:
-        """End it everywhere, and say so."""
-        self.check_origin()
-        await self.end_sign_in()
-        await self.work(self.sign_ins.end, token_of(self.request), self.cookie(access.PERSON_COOKIE))
-        self.clear_cookie(access.PERSON_COOKIE, path=self.base_path)
-        self.say(
-            ProblemText(
-                200,
-                "",
-                "You are signed out",
-                "This sign-in opens nothing any more.",
-                "Sign in again below.",
-            ),
-            sign_in=True,
-        )
-
-
 class Static(Handler, web.StaticFileHandler):
     """The observatory's own style sheet and script."""
 
@@ -503,15 +424,6 @@ class Static(Handler, web.StaticFileHandler):
         # URLs in pages carry the file's hash: what they name never changes.
         versioned = "v" in self.request.query_arguments
         self.set_header("Cache-Control", "public, max-age=31536000, immutable" if versioned else "no-cache")
-
-
-WRONG_KEY_TYPED = ProblemText(
-    401,
-    "Unauthorized",
-    "You are not signed in",
-    "No organization was opened.",
-    "Try again with the organization's API key.",
-)
 
 
 def _whole_if_small(parts: Iterator[bytes], asked: PageQuery) -> bytes | Iterator[bytes]:
@@ -537,7 +449,5 @@ def routes() -> list[URLSpec]:
         url(r"/resources/([^/]+)/profiles(\.json|\.csv|\.svg|\.bin)?", ProfilesPage),
         url(r"/resources/([^/]+)/trends(\.json|\.csv)?", TrendsPage),
         url(r"/organizations/([^/]+)", OrganizationPage),
-        url(r"/sign-in", SignIn),
-        url(r"/sign-out", SignOut),
         url(r"/static/([a-z]+\.(?:css|js|svg))", Static, {"path": str(STATIC)}),
     ]

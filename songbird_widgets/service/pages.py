@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -21,7 +22,8 @@ from ..observatory.rendering import render
 from ..observatory.table import make_table, row_of, summary_of
 from ..observatory.trend_query import TrendQuery, days_of
 from ..observatory.view import View
-from ..profiles import Comparison, ProfileError
+from ..profiles import Comparison, ProfileError, compare_profiles, profile, summarize
+from .access import Viewer
 from .loading import Loader
 from .makers import Makers
 from .rows import day_start
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 
     from ..observatory.choices import Choices
     from ..observatory.sides import Side
-    from .access import Viewer
     from .blobs import BlobStore
     from .day_comparisons import DayComparisons
     from .metadata import Metadata
@@ -72,6 +73,20 @@ class Observatory:
         self._views = ViewCache()
         #: Threads of their own, so that other requests do not wait behind pages.
         self.makers = Makers()
+
+    def warm_up(self) -> None:
+        """Make a page of made-up profiles: what is loaded and compiled at first use is then at hand for readers.
+
+        Profiles that do not exist are asked for, too, of a dataset that does not.
+        """
+        viewer, query = Viewer("", ""), PageQuery(profiles=("warm", "up", "0"))
+        found = self._loader.find("", "", query.profiles)
+        made = [
+            summarize(profile({"number": [row / 3 for row in range(300)], "code": range(300), "word": words * 100}))
+            for words in (["one", "two", "three"], ["one", "two", "four"])
+        ]
+        sides = [replace(side, summary=one, problem=None) for side, one in zip(found, made, strict=False)]
+        self._profiles_page(View([*sides, *found[2:]], compare_profiles(made)), viewer, "", query)
 
     def view(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> View:
         """Put the profiles that a URL names side by side.

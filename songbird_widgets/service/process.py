@@ -23,8 +23,10 @@ async def preload(app: Application) -> None:
     """Have the pages ready before the first one is asked for, and after the first uploads were taken."""
     await asyncio.sleep(_PRELOAD_SECONDS)
     try:
-        await asyncio.get_running_loop().run_in_executor(app.settings["executor"], _prepare_observatory)
+        loop, executor = asyncio.get_running_loop(), app.settings["executor"]
+        await loop.run_in_executor(executor, _prepare_observatory)
         app.add_observatory()
+        await loop.run_in_executor(executor, app.settings["observatory"].warm_up)
     except Exception:  # nobody waits for it, and uploads go on
         logger.exception("the observatory could not be prepared; it is tried again when a page is asked for")
 

@@ -220,6 +220,9 @@ class Summaries:
         for path in paths:
             with contextlib.suppress(OSError):
                 path.unlink(missing_ok=True)
+        with self._lock:  # what others have just opened is damaged, too: nobody is to wait for that
+            self._under_way.pop(digest, None)
+            self._under_way.pop((org_id, dataset_id, day, digest), None)
 
     def _day_path(self, org_id: str, dataset_id: str, day: int) -> Path:
         name = hashlib.sha256(f"{org_id}\n{dataset_id}\n{day}".encode()).hexdigest()
@@ -246,7 +249,8 @@ class Summaries:
             return made
         finally:
             with self._lock:
-                del self._under_way[key]
+                if self._under_way.get(key) is future:
+                    del self._under_way[key]
 
     def _of_upload(self, sha256: str) -> Kept:
         path = self._directory / sha256[:2] / sha256
