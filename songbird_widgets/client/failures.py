@@ -60,6 +60,8 @@ def failure_of(error: Exception, host: str, proxy: Proxy | None, trust: Trust) -
     if isinstance(error, httpx.ProxyError):
         status = str(error)[:3]  # of the answer to CONNECT; SOCKS has none
         return refused_by_proxy(proxy, int(status) if status.isdecimal() else None)
+    if proxy is not None and type(error).__module__.startswith("socksio"):  # whose errors httpx lets through
+        return Failure(FailureKind.UNUSABLE, f"{proxy.label} does not answer as a SOCKS proxy does", proxy.advice)
     if isinstance(error, httpx.ConnectError):
         return _not_connected(error, host, proxy, trust)
     if isinstance(error, httpx.ConnectTimeout) and proxy is not None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 _SHORTEST_SECRET = 4  # anything shorter would blank out ordinary words
-_URL = re.compile(r"(https?://)(?:[^\s/?#\"'<>@]*@)?([^\s/?#\"'<>]*)([^\s\"'<>]*)", re.IGNORECASE)
+_URL = re.compile(r"((?:https?|socks5h?)://)(?:[^\s/?#\"'<>@]*@)?([^\s/?#\"'<>]*)([^\s\"'<>]*)", re.IGNORECASE)
 _QUERY_VALUE = re.compile(r"([?&;][\w.-]+=)[^&;\s\"'<>]+")
 _SESSION_ID = re.compile(r"\bsession-[A-Za-z0-9_-]{5,}")
 _UNSEEN_ELEMENT = re.compile(r"<(script|style|head)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)

@@ -132,7 +132,8 @@ class _Item:
         self.key = getattr(profile, "key", "")
         self.size = 0
         self.begun = False  # whether bytes may have arrived
-        self.digest: hashlib._Hash | None = None  # of the bytes of the last attempt, if all of them were sent
+        self.whole = False  # whether the last attempt has sent all bytes
+        self.digest = hashlib.sha256()  # of a file's bytes, as they were sent
         self.problem: SongbirdError | None = None
         try:
             if not isinstance(profile, ProfileUpload):
@@ -165,22 +166,26 @@ class _Item:
 
     def arrived_whole(self, said: str | None) -> bool:
         """Whether all bytes were sent, before the answer came, and are what arrived, as far as the endpoint tells."""
-        return self.digest is not None and (said is None or said.strip().lower() == self.digest.hexdigest())
+        if said is None or not self.whole:
+            return self.whole
+        content = self.profile.content
+        digest = self.digest if isinstance(content, Path) else hashlib.sha256(content)
+        return said.strip().lower() == digest.hexdigest()
 
     def chunks(self) -> Iterator[bytes]:
         """Return the bytes, telling how far they are, until the caller says stop."""
-        sent, told, content, digest = 0, 0, self.profile.content, hashlib.sha256()
-        self.digest = None
+        sent, told, content, self.whole, self.digest = 0, 0, self.profile.content, False, hashlib.sha256()
         for chunk in _from_file(content, self.size) if isinstance(content, Path) else _from_memory(content):
             if sent and self.upload.stopped():
                 raise Cancelled("Stopped while sending a profile.")
-            digest.update(chunk)
+            if isinstance(content, Path):
+                self.digest.update(chunk)
             yield chunk
             sent += len(chunk)
             if sent - told >= PROGRESS_BYTES and sent < self.size:
                 told = sent
                 self.upload.tell(self.event("sending", sent))
-        self.digest = digest  # not before: an answer may come, and end the attempt, while something is left to send
+        self.whole = True  # not before: an answer may come, and end the attempt, while something is left to send
 
 
 def _size(content: object) -> int:
@@ -428,7 +433,7 @@ class Worker:
                 return slot
             if response.success:
                 damaged += 1
-                refusal = damaged_upload(request, whole=item.digest is not None)
+                refusal = damaged_upload(request, whole=item.whole)
                 continue
             item.begun, refusal = False, refused_upload(request, response)
             if response.status != 403:

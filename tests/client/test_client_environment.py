@@ -16,6 +16,10 @@ import pytest
 import trustme
 
 from songbird_widgets import client as c
+from songbird_widgets.client.environment import Proxy, Trust
+from songbird_widgets.client.failures import failure_of
+from songbird_widgets.client.retry import FailureKind
+from songbird_widgets.secret import Secret
 
 SESSION = "session-6LpLSESSIONCANARY"
 FAR = "https://songbird.example.com/k/PATHCANARY"  # reached through a proxy only: nothing is asked of the network
@@ -155,6 +159,19 @@ def test_a_socks_proxy_says_what_to_install(monkeypatch, mode, proxy):
     assert "pip install 'httpx[socks]'" in str(error)
     with pytest.raises(c.ConfigurationError, match="socksio"):
         c.Songbird(FAR, proxy=proxy)
+
+
+def test_a_socks_proxy_is_named_without_its_password():
+    proxy = Proxy(Secret("socks5h://user:PROXYCANARY@127.0.0.1:1080"), "ALL_PROXY")
+    assert proxy.label == "the proxy socks5h://127.0.0.1:1080 (from ALL_PROXY)"
+
+
+def test_what_answers_not_as_a_socks_proxy_does_is_named():
+    malformed = type("ProtocolError", (Exception,), {"__module__": "socksio.exceptions"})  # which need not be installed
+    proxy = Proxy(Secret("socks5://127.0.0.1:1080"), "ALL_PROXY")
+    failure = failure_of(malformed("Malformed reply"), "songbird.example.com", proxy, Trust(verify=True))
+    assert failure.kind is FailureKind.UNUSABLE
+    assert failure.detail == "the proxy socks5://127.0.0.1:1080 (from ALL_PROXY) does not answer as a SOCKS proxy does"
 
 
 @pytest.mark.parametrize(
