@@ -141,24 +141,6 @@ export function keepFocus(root) {
 }
 
 /**
- * Put the headings below the one that comes before the panel in the page, as soon as it is there.
- * @param {HTMLElement} root
- */
-export function fitHeadings(root) {
-  const watcher = new ResizeObserver(() => {
-    watcher.disconnect();
-    let level = 0;
-    for (const heading of root.ownerDocument.querySelectorAll("h1, h2, h3, h4, h5, h6")) {
-      if (heading.compareDocumentPosition(root) !== Node.DOCUMENT_POSITION_FOLLOWING) break;
-      if (!heading.closest(".songbird") && heading.getClientRects().length) level = Number(heading.tagName[1]);
-    }
-    if (level) for (const heading of root.querySelectorAll("h3")) heading.setAttribute("aria-level", String(Math.min(6, level + 1)));
-  });
-  watcher.observe(root);
-  return () => watcher.disconnect();
-}
-
-/**
  * Copy a text, and tell whether it worked.
  * @param {string} text
  * @param {Element} near

@@ -2,7 +2,7 @@
 
 import { h } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { fitHeadings, icon, isDark, keepFocus, useStore, watchTheme } from "./dom.js";
+import { icon, isDark, keepFocus, useStore, watchTheme } from "./dom.js";
 import { FailureLine } from "./failure.js";
 import { AddPart } from "./parts/add.js";
 import { ClaimPart } from "./parts/claim.js";
@@ -37,7 +37,6 @@ export function Panel({ store }) {
   const [dark, setDark] = useState(isDark);
   useEffect(() => watchTheme(setDark), []);
   useLayoutEffect(() => (root.current ? keepFocus(root.current) : undefined), []);
-  useLayoutEffect(() => (root.current ? fitHeadings(root.current) : undefined), []);
   const { take, over, ...drop } = useDrop(store.parts.includes("add"));
 
   const theme = dark ? "dark" : "light";
@@ -66,7 +65,8 @@ function Section({ store, part, theme, gone, over, onReady }) {
     () => h("div", { class: "sb-body" }, h(view, { store, onReady }), part !== "picker" && h(FailureLine, { store, part })),
     store.shown(part),
   );
-  // A group rather than a region: several panels of a page would be landmarks of the same names.
+  // A group rather than a region: several panels of a page would be landmarks of the same names. Their headings are of
+  // the second level, which skips none wherever the page has them.
   return h("section", { class: `songbird songbird-${part}`, role: "group", tabIndex: -1, "aria-label": label, "data-theme": theme, "data-over": over, inert: gone }, body);
 }
 

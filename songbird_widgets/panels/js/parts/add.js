@@ -52,7 +52,7 @@ export function AddPart({ store, onReady }) {
   const arriving = [sender.current, ...sender.queue].filter((one) => one !== null);
 
   return [
-    h("div", { class: "sb-header" }, h("h3", {}, "Add profiles")),
+    h("div", { class: "sb-header" }, h("h2", {}, "Add profiles")),
     h(
       "form",
       { class: "sb-form", onSubmit: submit, onKeyDown: sendOnEnter },

@@ -9,7 +9,7 @@ import { Link, isFollowable } from "../links.js";
 export function LinkPart({ store }) {
   const f = store.facts("link");
   return [
-    h("div", { class: "sb-header" }, h("h3", {}, "Observatory")),
+    h("div", { class: "sb-header" }, h("h2", {}, "Observatory")),
     f.main && h("div", { class: "sb-main-link" }, h(Link, { target: f.main, class: "sb-button sb-primary" }), isFollowable(f.main.href) && h(CopyLink, { href: f.main.href })),
     f.each.length > 1 &&
       h(

@@ -185,7 +185,7 @@ export function PickerPart({ store }) {
     h(
       "div",
       { class: "sb-header" },
-      h("h3", {}, "Profiles"),
+      h("h2", {}, "Profiles"),
       h("span", { class: "sb-count" }, entries.length !== count ? `${number(entries.length)} of ${number(count)}` : count ? counted(days, references) : ""),
     ),
     h(Chips, {

@@ -15,7 +15,7 @@ export function ResultPart({ store }) {
     h(
       "div",
       { class: "sb-header" },
-      h("h3", {}, "Comparison"),
+      h("h2", {}, "Comparison"),
       h("p", { class: "sb-words" }, f.comparing && [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Comparing…"]),
       f.link && h("div", { class: "sb-actions" }, h(Link, { target: f.link, class: "sb-button" })),
     ),

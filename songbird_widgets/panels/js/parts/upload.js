@@ -15,7 +15,7 @@ export function UploadPart({ store }) {
   // Nothing could be sent at all: no profile of its own says why, and the session line does where it is shown.
   const trouble = !f.busy && f.waiting > 0 && !f.failed && !store.parts.includes("session") ? f.trouble : "";
   return [
-    h("div", { class: "sb-header" }, h("h3", {}, "Upload"), h("p", { class: "sb-words", role: "status", "aria-live": f.busy ? "off" : "polite" }, words), h("div", { class: "sb-actions", "data-hold": true }, action(store, f))),
+    h("div", { class: "sb-header" }, h("h2", {}, "Upload"), h("p", { class: "sb-words", role: "status", "aria-live": f.busy ? "off" : "polite" }, words), h("div", { class: "sb-actions", "data-hold": true }, action(store, f))),
     f.busy && h(Spoken, { words }),
     f.busy &&
       h(
@@ -42,7 +42,7 @@ export function UploadPart({ store }) {
     f.failures.length > 0 &&
       h(
         "ul",
-        { class: "sb-failures", "aria-label": "What failed, and why" },
+        { class: "sb-failures", tabIndex: 0, "aria-label": "What failed, and why" },
         f.failures.map((one, place) => h("li", { key: place }, h("bdi", { class: "sb-label" }, one.label), " ", h("span", { dir: "auto" }, one.problem))),
         f.failed > f.failures.length && h("li", {}, `and ${number(f.failed - f.failures.length)} more`),
       ),
