@@ -7,6 +7,7 @@ would go unseen, while the observatory shows a broken profile for what it is.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, cast
 
@@ -101,8 +102,11 @@ class UploadHandler(BodyHandler):
         waiting: asyncio.Future[Arrival] = loop.create_future()
 
         def keep() -> None:
-            noted = _keep(blob, self._buffer, self.metadata, profile_id)
-            noted.add_done_callback(lambda done: loop.call_soon_threadsafe(_settle, waiting, done))
+            _keep(blob, self._buffer, self.metadata, profile_id).add_done_callback(tell)
+
+        def tell(done: Future[Arrival]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile; what was noted remains
+                loop.call_soon_threadsafe(_settle, waiting, done)
 
         try:
             with blob:
