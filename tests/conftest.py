@@ -272,9 +272,12 @@ def keep_data_in():
 
 
 @pytest.fixture
-def home(tmp_path):
-    """A data directory of the test's own."""
-    with data_kept_in(tmp_path / "data") as directory:
+def home():
+    """A data directory of the test's own, with a path that is short enough for a Unix socket wherever tests run."""
+    with (
+        tempfile.TemporaryDirectory(prefix="songbird-", ignore_cleanup_errors=True) as folder,
+        data_kept_in(Path(folder) / "data") as directory,
+    ):
         yield directory
 
 
