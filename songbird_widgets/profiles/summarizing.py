@@ -245,7 +245,9 @@ class _Sketch:
             places = places[among]
         shares = cumulative[ends] / n
         outline = np.arange(len(shares)) if len(shares) <= MAX_OUTLINE else _spread(shares, _OUTLINE_STEPS)
-        heaps = np.flatnonzero(np.diff(shares, prepend=0.0) >= _HEAP - _HAIR)
+        alone = shares.copy()
+        alone[1:] -= shares[:-1]
+        heaps = np.flatnonzero(alone >= _HEAP - _HAIR)
         middles, deciles = (items[places[shares.searchsorted(ranks)]] for ranks in (_MIDDLES, _DECILES))
         return cls(items, kll.weights, quantiles, places, shares, outline, heaps, middles, deciles)
 

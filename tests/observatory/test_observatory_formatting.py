@@ -95,6 +95,12 @@ def test_text_is_clipped_in_the_middle_and_shows_no_control_characters():
     assert f.clipped("a\x00b\u202ec\nd") == "a�b�c␣d"
     assert f.clipped("") == "(empty)"
     assert (f.clipped("\u200b\x07"), len(f.clipped("\u200b" * 10_000_000))) == ("\\u200b\\x07", 80)
+    assert (
+        f.clipped("\U0001f469\u200d\U0001f4bb \u0915\u094d\u200d\u0937")
+        == "\U0001f469\u200d\U0001f4bb \u0915\u094d\u200d\u0937"
+    )
+    assert f.clipped("day\u200dlight \u200d\U0001f4bb") == "day�light �\U0001f4bb"
+    assert f.isolated("<b>\u05d0") == "<bdi>&lt;b&gt;\u05d0</bdi>"
     assert f.clipped("x" * 10_000_000, 21) == "x" * 10 + "…" + "x" * 10
 
 

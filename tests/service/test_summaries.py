@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -148,6 +149,35 @@ def test_two_at_once_do_no_harm(store):
     assert len({one.summary.to_bytes() for one in made}) == 1
     assert len(store.files()) == 1
     other.close()
+
+
+def test_who_found_a_summary_damaged_waits_for_none_that_was_opened_before(store, monkeypatch):
+    store.upload(CONTENTS[0])
+    key = sha256(CONTENTS[0]).hexdigest()
+    opened, go_on = threading.Event(), threading.Event()
+    read = Summaries._of_upload
+
+    def slow_at_first(summaries, digest):
+        if not opened.is_set():
+            opened.set()
+            go_on.wait(60)
+        return read(summaries, digest)
+
+    monkeypatch.setattr(Summaries, "_of_upload", slow_at_first)
+    with ThreadPoolExecutor(2) as pool:
+        before = pool.submit(store.summaries.of_upload, key)
+        try:
+            assert opened.wait(60)
+            store.summaries.discard(*store.key, None, key)
+            assert pool.submit(store.summaries.of_upload, key).result(60).summary.names
+            assert not before.done()
+        finally:
+            go_on.set()
+
+
+def test_the_page_that_warms_the_service_up_can_be_made(own_service):
+    own_service.app.add_observatory()
+    own_service.app.settings["observatory"].warm_up()
 
 
 def test_a_day_grows_by_what_arrives(store):
