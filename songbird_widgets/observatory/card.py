@@ -49,7 +49,7 @@ class CardRow:
 
 
 def headline(view: View) -> str:
-    """Say in one sentence what drifted, such as ``6 of 16 columns drifted: arr_delay, dep_delay, day …``."""
+    """Say in one sentence what drifted: ``2 of 9 columns drifted: delay and, as the days differ, day``."""
     total = len(view.names)
     counted = f"{total:,} column{'' if total == 1 else 's'}"
     drift = view.drift_counts
