@@ -15,6 +15,7 @@ import tarfile
 import tracemalloc
 import zipfile
 from array import array
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -478,13 +479,22 @@ def test_rows_without_names_are_refused_once_and_no_text_in_them_is_taken_for_a_
         (lambda: FRAME.groupby("b"), "grouped data frame"),
         (lambda: FRAME.rolling(2), "moving windows"),
         (lambda: FRAME.set_index(pd.date_range("2026", periods=3)).resample("D"), "grouped|windows"),
-        (lambda: sqlite3.connect(":memory:").execute("SELECT 1 AS a, 'x' AS b"), "cursor"),
     ],
 )
 def test_what_is_nearly_a_table_is_refused_by_all_with_what_to_give(make, said):
     assert re.search(said, reason(make()))
     with pytest.raises(sw.ProfileError, match=said):
         sw.profile(make())
+
+
+def test_a_cursor_is_refused_and_no_text_in_its_rows_is_taken_for_a_path():
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for factory in (None, sqlite3.Row):
+            connection.row_factory = factory
+            cursor = connection.execute("SELECT 'x.bin' AS a, 1 AS b")
+            assert "cursor of a database" in reason(cursor)
+            with pytest.raises(sw.ProfileError, match="cursor of a database"):
+                sw.profile(cursor)
 
 
 def test_a_list_that_holds_itself_is_refused():
