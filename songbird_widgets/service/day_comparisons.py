@@ -37,6 +37,9 @@ REST_SECONDS = 1.0
 WORK_SECONDS = 120.0
 """How long the days of one dataset are compared before others have their turn."""
 
+MAX_TRIED = 20
+"""References, and then days, that are tried for an own baseline until one can be read."""
+
 MAX_PREPARED = 4
 """References with which days are compared before anybody asks for it; with the first day they are, too."""
 
@@ -215,7 +218,13 @@ class DayComparisons:
             yield missing[begin : begin + _GROUP]
 
     def _summary(self, org_id: str, dataset_id: str, one: str | DayRow) -> ProfileSummary:
-        """Return what a reference, by its hash, or a day holds. Raises like `own_baseline`."""
+        """Return what a reference, by its hash, or a day holds.
+
+        Raises
+        ------
+        ProfileError, FileNotFoundError
+            It cannot be read, or is gone.
+        """
         kept = self._summaries
         return (kept.of_upload(one) if isinstance(one, str) else kept.of_day(org_id, dataset_id, one)).summary
 
@@ -227,7 +236,7 @@ class DayComparisons:
     # What pages ask for
 
     def _baseline(self, org_id: str, dataset_id: str, value: str) -> Baseline | None:
-        """Return a baseline by its value in URLs; None if it is not there. Raises like `own_baseline`."""
+        """Return a baseline by its value in URLs; None if it is not there. Raises like `_summary`."""
         row = self._metadata.reference(org_id, dataset_id, value)
         if row is not None and row.sha256:
             return Baseline(value, row.sha256, self._summaries.of_upload(row.sha256).summary)
@@ -237,21 +246,20 @@ class DayComparisons:
         return Baseline(value, day.digest, self._summaries.of_day(org_id, dataset_id, day).summary)
 
     def own_baseline(self, org_id: str, dataset_id: str) -> Baseline | None:
-        """Return what a dataset's days are compared with unless someone chose: its first reference, else its first day.
+        """Return what a dataset's days are compared with unless someone chose, or None.
 
-        Raises
-        ------
-        ProfileError, FileNotFoundError
-            It cannot be read, or is gone.
+        It is its first reference, else its first day; one that cannot be read leaves that to the next one.
         """
-        found = self._metadata.references(org_id, dataset_id, limit=1)
-        if found:
-            sha256 = found[0].sha256 or ""
-            return Baseline(found[0].id, sha256, self._summaries.of_upload(sha256).summary)
-        day = self._metadata.first_day(org_id, dataset_id)
-        if day is None:
-            return None
-        return Baseline(str(day.day), day.digest, self._summaries.of_day(org_id, dataset_id, day).summary)
+        key = (org_id, dataset_id)
+        for row in self._metadata.references(*key, limit=MAX_TRIED):
+            summary = self._readable(*key, row.sha256 or "")
+            if summary is not None:
+                return Baseline(row.id, row.sha256 or "", summary)
+        for day in self._metadata.first_days(*key, MAX_TRIED):
+            summary = self._readable(*key, day)
+            if summary is not None:
+                return Baseline(str(day.day), day.digest, summary)
+        return None
 
     def days(
         self, org_id: str, dataset_id: str, *, columns: int, start: int | None = None, end: int | None = None

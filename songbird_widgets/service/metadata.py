@@ -345,8 +345,13 @@ class Metadata:
 
     def first_day(self, org_id: str, dataset_id: str) -> DayRow | None:
         """The earliest day of a dataset that has batches, or None."""
-        row = self._database.first(select_days(org_id, dataset_id).order_by(tables.days.c.day).limit(1))
-        return None if row is None else day_row(row)
+        return next(iter(self.first_days(org_id, dataset_id, 1)), None)
+
+    def first_days(self, org_id: str, dataset_id: str, limit: int) -> list[DayRow]:
+        """The earliest days of a dataset that have batches, at most `limit`."""
+        query = select_days(org_id, dataset_id).order_by(tables.days.c.day).limit(limit)
+        with self._database.read() as connection:
+            return [day_row(row) for row in connection.execute(query).mappings()]
 
     def count_days(self, org_id: str, dataset_id: str, most: int) -> int:
         """How many days of a dataset have batches; `most` + 1 for more."""

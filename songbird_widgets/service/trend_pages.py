@@ -22,7 +22,7 @@ from ..observatory.trends import (
     make_trend_table,
     rule,
 )
-from ..profiles import ProfileError, Trends
+from ..profiles import Trends
 from ..profiles.trends import MAX_DAYS, left_out, most_days
 from .day_comparisons import Baseline
 from .rows import day_start
@@ -152,10 +152,7 @@ class TrendPages:
 
     def _known(self, org_id: str, dataset_id: str, rows: list[DayRow]) -> tuple[list[str], list[str], str]:
         """Say of each day what is known already of its drift from the dataset's own baseline."""
-        try:
-            baseline = self._compared.own_baseline(org_id, dataset_id)
-        except (ProfileError, FileNotFoundError):
-            baseline = None
+        baseline = self._compared.own_baseline(org_id, dataset_id)
         if baseline is None:
             return [""] * len(rows), [], ""
         (side,) = self._loader.find(org_id, dataset_id, [baseline.value])
@@ -185,7 +182,10 @@ class TrendPages:
         PageProblem
             When there is none, or it cannot be shown.
         """
-        if not value:
+        own = None if value else self._compared.own_baseline(org_id, dataset_id)
+        if own is not None:
+            value = own.value
+        elif not value:
             references = self._metadata.references(org_id, dataset_id, limit=1)
             first = None if references else self._metadata.first_day(org_id, dataset_id)
             if not references and first is None:

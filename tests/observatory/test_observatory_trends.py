@@ -161,6 +161,22 @@ def test_a_damaged_day_is_named_and_the_others_are_shown(guest):
     assert trends(guest).status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["reference", "day"])
+def test_where_the_first_cannot_be_read_days_are_compared_with_the_next_one(guest, kind):
+    for day in range(2):
+        guest.batch(FIRST + day * DAY_MS, day_of(day))
+    damaged = b"WHY1" + bytes(60)
+    if kind == "reference":
+        guest.reference("a", damaged)
+        guest.reference("b", day_of(9))
+    else:
+        guest.batch(FIRST - DAY_MS, damaged)
+    data = trends(guest, ".json").json()
+    assert data["baseline"]["label"] == ("b" if kind == "reference" else "2024-01-01")
+    assert bool([day for day in data["days"] if day["problem"]]) == (kind == "day")
+    assert trends(guest).status_code == 200
+
+
 def test_an_upload_more_to_a_day_changes_that_day(guest):
     guest.reference("train", day_of(0, rows=3_000))
     for day in range(3):
