@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,12 +45,14 @@ def tells_date(summary: ProfileSummary, name: str) -> bool:
     place = summary.places[name]
     low, high = summary.kll_ends[place].tolist()
     if summary.kll_n[place] > 0:
-        begin, end = summary.item_offsets[place : place + 2].tolist()
-        if any(unit * _SECONDS[0] <= low and high < unit * _SECONDS[1] for unit in _UNITS):
+        if low >= _SECONDS[0] and any(unit * _SECONDS[0] <= low and high < unit * _SECONDS[1] for unit in _UNITS):
             return True
         first, last = _range_by_name(name)
+        if not (first <= low and high <= last):
+            return False
+        begin, end = summary.item_offsets[place : place + 2].tolist()
         numbers = summary.items[begin:end]
-        return first <= low and high <= last and bool((numbers == np.rint(numbers)).all())
+        return bool((numbers == np.rint(numbers)).all())
     begin, end = summary.frequent_offsets[place : place + 2].tolist()
     try:
         return begin < end and all(
@@ -59,6 +62,7 @@ def tells_date(summary: ProfileSummary, name: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=4096)  # of both sides, and of page after page
 def _range_by_name(name: str) -> tuple[float, float]:
     words = [word.lower() for word in _WORD.findall(name)]
     if not words or _RATES.intersection(words[:-1]):
