@@ -36,7 +36,9 @@ distribution, with ties, with few rows and with unequal ones:
   R. Bardenet and O.-A. Maillard, Bernoulli 21, 2015, for drawing without replacement), with the exact minimum and
   maximum. Beside it counts how many values lie beyond all of the other profile (E. Gumbel and H. von Schelling, Ann.
   Math. Stat. 21, 1950).
-- shares: the same inequality for shares; of single values, times the number of values that might have shown it.
+- shares: the same inequality for shares; of single values, times the number of values that might have shown it. Where
+  all values are counted exactly, a new or lost one has an exact test, too: that all of its occurrences, or those of any
+  value as frequent, are in one sample.
 
 A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. Stat. 6, 1979) keeps the probability that
 chance makes *any* column of the comparison drift below 0.2 %.

@@ -254,7 +254,7 @@ class Evidence:
 
 
 _Words = tuple[list[str | None], dict[int, float | str], list[tuple[int, str, str]]]
-_MAGIC = b"SBW-PAIR\x04"
+_MAGIC = b"SBW-PAIR\x05"
 
 
 def _damaged() -> ProfileError:

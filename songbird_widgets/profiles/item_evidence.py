@@ -328,7 +328,7 @@ def _weigh_single_items(
     before, after = p[lines, columns], q[lines, columns]
     counts = before * sizes.n[lines], sizes.n[lines], after * sizes.m[lines], sizes.m[lines]
     one = share_chances(*counts, sizes.error[lines])
-    chances = several[lines] * one
+    chances = np.minimum(several[lines] * one, _chances_of_one_side(tables, p, q, sizes, lines, columns))
     effects = value_effects(change[lines, columns], before, after)
     number = numbers[places[lines]]
     spots = [
@@ -342,6 +342,30 @@ def _weigh_single_items(
         beyond = chances_outside(tables.pairs, places[lines[new]], points, tuple(count[new] for count in counts))
         chances[new] = np.minimum(chances[new], beyond)
     Candidates(places[lines], effects, chances, as_if_tried(chances, one), before, after, spots).note(found)
+
+
+def _chances_of_one_side(tables: _Tables, p: Floats, q: Floats, sizes: Sizes, lines: Ints, columns: Ints) -> Floats:
+    """Probability that any value that was seen so often, or oftener, is of this sample alone; 1 where it is of both.
+
+    Each time that a value was seen is in the second sample with the chance ``m / (n + m)``, so that all ``t`` are with
+    ``(m / (n + m)) ** t`` at most. Values that are common in both add next to nothing to the sum over all, so that no
+    other has to be corrected for; of those not listed there are as many as have room. It is one of two tests, each of
+    both samples.
+    """
+    chances = np.ones(len(lines))
+    new = np.flatnonzero(tables.lossless[lines] & (np.minimum(p, q)[lines, columns] == 0))
+    if not len(new):
+        return chances
+    rows = lines[new]
+    n, m = sizes.n[rows][:, None], sizes.m[rows][:, None]
+    seen = p[rows] * n + q[rows] * m
+    often = seen[np.arange(len(new)), columns[new]][:, None]
+    unlisted = np.maximum(n + m - seen.sum(axis=1, keepdims=True), 0)
+    share = np.where((q[rows, columns[new]] > 0)[:, None], m, n) / (n + m)
+    alone = np.where(seen >= often - _ROUNDING, share**seen, 0).sum(axis=1, keepdims=True)
+    alone += share**often * unlisted / often
+    chances[new] = np.minimum(4 * alone[:, 0], 1.0)
+    return chances
 
 
 def _mind_cut_texts(tables: _Tables, p: Floats, q: Floats, places: Ints, found: Evidence) -> None:

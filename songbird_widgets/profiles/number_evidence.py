@@ -563,8 +563,8 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     sharper = np.minimum(2 * tried * normal_tails(np.abs(change) / np.sqrt(variances)), 1.0)
     blurred = (chances > SUSPICIOUS) & (sharper <= SUSPICIOUS) & (reached(effects, sharper, tried) >= 1)
     # What surely changed is too little to count, and what was seen is not: the values beside it may be a part of that.
-    open_ = (chances <= SUSPICIOUS) & (effects < 1) & (2 * seen >= np.abs(change))
-    open_ &= value_effects(seen, before, after) >= 1
+    open_ = (chances <= SUSPICIOUS) & (reached(effects, chances, tried) < 1) & (2 * seen >= np.abs(change))
+    open_ &= reached(value_effects(seen, before, after), chances, tried) >= 1
     blurred |= open_ & (np.bincount(rows[open_], minlength=len(pairs)) <= _FEW)[rows]  # all of them: numbers that moved
     found.blurred[rows[blurred]] = True
     Candidates(rows, effects, chances, as_if_tried(chances, single), before, after, points.tolist()).note(found)
