@@ -31,8 +31,8 @@ class LinkPart(Part):
     def follow(self) -> None:
         """Ask for the page of all days where nothing is selected."""
         session = self.session
-        if not session.busy:
-            beside = None if session.selection else session.trends_baseline
+        if not session.busy and not session.selection:
+            beside = session.trends_baseline
             if beside != self._beside:
                 self._beside, self._all_days = beside, None
                 if beside is not None:
