@@ -42,7 +42,9 @@ class LinkPart(Part):
     def _find(self, beside: SessionProfile) -> None:
         with contextlib.suppress(SongbirdError):  # nobody asked
             link = self.session.trends_link
-            if self._beside == beside and followable(link.href):
+            if self.session.selection:  # it may be beside what was selected since: ask again when nothing is
+                self._beside = None
+            elif self._beside == beside and followable(link.href):
                 self._all_days = {"href": link.href, "text": f"{link.text}, beside {middle_out(beside.choice, 40)}"}
                 self.show()
 
