@@ -16,7 +16,7 @@ export function ClaimPart({ store }) {
   const over = f.state === "claimed" || f.state === "expired";
   const words = f.claiming
     ? "Claiming…"
-    : f.result || (f.state === "claimed" ? "This session is claimed." : f.state === "expired" ? "This session has expired; there is nothing to claim." : "");
+    : f.result || (f.state === "claimed" ? "This session is claimed." : f.state === "expired" ? "This session was deleted or has expired: there is nothing to claim." : "");
   return [
     !over && h("details", {}, h("summary", {}, "Claim for an organization"), h("div", { class: "sb-inside" }, h("p", { class: "sb-quiet" }, WHAT), h(ClaimForm, { store, f }))),
     h("p", { class: "sb-words", role: "status", hidden: !words }, words),
