@@ -139,8 +139,9 @@ def clean_environment(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if FOREIGN.match(name)]:
             patch.delenv(name)
-        patch.setenv("SONGBIRD_DATA_DIR", str(tmp_path_factory.mktemp("nobody") / "data"))
-        yield
+        # A thread of a test that has ended may start a service here.
+        with data_kept_in(tmp_path_factory.mktemp("nobody") / "data"):
+            yield
 
 
 def home_environment(home: Path) -> dict[str, str]:
