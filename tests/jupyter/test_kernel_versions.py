@@ -109,7 +109,8 @@ def test_a_click_is_handled_and_a_failing_one_says_why(kernel):
     assert kernel.says("print(picker.failures, end='')") == "{}"
     kernel.send(comm_id, {"part": "picker", "do": "enter", "text": "2013-07-11"})
     wait_for(kernel, "'at most 3' in str(picker.failures)")
-    kernel.send(comm_id, {"part": "picker", "do": "clear"})
+    for number in range(3):
+        kernel.send(comm_id, {"part": "picker", "do": "release", "number": number})
     wait_for(kernel, "session.selection == () and not link.link_facts['main'] and not picker.failures")
 
 
