@@ -93,6 +93,8 @@ class Database:
             ) from None
         sa.event.listen(self._engine, "connect", _on_connect_sqlite if sqlite else _on_connect_postgresql)
         sa.event.listen(self._engine, "begin", _on_begin_sqlite if sqlite else _on_begin_postgresql)
+        sa.event.listen(self._engine, "checkin", self._on_return)
+        self._closed = False
         self._writer = GroupCommit(self._written)
         self._writing: sa.Connection | None = None  # of SQLite
         try:
@@ -263,9 +265,15 @@ class Database:
     def close(self) -> None:
         """Write what waits, and close every connection; SQLite folds its journal into the database."""
         self._writer.close()
+        self._closed = True
         if self._writing is not None:
             self._writing.close()
         self._engine.dispose()
+
+    def _on_return(self, _connection: object, record: sa.pool.ConnectionPoolEntry) -> None:
+        """Close what another thread still held when the pool was closed: nobody else would."""
+        if self._closed:
+            record.close()
 
     def _make_schema(self) -> None:
         with self._engine.connect().execution_options(songbird_write=True) as connection, connection.begin():

@@ -273,3 +273,15 @@ def test_what_is_wrong_with_a_database_url_is_said_without_its_password(address,
     with pytest.raises(LocalServiceError, match=said) as caught:
         Database.at(address)
     assert "canary" not in str(caught.value)
+
+
+def test_a_connection_that_is_held_while_the_database_is_closed_is_closed_too(tmp_path):
+    database = Database.in_directory(tmp_path)
+    with database.read() as held:
+        kept = held.connection.dbapi_connection
+        database.close()
+    with database.read() as late:
+        after = late.connection.dbapi_connection
+    for connection in (kept, after):
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("select 1")
