@@ -546,17 +546,24 @@ def test_what_was_never_sent_is_tried_again_even_a_claim(serve, operation, mode,
     well_behaved(ran, server, operation)
 
 
-@pytest.mark.parametrize(("status", "operation", "mode"), pairs((301, 302, 303, 307, 308), KINDS, MODES), ids=str)
-def test_nothing_goes_to_another_origin(serve, status, operation, mode):
-    other = serve()
+def redirecting(status, location, *headers):
+    """Answer each request with a redirect to what `location` makes of it."""
 
     def redirect(line, seen):
         if seen is None:
             return False
         line.body(seen)
-        line.send(status, b"", [f"Location: {other.origin}{seen.target}", "Set-Cookie: id=KEYCANARY"])
+        line.send(status, b"", [f"Location: {location(seen)}", *headers])
         return True
 
+    return redirect
+
+
+@pytest.mark.parametrize(("status", "operation", "mode"), pairs((301, 302, 303, 307, 308), KINDS, MODES), ids=str)
+def test_nothing_goes_to_another_origin(serve, status, operation, mode):
+    other = serve()
+
+    redirect = redirecting(status, lambda seen: f"{other.origin}{seen.target}", "Set-Cookie: id=KEYCANARY")
     server = serve(only_for(operation, redirect, 99))
     ran = run(server, operation, mode, retries=FAST)
     assert type(ran.error) is (c.UploadRefused if operation == "PUT" else c.ResponseError)
@@ -571,12 +578,12 @@ def test_nothing_goes_to_another_origin(serve, status, operation, mode):
 @pytest.mark.parametrize("operation", ["create_session", "get_session"])
 @pytest.mark.parametrize(("status", "mode"), pairs((301, 302, 303, 307, 308), MODES), ids=str)
 def test_within_the_endpoint_a_redirect_is_followed_where_nothing_is_lost(serve, status, operation, mode):
+    moved = redirecting(status, lambda seen: seen.target.replace("/v0/", "/moved/../v0/"))
+
     def redirect(line, seen):
-        if seen is None or "moved" in seen.target:
+        if seen is not None and "moved" in seen.target:
             return False
-        line.body(seen)
-        line.send(status, b"", [f"Location: {seen.target.replace('/v0/', '/moved/../v0/')}"])
-        return True
+        return moved(line, seen)
 
     server = serve(only_for(operation, redirect, 1))
     ran = run(server, operation, mode, retries=FAST)
@@ -591,14 +598,7 @@ def test_within_the_endpoint_a_redirect_is_followed_where_nothing_is_lost(serve,
 
 @pytest.mark.parametrize("where", ["/a b", "http://user:KEYCANARY@{host}/", "javascript:alert(1)", "http://[::1"])
 def test_a_redirect_to_what_is_no_address_says_so(serve, where):
-    def redirect(line, seen):
-        if seen is None:
-            return False
-        line.body(seen)
-        line.send(307, b"", [f"Location: {where.format(host=seen.headers['host'])}"])
-        return True
-
-    server = serve(redirect)
+    server = serve(redirecting(307, lambda seen: where.format(host=seen.headers["host"])))
     ran = run(server, "create_session", "threads", retries=FAST)
     assert type(ran.error) is c.ResponseError
     assert "redirects opening a session to an address that cannot be used" in str(ran.error)
@@ -608,14 +608,7 @@ def test_a_redirect_to_what_is_no_address_says_so(serve, where):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_redirects_in_circles_end(serve, mode):
-    def redirect(line, seen):
-        if seen is None:
-            return False
-        line.body(seen)
-        line.send(307, b"", [f"Location: {seen.target}"])
-        return True
-
-    server = serve(redirect)
+    server = serve(redirecting(307, lambda seen: seen.target))
     ran = run(server, "create_session", mode, retries=FAST)
     assert type(ran.error) is c.ResponseError
     assert "circles" in str(ran.error)
