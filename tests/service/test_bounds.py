@@ -55,15 +55,14 @@ def uploaded(service, content=b"some bytes"):
     return session
 
 
-def test_connections_that_ask_nothing_keep_nobody_out(serve_directory, tmp_path):
+def test_connections_that_ask_nothing_keep_nobody_out(serve_directory, tmp_path, monkeypatch):
+    monkeypatch.setattr(server, "HEADER_SECONDS", 3600.0)  # so the idle ones are not gone before the others come
     with serve_directory(tmp_path, max_connections=50) as service, contextlib.ExitStack() as stack:
         idle = [stack.enter_context(connect(service)) for _ in range(120)]
         for half in idle[::3]:
             half.sendall(b"PUT /uploads/x HTTP/1.1\r\nHost: ")
-        began = time.monotonic()
         session = service.session()
         assert service.put(service.announce(session)).status_code == 200
-        assert time.monotonic() - began < server.HEADER_SECONDS  # the time that idle ones have
         assert len(service.listed(session)) == 1
 
 
@@ -98,9 +97,7 @@ def test_who_sends_too_slowly_is_cut_off(service, monkeypatch, sent):
     monkeypatch.setattr(server, "STALL_SECONDS", 0.5)
     with connect(service) as connection:
         connection.sendall(sent)
-        began = time.monotonic()
         assert is_cut_off(connection)
-        assert time.monotonic() - began < 15  # and not the usual twenty seconds
 
 
 @pytest.mark.parametrize(
@@ -113,13 +110,12 @@ def test_who_sends_too_slowly_is_cut_off(service, monkeypatch, sent):
 def test_a_byte_now_and_then_does_not_help(service, monkeypatch, head):
     monkeypatch.setattr(server, "HEADER_SECONDS", 0.7)
     monkeypatch.setattr(server, "STALL_SECONDS", 0.7)
-    began = time.monotonic()
     with connect(service) as connection, contextlib.suppress(ConnectionError):
         connection.sendall(head)
-        while time.monotonic() - began < 60:
+        for _ in range(600):
             connection.sendall(b"x")
             time.sleep(0.1)
-    assert time.monotonic() - began < 30
+        pytest.fail("It was let go on for a minute.")
 
 
 def test_a_connection_in_use_may_rest_for_a_while(service, monkeypatch):
@@ -222,17 +218,24 @@ def test_an_export_whose_time_is_over_is_seen_to_be_cut_short(service, monkeypat
         assert b"\r\n0\r\n\r\n" not in received
 
 
-def test_a_page_ends_when_its_reader_leaves(own_service, wide_profile, eventually):
-    session = uploaded(own_service, wide_profile(60_000))
-    own_service.call("GET", "/resources/model-1/profiles", params={"sessionToken": session})
+def test_a_page_ends_when_its_reader_leaves(own_service, wide_profile, monkeypatch, eventually):
+    session, check, reached = uploaded(own_service, wide_profile(3_000)), Budget.check, threading.Event()
+    assert page(own_service, session).status_code == 200
     makers = own_service.app.settings["observatory"].makers
+
+    def never_ready(budget):
+        if budget in makers._budgets:
+            reached.set()
+            while not budget._cancelled:
+                time.sleep(0.01)
+        check(budget)
+
+    monkeypatch.setattr(Budget, "check", never_ready)
     with connect(own_service) as connection:
         connection.sendall(request(own_service, session))
-        eventually(lambda: makers._running)
-    left = time.process_time()  # others may keep the machine busy
-    while makers._running:
-        assert time.process_time() - left < 1.5
-        time.sleep(0.01)
+        assert reached.wait(60)
+        assert makers._running
+    eventually(lambda: not makers._running)
 
 
 def test_pages_that_take_long_do_not_keep_others_waiting(own_service, wide_profile, eventually):
