@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import queue
 import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from .errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,6 +21,22 @@ A = TypeVar("A")
 
 MAX_GROUP = 256
 """Writes in one transaction."""
+
+
+def one_by_one(make: Callable[[sa.Connection, A], T]) -> Callable[[sa.Connection, Sequence[A]], list[T | Exception]]:
+    """Return what writes several items, of what writes one and refuses one by a `ServiceError` before it writes."""
+
+    @functools.wraps(make)
+    def make_all(connection: sa.Connection, items: Sequence[A]) -> list[T | Exception]:
+        results: list[T | Exception] = []
+        for item in items:
+            try:
+                results.append(make(connection, item))
+            except ServiceError as error:
+                results.append(error)
+        return results
+
+    return make_all
 
 
 class GroupCommit:
@@ -80,15 +99,19 @@ class GroupCommit:
 
     def _commit(self, group: list[_Waiting]) -> None:
         results: dict[int, Any] = {}
+        began = False
         try:
             with self._begin() as connection:
+                began = True
                 for make in dict.fromkeys(waiting.make for waiting in group):
                     of_kind = [waiting for waiting in group if waiting.make == make]
                     made = make(connection, [waiting.item for waiting in of_kind])
                     results.update(zip(map(id, of_kind), made, strict=True))
         except Exception as error:  # whoever waits gets it
-            if len(group) == 1:
-                group[0].future.set_exception(error)
+            # Where none can begin, as with a database that another program holds, each would wait as long as all.
+            if len(group) == 1 or not began:
+                for waiting in group:
+                    waiting.future.set_exception(error)
                 return
             for waiting in group:  # one that cannot be written must not cost the others theirs
                 self._commit([waiting])

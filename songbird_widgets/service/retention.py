@@ -18,6 +18,7 @@ from ..basics import DAY_MS
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
 from .failures import explained, log_once
+from .group_commit import one_by_one
 from .quotas import Held
 from .rows import now_ms
 from .session_writes import open_session
@@ -228,60 +229,50 @@ def _old_tombstones(before: int) -> sa.Select[Any]:
 # What the writer runs; each returns a result or an exception for each item.
 
 
-def _end_sessions(connection: sa.Connection, items: Sequence[tuple[str, str, int]]) -> list[Exception | None]:
-    results: list[Exception | None] = []
-    for session_id, why, before in items:
-        try:
-            session = open_session(connection, session_id)
-        except (ResourceNotFound, ResourceGone) as error:
-            results.append(error)
-            continue
-        results.append(None)
-        # An upload that came just now keeps it.
-        if before and connection.execute(_last_use(session.org_id, session.dataset_id)).scalar_one() >= before:
-            continue
-        connection.execute(
-            tables.sessions.update()
-            .where(tables.sessions.c.id == session_id)
-            .values(ended=now_ms(), ended_why=why, name=None)
+@one_by_one
+def _end_sessions(connection: sa.Connection, item: tuple[str, str, int]) -> None:
+    """End a session, unless something was uploaded since a moment in ms (0 for whenever)."""
+    session_id, why, before = item
+    session = open_session(connection, session_id)
+    # An upload that came just now keeps it.
+    if before and connection.execute(_last_use(session.org_id, session.dataset_id)).scalar_one() >= before:
+        return
+    connection.execute(
+        tables.sessions.update()
+        .where(tables.sessions.c.id == session_id)
+        .values(ended=now_ms(), ended_why=why, name=None)
+    )
+    connection.execute(
+        tables.days.delete().where(
+            tables.days.c.org_id == session.org_id, tables.days.c.dataset_id == session.dataset_id
         )
-        connection.execute(
-            tables.days.delete().where(
-                tables.days.c.org_id == session.org_id, tables.days.c.dataset_id == session.dataset_id
-            )
-        )
-        quotas.end(connection, session_id)
-    return results
+    )
+    quotas.end(connection, session_id)
 
 
-def _delete_profiles(connection: sa.Connection, items: Sequence[tuple[str, str]]) -> list[list[str] | Exception]:
-    results: list[list[str] | Exception] = []
+@one_by_one
+def _delete_profiles(connection: sa.Connection, item: tuple[str, str]) -> list[str]:
+    """Remove a profile of an open session; return what content it had."""
+    session_id, profile_id = item
     profiles = tables.profiles.c
-    for session_id, profile_id in items:
-        try:
-            open_session(connection, session_id)
-        except (ResourceNotFound, ResourceGone) as error:
-            results.append(error)
-            continue
-        query = sa.select(profiles.org_id, profiles.dataset_id, profiles.day, profiles.sha256, profiles.same_as).where(
-            profiles.id == profile_id, profiles.session_id == session_id
-        )
-        row = connection.execute(query).first()
-        if row is None:
-            results.append(ResourceNotFound(f"Resource profile with ID {profile_id[:40]} not found in this session."))
-            continue
-        first = row.same_as or profile_id
-        # Uploads of equal content are one profile, under several ids.
-        _remove(
-            connection,
-            (profiles.org_id == row.org_id)
-            & (profiles.dataset_id == row.dataset_id)
-            & sa.or_(profiles.id == profile_id, profiles.id == first, profiles.same_as == first)
-            & (profiles.sha256 == row.sha256 if row.sha256 else profiles.id == profile_id),
-        )
-        renew_days(connection, {(row.org_id, row.dataset_id, row.day)})
-        results.append([row.sha256] if row.sha256 else [])
-    return results
+    open_session(connection, session_id)
+    query = sa.select(profiles.org_id, profiles.dataset_id, profiles.day, profiles.sha256, profiles.same_as).where(
+        profiles.id == profile_id, profiles.session_id == session_id
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise ResourceNotFound(f"Resource profile with ID {profile_id[:40]} not found in this session.")
+    first = row.same_as or profile_id
+    # Uploads of equal content are one profile, under several ids.
+    _remove(
+        connection,
+        (profiles.org_id == row.org_id)
+        & (profiles.dataset_id == row.dataset_id)
+        & sa.or_(profiles.id == profile_id, profiles.id == first, profiles.same_as == first)
+        & (profiles.sha256 == row.sha256 if row.sha256 else profiles.id == profile_id),
+    )
+    renew_days(connection, {(row.org_id, row.dataset_id, row.day)})
+    return [row.sha256] if row.sha256 else []
 
 
 def _remove_rows(connection: sa.Connection, items: Sequence[tuple[str, ...]]) -> list[list[str] | Exception]:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from ..local.identity import random_text
 from . import quotas, tables
 from .errors import ResourceGone, ResourceNotFound
+from .group_commit import one_by_one
 from .quotas import Held
 from .rows import SessionRow, day_start, now_ms, session_row
 
@@ -55,32 +56,18 @@ def create_sessions(connection: sa.Connection, user_ids: Sequence[str], limits: 
     return results
 
 
-def name_sessions(connection: sa.Connection, names: Sequence[tuple[str, str | None]]) -> list[Exception | None]:
-    """Keep what the owners of open sessions call them."""
-    results: list[Exception | None] = []
-    for session_id, name in names:
-        try:
-            open_session(connection, session_id)
-        except (ResourceNotFound, ResourceGone) as error:
-            results.append(error)
-            continue
-        connection.execute(tables.sessions.update().where(tables.sessions.c.id == session_id).values(name=name))
-        results.append(None)
-    return results
+@one_by_one
+def name_sessions(connection: sa.Connection, named: tuple[str, str | None]) -> None:
+    """Keep what its owner calls an open session."""
+    session_id, name = named
+    open_session(connection, session_id)
+    connection.execute(tables.sessions.update().where(tables.sessions.c.id == session_id).values(name=name))
 
 
-def claim_sessions(connection: sa.Connection, claims: Sequence[tuple[str, str]]) -> list[str | Exception]:
-    """Move the profiles of sessions, each into a new dataset of an organization; return the ids of these."""
-    results: list[str | Exception] = []
-    for session_id, org_id in claims:
-        try:
-            results.append(_claim_one(connection, session_id, org_id))
-        except (ResourceNotFound, ResourceGone) as error:
-            results.append(error)
-    return results
-
-
-def _claim_one(connection: sa.Connection, session_id: str, org_id: str) -> str:
+@one_by_one
+def claim_sessions(connection: sa.Connection, claim: tuple[str, str]) -> str:
+    """Move the profiles of a session into a new dataset of an organization; return the id of that."""
+    session_id, org_id = claim
     now = now_ms()
     session = open_session(connection, session_id)
     taken = connection.execute(sa.select(tables.datasets.c.id).where(tables.datasets.c.org_id == org_id)).scalars()

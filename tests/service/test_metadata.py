@@ -182,6 +182,22 @@ def test_what_breaks_a_transaction_breaks_its_own_write_only(open_database):
     database.close()
 
 
+def test_writes_that_wait_for_a_database_which_lets_none_begin_are_refused_together():
+    waiting, tried = threading.Event(), []
+
+    def begin():
+        waiting.wait(60)
+        tried.append(1)
+        raise OSError("Another program holds it.")
+
+    writer = GroupCommit(begin)
+    writes = [writer.write(lambda _, items: items, number) for number in range(50)]
+    waiting.set()
+    assert {type(write.exception(60)) for write in writes} == {OSError}
+    assert len(tried) <= 2  # the first may have been alone
+    writer.close()
+
+
 def test_replicas_that_start_at_once_make_one_schema_and_one_key(open_database):
     barrier = threading.Barrier(4)
 
