@@ -123,11 +123,16 @@ def pytest_xdist_auto_num_workers(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark tests by what they use, and begin with the files that take long, lest the last worker be alone with one."""
+    """Mark tests by what they use, and begin with the files that take long, lest the last worker be alone with one.
+
+    What drives browsers, kernels and servers of others is run once more if it fails, and the report says so (R).
+    """
     for item in items:
         for fixture in set(MARKS).intersection(item.fixturenames):
             for mark in MARKS[fixture]:
                 item.add_marker(mark)
+        if any(item.get_closest_marker(mark) for mark in ("browser", "slow")):
+            item.add_marker(pytest.mark.flaky(reruns=1))
     with_browser = {item.path for item in items if item.get_closest_marker("browser")}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in with_browser, item.path not in slow))
