@@ -283,43 +283,42 @@ def items(names: Sequence[str], series: Sequence[Series], *, width: int = WIDE) 
     return _markup(width, height, "".join(drawn), charts.items_summary(names, series), _data(told))
 
 
-def timeline(days: Sequence[tuple[int, str, str]], *, kinds: Sequence[str] = (), width: int = WIDE) -> Markup:
-    """Draw batches over time, each a link.
+def timeline(days: Sequence[tuple[int, str, str]], *, kinds: Sequence[str] = ()) -> Markup:
+    """Draw batches over time, each a link, as broad as the page allows, and no broader than the days need.
 
     Parameters
     ----------
     days
-        Start in ms, what to call it, and its URL.
+        Start in ms, what to call it, and its URL; at least two.
     kinds
         What each day is, by `trend_charts.KINDS`; its colour and height say so.
-    width
-        Pixels.
     """
     first, last = min(day for day, _, _ in days), max(day for day, _, _ in days)
-    height = 74
-    mark = min(max((width - 8) * DAY_MS / (last + DAY_MS - first) - 2, 3), 48)
-    x = Scale(first, last, 4, width - 4 - mark) if first < last else Scale(first, last, 4, 4)
-    drawn = [f'<path class="axis" d="M4 {height - _BOTTOM}H{width - 4}"/>']
+    span = (last - first) // DAY_MS + 1
+    slot = _STRIP_WIDTH / span
+    mark = max(slot * 0.8, _STRIP_WIDTH / 300)
+    drawn = []
     for (day, label, url), kind in zip(days, kinds or [""] * len(days), strict=True):
         # What drifted stands out by its height, too: never by colour alone.
         top = _DAY_TOPS.get(kind, 10)
-        tall = height - _BOTTOM - top - 2
+        x = min(slot * (day - first) / DAY_MS, _STRIP_WIDTH - mark)
         drawn.append(
             f'<a href="{escape(url)}" aria-label="{escape(label)}"><title>{escape(label)}</title>'
-            f'<rect class="day {kind}" x="{x(day):.1f}" y="{top}" width="{mark:.1f}" height="{tall}"/>'
-            "</a>"
+            f'<rect class="day {kind}" x="{x:.1f}" y="{top}" width="{mark:.1f}" height="{_STRIP_HEIGHT - top}"/></a>'
         )
-    ends = ((first, "start", 4), (last, "end", width - 4))
-    for day, anchor, place in ends if len(days) > 1 else ends[:1]:
-        label = formatting.day(day)
-        drawn.append(_text(place, height - 12, anchor, label))
+    middle = [first + span // 2 * DAY_MS] if span > _STRIP_MIDDLE else []
+    ends = "".join(f"<span>{escape(formatting.day(day))}</span> " for day in (first, *middle, last))
     # A group: links inside of an image could not be reached.
     return Markup(  # all text is escaped above
-        f'<svg class="figure" viewBox="0 0 {width} {height}" role="group" aria-label="Batches over time">'
-        f"{''.join(drawn)}</svg>"
+        f'<div class="strip"><svg viewBox="0 0 {_STRIP_WIDTH} {_STRIP_HEIGHT}" width="{span * _STRIP_DAY}" '
+        f'preserveAspectRatio="none" role="group" aria-label="Batches over time">{"".join(drawn)}</svg>'
+        f'<div class="ends" aria-hidden="true">{ends}</div></div>'
     )
 
 
+_STRIP_WIDTH, _STRIP_HEIGHT = 1000, 42  # units, which are stretched to the page
+_STRIP_DAY = 28  # the most pixels of a day
+_STRIP_MIDDLE = 20  # days from which on one between the first and the last is named
 _DAY_TOPS = {"strong": 2, "moderate": 8, "uncertain": 18, "absent": 12, "none": 20, "unknown": 28, "waiting": 28}
 
 

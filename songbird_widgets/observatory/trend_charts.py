@@ -66,7 +66,7 @@ class Course:
     began : int or None
         The day on which it began to drift, by its place.
     links : sequence of str
-        Where each day's mark leads, for large charts.
+        Where each day leads, for large charts.
     """
 
     days: tuple[int, ...]
@@ -135,7 +135,7 @@ def small_charts(course: Course) -> tuple[TrendChart, ...]:
 
 
 def large_charts(course: Course, width: int) -> tuple[TrendChart, ...]:
-    """Draw a column large, with axes, for a width in pixels; each day's mark of drift is a link."""
+    """Draw a column large, with axes, for a width in pixels; each day is a link."""
     return tuple(_drawn(course, key, width) for key in CHARTS)
 
 
@@ -212,6 +212,8 @@ def _figure(course: Course, key: str, width: int) -> TrendChart:
         inner += f'<path class="base" d="M{box.left} {y}H{box.right}"/>'
     inner += f'<path class="course" d="{_line(xs, box.ys(values, low, high))}"/>'
     inner += _began(course, box, xs)
+    if course.links:
+        inner += _day_links(course, box, xs, by_keyboard=False)
     shown = written([low, high])
     summary = _summary(course, key, values, base, written)
     told = _told(values, width, written) or {"low": f"{low:.6g}", "high": f"{high:.6g}"}
@@ -284,17 +286,17 @@ def _began(course: Course, box: _Box, xs: Sequence[float]) -> str:
     return "" if course.began is None else f'<path class="began" d="M{xs[course.began]} {box.top}V{box.bottom}"/>'
 
 
-def _day_links(course: Course, box: _Box, xs: Sequence[float]) -> str:
+def _day_links(course: Course, box: _Box, xs: Sequence[float], *, by_keyboard: bool = True) -> str:
+    """Make each day a link; of several charts of the same days one is enough for the keyboard."""
     kinds = day_kinds(course.verdicts, course.scores, course.drifted, course.known)
     half = max(box.mark / 2, 1)
+    size = f'width="{2 * half:.1f}" height="{box.bottom - box.top}"'
     drawn = []
     for x, label, link, kind in zip(xs, course.labels, course.links, kinds, strict=True):
-        said = escape(f"{label}: {KINDS[kind]}")
-        drawn.append(
-            f'<a href="{escape(link)}" aria-label="{said}"><rect class="hit" x="{x - half:.1f}" y="{box.top}" '
-            f'width="{2 * half:.1f}" height="{box.bottom - box.top}"/></a>'
-        )
-    return "".join(drawn)
+        said = f'aria-label="{escape(f"{label}: {KINDS[kind]}")}"' if by_keyboard else 'tabindex="-1"'
+        rect = f'<rect class="hit" x="{x - half:.1f}" y="{box.top}" {size}/>'
+        drawn.append(f'<a href="{escape(link)}" {said}>{rect}</a>')
+    return "".join(drawn) if by_keyboard else f'<g aria-hidden="true">{"".join(drawn)}</g>'
 
 
 def _box(course: Course, width: int, low: float, high: float, written: object) -> tuple[_Box, str]:
@@ -397,9 +399,8 @@ def _drift_summary(course: Course) -> str:
 def _svg(key: str, summary: str, inner: str, width: int, told: dict[str, str]) -> Markup:
     data = "".join(f' data-{name}="{escape(value)}"' for name, value in told.items())
     if width:
-        # Not an image where marks are links: those inside of one could not be reached.
-        role = "group" if key == "drift" else "img"
-        opening = f'<svg class="figure trend {key}" viewBox="0 0 {width} {FIGURE_HEIGHT}" role="{role}"'
+        # A group: links inside of an image could not be reached.
+        opening = f'<svg class="figure trend {key}" viewBox="0 0 {width} {FIGURE_HEIGHT}" role="group"'
     else:
         opening = f'<svg class="course {key}" viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img"'
     return Markup(  # text is escaped where it is written, the rest is made of numbers

@@ -88,7 +88,7 @@ class TrendResult:
 
     @property
     def drifted(self) -> tuple[str, ...]:
-        """Columns that drifted on any day, the one that began earliest first."""
+        """Columns that drifted on any day, the one that began earliest first; those that only tell the date last."""
         trends = self.view.trends
         return tuple(self.view.names[place] for place in trends.order.tolist() if trends.drifted[place].any())
 

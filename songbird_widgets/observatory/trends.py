@@ -116,8 +116,8 @@ class TrendView:
         if query.sort == "name":
             places = sorted(range(len(self.names)), key=lambda place: (self.names[place].casefold(), place))
         elif query.sort == "score":
-            scores = np.where(trends.drifted, trends.scores, 0).max(axis=1, initial=0)
-            places = sorted(places, key=lambda place: -scores[place])
+            ranks = np.where(trends.largest > 0, np.where(trends.calendar, 1, 2), 0)
+            places = sorted(places, key=lambda place: (-ranks[place], -trends.largest[place]))
         search, columns = query.search.casefold(), frozenset(query.columns)
         return [
             place
@@ -126,11 +126,14 @@ class TrendView:
         ]
 
     def kinds_of_days(self) -> list[str]:
-        """Say of each day what it is for the column that drifted most, by `KINDS`."""
+        """Say of each day what it is for the column that drifted most, by `KINDS`.
+
+        Columns that only tell the date say nothing of a day: they drift on every one.
+        """
         trends = self.trends
         found = []
         for day, compared in enumerate(trends.known.tolist()):
-            drifted = trends.drifted[:, day]
+            drifted = trends.drifted[:, day] & ~trends.told[:, day]
             if not compared:
                 found.append("waiting")
             elif drifted.any():
@@ -145,19 +148,32 @@ class TrendView:
 
     def said_of_days(self) -> list[str]:
         """Say of each day how many columns drifted."""
-        counts = self.trends.drifted.sum(axis=0).tolist()
+        trends = self.trends
+        days = zip(
+            self.days,
+            trends.known.tolist(),
+            trends.drifted.sum(axis=0).tolist(),
+            trends.told.sum(axis=0).tolist(),
+            self.kinds_of_days(),
+            strict=True,
+        )
         return [
             "the baseline"
             if day.is_baseline
             else day.problem or "not compared yet"
             if not known
-            else f"{count:,} column{'' if count == 1 else 's'} drifted"
-            if count
+            else _said_of_count(drifted, told)
+            if drifted
             else KINDS[kind]
-            for day, known, count, kind in zip(
-                self.days, self.trends.known.tolist(), counts, self.kinds_of_days(), strict=True
-            )
+            for day, known, drifted, told, kind in days
         ]
+
+
+def _said_of_count(drifted: int, told: int) -> str:
+    said = f"{drifted:,} column{'' if drifted == 1 else 's'} drifted"
+    if not told:
+        return said
+    return f"{said}, {'' if told == drifted else f'{told:,} of them '}only because the days differ"
 
 
 @dataclass(frozen=True)
@@ -351,8 +367,11 @@ def headline(view: TrendView) -> Markup:
             named,
             " …" if len(drifted) > MAX_NAMED else "",
         )
-    gone = int(np.count_nonzero(trends.came_or_went))
-    return said + (Markup(" · {:,} came or went").format(gone) if gone else Markup(""))
+    counts = (
+        (int(np.count_nonzero(trends.calendar)), "only because the days differ"),
+        (int(np.count_nonzero(trends.came_or_went)), "came or went"),
+    )
+    return Markup(" · ").join([said, *(Markup("{:,} {}").format(count, word) for count, word in counts if count)])
 
 
 def rule(view: TrendView) -> str:

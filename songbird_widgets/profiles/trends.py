@@ -58,7 +58,7 @@ MAX_CELLS = 200_000
 
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
-_MAGIC = b"SBW-DAY\x05"
+_MAGIC = b"SBW-DAY\x06"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +77,8 @@ class DayComparison:
         The column that the verdict is of: its own place, or that of a part; -1 where nothing was compared.
     doubtful : ndarray of bool
         Whether even a large change might not show.
+    calendar : ndarray of bool
+        Whether a column tells the date and nothing else of it drifted, as `Comparison.calendar` says.
     effects, chances : ndarray of float, shape (families, columns)
         As in `Evidence`, effects as `reached` raises them; NaN where nothing was tested.
     figures : ndarray of float, shape (figures, columns)
@@ -90,6 +92,7 @@ class DayComparison:
     state: NDArray[np.uint8]
     leading: NDArray[np.int32]
     doubtful: NDArray[np.bool_]
+    calendar: NDArray[np.bool_]
     effects: Floats
     chances: Floats
     figures: Floats
@@ -167,6 +170,7 @@ _ARRAYS = {
     "state": ("u1", 1),
     "leading": ("<i4", 1),
     "doubtful": ("?", 1),
+    "calendar": ("?", 1),
     "effects": ("<f8", len(FAMILIES)),
     "chances": ("<f8", len(FAMILIES)),
     "figures": ("<f8", len(FIGURES)),
@@ -218,12 +222,15 @@ def _of(day: ProfileSummary, versus: Versus) -> DayComparison:
     effects[:, own], chances[:, own] = reached(found.effects, found.chances, found.tried), found.chances
     doubtful = np.zeros(many, np.bool_)
     doubtful[own] = drifts.doubtful
+    calendar = np.zeros(many, np.bool_)
+    calendar[[places[name] for name in drifts.calendar]] = True
     reasons = {
         place: " ".join(versus.reasons(name))[:MAX_REASON]
         for place, (name, verdict) in enumerate(verdicts.items())
         if verdict in {"moderate", "strong"}
     }
-    made = DayComparison(names, day.rows, state, leading, doubtful, effects, chances, figures_of(day, names), reasons)
+    figures = figures_of(day, names)
+    made = DayComparison(names, day.rows, state, leading, doubtful, calendar, effects, chances, figures, reasons)
     codes = np.fromiter(map(_CODES.__getitem__, verdicts.values()), np.uint8, many)
     made.__dict__["_judged"] = codes, np.fromiter(map(versus.ranks.__getitem__, names), np.float64, many)
     return made
@@ -302,6 +309,8 @@ class Trends:
     scores : ndarray of float, shape (columns, days)
     drifted : ndarray of bool, shape (columns, days)
         Where a moderate or strong drift is certain among all days and columns, too.
+    told : ndarray of bool, shape (columns, days)
+        Where a column that drifted only tells the date: it does wherever the days differ.
     known : ndarray of bool
         By day, whether it was compared.
     tests : int
@@ -317,6 +326,7 @@ class Trends:
         self.verdicts: NDArray[np.uint8] = np.full(shape, UNKNOWN, np.uint8)
         self.scores: Floats = np.zeros(shape)
         self.drifted: NDArray[np.bool_] = np.zeros(shape, np.bool_)
+        self.told: NDArray[np.bool_] = np.zeros(shape, np.bool_)
         places = {name: place for place, name in enumerate(self.names)}
         rows_of: dict[tuple[str, ...], Ints] = {}
         compared = [(day, one) for day, one in enumerate(self.comparisons) if one]
@@ -330,6 +340,7 @@ class Trends:
             self.scores[rows, day] = one.scores
             # A column that no day's profile has was never there.
             self.drifted[rows, day] = sure[np.maximum(one.leading, 0)] & (one.state == _COMPARED)
+            self.told[rows, day] = self.drifted[rows, day] & one.calendar
         self.tests = sum(int(np.count_nonzero(~np.isnan(one.chances))) for _, one in compared)
 
     @cached_property
@@ -343,6 +354,13 @@ class Trends:
         """Where a day alone would be said to drift, and chance may have made that among so many."""
         alone: NDArray[np.bool_] = (self.verdicts == MODERATE) | (self.verdicts == STRONGLY)
         return alone & ~self.drifted
+
+    @cached_property
+    def calendar(self) -> NDArray[np.bool_]:
+        """Columns that drifted, and on none of the days did more than tell the date."""
+        more = np.logical_or.reduce(self.drifted & ~self.told, axis=1)
+        found: NDArray[np.bool_] = np.logical_or.reduce(self.told, axis=1) & ~more
+        return found
 
     @cached_property
     def changed(self) -> NDArray[np.bool_]:
@@ -380,12 +398,23 @@ class Trends:
 
     @cached_property
     def order(self) -> Ints:
-        """Places of the columns: those that drifted first, the one that drifted earliest before all; then by score."""
+        """Places of the columns, by what they say.
+
+        Those that drifted come first, the one that drifted earliest before all; then those that came or went, those
+        that only tell the date, and the others; among equals by score.
+        """
         first = np.where(self.drifted.any(axis=1), self.drifted.argmax(axis=1), self.drifted.shape[1])
-        scores = np.where(self.drifted, self.scores, 0).max(axis=1, initial=0)
         quiet = np.where(self.absent | ~self.known, 0, self.scores).max(axis=1, initial=0)
-        order: Ints = np.lexsort((np.arange(len(self.names)), -quiet, -scores, ~self.came_or_went, first))
+        real = self.drifted.any(axis=1) & ~self.calendar
+        kinds = np.select([real, self.came_or_went, self.calendar], [0, 1, 2], 3)
+        order: Ints = np.lexsort((np.arange(len(self.names)), -quiet, -self.largest, first, kinds))
         return order
+
+    @cached_property
+    def largest(self) -> Floats:
+        """The highest score of each column on a day on which it drifted; 0 where it never did."""
+        found: Floats = np.where(self.drifted, self.scores, 0).max(axis=1, initial=0)
+        return found
 
     def reason(self, column: int, day: int) -> str:
         """Say why a column drifted on a day, in words; empty if it did not."""

@@ -52,6 +52,7 @@ MAX_LIKELY_DAYS = 8
 MAX_WEIGHED = 40_000
 """Columns that such pairs share, and that are weighed after an upload."""
 
+_COURSE = "course 2"  # what is kept of days in a row, by its version
 _MAX_WAITING = 1_000
 _GROUP = 16  # days that are compared before anything else is looked at
 
@@ -362,7 +363,7 @@ class DayComparisons:
 
     def _course_path(self, baseline: Baseline, days: Sequence[DayRow]) -> Path:
         known = (f"{day.day} {day.digest}" for day in days)
-        return kept_files.path_of(self._directory, "course", __version__, baseline.value, baseline.fingerprint, *known)
+        return kept_files.path_of(self._directory, _COURSE, __version__, baseline.value, baseline.fingerprint, *known)
 
     def _is_called(self, *key: str) -> bool:
         with self._condition:

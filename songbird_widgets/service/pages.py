@@ -223,7 +223,7 @@ class Observatory:
         """Return the HTML of a dataset's own page, with nothing chosen; it says when (ms) a guest session expires."""
         choices = self._choices(viewer.org_id, dataset_id, MAX_LISTED, query.search, query.profiles)
         found = bool(choices.groups)
-        timeline, timeline_said = self.trends.timelines(viewer, dataset_id, query)
+        timeline, timeline_said = self.trends.timeline(viewer, dataset_id, query)
         page = {
             **frame_of(viewer, dataset_id),
             "query": query,

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from ..observatory import formatting
 from ..observatory.choices import MAX_CHOICES, choices_of, day_choice
-from ..observatory.figures import NARROW, WIDE, timeline
+from ..observatory.figures import timeline
 from ..observatory.problems import PageProblem, not_found
 from ..observatory.rendering import render
 from ..observatory.trend_charts import CHARTS, KINDS, TITLES
@@ -28,8 +30,6 @@ from .day_comparisons import Baseline
 from .rows import day_start
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from ..observatory.choices import Choices
     from ..observatory.query import PageQuery
     from ..observatory.sides import Side
@@ -125,18 +125,18 @@ class TrendPages:
         template = "trend_column.html" if page["column"] else "trends.html"
         return render(template, "../../", page=page, theme=query.theme, home=query.home.url())
 
-    def timelines(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[tuple[Markup, ...], str]:
+    def timeline(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[Markup, str]:
         """Draw a dataset's batches over time, coloured by what is known of drift.
 
         Returns
         -------
-        tuple of Markup, str
-            For wide and for narrow screens, and what the colours mean; nothing for fewer than two days.
+        Markup, str
+            The drawing, and what its colours mean; nothing for fewer than two days.
         """
         key = (viewer.org_id, dataset_id)
         rows = self._metadata.days(*key, limit=MAX_DAYS)[::-1]
         if len(rows) < 2:
-            return (), ""
+            return Markup(), ""
         choices = [day_choice(row) for row in rows]
         said, kinds, baseline = self._known(*key, rows)
         drawn = [
@@ -147,8 +147,7 @@ class TrendPages:
             f"Beside {baseline}: days that drifted strongly are tall and red, moderately orange; what pale ones hold "
             "cannot be told, or is not compared yet."
         )
-        charts = tuple(timeline(drawn, kinds=kinds, width=width) for width in (WIDE, NARROW))
-        return charts, means if baseline else ""
+        return timeline(drawn, kinds=kinds), means if baseline else ""
 
     def _known(self, org_id: str, dataset_id: str, rows: list[DayRow]) -> tuple[list[str], list[str], str]:
         """Say of each day what is known already of its drift from the dataset's own baseline."""
@@ -217,14 +216,14 @@ def _day(row: DayRow, problem: str, baseline: str) -> TrendDay:
     )
 
 
-def _timeline(view: TrendView, query: TrendQuery) -> tuple[Markup, ...]:
+def _timeline(view: TrendView, query: TrendQuery) -> Markup:
     if len(view.days) < 2:
-        return ()
+        return Markup()
     days = [
         (day.timestamp, f"{day.label}: {said}", query.day_url(view.baseline.value, day.value))
         for day, said in zip(view.days, view.said_of_days(), strict=True)
     ]
-    return tuple(timeline(days, kinds=view.kinds_of_days(), width=width) for width in (WIDE, NARROW))
+    return timeline(days, kinds=view.kinds_of_days())
 
 
 def first_choices(metadata: Metadata, org_id: str, dataset_id: str) -> Choices:

@@ -131,7 +131,7 @@ def test_choosing_stops_at_three(open_page, flights):
 
 def test_the_timeline_leads_to_a_batch(open_page, flights):
     page = open_page(flights.url())
-    page.locator(".wide svg.figure a").first.focus()
+    page.locator(".strip a").first.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("table.columns")
     expect(page.locator("article.p1 h2")).to_have_text(re.compile("^2013-07-"))
@@ -221,10 +221,16 @@ def test_days_are_reached_and_chosen_without_scripts(open_page, flights):
     page.select_option("select[name=profile]", str(JULY_8))
     page.get_by_role("button", name="Show").click()
     expect(page.locator("h1")).to_have_text("Over time, beside 2013-07-08")
-    expect(page.locator(".wide svg a")).to_have_count(5)
+    expect(page.locator(".strip a")).to_have_count(5)
     page.locator("table.trends").get_by_role("link", name="dep_delay").click()
     page.locator("table.days").get_by_role("link", name="2013-07-12").click()
     wait_for_chosen(page, str(JULY_8), str(JULY_8 + 4 * DAY_MS))
+    page.go_back()
+    page.locator("svg.trend.mean:visible").locator("a").nth(3).click()
+    wait_for_chosen(page, str(JULY_8), str(JULY_8 + 5 * DAY_MS))
+    page.goto(flights.url().replace("/profiles?", "/trends?"))
+    page.locator("tr[data-column=dep_delay] svg.course.mean").click()
+    expect(page.locator("h1")).to_have_text("dep_delay over time")
 
 
 def test_the_keyboard_reaches_search_and_rows(open_page, flights, chosen):

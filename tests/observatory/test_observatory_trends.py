@@ -55,6 +55,26 @@ def test_the_column_that_drifted_comes_first_with_its_day_and_why(month):
     assert all(column["drift"] is None for column in data["columns"][1:])
 
 
+def test_a_column_that_only_tells_the_date_comes_last_and_colours_no_day(guest):
+    guest.reference("train", day_of(0, rows=3_000, day=np.full(3_000, 1)))
+    for day in range(3):
+        guest.batch(FIRST + day * DAY_MS, day_of(day + 1, shift=5.0 * (day == 1), day=np.full(1_000, day + 2)))
+    data = trends(guest, ".json").json()
+    assert [column["name"] for column in data["columns"]][:2] == ["amount", "day"]
+    assert [column["name"] for column in trends(guest, ".json", sort="score").json()["columns"]][:2] == [
+        "amount",
+        "day",
+    ]
+    page = trends(guest).text
+    assert page.index(">amount</a>") < page.index(">day</a>")
+    assert "<bdi>amount</bdi> (2024-01-02), <bdi>day</bdi> (2024-01-01) · 1 only because the days differ" in page
+    for text in (page, guest.page().text):
+        assert 'class="day none"' in text
+        assert text.count('class="day strong"') == 1
+        assert "2 columns drifted, 1 of them only because the days differ" in text
+        assert "1 column drifted, only because the days differ" in text
+
+
 def test_every_day_says_what_its_own_page_says(month):
     data = trends(month, ".json").json()
     reference = data["baseline"]["profile"]

@@ -145,6 +145,30 @@ def test_an_episode_goes_on_over_days_that_cannot_tell():
     assert trends.episode(trends.names.index("c01")) is None
 
 
+def test_columns_that_only_tell_the_date_follow_what_drifted_as_on_the_page_of_two_profiles():
+    random = np.random.default_rng(7)
+
+    def on(day, shift=0.0, gone=0):
+        values = {
+            "amount": random.normal(shift, 1, 800),
+            "day": np.full(800, day),
+            "month": np.where(np.arange(800) < gone, np.nan, 7.0 + day // 31),
+            "quiet": random.normal(size=800),
+        }
+        return summarize(profile(values))
+
+    baseline, days = on(1), [on(2), on(40), on(41, shift=0.7), on(5, gone=400)]
+    trends = Trends([DayComparison.from_bytes(day.to_bytes()) for day in compare_days(baseline, days)])
+    assert [trends.names[place] for place in trends.order] == ["month", "amount", "day", "quiet"]
+    assert [trends.names[place] for place in np.flatnonzero(trends.calendar)] == ["day"]
+    told = {name: trends.told[place].tolist() for place, name in enumerate(trends.names)}
+    assert told["day"] == [True, True, True, True]
+    assert told["month"] == [False, True, True, False]
+    for place, day in enumerate(days):
+        calendar = compare_profiles([baseline, day]).calendar
+        assert calendar == {name for name in trends.names if told[name][place]}
+
+
 def test_columns_that_come_and_go_are_told_from_drifts_and_follow_them():
     random = np.random.default_rng(5)
     base = summarize(

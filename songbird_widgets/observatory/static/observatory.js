@@ -282,7 +282,8 @@ function explainTrend(svg, event) {
 function openDay(event) {
   const svg = event.target.closest?.("svg[data-trend]");
   const holder = svg?.closest("[data-open]");
-  if (!holder || event.target.closest("a") || event.button) return;
+  if (!holder || event.target.closest("svg a") || event.button) return;
+  event.preventDefault(); // without scripts, a small chart leads to its column's own page
   const url = new URL(holder.dataset.open, location.href);
   const day = holder.dataset.days.split(" ")[dayAt(svg, event)];
   if (!url.searchParams.getAll("profile").includes(day)) {
