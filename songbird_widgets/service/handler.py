@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import logging
 import random
@@ -218,15 +219,30 @@ class BodyHandler(Handler):
         declared = None if length is None else int(length.partition(",")[0])
         cast("HTTP1Connection", self.request.connection).set_max_body_size(_DRAIN_LIMIT)
         try:
-            if declared is not None and declared > self.limit:
-                self.refuse_size()
-            if declared is None and self.length_required:
-                raise LengthRequired("Send the profile with a Content-Length, not chunked.")
+            self._check_length(declared)
             await self.admit()
         except ServiceError as error:
             self.refusal = error
             if declared is not None and declared > _DRAIN_LIMIT:
                 raise
+        except Exception as error:  # its answer waits for the body, too
+            self.keep_failure(error)
+
+    def _check_length(self, declared: int | None) -> None:
+        if declared is not None and declared > self.limit:
+            self.refuse_size()
+        if declared is None and self.length_required:
+            raise LengthRequired("Send the profile with a Content-Length, not chunked.")
+
+    def keep_failure(self, error: Exception) -> None:
+        """Log a failure, and keep what is answered to it as a refusal.
+
+        Tornado would answer at once, or drop the connection without a word, while its peer still sends.
+        """
+        self.log_exception(type(error), error, error.__traceback__)
+        status = error.status_code if isinstance(error, web.HTTPError) else 500
+        # It is raised: one that others share would keep the frames of all.
+        self.refusal = copy.copy(self.service_error(status, (type(error), error, error.__traceback__)))
 
     async def admit(self) -> None:
         """Refuse early, before the body is read, by raising a `ServiceError`."""

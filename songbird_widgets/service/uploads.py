@@ -86,10 +86,8 @@ class UploadHandler(BodyHandler):
             if self._blob is None:
                 self._blob = self.blobs.incoming()
             await self.work(self._blob.write, data)
-        except OSError as error:
-            # Tornado would drop the connection without a word.
-            self.log_exception(type(error), error, error.__traceback__)
-            self.refusal = self.service_error(500, (type(error), error, error.__traceback__))
+        except Exception as error:
+            self.keep_failure(error)
             await self._discard()  # at once: where the disk is full, its bytes are needed
 
     async def put(self, profile_id: str) -> None:

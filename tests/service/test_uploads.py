@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import http.client
 import os
@@ -107,6 +108,23 @@ def test_too_large_a_profile_is_refused_and_the_answer_arrives(service, session,
 def test_a_refusal_arrives_even_if_the_profile_is_large(service, session):
     address = service.announce(session)["uploadUrl"]
     service.check(service.http.put(address + "0", content=bytes(8 << 20)), 403)
+
+
+def test_a_failure_before_the_bytes_arrive_is_answered_and_the_connection_goes_on(own_service):
+    slot = own_service.announce(own_service.session())
+    with own_service.app.settings["metadata"]._database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE profiles RENAME TO profiles_gone")
+    address = urlsplit(slot["uploadUrl"])
+    with contextlib.closing(http.client.HTTPConnection(address.hostname, address.port)) as connection:
+        for method, path, content, status in (
+            ("PUT", f"{address.path}?{address.query}", bytes(4 << 20), 500),
+            ("PUT", f"{address.path}?{address.query}&signature=%ff", bytes(4 << 20), 400),
+            ("GET", "/nowhere", None, 404),
+        ):
+            connection.request(method, path, content)
+            answer = connection.getresponse()
+            assert (answer.status, bool(answer.read())) == (status, True)
+            assert connection.sock is not None
 
 
 def test_an_absurd_length_is_refused_at_once(service, session):
