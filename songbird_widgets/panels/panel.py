@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
+from ..basics import meant, one_line
 from ..local import discovery
 from ..session.executor import SerialExecutor
 from .bundle import SCRIPT
@@ -55,6 +56,8 @@ class SessionPanel(anywidget.AnyWidget):
 
     Raises
     ------
+    TypeError
+        If there is no trait of such a name.
     ValueError
         If a part has no such name, or none is named.
 
@@ -98,6 +101,8 @@ class SessionPanel(anywidget.AnyWidget):
         if unknown or not parts:
             what = f"{unknown[0]!r} is no part of a panel" if unknown else "A panel needs a part"
             raise ValueError(f"{what}: there are {', '.join(PARTS)}.")
+        for name in set(layout).difference(self.trait_names()):
+            raise TypeError(f"A panel takes no {one_line(name)!r}.{meant(name, ['parts', *self.trait_names()])}")
         self.session = session
         self.lock = threading.RLock()
         self.told: tuple[str, ...] = ()

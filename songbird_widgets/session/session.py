@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import uuid
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..basics import one_line
+from ..basics import meant, one_line
 from ..client.errors import ConfigurationError
 from ..client.models import Dataset
 from ..secret import Hidden, Secret
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from types import TracebackType
 
-    from typing_extensions import Self
+    from typing_extensions import Never, Self
 
     from ..basics import Kind
     from ..client import Songbird
@@ -70,7 +71,7 @@ class Session(UploadingSession):
     Raises
     ------
     TypeError, ConfigurationError
-        If `session_id` is no text, or empty; if `endpoint` cannot be one.
+        If `session_id` is no text, or empty; if `endpoint` cannot be one; if a keyword is unknown.
     ConfigurationError
         On first use, if the key cannot be one, or the endpoint of the environment.
 
@@ -96,7 +97,13 @@ class Session(UploadingSession):
         user_id: str | None = None,
         client: Songbird | None = None,
         name: str = "",
+        **unknown: Never,
     ) -> None:
+        if unknown:
+            keyword = next(iter(unknown))
+            unknown.clear()  # a misspelt key is none to show with this frame
+            known = inspect.signature(Session).parameters
+            raise TypeError(f"Session takes no {one_line(keyword)!r}.{meant(keyword, known)}")
         super().__init__()
         place, identifier, key = Secret.of(endpoint), Secret.of(session_id), Secret.of(api_key)
         del endpoint, session_id, api_key

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import traitlets
 
-from ..basics import one_line
+from ..basics import meant, one_line
 from ..client.errors import SongbirdError
 from ..client.redaction import short_id
 from .comparing import Comparisons
@@ -70,6 +70,15 @@ class SessionTraits(traitlets.HasTraits):
     link_problem = traitlets.Unicode(read_only=True)
 
     _remote: RemoteSession
+
+    if not TYPE_CHECKING:  # type checkers would take any name then
+
+        def __setattr__(self, name: str, value: object) -> None:
+            # A misspelt trait would be kept, and do nothing.
+            if not name.startswith("_") and not hasattr(type(self), name):
+                known = [one for one in dir(SessionTraits) if one in self.traits()]
+                raise AttributeError(f"A session has no {one_line(name)!r} that can be set.{meant(name, known)}")
+            super().__setattr__(name, value)
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -14,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 PICTURES = ROOT / "build" / "artifacts"  # kept as an output of a CI run
 KEY = "canarykeys.the-key-of-the-servers-owner-must-be-nowhere"
-WAIT_MS = 60_000
+WAIT_MS = 120_000  # long, for it only ends what hangs
 # JupyterLab runs as on a hub, for what holds there holds at the root too; the others show the root.
 BASE_URLS = {"lab": "/user/ada/", "notebook": "/", "voila": "/"}
 # Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme, the manager of its widgets when a
@@ -53,7 +55,7 @@ class FrontEnd:
         request = urllib.request.Request(
             self.url + path, method=method, headers={"Authorization": f"token {self.token}"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=WAIT_MS / 1000) as answer:
             body = answer.read()
         return json.loads(body) if body else None
 
@@ -68,7 +70,9 @@ class FrontEnd:
         if self.name == "voila":
             return  # Voilà ends a visitor's kernel itself
         for session in self.ask("api/sessions"):
-            self.ask(f"api/sessions/{session['id']}", "DELETE")
+            # One that a test has ended, or is about to, may be gone by now.
+            with contextlib.suppress(urllib.error.HTTPError):
+                self.ask(f"api/sessions/{session['id']}", "DELETE")
 
 
 def write_settings(environment):
@@ -198,12 +202,19 @@ class Desk:
         return frames
 
     def leave(self):
-        """Close what is open in a JupyterLab that stays loaded: loading it takes longer than most tests."""
+        """Close what is open in a JupyterLab that stays loaded, for loading it takes longer than most tests.
+
+        Returns whether it can be used again: JupyterLab's own scripts may fail at being left amid something.
+        """
         for other in self.page.context.pages[1:]:
             other.close()
-        self.page.evaluate("() => [...window.jupyterapp.shell.widgets('main')].forEach((one) => one.dispose())")
-        if self.page.evaluate("() => document.body.dataset.jpThemeLight") == "false":
-            self.use_theme(dark=False)
+        try:
+            self.page.evaluate("() => [...window.jupyterapp.shell.widgets('main')].forEach((one) => one.dispose())")
+            if self.page.evaluate("() => document.body.dataset.jpThemeLight") == "false":
+                self.use_theme(dark=False)
+        except PlaywrightError:
+            return False
+        return True
 
     def run_all(self):
         """Run every cell; Voilà has done it already."""
@@ -235,6 +246,14 @@ class Desk:
     def panel(self, kind="picker"):
         """The first panel of a kind: session, add, picker, upload, link or claim."""
         return self.page.locator(f".songbird-{kind}").first
+
+    def copy_session_id(self):
+        """Click on the shortened id of the session, and return what is in the clipboard then."""
+        self.page.evaluate("() => navigator.clipboard.writeText('')")
+        self.panel("session").get_by_role("button", name="Copy the id of session").click()
+        said = self.panel("session").locator(".sb-line > [role=status]").last
+        expect(said).to_contain_text("id is copied")
+        return self.page.evaluate("() => navigator.clipboard.readText()")
 
     def use_theme(self, *, dark):
         name = "JupyterLab Dark" if dark else "JupyterLab Light"
@@ -330,9 +349,7 @@ def desk(browser, front_ends):
     for someone in seated:
         errors += [error for error in someone.errors if not is_foreign(error)]
         someone.errors.clear()
-        if someone in kept and not errors:
-            someone.leave()
-        else:
+        if someone not in kept or errors or not someone.leave():
             kept[:] = [one for one in kept if one is not someone]
             someone.page.context.close()
         someone.front_end.end_kernels()

@@ -163,6 +163,7 @@ def test_long_names_that_begin_alike_stay_distinguishable(desk):
         expect(picker.get_by_role("option", name=whole)).to_be_visible()
         expect(picker.get_by_role("button", name=f"Remove P3, {whole}")).to_be_visible()
         picker.get_by_role("option", name="2013-07-08").click()
+        expect(picker.locator(".sb-replace .sb-halves")).to_have_count(3)
         assert len(set(picker.locator(".sb-replace .sb-halves").evaluate_all(SHOWN))) == 3
     for panel in someone.page.locator(".songbird").all():
         assert panel.evaluate(OUTSIDE) == []

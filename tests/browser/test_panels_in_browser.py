@@ -156,9 +156,7 @@ def test_what_whylogs_and_another_kernel_upload_shows_by_itself(lab, environment
     someone = lab(SESSION + "session.upload()\nsession")
     page, picker = someone.page, someone.panel("picker")
     expect(picker.get_by_role("option")).to_have_count(8)
-    someone.panel("session").get_by_role("button", name="Copy the id of session").click()
-    expect(someone.panel("session").get_by_text("copied")).to_be_visible()
-    session_id = page.evaluate("navigator.clipboard.readText()")
+    session_id = someone.copy_session_id()
     profile = someone.front_end.root / "profiles" / "reference-first-quarter.bin"
     subprocess.run(
         [whylogs_python, "-c", ELSEWHERE, session_id, profile],
@@ -270,10 +268,7 @@ def test_edit_before_sending_then_time_line(lab):
     page.keyboard.press("Enter")
     expect(picker.locator(".sb-chip[data-p]")).to_have_count(2)
 
-    session_line = someone.panel("session")
-    session_line.get_by_role("button", name="Copy the id of session").click()
-    expect(session_line.get_by_text("copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()").startswith("session-")
+    assert someone.copy_session_id().startswith("session-")
 
 
 DAYS = """
@@ -370,6 +365,10 @@ def test_a_fourth_replaces_one_in_place_and_the_order_is_changed(lab):
     page, picker = someone.page, someone.panel("picker")
     labels = picker.locator(".sb-chip[data-p] .sb-chip-label")
     fourth = picker.get_by_role("option", name="2013-07-13")
+    # All is drawn that comes by itself.
+    expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
+    expect(someone.panel("result").locator(".songbird-card")).to_be_visible()
+    fourth.scroll_into_view_if_needed()
     before = fourth.bounding_box()
     fourth.click()
     expect(picker.get_by_role("button", name="Replace P1, 2013-07-08, with 2013-07-13")).to_be_focused()

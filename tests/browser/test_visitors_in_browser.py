@@ -88,8 +88,7 @@ def test_three_visitors_at_once_see_nothing_of_each_other_nor_of_the_owner(desk,
     for visitor in visitors:
         expect(visitor.panel("upload").get_by_role("status")).to_have_text("The profile is uploaded.")
         visitor.panel("picker").get_by_role("option").click()
-        visitor.panel("session").get_by_role("button", name="Copy the id of session").click()
-        expect(visitor.panel("session").get_by_text("copied")).to_be_visible()
+        visitor.copy_session_id()
         visitor.panel("session").get_by_role("button", name="Ask the endpoint again").click()
     for visitor in visitors:
         option = visitor.panel("picker").get_by_role("option")

@@ -46,6 +46,11 @@ def test_parts_that_there_are_not_are_refused_with_those_that_there_are(session,
         panels.SessionPanel(session, parts)
 
 
+def test_a_keyword_that_there_is_not_is_refused_with_the_one_that_is_meant(session):
+    with pytest.raises(TypeError, match=r"no 'prats'\. Did you mean 'parts'\?"):
+        panels.SessionPanel(session, prats=("picker",))
+
+
 def test_a_session_displays_one_panel_however_often(uploaded):
     view = "application/vnd.jupyter.widget-view+json"
     first, second = panels.display_bundle(uploaded), panels.display_bundle(uploaded)

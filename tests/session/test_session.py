@@ -29,6 +29,21 @@ def test_constructing_one_asks_nobody(monkeypatch):
     assert session.endpoint_label == "local service"
 
 
+def test_a_misspelt_keyword_or_trait_is_refused_with_the_one_that_is_meant(shown_in_frames):
+    with pytest.raises(TypeError, match=r"no 'nmae'\. Did you mean 'name'\?"):
+        Session(nmae="x")
+    with pytest.raises(TypeError, match="Did you mean 'api_key'") as caught:
+        Session(api_kye="canary")
+    assert not [line for line in shown_in_frames(caught.value) if "canary" in line]
+    with Session() as session:
+        with pytest.raises(AttributeError, match="Did you mean 'selection'"):
+            session.selction = ("july",)
+        with pytest.raises(AttributeError, match="no 'anything' that can be set"):
+            session.anything = 1
+        session.name = "x"
+        assert session.name == "x"
+
+
 def test_the_whole_way_from_files_to_three_side_by_side(full):
     assert full.state == "open"
     assert {profile.state for profile in full.profiles} == {"uploaded"}

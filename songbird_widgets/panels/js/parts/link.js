@@ -46,5 +46,8 @@ function CopyLink({ href }) {
     say(copied ? "Copied" : "Press Ctrl+C in the address bar");
     setTimeout(() => say(""), 1600);
   };
-  return h("button", { type: "button", class: "sb-copy", onClick: copy }, icon("copy"), said || "Copy link");
+  return [
+    h("button", { type: "button", class: "sb-copy", onClick: copy }, icon("copy"), said || "Copy link"),
+    h("span", { class: "sb-unseen", role: "status" }, said),
+  ];
 }

@@ -15,13 +15,16 @@ const PRESENT_MS = 60_000;
 export function SessionPart({ store }) {
   const f = store.facts("session");
   const [copied, setCopied] = useState("");
+  const [said, say] = useState(""); // the button's own name does not change
   const line = useRef(/** @type {HTMLDivElement | null} */ (null));
 
   useEffect(
     () =>
       store.listen(async (message) => {
         if (message.part !== "session" || message.id === undefined || !line.current) return;
-        setCopied((await copyText(message.id, line.current)) ? "copied" : "not copied");
+        const word = (await copyText(message.id, line.current)) ? "copied" : "not copied";
+        setCopied(word);
+        say(`The session’s id is ${word}.`);
         setTimeout(() => setCopied(""), 1400);
       }),
     [store],
@@ -36,12 +39,13 @@ export function SessionPart({ store }) {
       h("strong", { class: "sb-title" }, "Songbird session"),
       store.visited ? f.name && h("bdi", { class: "sb-label" }, f.name) : h(NameField, { store, name: f.name }),
       f.id &&
-        button(copied || f.id, () => store.send("session", "identify"), {
+        button(copied || f.id, () => (say(""), store.send("session", "identify")), {
           class: "sb-id",
           title: "Copy the session id: whoever has it can see the session and add to it",
           "aria-label": `Copy the id of session ${f.id}`,
         }),
       h("span", { class: "sb-state", role: "status" }, f.words),
+      h("span", { class: "sb-unseen", role: "status" }, said),
       h(
         "span",
         { class: "sb-where" },
@@ -173,7 +177,8 @@ function useLooking(store, place) {
       const visible = document.visibilityState === "visible" && (place.current?.getClientRects().length ?? 0) > 0;
       if (visible && performance.now() - moved < PRESENT_MS) store.send("session", "look");
     };
-    document.addEventListener("visibilitychange", look, options);
+    // Whoever comes back to the page is here, although nothing was moved yet.
+    document.addEventListener("visibilitychange", () => ((moved = performance.now()), look()), options);
     const clock = setInterval(look, LOOK_MS);
     return () => {
       clearInterval(clock);
