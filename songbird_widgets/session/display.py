@@ -120,7 +120,7 @@ def session_text(session: SessionTraits) -> str:
     selected = {profile.slot for profile in session.selection}
     for profile in session.profiles[:_MAX_ROWS]:
         mark = "*" if profile.slot in selected else " "
-        lines.append(f" {mark} {profile.kind:<9}  {profile.label:<24}  {_state(profile)}")
+        lines.append(f" {mark} {profile.kind:<9}  {profile.label:<24}  {_state(profile, session)}")
     if len(session.profiles) > _MAX_ROWS:
         lines.append(f"   and {len(session.profiles) - _MAX_ROWS:,} more")
     advice = discovery.advice(local=session.local)
@@ -137,7 +137,7 @@ def session_html(session: SessionTraits, remark: str = "") -> str:
     selected = {profile.slot for profile in session.selection}
     rows = "".join(
         f"<tr>{_cell('✓' if profile.slot in selected else '')}{_cell(profile.kind)}"
-        f"{_cell(profile.label)}{_cell(_state(profile))}</tr>"
+        f"{_cell(profile.label)}{_cell(_state(profile, session))}</tr>"
         for profile in session.profiles[:_MAX_ROWS]
     )
     more = len(session.profiles) - _MAX_ROWS
@@ -197,5 +197,7 @@ def _line(session: SessionTraits) -> str:
     return f"Songbird session {session.short_id or '(new)'}, {session.state}, at {session.endpoint_label}"
 
 
-def _state(profile: SessionProfile) -> str:
+def _state(profile: SessionProfile, session: SessionTraits) -> str:
+    if profile.state == "uploaded" and session.state == "expired":
+        return "gone"  # with the session
     return f"{profile.state}: {profile.problem}" if profile.problem else profile.state

@@ -167,7 +167,7 @@ def test_a_second_data_set_of_a_day_is_said_to_be_merged(add, session, say, sett
     say(add, {"do": "add", "source": path, "kind": "batch"})
     settled()
     ((_, words),) = said(add, "info")
-    assert words.startswith("2013-07-11 has 2 uploads: a day is one batch")
+    assert words.startswith("2013-07-11 has 2 profiles: a day is one batch")
     assert "alias" in words
     say(add, {"do": "edit", "key": session.profiles[-1].key, "kind": "reference", "text": "other"})
     assert said(add, "info") == []  # it is no longer true

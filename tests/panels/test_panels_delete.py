@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from songbird_widgets.client import SongbirdError
 from songbird_widgets.panels import SessionPanel
 from songbird_widgets.session import Session
 
@@ -41,6 +42,21 @@ def test_the_session_is_deleted_and_is_over_then(delete, own, say, eventually):
     assert delete.delete_facts["result"] == "The session is deleted, with 9 profiles."
     assert delete.delete_facts["closed"]
     assert own.profiles == ()
+
+
+def test_of_a_session_that_another_kernel_has_deleted_nothing_is_said_to_be_there(own):
+    whole = SessionPanel(own)
+    with Session(session_id=own.session_id) as other:
+        other.delete()
+    with pytest.raises(SongbirdError, match="deleted"):
+        own.refresh()
+    assert whole.session_facts["words"] == "deleted or expired: nothing of it can be reached any more"
+    assert whole.picker_facts["gone"]
+    assert (whole.upload_facts["state"], whole.upload_facts["uploaded"]) == ("expired", 9)
+    shown, _ = own._repr_mimebundle_()
+    for text in shown.values():
+        assert "gone" in text
+        assert "uploaded" not in text
 
 
 def test_visitors_of_a_dashboard_neither_see_it_nor_may_ask_for_it(own, say, monkeypatch):

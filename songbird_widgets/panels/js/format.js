@@ -148,6 +148,10 @@ export function uploadWords(f) {
     if (f.remaining !== null) words.push(`${duration(f.remaining)} left`);
     return words.join(", ");
   }
+  if (f.state === "expired" && f.uploaded + left > 0) {
+    return `This session was deleted or has expired${f.uploaded ? `, and with it the ${many(f.uploaded, "profile")} that ${f.uploaded === 1 ? "was" : "were"} uploaded` : ""}.${left ? unsentWords(left) : ""}`;
+  }
+  if (f.state === "claimed" && left) return `This session is claimed.${unsentWords(left)}`;
   if (left) {
     return [
       `${bytes(f.bytesWaiting)} to send`,
@@ -160,3 +164,6 @@ export function uploadWords(f) {
   if (!f.uploaded) return "Nothing to send yet.";
   return `${f.uploaded === 1 ? "The profile is" : `All ${many(f.uploaded, "profile")} are`} uploaded.`;
 }
+
+/** What was not sent before a session ended. @param {number} count */
+const unsentWords = (count) => ` ${many(count, "profile")} ${count === 1 ? "was" : "were"} not sent: another session takes ${count === 1 ? "it" : "them"} along.`;

@@ -48,7 +48,7 @@ export function Panel({ store }) {
   return h(
     "div",
     { class: "songbird-panel", ref: root, "data-kernel": store.watch.presence, ...drop },
-    h(KernelLine, { presence: store.watch.presence, theme }),
+    h(KernelLine, { store, theme }),
     has("session") && section("session"),
     columns.length > 0 && h("div", { class: "songbird-columns" }, columns.map((parts) => h("div", { class: "songbird-column", key: parts[0] }, parts.map(section)))),
     has("result") && section("result"),
@@ -70,13 +70,17 @@ function Section({ store, part, theme, gone, over, onReady }) {
   return h("section", { class: `songbird songbird-${part}`, role: "group", tabIndex: -1, "aria-label": label, "data-theme": theme, "data-over": over, inert: gone }, body);
 }
 
-/** Says that nothing can be done here, and what to do. @param {{ presence: import("./kernel.js").Presence, theme: string }} props */
-function KernelLine({ presence, theme }) {
+/** Says that nothing can be done here, and what to do. @param {{ store: Store, theme: string }} props */
+function KernelLine({ store, theme }) {
+  const { presence } = store.watch;
   if (presence === "there") return null;
+  const again = store.visited
+    ? "Reload the page to begin anew."
+    : `Run the notebook’s cells again (Run → Run All Cells); what was uploaded is kept${store.parts.includes("session") ? ", under “Another session”" : ""}.`;
   const words =
     presence === "busy"
       ? "The kernel is running a cell: what you did here waits until it is done."
-      : "This panel has no kernel any more, so nothing in it works or is kept up to date. Run the notebook’s cells again (Run → Run All Cells); what was uploaded is kept, under “Another session”.";
+      : `This panel has no kernel any more, so nothing in it works or is kept up to date. ${again}`;
   return h("div", { class: "songbird sb-kernel", role: "alert", "data-theme": theme }, icon(presence === "busy" ? "info" : "warning"), h("span", {}, words));
 }
 

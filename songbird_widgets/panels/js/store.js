@@ -2,7 +2,7 @@
 
 import { Days } from "./days.js";
 import { KernelWatch, askKernel, kernelStatus } from "./kernel.js";
-import { Table } from "./table.js";
+import { STATES, Table } from "./table.js";
 
 /** @typedef {import("./types.js").Model} Model */
 /** @typedef {import("./types.js").PartName} PartName */
@@ -36,6 +36,8 @@ export class Store {
     this.states = new Uint8Array();
     /** Whether not all states are the same. */
     this.mixed = false;
+    /** What the list's entries consist of, in a word: uploads only once all of them are. */
+    this.noun = "profile";
     /** @type {DataView | null} the comparison's card, deflated */
     this.card = null;
     /** @type {Map<number, boolean>} entries whose choice the kernel has not confirmed yet: whether they shall be chosen */
@@ -211,6 +213,7 @@ export class Store {
     if (!view) return;
     this.states = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
     this.mixed = areMixed(this.states);
+    this.noun = !this.mixed && STATES[this.states[0]] === "uploaded" ? "upload" : "profile";
     if (view.byteLength > MAX_SAVED_BYTES) this.model.set("states", null);
   };
 

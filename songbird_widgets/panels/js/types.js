@@ -12,13 +12,13 @@
  * @typedef {{ waiting: WaitingProfile[], more: number, busy: boolean, messages: AddMessage[], closed: boolean }} AddFacts
  *
  * @typedef {{ number: number, label: string, kind: "batch" | "reference", uploads: number, rows: number | null }} Chosen
- * @typedef {{ chosen: Chosen[], problems: Record<string, string> }} PickerFacts
+ * @typedef {{ chosen: Chosen[], problems: Record<string, string>, gone: boolean }} PickerFacts
  *
  * @typedef {{ label: string, sent: number, size: number }} UnderWay
  * @typedef {{ label: string, problem: string }} Failure
  * @typedef {{ waiting: number, bytesWaiting: number, uploaded: number, underWay: UnderWay[], failed: number, failures: Failure[],
  *   total: number, done: number, lost: number, bytesSent: number, bytesTotal: number, rate: number, remaining: number | null,
- *   busy: boolean, trouble: string, closed: boolean }} UploadFacts
+ *   busy: boolean, trouble: string, state: string }} UploadFacts
  *
  * @typedef {{ href: string, text: string }} LinkTarget
  * @typedef {{ selected: number, ended: boolean, waiting: string[], reason: string, main: LinkTarget | null, each: LinkTarget[],

@@ -203,7 +203,7 @@ class AddPart(Part):
         self._say("good", "", text, frozenset(self._added))
 
     def _say_merged(self) -> None:
-        """Say that the endpoint merges uploads of one day, where this round made some of them."""
+        """Say that the endpoint merges profiles of one day, where this round made some of them."""
         days: dict[str, list[SessionProfile]] = {}
         for profile in self.session.profiles:
             if profile.kind == "batch":
@@ -213,9 +213,9 @@ class AddPart(Part):
             return
         first = merged[0][0].choice
         what = (
-            f"{first} has {len(merged[0]):,} uploads"
+            f"{first} has {len(merged[0]):,} profiles"
             if len(merged) == 1
-            else f"{len(merged):,} days have several uploads"
+            else f"{len(merged):,} days have several profiles"
         )
         text = (
             f"{what}: a day is one batch, so they are compared as one. To compare two data sets of one day with "

@@ -23,7 +23,7 @@ class PickerPart(Part):
     """
 
     name = "picker"
-    watched = frozenset({"profiles", "selection", "busy"})
+    watched = frozenset({"profiles", "selection", "busy", "state"})
 
     def __init__(self, panel: PartHost) -> None:
         super().__init__(panel)
@@ -38,6 +38,7 @@ class PickerPart(Part):
         return {
             "chosen": [self._chosen(number, p) for number, p in numbered if number is not None],
             "problems": self._listing.problems,
+            "gone": self.session.state == "expired",  # what was uploaded, with the session
         }
 
     def _chosen(self, number: int, profile: SessionProfile) -> dict[str, Any]:

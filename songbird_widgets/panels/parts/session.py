@@ -22,7 +22,7 @@ _STATE_WORDS = {
     "new": "not begun yet: the first upload creates it",
     "open": "open",
     "claimed": "claimed: its profiles belong to the organization now",
-    "expired": "deleted or expired: make a new one with Session()",
+    "expired": "deleted or expired: nothing of it can be reached any more",
     "unreachable": "the endpoint does not answer",
 }
 

@@ -51,7 +51,7 @@ class UploadPart(Part):
             "remaining": progress.remaining,
             "busy": session.busy,
             "trouble": shorten(notice.text, MAX_TEXT) if notice is not None and notice.level == "error" else "",
-            "closed": session.state in {"claimed", "expired"},
+            "state": session.state,
         }
 
     def do_upload(self, _content: dict[str, Any], _buffers: Sequence[memoryview]) -> None:

@@ -39,11 +39,15 @@ test("dates are ISO and go both ways", () => {
 });
 
 test("an upload is told in words at each stage", () => {
-  const f = { waiting: 0, bytesWaiting: 0, uploaded: 0, underWay: [], failed: 0, failures: [], total: 0, done: 0, lost: 0, bytesSent: 0, bytesTotal: 0, rate: 0, remaining: null, busy: false, trouble: "", closed: false };
+  const f = { waiting: 0, bytesWaiting: 0, uploaded: 0, underWay: [], failed: 0, failures: [], total: 0, done: 0, lost: 0, bytesSent: 0, bytesTotal: 0, rate: 0, remaining: null, busy: false, trouble: "", state: "open" };
   assert.equal(uploadWords(f), "Nothing to send yet.");
   assert.equal(uploadWords({ ...f, waiting: 3, failed: 1, uploaded: 2, bytesWaiting: 450_000 }), "450 kB to send, 1 failed, 2 uploaded");
   const busy = { ...f, busy: true, total: 2_160, done: 1_000, lost: 2, bytesSent: 5e6, bytesTotal: 1e7, rate: 1e6, remaining: 5 };
   assert.equal(uploadWords(busy), "1,000 of 2,160 uploaded, 2 failed: 5.0 MB of 10 MB, 1.0 MB/s, 5.0 s left");
   assert.equal(uploadWords({ ...f, uploaded: 1 }), "The profile is uploaded.");
   assert.equal(uploadWords({ ...f, uploaded: 9 }), "All 9 profiles are uploaded.");
+  const expired = { ...f, state: "expired" };
+  assert.equal(uploadWords({ ...expired, uploaded: 9 }), "This session was deleted or has expired, and with it the 9 profiles that were uploaded.");
+  assert.match(uploadWords({ ...expired, waiting: 2 }), /has expired\. 2 profiles were not sent: another session takes them along\./);
+  assert.match(uploadWords({ ...f, state: "claimed", waiting: 1 }), /is claimed\. 1 profile was not sent: another session takes it along\./);
 });

@@ -46,8 +46,9 @@ export function Chips({ store, offered, hint, onReplace, onKeep }) {
       places.map((place) => {
         const one = chosen[place];
         if (!one) return h("li", { class: "sb-chip sb-slot", key: `free-${place}` }, h("span", { class: "sb-p" }, `P${place + 1}`), place === chosen.length && h("span", { class: "sb-chip-text sb-quiet" }, "choose below"));
+        const { noun } = store;
         if (offered) return h(Replaceable, { key: one.number, one, place, names, label: offered.label, onReplace });
-        return h(Chip, { key: one.number, store, one, place, names, before: chosen[place - 1], onMove: move });
+        return h(Chip, { key: one.number, store, one, place, names, noun, before: chosen[place - 1], onMove: move });
       }),
     ),
     offered
@@ -62,13 +63,13 @@ function words(chosen) {
   return chosen.length > 1 ? "P1 is the baseline: the others are compared with it." : "P1 is the baseline.";
 }
 
-/** What there is of one that is chosen. @param {Chosen} one */
-const amounts = (one) =>
-  [one.uploads > 1 && many(one.uploads, "upload"), one.rows !== null && many(one.rows, "row")].filter(Boolean).join(", ");
+/** What there is of one that is chosen. @param {Chosen} one @param {string} noun */
+const amounts = (one, noun) =>
+  [one.uploads > 1 && many(one.uploads, noun), one.rows !== null && many(one.rows, "row")].filter(Boolean).join(", ");
 
-/** @param {{ store: import("../store.js").Store, one: Chosen, place: number, names: string[], before: Chosen | undefined, onMove: (place: number) => void }} props */
-function Chip({ store, one, place, names, before, onMove }) {
-  const title = one.uploads > 1 ? `${one.label}: ${amounts(one)}, compared as one` : one.label;
+/** @param {{ store: import("../store.js").Store, one: Chosen, place: number, names: string[], noun: string, before: Chosen | undefined, onMove: (place: number) => void }} props */
+function Chip({ store, one, place, names, noun, before, onMove }) {
+  const title = one.uploads > 1 ? `${one.label}: ${amounts(one, noun)}, compared as one` : one.label;
   const p = `P${place + 1}`;
   return h(
     "li",
@@ -80,7 +81,7 @@ function Chip({ store, one, place, names, before, onMove }) {
           p,
         )
       : h("span", { class: "sb-p", title: "The baseline" }, p),
-    h("span", { class: "sb-chip-text", title }, h(Name, { text: one.label, others: names, class: "sb-chip-label" }), h("span", { class: "sb-chip-more" }, amounts(one) || one.kind)),
+    h("span", { class: "sb-chip-text", title }, h(Name, { text: one.label, others: names, class: "sb-chip-label" }), h("span", { class: "sb-chip-more" }, amounts(one, noun) || one.kind)),
     button("", () => store.send("picker", "release", { number: one.number }), { class: "sb-plain", "aria-label": `Remove ${p}, ${one.label}` }, "close"),
   );
 }

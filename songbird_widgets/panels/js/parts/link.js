@@ -33,9 +33,16 @@ function words(store, f) {
   if (f.ended) return "This session has ended, and its links with it.";
   if (!f.selected) return "Choose one to three profiles: the links to see them side by side, and every day beside the first, appear here.";
   if (f.waiting.length) return `${f.waiting.join(" and ")} ${f.waiting.length === 1 ? "is" : "are"} not uploaded yet: the link comes with the upload.`;
-  if (f.main) return f.main.href.startsWith("/") ? "A link shows this session to whoever can open it in this Jupyter." : "Anyone who holds a link can see this session.";
+  if (f.main) return reach(f.main.href);
   if (f.reason) return [icon("warning"), h("span", { dir: "auto" }, f.reason), button("Try again", () => store.send("link", "again"), {}, "retry")];
   return [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Asking for the link…"];
+}
+
+/** Whom a link shows the session to. @param {string} href */
+function reach(href) {
+  if (href.startsWith("/")) return "A link shows this session to whoever has it and can open pages of this server.";
+  if (/^https?:\/\/(127\.|localhost[:/]|\[::1\])/.test(href)) return "A link opens on the kernel’s machine only, and shows this session to whoever has it there.";
+  return "Anyone who holds a link can see this session.";
 }
 
 /** @param {{ href: string }} props */

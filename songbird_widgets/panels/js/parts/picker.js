@@ -83,7 +83,7 @@ export function PickerPart({ store }) {
     }
     const uploads = days.uploads[entry];
     if (upload !== undefined && uploads > 1) {
-      const words = `${days.label(entry)} is one batch of ${many(uploads, "upload")}: ${store.isChosen(entry) ? "the whole day is let go" : "the whole day is chosen"}.`;
+      const words = `${days.label(entry)} is one batch of ${many(uploads, store.noun)}: ${store.isChosen(entry) ? "the whole day is let go" : "the whole day is chosen"}.`;
       setHint(words);
       say(words);
     }
@@ -105,7 +105,7 @@ export function PickerPart({ store }) {
     const next = new Set(unfolded);
     now ? next.delete(day) : next.add(day);
     setUnfolded(next);
-    say(`${days.label(entry)}: ${now ? "folded" : `${many(days.uploads[entry], "upload")} shown`}`);
+    say(`${days.label(entry)}: ${now ? "folded" : `${many(days.uploads[entry], store.noun)} shown`}`);
   };
   /** @param {number} place */
   const move = (place) => {
@@ -176,7 +176,7 @@ export function PickerPart({ store }) {
     const line = inList[place];
     const entry = line >= 0 ? line : days.entryOf[-1 - line];
     const chosen = store.isChosen(entry);
-    const at = { key, listId, line, place, total: inList.length, active: place === active, lineHeight, zone, entry, chosen, p: chosen ? store.place(entry) : 0, pending: store.pending.has(entry), before: inList[place - 1] ?? -1, after: inList[place + 1] ?? -1, open: unfolded.has(days.day[entry]), days, states, problems };
+    const at = { key, listId, line, place, total: inList.length, active: place === active, lineHeight, zone, entry, chosen, p: chosen ? store.place(entry) : 0, pending: store.pending.has(entry), before: inList[place - 1] ?? -1, after: inList[place + 1] ?? -1, open: unfolded.has(days.day[entry]), days, states, problems, noun: store.noun, gone: facts.gone };
     return asBefore(drawn.current, at, option);
   };
   const { count, references } = days;
@@ -186,7 +186,7 @@ export function PickerPart({ store }) {
       "div",
       { class: "sb-header" },
       h("h2", {}, "Profiles"),
-      h("span", { class: "sb-count" }, entries.length !== count ? `${number(entries.length)} of ${number(count)}` : count ? counted(days, references) : ""),
+      h("span", { class: "sb-count" }, entries.length !== count ? `${number(entries.length)} of ${number(count)}` : count ? counted(days, references, store.noun) : ""),
     ),
     h(Chips, {
       store,
@@ -236,23 +236,26 @@ export function PickerPart({ store }) {
           shown.apart !== null && row(shown.apart, "apart"),
         ),
       ),
-      !lines.length && h("p", { class: "sb-empty" }, emptyWords(count, filter)),
+      !lines.length && h("p", { class: "sb-empty" }, emptyWords(store, filter)),
     ),
     h("p", { class: "sb-unseen", role: "status", ref: live }),
   ];
 }
 
-/** @param {import("../days.js").Days} days @param {number} references */
-function counted(days, references) {
+/** @param {import("../days.js").Days} days @param {number} references @param {string} noun */
+function counted(days, references, noun) {
   const batches = days.count - references;
   const uploads = days.table.count - references;
-  const ofDays = uploads === batches ? many(batches, "batch", "batches") : `${many(batches, "day")} of ${many(uploads, "upload")}`;
+  const ofDays = uploads === batches ? many(batches, "batch", "batches") : `${many(batches, "day")} of ${many(uploads, noun)}`;
   return [references && many(references, "reference"), batches && ofDays].filter(Boolean).join(", ");
 }
 
-/** @param {number} count @param {Filter} filter */
-function emptyWords(count, filter) {
-  if (!count) return "No profiles yet. Add files above, or call session.add(…) in a cell.";
+/** @param {Store} store @param {Filter} filter */
+function emptyWords(store, filter) {
+  if (!store.days.count) {
+    const ways = [store.parts.includes("add") && "add files above", !store.visited && "call session.add(…) in a cell"].filter(Boolean).join(", or ");
+    return `There are no profiles here.${ways ? ` ${ways[0].toUpperCase()}${ways.slice(1)}.` : ""}`;
+  }
   return filter.terms
     ? "No profile here matches. Enter looks for it as a timestamp, a date or a reference id."
     : "No profile matches. Show all kinds, states and dates.";
@@ -311,15 +314,17 @@ function optionId(listId, days, line) {
 /**
  * One line of the list: an entry, or one upload of a day that is unfolded.
  * @param {{ key: any, listId: string, line: number, place: number, total: number, active: boolean, lineHeight: number, zone: string, entry: number,
- *   chosen: boolean, p: number, pending: boolean, before: number, after: number, open: boolean, days: import("../days.js").Days, states: Uint8Array, problems: Map<number, string> }} at
+ *   chosen: boolean, p: number, pending: boolean, before: number, after: number, open: boolean, days: import("../days.js").Days, states: Uint8Array, problems: Map<number, string>,
+ *   noun: string, gone: boolean }} at
  */
-function option({ key, listId, line, place, total, active, lineHeight, zone, entry, chosen, p, pending, before, after, open, days, states, problems }) {
+function option({ key, listId, line, place, total, active, lineHeight, zone, entry, chosen, p, pending, before, after, open, days, states, problems, noun, gone }) {
   const { table } = days;
   const isUpload = line < 0;
   const row = isUpload ? -1 - line : days.first(line);
   const uploads = days.uploads[entry];
   const isDay = !isUpload && uploads > 1;
   const { state, uploaded } = isUpload ? { state: STATES[states[row]] ?? "added", uploaded: 0 } : days.state(entry, states);
+  const lost = gone && state === "uploaded"; // with the session
   const problem = problems.get(line);
   const label = isUpload ? days.time(row, zone) || "00:00:00Z" : days.label(entry);
   const time = isUpload || isDay ? "" : days.time(row, zone);
@@ -342,7 +347,7 @@ function option({ key, listId, line, place, total, active, lineHeight, zone, ent
       "data-active": active,
       "data-upload": isUpload,
       "data-pending": pending,
-      title: problem ?? [isDay ? `${label}: ${many(uploads, "upload")}, compared as one` : `${table.label(row)} · ${table.name(row)}`, span].filter(Boolean).join(" · "),
+      title: problem ?? [isDay ? `${label}: ${many(uploads, noun)}, compared as one` : `${table.label(row)} · ${table.name(row)}`, span].filter(Boolean).join(" · "),
       style: { transform: `translateY(${place * lineHeight}px)` },
     },
     h("span", { class: "sb-mark", "data-p": p || undefined }, chosen && (p ? `P${p}` : icon("check"))),
@@ -351,7 +356,7 @@ function option({ key, listId, line, place, total, active, lineHeight, zone, ent
       { class: "sb-cell sb-cell-profile" },
       isDay && h("span", { class: "sb-fold", "aria-hidden": "true", "data-open": open }, "▸"),
       isUpload ? h("bdi", { class: "sb-label" }, label) : h(Name, { text: label, others: [before, after].filter((other) => other >= 0).map((other) => days.label(other)) }),
-      isDay && h("span", { class: "sb-uploads" }, many(uploads, "upload"), h("span", { class: "sb-unseen" }, open ? ", shown below; left arrow folds them" : "; right arrow shows them")),
+      isDay && h("span", { class: "sb-uploads" }, many(uploads, noun), h("span", { class: "sb-unseen" }, open ? ", shown below; left arrow folds them" : "; right arrow shows them")),
       time && h("span", { class: "sb-time" }, time),
       !isUpload && h("span", { class: "sb-kind", "data-kind": kind }, kind),
       !isDay && h("bdi", { class: "sb-source" }, table.name(row)),
@@ -359,7 +364,7 @@ function option({ key, listId, line, place, total, active, lineHeight, zone, ent
     h("span", { class: "sb-cell sb-cell-rows" }, amount(value("rows"), "rows")),
     h("span", { class: "sb-cell sb-cell-columns" }, amount(value("columns"), "columns")),
     h("span", { class: "sb-cell sb-cell-size" }, value("size") === UNKNOWN ? "" : bytes(value("size"))),
-    h("span", { class: "sb-cell sb-cell-state", "data-state": state }, isDay && uploaded && uploaded < uploads ? `${number(uploaded)} of ${number(uploads)}` : STATE_WORDS[state]),
+    h("span", { class: "sb-cell sb-cell-state", "data-state": lost ? "gone" : state }, lost ? "gone" : isDay && uploaded && uploaded < uploads ? `${number(uploaded)} of ${number(uploads)}` : STATE_WORDS[state]),
   );
 }
 

@@ -16,7 +16,7 @@ export function ResultPart({ store }) {
       "div",
       { class: "sb-header" },
       h("h2", {}, "Comparison"),
-      h("p", { class: "sb-words" }, f.comparing && [h("span", { class: "sb-spin", "aria-hidden": "true" }), "Comparing…"]),
+      h("p", { class: "sb-words" }, f.comparing && [h("span", { class: "sb-spin", "aria-hidden": "true" }), h("span", {}, stale ? "Comparing… Until it is done, what was chosen before stays below." : "Comparing…")]),
       f.link && h("div", { class: "sb-actions" }, h(Link, { target: f.link, class: "sb-button" })),
     ),
     !f.selected && h("p", { class: "sb-quiet" }, "Choose one to three profiles: what changed from the first to the others appears here."),

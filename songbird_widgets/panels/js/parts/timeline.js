@@ -21,7 +21,8 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
   const [low, high] = [from === null ? all?.first : from / DAY_MS, to === null ? all?.last : to / DAY_MS];
   const drawn = useMemo(() => (low === undefined || high === undefined || !width ? [] : bars(days, low, high, width)), [days, low, high, width]);
   const { chosen } = store;
-  const rects = useMemo(() => barsOf(drawn, chosen.map((entry) => days.day[entry]), width), [drawn, chosen, width]);
+  const { noun } = store;
+  const rects = useMemo(() => barsOf(drawn, chosen.map((entry) => days.day[entry]), width, noun), [drawn, chosen, width, noun]);
   const zones = h(Zones, { zone, onZone });
   if (!all || low === undefined || high === undefined) {
     return days.uploads.some((count) => count > 1) ? h("div", { class: "sb-axis" }, zones) : null;
@@ -60,8 +61,8 @@ export function TimeLine({ store, width, from, to, zone, onRange, onChoose, onZo
   );
 }
 
-/** @param {import("../timeline.js").Bar[]} drawn @param {number[]} chosen their days since 1970 @param {number} width px */
-function barsOf(drawn, chosen, width) {
+/** @param {import("../timeline.js").Bar[]} drawn @param {number[]} chosen their days since 1970 @param {number} width px @param {string} noun */
+function barsOf(drawn, chosen, width, noun) {
   const most = Math.max(1, ...drawn.map((bar) => bar.uploads));
   const step = width / Math.max(1, drawn.length);
   const thick = Math.max(2, Math.min(18, step - 2));
@@ -73,7 +74,7 @@ function barsOf(drawn, chosen, width) {
     return h(
       "rect",
       { key: at, x: at * step + (step - thick) / 2, y: TALL_PX - height, width: thick, height, rx: 2, "data-at": at, "data-p": p },
-      h("title", {}, `${first === last ? first : `${first} to ${last}`}: ${many(bar.uploads, "upload")}${p ? `, P${p}` : ""}`),
+      h("title", {}, `${first === last ? first : `${first} to ${last}`}: ${many(bar.uploads, noun)}${p ? `, P${p}` : ""}`),
     );
   });
 }

@@ -68,8 +68,9 @@ function Spoken({ words }) {
  */
 function action(store, f) {
   const upload = () => store.send("upload", "upload");
-  const attributes = { class: "sb-primary", disabled: f.closed };
+  const attributes = { class: "sb-primary" };
   if (f.busy) return button("Cancel", () => store.send("upload", "cancel"), { key: "cancel" });
+  if (f.state === "claimed" || f.state === "expired") return null; // the words say why
   if (f.waiting) return button(`Upload ${many(f.waiting + f.failed, "profile")}`, upload, { ...attributes, key: "upload" }, "upload");
   if (f.failed) return button(`Retry ${number(f.failed)} that failed`, upload, { ...attributes, key: "retry" }, "retry");
   return null;
