@@ -329,12 +329,12 @@ def serve():
 
         thread = threading.Thread(target=lambda: asyncio.run(main()))
         thread.start()
-        assert started.wait(60)
+        assert started.wait(300)
         try:
             yield ready["base"], ready["application"]
         finally:
             ready["loop"].call_soon_threadsafe(ready["stop"].set)
-            thread.join(60)
+            thread.join(300)
             assert not thread.is_alive()
 
     return running
@@ -448,7 +448,7 @@ def run_object_store(folder: Path):
         for name, value in environment.items():
             patch.setenv(name, value)
         made = ObjectStoreServer(endpoint, environment)
-        urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{made.bucket}", method="PUT"), timeout=30).close()
+        urllib.request.urlopen(urllib.request.Request(f"{endpoint}/{made.bucket}", method="PUT"), timeout=120).close()
         yield made
 
 
@@ -544,7 +544,7 @@ class Team:
         for url in [*self.replica_urls, self.url]:
             while True:
                 with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"{url}/ready", timeout=10).close()
+                    urllib.request.urlopen(f"{url}/ready", timeout=60).close()
                     break
                 assert time.monotonic() < deadline, self.logs()
                 time.sleep(0.1)
@@ -728,7 +728,7 @@ def answering_server(
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                urllib.request.urlopen(ready, timeout=5).close()
+                urllib.request.urlopen(ready, timeout=60).close()
                 break
             except OSError as error:
                 if getattr(error, "code", 500) < 500:

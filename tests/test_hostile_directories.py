@@ -69,9 +69,9 @@ def test_the_demo_prints_a_url_that_answers_warns_of_nothing_and_runs_nothing_pl
         assert not ran.exists(), ran.read_text()
         for planted in (tmp_path / "data" / "examples").glob("*.py"):  # kernels look beside their notebooks
             planted.unlink()
-        with urllib.request.urlopen(url, timeout=60) as answer:
+        with urllib.request.urlopen(url, timeout=300) as answer:
             assert title in answer.read().decode("utf-8")
-        with urllib.request.urlopen(url.partition("?")[0], timeout=60) as answer:  # another user of this machine
+        with urllib.request.urlopen(url.partition("?")[0], timeout=300) as answer:  # another user of this machine
             assert title not in answer.read().decode("utf-8")
             assert "login" in answer.url
     assert "Warning" not in (tmp_path / "messages").read_text("utf-8")

@@ -51,7 +51,7 @@ def test_python_in_the_readme_runs(block, tmp_path):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
     finally:
         subprocess.run([sys.executable, "-m", "songbird_widgets", "stop"], env=environment, check=True, timeout=300)

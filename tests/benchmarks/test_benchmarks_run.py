@@ -24,7 +24,7 @@ def test_a_benchmark_runs(script, tmp_path):
     command = [sys.executable, str(HERE / script), "--tiny"]
     environment = {**os.environ, "SONGBIRD_DATA_DIR": str(tmp_path / "data")}
     done = subprocess.run(
-        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=540, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout

@@ -81,7 +81,7 @@ def test_async_what_is_under_way_ends_before_its_connection_is_closed(serve):
     async def main():
         client = c.AsyncSongbird(server.endpoint, retries=0)
         answer = asyncio.create_task(client.create_session("u"))
-        assert await asyncio.to_thread(asked.wait, 20)
+        assert await asyncio.to_thread(asked.wait, 120)
         await client.aclose()
         with pytest.raises(c.ConfigurationError, match="closed"):
             await client.create_session("u")

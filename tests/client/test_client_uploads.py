@@ -6,10 +6,12 @@ import asyncio
 import json
 import os
 import re
+import socket
 import threading
 import time
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -185,7 +187,7 @@ def test_concurrency_is_bounded_and_used(serve, upload):
             most[0] = max(most[0], busy[0])
             if busy[0] == 6:
                 all_there.set()
-        all_there.wait(30)
+        all_there.wait(120)
         time.sleep(0.02)  # a seventh would come
         with lock:
             busy[0] -= 1
@@ -353,16 +355,17 @@ def test_a_cancel_gives_control_back_and_reports_what_is_known(serve, upload, wh
         if where == "slot" or seen.method == "PUT":
             line.body(seen, most=10 if where == "body" else None)
             reached.set()
-            go_on.wait(120)
+            go_on.wait()
             return line.abort()
         return False
 
-    server, set_at = serve(behave), []
+    server = serve(behave)
     profiles = [batch(n, b"x" * (30_000_000 if where == "body" else 400_000)) for n in range(6)]
-    threading.Thread(target=lambda: (reached.wait(60), set_at.append(time.monotonic()), cancel.set())).start()
-    results = upload(server, profiles if sized else iter(profiles), cancel=cancel, concurrency=2, timeout=60.0)
-    assert time.monotonic() - set_at[0] < 30, "a timeout ended it, not the cancel"
-    go_on.set()
+    threading.Thread(target=lambda: (reached.wait(120), cancel.set())).start()
+    try:  # nothing else ends it
+        results = upload(server, profiles if sized else iter(profiles), cancel=cancel, concurrency=2, timeout=3600.0)
+    finally:
+        go_on.set()
     assert {result.state for result in results} == {"cancelled"}
     assert {type(result.error) for result in results} == {c.Cancelled}
     assert len(results) == 6 if sized else len(results) <= 4
@@ -372,7 +375,7 @@ def test_a_cancel_gives_control_back_and_reports_what_is_known(serve, upload, wh
 
 
 def test_what_lands_while_a_cancel_waits_is_reported_as_uploaded(serve, upload, monkeypatch):
-    monkeypatch.setattr("songbird_widgets.client.uploads.GRACE_SECONDS", 3.0)
+    monkeypatch.setattr("songbird_widgets.client.uploads.GRACE_SECONDS", 120.0)
     cancel = threading.Event()
 
     def behave(_, seen):
@@ -393,14 +396,12 @@ def test_a_client_is_usable_after_a_cancel_and_its_worker_ends_with_what_it_wait
             return False
         cancel.set()
         line.body(seen, most=10)
-        go_on.wait(120)
+        go_on.wait()
         return line.abort()
 
     server = serve(behave)
-    with c.Songbird(server.endpoint) as client:
-        began = time.monotonic()
-        (result,) = c.upload_profiles(client, SESSION, [batch(0)], cancel=cancel)
-        assert time.monotonic() - began < 30, "the caller has control back"
+    with c.Songbird(server.endpoint, timeout=3600.0) as client:
+        (result,) = c.upload_profiles(client, SESSION, [batch(0)], cancel=cancel)  # the caller has control back
         assert (result.state, result.error.ambiguous) == ("cancelled", True)
         results = c.upload_profiles(client, SESSION, [batch(0), batch(1)])
         assert [result.state for result in results] == ["uploaded", "uploaded"]
@@ -467,10 +468,11 @@ def test_a_session_that_is_gone_ends_it(serve, upload, status, kind):
     assert len(server.of("POST")) <= 3 + 2, "the others were not even tried"
 
 
-def test_an_endpoint_that_is_gone_ends_it(serve, upload):
-    server = serve()
-    server.close()
-    results = upload(server, [batch(n) for n in range(100)], concurrency=2)
+def test_an_endpoint_that_is_gone_ends_it(upload):
+    with socket.socket() as taken:  # so that nobody else listens there meanwhile
+        taken.bind(("127.0.0.1", 0))
+        gone = SimpleNamespace(endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}")
+        results = upload(gone, [batch(n) for n in range(100)], concurrency=2)
     assert {result.state for result in results} == {"failed"}
     assert {type(result.error) for result in results} == {c.EndpointUnreachable}
 

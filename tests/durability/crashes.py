@@ -105,7 +105,7 @@ class Service:
         self.secret = identity["secret"]
 
     def _wait(self) -> int:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while time.monotonic() < end:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 record = json.loads((self.directory / "service.json").read_bytes())
@@ -118,7 +118,7 @@ class Service:
 
     def ask(self, method: str, path: str, body: object = None) -> dict:
         """Ask over a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         with contextlib.closing(connection):
             connection.request(method, path, None if body is None else json.dumps(body))
             answer = connection.getresponse()
@@ -144,7 +144,7 @@ class Service:
         """End it without warning."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(120)
 
 
 class Uploaders:
@@ -164,7 +164,7 @@ class Uploaders:
 
     def _put(self, service: Service, session: str, chance: random.Random) -> None:
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError, RuntimeError):
-            connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+            connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
             with contextlib.closing(connection):
                 while not self._ended.is_set():
                     body = json.dumps({"datasetTimestamp": JULY_8 + chance.randrange(30) * DAY_MS, "segmentTags": []})
@@ -182,8 +182,8 @@ class Uploaders:
                             self.confirmed.add(key)
 
     def wait_for_confirmed(self, count: int) -> None:
-        """Wait, at most a minute, until that many are confirmed."""
-        deadline = time.monotonic() + 60
+        """Wait, at most some minutes, until that many are confirmed."""
+        deadline = time.monotonic() + 200
         while len(self.so_far()) < count and time.monotonic() < deadline:
             time.sleep(0.01)
 
@@ -196,7 +196,7 @@ class Uploaders:
         """Wait for the threads."""
         self._ended.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join(200)
 
 
 def check(service: Service, session: str, begun: set[str], confirmed: set[str], found: Found) -> None:

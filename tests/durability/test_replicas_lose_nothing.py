@@ -21,7 +21,7 @@ def test_no_round_loses_what_was_confirmed_or_shows_what_was_not_sent(team):
     done = {"confirmed": 0, "failed": 0, "late": 0}
     harm = [kill_a_replica, end_the_database, refuse_in_the_store, kill_all_replicas]
     for number in range(ROUNDS):
-        with Songbird(team.url, timeout=20, retries=4) as client:
+        with Songbird(team.url, timeout=60, retries=4) as client:
             session = until(lambda c=client: c.create_session("someone")).id
             uploads = [profile(number, index) for index in range(PROFILES)]
             harming = threading.Thread(target=harm[number % len(harm)], args=(team, chance))

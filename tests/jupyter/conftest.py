@@ -64,7 +64,7 @@ class Server:
             request.add_header("Authorization", f"token {token}")
         opener = urllib.request.build_opener(_NoRedirect)
         try:
-            with opener.open(request, timeout=60) as answer:
+            with opener.open(request, timeout=300) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read().decode("utf-8", "replace"))
         except urllib.error.HTTPError as error:
             with error:

@@ -84,7 +84,7 @@ def test_progress_reaches_the_browser_while_a_cell_computes(kernel):
     code = (
         "seen = []; session.observe(lambda change: seen.append(threading.current_thread().name), 'progress')\n"
         "done = threading.Event(); session.observe(lambda change: change['new'] or done.set(), 'busy')\n"
-        "session.upload(wait=False); end = time.monotonic() + 60\n"
+        "session.upload(wait=False); end = time.monotonic() + 150\n"
         # never lets the kernel's event loop run
         "while not done.is_set() and time.monotonic() < end: sum(range(10_000))\n"
         "print(session.progress.done, set(seen), session.notice.level)"

@@ -79,7 +79,7 @@ def test_progress_goes_on_while_a_cell_computes(kernel):
         "seen = []\nbusy.observe(lambda change: seen.append(threading.current_thread().name), 'progress')\n"
         "done = threading.Event()\nbusy.observe(lambda change: change['new'] or done.set(), 'busy')\n"
         "busy.add(str(P / 'batch-*.bin'))\nbusy.upload(wait=False)\n"
-        "end = time.monotonic() + 60\n"
+        "end = time.monotonic() + 150\n"
         # never lets the kernel's event loop run
         "while not done.is_set() and time.monotonic() < end: sum(range(10_000))\n"
         "print(set(seen), busy.progress.done)"
@@ -91,7 +91,7 @@ def test_an_interrupted_cell_cancels_and_the_kernel_goes_on(kernel):
     kernel.run(
         "import threading\nstopped = sw.Session()\n"
         "gate = threading.Event(); began = threading.Event()\n"
-        "stopped._uploads.submit(lambda: began.set() or gate.wait(60)); began.wait(30)\n"
+        "stopped._uploads.submit(lambda: began.set() or gate.wait(600)); began.wait(120)\n"
         "stopped.add(P / 'batch-2013-07-08.bin');"
     )
     kernel.client.execute("stopped.upload()")
@@ -124,7 +124,7 @@ def test_a_restarted_kernel_finishes_what_was_begun(starting):
         session_id = said.split()[-1]
         assert "not now" in said
         manager.restart_kernel(now=True)
-        kernel.client.wait_for_ready(90)
+        kernel.client.wait_for_ready(180)
         said = kernel.says(
             "import songbird_widgets as sw\n"
             "last = sw.Session.recent(1)[0]\nprint(last.unfinished, last.profiles)\n"

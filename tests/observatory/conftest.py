@@ -12,6 +12,7 @@ import pytest
 from songbird_widgets.profiles import protobuf
 from songbird_widgets.profiles.protobuf_writer import bytes_field, encode_varint
 from songbird_widgets.profiles.version1 import _column_offsets
+from songbird_widgets.service import trend_pages
 from songbird_widgets.service.app import close_app, make_app
 
 ROOT = Path(__file__).parents[2]
@@ -92,13 +93,19 @@ class Service:
 
 @pytest.fixture(scope="session")
 def service(serve, tmp_path_factory):
+    """The service, whose pages wait until all is compared, however busy the machine is."""
     secret, organization = "s" * 32, ("org-local", "tenletters.therestofit:org-local")
     directory = tmp_path_factory.mktemp("observatory")
 
     def make():
         return make_app(directory, secret=secret, signing_key="k" * 43, organization=organization)
 
-    with serve(make, close_app) as (base, _), httpx.Client(timeout=60, trust_env=False) as http:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        serve(make, close_app) as (base, _),
+        httpx.Client(timeout=60, trust_env=False) as http,
+    ):
+        patch.setattr(trend_pages, "PAGE_SECONDS", 60.0)
         yield Service(base, secret, organization, http, directory)
 
 

@@ -29,8 +29,11 @@ CLASSES = {
 
 
 @pytest.fixture
-def whole(uploaded):
-    return panels.SessionPanel(uploaded)
+def whole(uploaded, eventually):
+    """A panel with all parts, which has come to rest: without a selection it asks for one link by itself."""
+    panel = panels.SessionPanel(uploaded)
+    eventually(lambda: panel.link_facts["trends"])
+    return panel
 
 
 def test_each_class_is_a_panel_with_its_parts(uploaded):
@@ -61,10 +64,11 @@ def test_a_session_displays_one_panel_however_often(uploaded):
     assert data[view]["model_id"] in ipywidgets.widget_serialization["from_json"].__globals__["_instances"]
 
 
-def test_a_whole_panel_is_one_widget_of_at_most_60_kilobytes(uploaded, wire):
+def test_a_whole_panel_is_one_widget_of_at_most_60_kilobytes(uploaded, wire, eventually):
     wire.clear()
     uploaded.select("july", "2013-07-10", "2013-07-14")
     panel = panels.SessionPanel(uploaded)
+    eventually(lambda: panel.result_facts["headline"] and panel.link_facts["main"])
     models = [comm for comm in wire if comm.sent[0]["data"]["state"]["_model_name"] != "LayoutModel"]
     assert len(models) == 1
     # As a notebook saves it: JSON, with binary values in base64.

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from songbird_widgets.client import Songbird
 from songbird_widgets.panels import ProfilePicker, SessionPanel, UploadPanel
 from songbird_widgets.panels.rows import pack
 from songbird_widgets.session import Session
@@ -44,7 +45,7 @@ def test_what_failed_says_why_and_is_sent_again_alone(upload, session, say, flig
 
 
 def test_an_unreachable_endpoint_is_said(flights, say, eventually):
-    with Session("http://127.0.0.1:1") as session:
+    with Session(client=Songbird("http://127.0.0.1:1", retries=0)) as session:
         line, upload = SessionPanel(session, ("session",)), UploadPanel(session)
         session.add(flights / "batch-2013-07-08.bin")
         say(upload, {"do": "upload"})
@@ -117,7 +118,7 @@ def test_what_others_uploaded_shows_by_itself(session, say, flights, eventually,
 
 
 def test_looking_at_an_endpoint_that_is_away_says_so_in_the_line(say, eventually, failure):
-    with Session("http://127.0.0.1:1", session_id="session-elsewhere") as session:
+    with Session(session_id="session-elsewhere", client=Songbird("http://127.0.0.1:1", retries=0)) as session:
         line = SessionPanel(session, ("session",))
         say(line, {"do": "look"})
         eventually(lambda: line.session_facts["state"] == "unreachable")

@@ -11,7 +11,8 @@ import pytest
 
 from songbird_widgets import client as c
 
-CONTENT = b"WHY1" + b"x" * 50_000 + b"ORIGINAL" + b"y" * 400_000
+MARK, CHANGED = b"\1", b"\2"  # single bytes, which arrive in one part, however the stream is cut
+CONTENT = b"WHY1" + b"x" * 50_000 + MARK + b"y" * 400_000
 
 
 class Flipping:
@@ -35,8 +36,8 @@ class Flipping:
     def _pass(self, source, target, there):
         with contextlib.suppress(OSError):
             while part := source.recv(1 << 20):
-                if there and self.left and b"ORIGINAL" in part:
-                    part = part.replace(b"ORIGINAL", b"0RIGINAL")
+                if there and self.left and MARK in part:
+                    part = part.replace(MARK, CHANGED)
                     self.left -= 1
                 target.sendall(part)
             target.shutdown(socket.SHUT_WR)
@@ -71,6 +72,6 @@ def test_few_bytes_are_verified_too(service):
         contextlib.closing(Flipping(service.base, 99)) as proxy,
         c.Songbird(f"http://127.0.0.1:{proxy.port}/k/{service.secret}") as client,
     ):
-        upload = c.ProfileUpload(b"few bytes, ORIGINAL", "batch", 1_373_241_600_000)
+        upload = c.ProfileUpload(b"few bytes" + MARK, "batch", 1_373_241_600_000)
         (result,) = c.upload_profiles(client, session, [upload])
     assert result.state == "failed"

@@ -68,7 +68,7 @@ def test_an_odd_request_is_refused_in_words(service, session, shape, caplog):
         headers += b"Content-Length: %d\r\n" % len(body)
     version = b"HTTP/2.0" if line.startswith(b"PRI") else b"HTTP/1.1"
     head = b"%s %s\r\n%s%sConnection: close\r\n\r\n" % (line, version, host, headers)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=120) as connection:
         connection.sendall(head.replace(b"SESSION", session.encode()) + body)
         answer = connection.makefile("rb").read()
     head, _, content = answer.partition(b"\r\n\r\n")

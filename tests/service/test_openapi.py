@@ -51,7 +51,7 @@ def test_schemathesis_finds_it_true(operation, served):
     def run(case):
         case.path_parameters = {**(case.path_parameters or {}), **given_path}
         case.query = {**(case.query or {}), **given_query}
-        case.call_and_validate(timeout=30, headers=headers)
+        case.call_and_validate(timeout=120, headers=headers)
 
     run()
 

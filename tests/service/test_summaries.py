@@ -214,17 +214,17 @@ def cost_of_one_more(store, content, monkeypatch):
     return calls[0], kept.stat().st_size
 
 
-def test_the_101st_upload_of_a_day_costs_what_the_third_did(store, monkeypatch):
-    contents = [some_rows(seed) for seed in range(101)]
+def test_the_41st_upload_of_a_day_costs_what_the_third_did(store, monkeypatch):
+    contents = [some_rows(seed) for seed in range(41)]
     store.upload(*contents[:2])
     store.day()
     few_calls, few_bytes = cost_of_one_more(store, contents[2], monkeypatch)
-    store.upload(*contents[3:100])
+    store.upload(*contents[3:40])
     store.day()
-    calls, size = cost_of_one_more(store, contents[100], monkeypatch)
+    calls, size = cost_of_one_more(store, contents[40], monkeypatch)
     assert calls <= 1.25 * few_calls
     assert size <= 2 * few_bytes  # the sketches have filled up
-    assert store.day().summary.rows == 101 * 1_200
+    assert store.day().summary.rows == 41 * 1_200
 
 
 def test_a_damaged_upload_spoils_only_itself(store):

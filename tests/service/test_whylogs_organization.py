@@ -102,7 +102,7 @@ def test_whylogs_writes_with_a_key_and_its_links_answer(team, run_whylogs):
     told, wrote = run_whylogs(SCRIPT, **names)
 
     def get(link, **options):
-        return httpx.get(link, headers={"X-API-Key": key}, trust_env=False, timeout=30, **options)
+        return httpx.get(link, headers={"X-API-Key": key}, trust_env=False, timeout=60, **options)
 
     answer = get(f"{base}/v0/organizations/org-1/datasets/model-7/profiles")
     assert answer.status_code == 200, answer.text

@@ -283,7 +283,7 @@ def test_uploading_in_the_background_tells_by_traits(session, profiles):
     session.observe(lambda change: change["new"] or done.set(), "busy")
     session.add(str(profiles / "batch-*.bin"))
     assert session.upload(wait=False) == []
-    assert done.wait(60)
+    assert done.wait(120)
     assert session.progress.done == session.progress.total == 7
     assert session.progress.bytes_sent == session.progress.bytes_total == sum(p.size for p in session.profiles)
     assert session.progress.text.startswith("7 of 7 uploaded")
@@ -425,11 +425,11 @@ def test_nothing_to_claim(session):
 
 def test_background_work_reports_its_failure_as_a_notice(full):
     with pytest.raises(SelectionError):
-        full.submit(lambda: full.link).result(30)
+        full.submit(lambda: full.link).result(120)
     assert full.notice.level == "error"
     assert "Nothing is selected" in full.notice.text
     full.select("july")
-    assert full.submit(lambda: full.link).result(30) == full.link
+    assert full.submit(lambda: full.link).result(120) == full.link
 
 
 def test_what_a_front_end_without_widgets_shows(full):

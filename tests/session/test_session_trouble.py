@@ -173,7 +173,7 @@ def test_what_nobody_foresaw_is_said_and_leaves_nothing_half_sent(session, profi
     with monkeypatch.context() as patch:
         patch.setattr("songbird_widgets.client.iter_uploads", broken)
         assert session.upload(wait=False) == []
-        session._uploads.submit(lambda: None).result(30)
+        session._uploads.submit(lambda: None).result(120)
     assert session.notice.level == "error"
     assert "broke off (KeyError)" in session.notice.text
     assert "canary" not in session.notice.text
