@@ -157,7 +157,7 @@ def _with_organizations(
 
 @contextlib.contextmanager
 def _organizations(options: argparse.Namespace) -> Iterator[Organizations]:
-    from ..local.identity import default_data_dir, make_private_dir
+    from ..local.identity import make_private_dir
     from .database import Database
     from .organizations import Organizations
     from .settings import TeamSettings
@@ -166,7 +166,7 @@ def _organizations(options: argparse.Namespace) -> Iterator[Organizations]:
     if settings is not None and settings.database_url is not None:
         database = Database.at(settings.database_url)
     else:
-        data_dir = options.data_dir or default_data_dir()
+        data_dir = _data_dir(options)
         make_private_dir(data_dir)
         database = Database.in_directory(data_dir)
     with contextlib.closing(database):
@@ -248,12 +248,14 @@ def _import(organizations: Organizations, options: argparse.Namespace) -> None:
     from . import session_files
     from .metadata import Metadata
     from .organizations import check_name
+    from .retention import Retention
     from .settings import TeamSettings
 
     metadata, blobs = Metadata(organizations.database), _storage(options)
     with options.file.open("rb") as file:
         if not options.dataset:
-            session_id, _ = session_files.import_session(metadata, blobs, file)
+            retention = Retention(organizations.database, blobs, _data_dir(options) / "summaries")
+            session_id, _ = session_files.import_session(metadata, blobs, retention, file)
             _say(session_id)
             if options.data_dir is None and TeamSettings.of(vars(options), os.environ) is None:
                 options.note_session(session_id)
@@ -278,12 +280,17 @@ def _secret(prompt: str) -> str:
 
 
 def _storage(options: argparse.Namespace) -> BlobStore:
-    from ..local.identity import default_data_dir
     from .settings import TeamSettings
     from .team import open_storage
 
-    settings = TeamSettings.of(vars(options), os.environ) or TeamSettings()
-    return open_storage(settings, options.data_dir or default_data_dir())
+    return open_storage(TeamSettings.of(vars(options), os.environ) or TeamSettings(), _data_dir(options))
+
+
+def _data_dir(options: argparse.Namespace) -> Path:
+    from ..local.identity import default_data_dir
+
+    data_dir: Path | None = options.data_dir
+    return data_dir or default_data_dir()
 
 
 def _day(milliseconds: int) -> str:

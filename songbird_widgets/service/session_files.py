@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import zipfile
+from itertools import pairwise
 from typing import TYPE_CHECKING, BinaryIO
 
 import msgspec
 
 from .. import __version__
+from ..basics import reason_of
 from ..client.models import ListedProfile, SegmentTag
 from .blobs import PART_BYTES
-from .checks import LAST_TIMESTAMP, TEXT_LIMIT
+from .checks import LAST_TIMESTAMP, LIST_LIMIT, TEXT_LIMIT
 from .datasets import listed
-from .errors import InvalidArgument
+from .errors import InvalidArgument, ServiceError
 from .rows import NewProfile, UploadRow
 from .upload_urls import MAX_PROFILE_BYTES
 
@@ -23,10 +26,12 @@ if TYPE_CHECKING:
     from .blobs import BlobStore
     from .metadata import Metadata
     from .organizations import Organizations
+    from .retention import Retention
 
 FORMAT = "songbird-session"
 MANIFEST = "manifest.json"
 _MAX_MANIFEST_BYTES = 256 << 20
+_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # only these are unpacked in bounded steps
 
 
 class Entry(ListedProfile, frozen=True, kw_only=True):
@@ -79,18 +84,40 @@ def read(file: BinaryIO) -> tuple[zipfile.ZipFile, Manifest]:
     """
     try:
         archive = zipfile.ZipFile(file)
-        if MANIFEST not in archive.namelist():
-            raise InvalidArgument("This file holds no session: `songbird-widgets session export` writes one that does.")
-        if archive.getinfo(MANIFEST).file_size > _MAX_MANIFEST_BYTES:
-            raise InvalidArgument("The manifest is too large.")
-        manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
-        if (manifest.format, manifest.version) != (FORMAT, 1):
-            raise InvalidArgument("This file was not written by this version's export.")
+        _check_members(archive)
+        manifest = _manifest(archive)
         for entry in manifest.profiles:
             _verify(archive, entry)
-    except (zipfile.BadZipFile, KeyError, OSError, NotImplementedError, RuntimeError, msgspec.MsgspecError) as error:
-        raise InvalidArgument(f"This file cannot be imported: {error}.") from None
+    except ServiceError:
+        raise
+    except Exception as error:  # each unpacker has its own for what is damaged, and some raise what Python raises
+        reason = reason_of(error) or "it is damaged"
+        raise InvalidArgument(f"This file cannot be imported: {reason.rstrip('.')}.") from None
     return archive, manifest
+
+
+def _manifest(archive: zipfile.ZipFile) -> Manifest:
+    if MANIFEST not in archive.namelist():
+        raise InvalidArgument("This file holds no session: `songbird-widgets session export` writes one that does.")
+    if archive.getinfo(MANIFEST).file_size > _MAX_MANIFEST_BYTES:
+        raise InvalidArgument("The manifest is too large.")
+    manifest = msgspec.json.decode(archive.read(MANIFEST), type=Manifest)
+    if (manifest.format, manifest.version) != (FORMAT, 1):
+        raise InvalidArgument("This file was not written by this version's export.")
+    if len({entry.file for entry in manifest.profiles}) < len(manifest.profiles):
+        raise InvalidArgument("This file cannot be imported: several uploads of the manifest are one file.")
+    return manifest
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Refuse what unpacks to much more than export has packed: the same bytes again and again, or by other methods."""
+    if any(member.compress_type not in _METHODS for member in archive.infolist()):
+        raise InvalidArgument(
+            "This file cannot be imported: parts of it are packed by a method that export never uses."
+        )
+    members = sorted(archive.infolist(), key=lambda member: member.header_offset)
+    if any(one.header_offset + one.compress_size > following.header_offset for one, following in pairwise(members)):
+        raise InvalidArgument("This file cannot be imported: parts of it overlap.")
 
 
 def _verify(archive: zipfile.ZipFile, entry: Entry) -> None:
@@ -105,6 +132,7 @@ def _verify(archive: zipfile.ZipFile, entry: Entry) -> None:
     fine = (
         entry.kind == "reference" or stamp is not None,
         stamp is None or 0 <= stamp <= LAST_TIMESTAMP,
+        len(entry.segment_tags) <= LIST_LIMIT,
         all(text is None or (len(text) <= TEXT_LIMIT and "\0" not in text) for text in texts),
     )
     if not all(fine):
@@ -120,8 +148,10 @@ def _parts(archive: zipfile.ZipFile, entry: Entry) -> Iterator[bytes]:
             yield part
 
 
-def import_session(metadata: Metadata, blobs: BlobStore, file: BinaryIO) -> tuple[str, int]:
+def import_session(metadata: Metadata, blobs: BlobStore, retention: Retention, file: BinaryIO) -> tuple[str, int]:
     """Make a new guest session of a zip file; return its id and how many uploads it has.
+
+    One that cannot be filled, as on a full disk, is ended.
 
     Raises
     ------
@@ -131,7 +161,12 @@ def import_session(metadata: Metadata, blobs: BlobStore, file: BinaryIO) -> tupl
     archive, manifest = read(file)
     with archive:
         session_id = metadata.create_session("import")
-        _take(metadata, blobs, archive, manifest, lambda profile: metadata.announce(session_id, [profile])[1])
+        try:
+            _take(metadata, blobs, archive, manifest, lambda profile: metadata.announce(session_id, [profile])[1])
+        except BaseException:
+            with contextlib.suppress(Exception):  # what went wrong before is said
+                retention.delete_session(session_id)
+            raise
     return session_id, len(manifest.profiles)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
+import os
 import zipfile
 
 import pytest
 
 from songbird_widgets.__main__ import main
 from songbird_widgets.local.identity import random_text
-from songbird_widgets.service import session_writes
+from songbird_widgets.service import session_files, session_writes
 from songbird_widgets.service.app import close_app, make_app
+from songbird_widgets.service.blobs import IncomingBlob
+from songbird_widgets.service.errors import InvalidArgument
 
 
 @pytest.fixture
@@ -116,6 +121,8 @@ def broken(file, target, change):
         (lambda m: m["profiles"][1].update(kind="other"), "profiles[1].kind"),
         (lambda m: m["profiles"][0].update(alias="a\0"), "cannot be."),
         (lambda m: m.pop("profiles"), "cannot be imported"),
+        (lambda m: m["profiles"].append(m["profiles"][0]), "several uploads of the manifest are one file"),
+        (lambda m: m["profiles"][1].update(segmentTags=[{"key": "a", "value": "b"}] * 1_001), "cannot be."),
     ],
 )
 def test_what_is_not_whole_is_refused_and_changes_nothing(app, run, tmp_path, change, said):
@@ -127,6 +134,64 @@ def test_what_is_not_whole_is_refused_and_changes_nothing(app, run, tmp_path, ch
     assert (status, printed) == (1, "")
     assert said in error
     assert app.settings["metadata"].datasets("org-1") == before
+
+
+def packed_anew(file, target, method):
+    with zipfile.ZipFile(file) as archive, zipfile.ZipFile(target, "w", method) as made:
+        for name in archive.namelist():
+            made.writestr(name, archive.read(name))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_packed_as_export_never_does_is_refused_unread(app, run, tmp_path, method):
+    file, changed = tmp_path / "session.zip", tmp_path / "changed.zip"
+    run("session", "export", file, stdin=fill(app))
+    packed_anew(file, changed, method)
+    assert "method that export never uses" in run("session", "import", changed)[2]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_whatever_is_damaged_in_a_file_is_said(app, run, tmp_path, method):
+    file, changed = tmp_path / "session.zip", tmp_path / "changed.zip"
+    run("session", "export", file, stdin=fill(app))
+    packed_anew(file, changed, method)
+    whole = changed.read_bytes()
+    for place in range(0, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x55
+        for content in (damaged, whole[:place]):
+            with contextlib.suppress(InvalidArgument):  # a bit that nobody reads may be any
+                session_files.read(io.BytesIO(content))
+
+
+def test_a_file_whose_parts_overlap_is_refused(app, run, tmp_path):
+    file = tmp_path / "session.zip"
+    run("session", "export", file, stdin=fill(app))
+    content = bytearray(file.read_bytes())
+    last = content.rindex(b"PK\x01\x02")
+    content[last + 42 : last + 46] = (10).to_bytes(4, "little")  # where the last member begins
+    file.write_bytes(content)
+    assert "parts of it overlap" in run("session", "import", file)[2]
+
+
+def test_a_session_that_cannot_be_filled_is_ended(app, run, tmp_path, monkeypatch):
+    file = tmp_path / "session.zip"
+    run("session", "export", file, stdin=fill(app))
+    before = len(app.settings["metadata"].newest_sessions(10))
+    whole = IncomingBlob.keep
+    kept = []
+
+    def keep(blob):
+        if kept:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        kept.append(blob)
+        return whole(blob)
+
+    monkeypatch.setattr(IncomingBlob, "keep", keep)
+    status, printed, said = run("session", "import", file)
+    assert (status, printed, said) == (1, "", "songbird-widgets: No space left on device.\n")
+    assert kept
+    assert len(app.settings["metadata"].newest_sessions(10)) == before
 
 
 def test_what_is_no_zip_and_a_session_that_is_not_there_are_said(run, tmp_path):
