@@ -164,9 +164,20 @@ class Handler(web.RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         error = self.service_error(status_code, kwargs.get("exc_info"))
         self.set_status(error.status)
+        self.set_headers_of(error)
+        self.answer(error.body(self.request_id))
+
+    def set_headers_of(self, error: ServiceError) -> None:
+        """Say when to try again, or which methods there are."""
         if error.retry_after is not None:
             self.set_header("Retry-After", str(error.retry_after))
-        self.answer(error.body(self.request_id))
+        if isinstance(error, MethodNotAllowed):
+            known = [
+                method
+                for method in self.SUPPORTED_METHODS
+                if getattr(type(self), method.lower()) is not getattr(web.RequestHandler, method.lower())
+            ]
+            self.set_header("Allow", ", ".join(known))
 
     @staticmethod
     def service_error(

@@ -264,6 +264,7 @@ class PageHandler(Handler):
             super().write_error(status_code, **kwargs)
             return
         error = self.service_error(status_code, exc_info)
+        self.set_headers_of(error)
         self.say(
             ProblemText(error.status, error.type, "This did not work", error.message, "Try again, or go back."),
             request_id=self.request_id,

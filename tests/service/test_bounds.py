@@ -265,7 +265,16 @@ def test_too_many_pages_at_once_are_refused(own_service, monkeypatch, wide_profi
         eventually(lambda: sum(answer.done() for answer in answers) == 4)
         free.set()
         statuses = sorted(answer.result().status_code for answer in answers)
-    assert statuses == [200, 200, 503, 503, 503, 503]
+        assert statuses == [200, 200, 503, 503, 503, 503]
+
+
+@pytest.mark.parametrize("form", ["profiles", "profiles.json"])
+def test_who_is_to_come_again_is_told_when(own_service, monkeypatch, form):
+    session = uploaded(own_service)
+    page(own_service, session)
+    monkeypatch.setattr("songbird_widgets.service.makers.MAX_WAITING", 0)
+    answer = page(own_service, session, form)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
 
 def test_a_malformed_request_gets_the_contracts_error(service):

@@ -332,6 +332,18 @@ def test_wrong_addresses_and_methods_are_refused_in_shape(service, session):
     service.check(service.call("BREW", f"/v0/sessions/{session}"), 405)
 
 
+def test_who_asks_by_another_method_is_told_which_there_are(service, session):
+    asked = {
+        f"/v0/sessions/{session}": "GET, DELETE",
+        f"/v0/sessions/{session}/upload": "POST",
+        "/uploads/log-1": "PUT",
+        f"/resources/model-1/profiles?sessionToken={session}": "GET, HEAD",
+    }
+    said = {path: service.call("OPTIONS", path) for path in asked}
+    assert {answer.status_code for answer in said.values()} == {405}
+    assert {path: answer.headers["Allow"] for path, answer in said.items()} == asked
+
+
 def test_answers_are_kept_by_nobody_and_framed_by_nobody(service, session):
     headers = service.call("GET", f"/v0/sessions/{session}/profiles").headers
     assert headers["Cache-Control"] == "no-store"
