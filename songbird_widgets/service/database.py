@@ -277,6 +277,9 @@ class Database:
 
     def _make_schema(self) -> None:
         with self._engine.connect().execution_options(songbird_write=True) as connection, connection.begin():
+            if not self.has_one_process:  # to bring an older schema up to date may take long
+                for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+                    connection.exec_driver_sql(f"SET LOCAL {name} = 0")
             tables.version.create(connection, checkfirst=True)
             found = connection.execute(sa.select(tables.version.c.version)).scalar()
             if found is None:

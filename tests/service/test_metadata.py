@@ -12,6 +12,8 @@ import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError
 from songbird_widgets.secret import Secret
+from songbird_widgets.service import database as databases
+from songbird_widgets.service import tables
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.errors import ResourceGone, ResourceNotFound, Unavailable
 from songbird_widgets.service.group_commit import GroupCommit
@@ -214,6 +216,23 @@ def test_replicas_that_start_at_once_make_one_schema_and_one_key(open_database):
     assert [row.alias for row in first.references(*key, limit=9)] == ["july"]
     for replica in replicas:
         replica.close()
+
+
+def test_an_older_schema_is_brought_up_to_date_however_long_that_takes(open_database, monkeypatch):
+    database = open_database()
+    with database.transaction() as connection:
+        connection.execute(tables.version.update().values(version=tables.SCHEMA_VERSION - 1))
+    database.close()
+    slow = "pg_sleep(1.5)" if not database.has_one_process else "1"
+    monkeypatch.setitem(databases._POSTGRESQL_SETTINGS, "statement_timeout", "1s")
+
+    def upgrade(connection, _found):
+        connection.exec_driver_sql(f"SELECT {slow}")
+        connection.execute(tables.version.update().values(version=tables.SCHEMA_VERSION))
+        return True
+
+    monkeypatch.setattr(tables, "upgrade", upgrade)
+    open_database().close()
 
 
 def test_replicas_that_confirm_at_once_lose_no_upload_of_a_day_and_give_each_a_time_of_its_own(open_database):
