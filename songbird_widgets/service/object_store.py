@@ -199,17 +199,20 @@ class ObjectStore:
                         yield StoredUpload(parts[1], parts[2], found["size"], etag, found["last_modified"])
 
     def read_incoming(self, one: StoredUpload) -> bytes:
-        """Return what a client put; FileNotFoundError when it is gone already."""
-        return self._get(f"incoming/{one.scope}/{one.profile_id}")
+        """Return what a client put; FileNotFoundError when it is gone already, or another is in its place."""
+        return self._get(f"incoming/{one.scope}/{one.profile_id}", one.size)
 
     def remove_incoming(self, one: StoredUpload) -> None:
         """Remove what a client put."""
         with self._asking("delete"), contextlib.suppress(FileNotFoundError):
             self._obstore.delete(self._store, f"incoming/{one.scope}/{one.profile_id}")
 
-    def _get(self, path: str) -> bytes:
+    def _get(self, path: str, size: int | None = None) -> bytes:
         with self._asking("read"):
-            return bytes(self._obstore.get(self._store, path).bytes())
+            found = self._obstore.get(self._store, path)
+            if size is not None and found.meta["size"] != size:  # it may be larger than any that is read
+                raise FileNotFoundError
+            return bytes(found.bytes())
 
     @contextlib.contextmanager
     def _asking(self, what: str) -> Iterator[None]:

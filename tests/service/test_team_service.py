@@ -207,6 +207,18 @@ def test_what_is_put_again_is_taken_again_and_what_is_old_is_cleared_away(replic
     assert store.read(sha256(b"at last").hexdigest()) == b"at last"
 
 
+def test_what_is_replaced_after_it_was_seen_is_not_read_as_what_was_seen(replicas):
+    replica, store = replicas[0], replicas[0].app.settings["blobs"]
+    session = replica.session()
+    slot = replica.slot(session)
+    replica.put(slot, b"small")
+    (seen,) = store.list_incoming()
+    replica.put(slot, b"larger than what was seen")
+    with pytest.raises(FileNotFoundError):
+        store.read_incoming(seen)
+    assert [one["size"] for one in replica.listed(session)] == [25]
+
+
 def test_what_is_too_large_or_has_no_slot_is_not_taken(replicas, monkeypatch):
     first, second = replicas
     session = first.session()
