@@ -470,7 +470,7 @@ def summary_of(view: View) -> Markup:
         return Markup("<strong>{}</strong>").format(counted)
     said = [
         Markup('<strong class="drift-{}">{:,} of {}</strong> drifted from {}').format(
-            _overall(drift, total), drift.drifted, counted, formatting.isolated(view.shown[0].label, 40)
+            _overall(view, drift), drift.drifted, counted, formatting.isolated(view.shown[0].label, 40)
         )
     ]
     parts = (
@@ -485,13 +485,15 @@ def summary_of(view: View) -> Markup:
     return Markup(" · ").join(said)
 
 
-def _overall(drift: DriftCounts, total: int) -> str:
+def _overall(view: View, drift: DriftCounts) -> str:
     if drift.strong:
         return "strong"
     if drift.drifted:
         return "moderate"
+    if view.missing or view.new:
+        return "missing"
     # Green would promise what nobody can say of most columns.
-    return "unknown" if drift.unknown > total / 2 else "none"
+    return "unknown" if drift.unknown > len(view.names) / 2 else "none"
 
 
 def pages_of(limit: int, offset: int, total: int, url: Callable[[int], str]) -> tuple[tuple[int, str], ...]:

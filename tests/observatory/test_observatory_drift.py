@@ -106,6 +106,7 @@ def test_missing_and_new_columns_can_be_filtered(guest):
     assert {column["drift"]["P2"]["verdict"] for column in missing} == {"missing"}
     assert {column["drift"]["P2"]["verdict"] for column in new} == {"new"}
     assert len(missing) + len(new) == 31
+    assert soup(guest.page(kinds, flight)).select_one(".summary strong")["class"] == ["drift-missing"]
 
 
 def test_a_damaged_column_cannot_be_told(guest):
