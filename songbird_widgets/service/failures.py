@@ -67,13 +67,18 @@ _said: dict[str, float] = {}
 _lock = threading.Lock()
 
 
-def log_once(answer: ServiceError, error: BaseException) -> None:
-    """Log a failure in one line, unless one of its kind was logged within the last minute."""
+def is_new(kind: str) -> bool:
+    """Tell whether a failure of some kind is to be logged: none was within the last minute."""
     now = time.monotonic()
     with _lock:
-        if now - _said.get(answer.message, -_LOG_SECONDS) < _LOG_SECONDS:
-            return
-        _said[answer.message] = now
-    if not isinstance(error, WorkStoppedError):
+        if now - _said.get(kind, -_LOG_SECONDS) < _LOG_SECONDS:
+            return False
+        _said[kind] = now
+        return True
+
+
+def log_once(answer: ServiceError, error: BaseException) -> None:
+    """Log a failure in one line, unless one of its kind was logged within the last minute."""
+    if is_new(answer.message) and not isinstance(error, WorkStoppedError):
         reason = error.strerror if isinstance(error, OSError) else getattr(error, "orig", error)
         logger.error("%s (%s)", answer.message, reason)

@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from .failures import is_new
 from .handler import logger
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def keep(path: Path, parts: Iterable[bytes], what: str) -> None:
             file.writelines(parts)
         partial.replace(path)
     except OSError as error:
-        logger.warning("%s could not be kept: %s", what, error.strerror)
+        if is_new(f"{what} could not be kept"):
+            logger.warning("%s could not be kept: %s", what, error.strerror)
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
 

@@ -35,7 +35,7 @@ from ..local.identity import (
 )
 from .app import Application, close_app, make_app
 from .handler import logger
-from .process import finish, log_to, preload, stop_on_signals
+from .process import finish, log_to, preload, print_address, stop_on_signals
 from .proofs import ServiceProof, Stop
 from .retention import DEFAULT_DAYS
 from .server import Server
@@ -72,16 +72,11 @@ def run(
     """
     log_to(logging.StreamHandler())
     try:
-        serve(data_dir, port, announce=_print_endpoint, keep_days=keep_days, quotas=quotas)
+        serve(data_dir, port, announce=print_address, keep_days=keep_days, quotas=quotas)
     except LocalServiceError as error:
         print(f"songbird-widgets: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _print_endpoint(address: str) -> None:
-    sys.stdout.write(f"The Songbird service answers at {address}\n")
-    sys.stdout.flush()
 
 
 def serve(

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..local.identity import LocalServiceError
 from .blobs import PART_BYTES, check_key
 from .errors import Unavailable
+from .failures import is_new
 from .handler import logger
 
 if TYPE_CHECKING:
@@ -221,7 +222,8 @@ class ObjectStore:
         except (self._errors.NotFoundError, FileNotFoundError):
             raise FileNotFoundError(f"The store has no such object ({what}).") from None
         except self._errors.BaseError as error:
-            logger.warning("the object store did not %s: %s", what, _reason(error))
+            if is_new(f"the store did not {what}"):
+                logger.warning("the object store did not %s: %s", what, _reason(error))
             raise Unavailable("The service's object store does not answer. Try again in a moment.") from None
 
 

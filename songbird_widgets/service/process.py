@@ -6,9 +6,11 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import time
 from typing import TYPE_CHECKING
 
+from ..local.identity import LocalServiceError
 from .handler import logger
 
 if TYPE_CHECKING:
@@ -44,6 +46,21 @@ async def finish(app: Application, seconds: float = _GRACE_SECONDS) -> None:
     end = time.monotonic() + seconds
     while app.is_busy() and time.monotonic() < end:  # noqa: ASYNC110 (a broken connection sets no event)
         await asyncio.sleep(0.05)
+
+
+def print_address(address: str) -> None:
+    """Print where the service answers.
+
+    Raises
+    ------
+    LocalServiceError
+        When nobody can read it.
+    """
+    try:
+        sys.stdout.write(f"The Songbird service answers at {address}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        raise LocalServiceError(f"Where the service answers cannot be printed: {error.strerror}.") from error
 
 
 def log_to(handler: logging.Handler) -> None:

@@ -29,7 +29,7 @@ from .direct_uploads import SWEEP_SECONDS
 from .errors import Unavailable
 from .handler import logger
 from .object_store import SCHEMES, ObjectStore
-from .process import finish, log_to, preload, stop_on_signals
+from .process import finish, log_to, preload, print_address, stop_on_signals
 from .rates import Rates
 from .server import Server
 
@@ -147,8 +147,7 @@ async def _serve(settings: TeamSettings, data_dir: Path) -> None:
         server.add_socket(listener)
         host, port = settings.bind[0], listener.getsockname()[1]
         logger.info("songbird-widgets %s answers on %s port %d", __version__, host, port)
-        sys.stdout.write(f"The Songbird service answers at {settings.public_url or f'http://{host}:{port}'}\n")
-        sys.stdout.flush()
+        print_address(settings.public_url or f"http://{host}:{port}")
         app.settings["retention"].start()
         tasks = [asyncio.create_task(preload(app))]
         if "direct_uploads" in app.settings:

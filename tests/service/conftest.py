@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from songbird_widgets.profiles.protobuf_writer import bytes_field, encode_varint, number_field, text_field
+from songbird_widgets.service import failures
 from songbird_widgets.service.app import Application, close_app, make_app
 from songbird_widgets.service.server import Server
 
@@ -119,6 +120,13 @@ def own_service(serve_directory, tmp_path):
     """One that a test may break."""
     with serve_directory(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def unsaid(monkeypatch):
+    """Let each failure be logged once a test, whatever tests before it have made the service say."""
+    monkeypatch.setattr(failures, "_said", {})
+    monkeypatch.setattr(failures, "_LOG_SECONDS", 1e9)  # however long the test takes
 
 
 @pytest.fixture

@@ -69,6 +69,18 @@ def test_it_ends_within_seconds_whatever_it_is_doing(wide_profile, by):
                 time.sleep(0.1)
 
 
+@pytest.mark.parametrize("more", [["--port", "0"], ["--bind", "127.0.0.1:0"]], ids=["local", "team"])
+def test_where_the_endpoint_cannot_be_printed_it_is_that_which_is_said(tmp_path, more):
+    command = [sys.executable, "-m", "songbird_widgets", "serve", "--data-dir", str(tmp_path / "data"), *more]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=120, check=False)
+    os.close(writing)
+    assert done.returncode == 1
+    assert "songbird-widgets: Where the service answers cannot be printed: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_any_free_port_is_taken_and_the_endpoint_printed_first(tmp_path):
     command = [sys.executable, "-m", "songbird_widgets", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

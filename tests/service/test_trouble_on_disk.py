@@ -10,16 +10,10 @@ import sqlite3
 import pytest
 
 from songbird_widgets.local.identity import LocalServiceError
-from songbird_widgets.service import blobs, failures, loopback
+from songbird_widgets.service import blobs, loopback
 from songbird_widgets.service.database import Database, SchemaError
 
 JULY_8 = 1_373_241_600_000
-
-
-@pytest.fixture(autouse=True)
-def unsaid(monkeypatch):
-    monkeypatch.setattr(failures, "_said", {})
-    monkeypatch.setattr(failures, "_LOG_SECONDS", 1e9)  # however long the test takes
 
 
 @pytest.fixture
