@@ -69,9 +69,10 @@ def test_a_stale_link_is_gone_before_the_new_one_is_there(panel, uploaded, event
     uploaded.select("july")
     first = eventually(lambda: panel.link_facts["main"])
     seen = []
-    panel.observe(lambda change: seen.append((change["new"]["selected"], change["new"]["main"])), "facts")
+    panel.observe(lambda change: seen.append((change["new"]["selected"], change["new"]["main"])), "link_facts")
     uploaded.select("2013-07-10")
     second = eventually(lambda: panel.link_facts["main"])
+    assert [main for selected, main in seen if selected == 2]
     assert first not in [main for selected, main in seen if selected == 2]
     assert first["href"] != second["href"]
     uploaded.deselect()

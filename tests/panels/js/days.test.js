@@ -108,16 +108,14 @@ test("bars hold every day once, however narrow the time line is", () => {
   assert.equal(extent(new Days(new Table(pack([hour(0, 1), { when: 1e20, label: "1e20 ms" }])))), null);
 });
 
-test("100,000 uploads are grouped, sorted and filtered within half a second of CPU", () => {
-  const many = Array.from({ length: 100_000 }, (_, i) => hour(Math.floor(i / 4), (i % 4) * 6));
-  const table = new Table(pack(many));
-  const before = process.cpuUsage();
-  const long = new Days(table);
-  const none = new Uint8Array(100_000).fill(2);
-  const sorted = long.sorted("profile", true, none);
-  assert.equal(sorted.length, 25_000);
-  const found = long.filtered(sorted, { ...NOTHING, terms: "06:00" }, none);
-  assert.equal(found.length, 25_000);
-  const { user } = process.cpuUsage(before);
-  assert.ok(user < 500_000, `${user / 1000} ms`);
+test("many uploads are grouped, sorted and filtered in whatever order", () => {
+  const count = 400_000; // what is quadratic takes minutes for them, and is ended
+  const states = new Uint8Array(count).fill(2);
+  const ordered = Array.from({ length: count }, (_, i) => hour(Math.floor(i / 4), (i % 4) * 6));
+  for (const many of [ordered, ordered.map((_, i) => ordered[(i * 7_919) % count])]) {
+    const long = new Days(new Table(pack(many)));
+    const sorted = long.sorted("profile", true, states);
+    assert.equal(sorted.length, count / 4);
+    assert.equal(long.filtered(sorted, { ...NOTHING, terms: "06:00" }, states).length, count / 4);
+  }
 });
