@@ -71,6 +71,7 @@ class UploadingSession(SessionTraits):
             sent = upload.run()
             publish.stop()
             self._publish()
+            self._upload = None  # what is told of its progress now stays so
             return sent, self._tell_of(sent)
         except SongbirdError as error:
             self._tell("error", str(error))

@@ -126,6 +126,7 @@ def test_progress_is_seen_while_a_cell_computes(seven, gate, tmp_path):
     # Who hears the page is told now and then, and not of every change.
     expect(status).to_have_attribute("aria-live", "off")
     expect(someone.panel("upload").locator("[aria-live=polite]")).to_contain_text("of 7 uploaded")
+    expect(status).to_contain_text("no news for some seconds")
     for count, words in ((2, "2 of 7 uploaded"), (3, "5 of 7 uploaded"), (2, "All 7 profiles are uploaded.")):
         gate.let(count)
         expect(status).to_contain_text(words)

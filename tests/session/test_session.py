@@ -293,6 +293,14 @@ def test_uploading_in_the_background_tells_by_traits(session, profiles):
     assert seen[1][1:] == (session.progress.text, session.notice)
 
 
+def test_how_an_upload_ended_is_told_by_the_progress_that_stays(session, profiles):
+    told = []
+    session.observe(lambda _change: told.append(session.progress), "notice")
+    session.add(profiles / "batch-2013-07-08.bin")
+    session.upload()
+    assert told[-1] is session.progress
+
+
 def test_two_uploads_at_once_send_each_profile_once(session, profiles):
     session.add(str(profiles / "batch-*.bin"))
     landed = []

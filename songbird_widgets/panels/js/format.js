@@ -139,13 +139,15 @@ export function zoneOf(text) {
 /**
  * An upload in words.
  * @param {import("./types.js").UploadFacts} f
+ * @param {boolean} [stalled] whether rate and time left are no longer true
  */
-export function uploadWords(f) {
+export function uploadWords(f, stalled = false) {
   const left = f.waiting + f.failed;
   if (f.busy) {
     const words = [`${number(f.done)} of ${number(f.total)} uploaded${f.lost ? `, ${number(f.lost)} failed` : ""}: ${bytes(f.bytesSent)} of ${bytes(f.bytesTotal)}`];
-    if (f.rate > 0) words.push(`${bytes(f.rate)}/s`);
-    if (f.remaining !== null) words.push(`${duration(f.remaining)} left`);
+    if (stalled) words.push("no news for some seconds");
+    else if (f.rate > 0) words.push(`${bytes(f.rate)}/s`);
+    if (!stalled && f.remaining !== null) words.push(`${duration(f.remaining)} left`);
     return words.join(", ");
   }
   if (f.state === "expired" && f.uploaded + left > 0) {

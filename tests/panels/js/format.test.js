@@ -44,6 +44,7 @@ test("an upload is told in words at each stage", () => {
   assert.equal(uploadWords({ ...f, waiting: 3, failed: 1, uploaded: 2, bytesWaiting: 450_000 }), "450 kB to send, 1 failed, 2 uploaded");
   const busy = { ...f, busy: true, total: 2_160, done: 1_000, lost: 2, bytesSent: 5e6, bytesTotal: 1e7, rate: 1e6, remaining: 5 };
   assert.equal(uploadWords(busy), "1,000 of 2,160 uploaded, 2 failed: 5.0 MB of 10 MB, 1.0 MB/s, 5.0 s left");
+  assert.equal(uploadWords(busy, true), "1,000 of 2,160 uploaded, 2 failed: 5.0 MB of 10 MB, no news for some seconds");
   assert.equal(uploadWords({ ...f, uploaded: 1 }), "The profile is uploaded.");
   assert.equal(uploadWords({ ...f, uploaded: 9 }), "All 9 profiles are uploaded.");
   const expired = { ...f, state: "expired" };

@@ -53,7 +53,8 @@ export function AddPart({ store, onReady }) {
 
   return [
     h("div", { class: "sb-header" }, h("h2", {}, "Add profiles")),
-    h(
+    f.closed && h("p", { class: "sb-quiet" }, "This session has ended: nothing can be added to it."),
+    !f.closed && h(
       "form",
       { class: "sb-form", onSubmit: submit, onKeyDown: sendOnEnter },
       !store.visited && // paths are those of the kernel's owner
@@ -62,7 +63,7 @@ export function AddPart({ store, onReady }) {
           { class: "sb-field-line" },
           h("input", { ref: source, type: "text", class: "sb-source-field", placeholder: "profiles/batch-*.bin", "aria-label": "Path or glob, on the kernel’s machine", list: listId, onInput: complete, ...VERBATIM }),
           h("datalist", { id: listId }, paths.map((path) => h("option", { value: path, key: path }))),
-          button("Add", () => {}, { type: "submit", class: "sb-primary", disabled: f.closed }, "plus"),
+          button("Add", () => {}, { type: "submit", class: "sb-primary" }, "plus"),
         ),
       h(
         "div",
@@ -79,7 +80,7 @@ export function AddPart({ store, onReady }) {
         h(
           "div",
           { class: "sb-from-browser" },
-          button("Choose files…", () => chooser.current?.click(), { disabled: f.closed }, "file"),
+          button("Choose files…", () => chooser.current?.click(), {}, "file"),
           h("span", { class: "sb-or" }, "or drop them on the panel"),
           h("input", {
             ref: chooser,

@@ -6,12 +6,13 @@ import { button } from "../dom.js";
 import { bytes, many, number, uploadWords } from "../format.js";
 
 const SPOKEN_MS = 10_000;
+const STALLED_MS = 3_000;
 
 /** @param {{ store: import("../store.js").Store }} props */
 export function UploadPart({ store }) {
   const f = store.facts("upload");
   const part = f.bytesTotal ? Math.min(1, f.bytesSent / f.bytesTotal) : 0;
-  const words = uploadWords(f);
+  const words = uploadWords(f, useStalled(f));
   // Nothing could be sent at all: no profile of its own says why, and the session line does where it is shown.
   const trouble = !f.busy && f.waiting > 0 && !f.failed && !store.parts.includes("session") ? f.trouble : "";
   return [
@@ -47,6 +48,18 @@ export function UploadPart({ store }) {
         f.failed > f.failures.length && h("li", {}, `and ${number(f.failed - f.failures.length)} more`),
       ),
   ];
+}
+
+/** Whether an upload has not gone on for a while: nobody tells then. @param {import("../types.js").UploadFacts} f */
+function useStalled(f) {
+  const [stalled, setStalled] = useState(false);
+  useEffect(() => {
+    setStalled(false);
+    if (!f.busy) return undefined;
+    const clock = setTimeout(() => setStalled(true), STALLED_MS);
+    return () => clearTimeout(clock);
+  }, [f.busy, f.bytesSent, f.done, f.lost]);
+  return stalled;
 }
 
 /** Says how far it is now and then: who hears it would hear nothing else if every change were read out. @param {{ words: string }} props */
