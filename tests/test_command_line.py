@@ -423,6 +423,29 @@ def test_profile_replaces_nothing_unless_it_is_told_to(call, tmp_path):
     assert (done.returncode, data.read_text()) == (1, "price\n1\n")
 
 
+@pytest.mark.parametrize(
+    ("columns", "names"),
+    [
+        (["price,city"], ("city", "price")),
+        (["price", "city"], ("city", "price")),
+        (['"a,b",city', "price"], ("a,b", "city", "price")),
+        (['"a,b"'], ("a,b",)),
+        (['"say ""hi"""', 'say "ho"'], ('say "hi"', 'say "ho"')),
+    ],
+)
+def test_columns_are_named_as_in_a_row_of_csv(call, tmp_path, columns, names):
+    data, made = tmp_path / "orders.jsonl", tmp_path / "orders.bin"
+    rows = [
+        {"a,b": n % 20, "price": n % 20, "city": "Bonn", 'say "hi"': 1, 'say "ho"': 1, "rest": 1} for n in range(300)
+    ]
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = [argument for column in columns for argument in ("--columns", column)]
+    assert call("profile", data, "-o", made, *asked).stderr == ""
+    assert read_profile(made).column_names == names
+    compared = json.loads(call("compare", data, data, "--json", *asked).stdout)
+    assert sorted(column["name"] for column in compared["columns"]) == sorted(names)
+
+
 def test_profile_takes_each_form_of_a_time_and_refuses_what_is_none(call, tmp_path):
     data, made = tmp_path / "train.csv", tmp_path / "train.bin"
     data.write_text("price\n1\n")
