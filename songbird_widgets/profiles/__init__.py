@@ -30,7 +30,6 @@ from .sources import ProfileSource, SourceError, SourceWarning, find_sources, re
 from .statistics import QUANTILE_RANKS, ColumnStatistics, Histogram, Insight, column_statistics, histogram
 from .summarizing import summarize
 from .summary import ProfileSummary
-from .tabular.files import leads_to_data
 from .thresholds import Thresholds, ThresholdsError, read_thresholds
 from .trends import DayComparison, Trends, compare_days
 from .weighing import weigh_each
@@ -78,7 +77,6 @@ __all__ = [
     "compare_profiles",
     "find_sources",
     "histogram",
-    "leads_to_data",
     "merge_profiles",
     "profile",
     "profile_batches",

@@ -7,19 +7,24 @@ so that a damaged one is heard of, or as files of CSV or JSON lines are. Nothing
 from __future__ import annotations
 
 import io
+import re
 import struct
 import tarfile
 import zipfile
 import zlib
+from contextlib import contextmanager
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import IO, TYPE_CHECKING, NamedTuple
 
+from ..basics import reason_of
+from .errors import ProfileError
 from .reading import is_profile
-from .tabular.files import file_format
+from .tabular.files import advice_on, file_format
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 MAX_MEMBERS = 10_000
 """Members of an archive that are looked at."""
@@ -43,7 +48,7 @@ _PACKED = (".zip", ".gz", ".tgz", ".tar", ".7z", ".xz", ".bz2", ".zst")
 
 
 class Member(NamedTuple):
-    """A profile of an archive, or why there is none; the name is the member's, empty for the archive itself."""
+    """A profile or data of an archive, or why there is none; the name is the member's, empty for the archive itself."""
 
     name: str
     data: bytes
@@ -75,8 +80,65 @@ def is_archive(data: bytes) -> bool:
     return data.startswith((*_ZIP, _GZIP)) or data[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
 
 
+def holds_files(head: bytes, name: str) -> bool:
+    """Whether a file is an archive to be unpacked, and no file of data that is packed or of a kind that holds a zip.
+
+    Parameters
+    ----------
+    head : bytes
+        Its first bytes, some hundred of them.
+    name : str
+    """
+    if not is_archive(head) or advice_on(head, name) is not None:
+        return False
+    return not head.startswith(_GZIP) or file_format(head, name) is None
+
+
+@contextmanager
+def unpacked_files(paths: Iterable[Path]) -> Iterator[list[Path]]:
+    """Put what archives among some files hold into a temporary directory, which goes at the end.
+
+    Yields
+    ------
+    list of pathlib.Path
+        The files; instead of an archive those in it.
+
+    Raises
+    ------
+    ProfileError
+        A file cannot be read, or an archive, or one of the files in it that hold profiles or data, not be unpacked.
+    """
+    found: list[Path] = []
+    with TemporaryDirectory() as folder:
+        for path in paths:
+            try:
+                with path.open("rb") as file:
+                    head = file.read(_HEAD)
+                    if not holds_files(head, path.name):
+                        found.append(path)
+                        continue
+                    content = head + file.read()
+            except OSError as error:
+                raise ProfileError(f"{path.name}: The file cannot be read ({reason_of(error)}).") from error
+            for member in unpack(content):
+                if member.problem is not None:
+                    raise ProfileError(f"{path.name}{':' * bool(member.name)}{member.name}: {member.problem}")
+                name = PurePosixPath(member.name.replace("\\", "/") or path.stem)
+                # Names of directories may be those of columns and their values, as city=Oslo.
+                inner = Path(folder, str(len(found)), *(file_name(part) for part in name.parent.parts if "=" in part))
+                inner.mkdir(parents=True)
+                found.append(inner / file_name(name.name))
+                found[-1].write_bytes(member.data)
+        yield found
+
+
+def file_name(name: str) -> str:
+    """Return what a file may be called everywhere that is to be told by a name."""
+    return re.sub(r"[\x00-\x1f/\\:]", "_", name)[-100:].lstrip(".") or "data"
+
+
 def unpack(data: bytes) -> Iterator[Member]:
-    """Take the profiles out of an archive, one after the other.
+    """Take profiles and data out of an archive, one after the other.
 
     Parameters
     ----------
@@ -86,7 +148,7 @@ def unpack(data: bytes) -> Iterator[Member]:
     Yields
     ------
     Member
-        A profile, or what is wrong with a member or the archive.
+        A profile, a file of data, or what is wrong with a member or the archive.
     """
     budget = _Budget(len(data))
     any_member = False
@@ -103,7 +165,9 @@ def unpack(data: bytes) -> Iterator[Member]:
         )
         return
     if not any_member:
-        yield Member("", b"", "The archive holds no profile: nothing in it begins as one does.")
+        yield Member(
+            "", b"", "The archive holds no profile and no data: nothing in it begins or is called as they are."
+        )
 
 
 def _members(data: bytes, budget: _Budget) -> Iterator[Member]:
@@ -141,7 +205,7 @@ def _looked_at(name: str, open_member: Callable[[], IO[bytes] | None], budget: _
 
 def _is_data(head: bytes, name: str) -> bool:
     """Whether a member is data; files called ``.json`` mostly describe other members."""
-    return bool(head) and not name.lower().endswith(".json") and file_format(head, name) is not None
+    return not name.lower().endswith(".json") and file_format(head, name) is not None
 
 
 def _zip_members(data: bytes, budget: _Budget) -> Iterator[Member]:

@@ -70,7 +70,7 @@ class ColumnBuilder:
     def add(self, values: Values) -> None:
         """Count a part of the column."""
         strings = values.strings
-        infinite = int(np.count_nonzero(np.isinf(values.floats)))
+        infinite = int(np.count_nonzero(np.isinf(values.floats))) if len(values.floats) else 0
         self.counts += (values.n, values.null, values.nan, infinite, values.true)
         self.types += (
             len(values.integers),

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..basics import as_timestamp, meant
 from . import dask_frames, spark_frames
+from .archives import unpacked_files
 from .builder import Run, TableBuilder
 from .errors import ProfileError
-from .recognition import as_table, is_path
-from .tabular.files import Manner, ReadAgainError, parts_of_files
+from .recognition import as_table, is_path, paths_of
+from .tabular.files import Manner, ReadAgainError, find_paths, parts_of_files, path_shown
 from .tabular.names import INDEX, check_columns
 from .tabular.progress import ProgressBar
 from .tabular.tables import parts_of
@@ -59,8 +60,8 @@ def profile(data: Any, *, timestamp: int | str | date | None = None, columns: Se
     data : table, path or glob
         A frame of pandas, polars (lazy, too) or any other library with the Arrow C stream (pyarrow tables, readers
         and data sets, DuckDB relations, …), a numpy record array, a list of dicts, a dict of columns, a Dask or Spark
-        data frame; or where Parquet, CSV, JSON-lines or Arrow files lie. Everything but pandas, numpy and Python's own
-        needs pyarrow.
+        data frame; or where Parquet, CSV, JSON-lines or Arrow files lie, or archives (zip, tar) of them: a path, a glob
+        or a list of these, which is one data set. Everything but pandas, numpy and Python's own needs pyarrow.
     timestamp : int, str, datetime.date or datetime.datetime, optional
         When the data are from: milliseconds since 1970, a date or a datetime, also as ISO 8601 text; UTC without a
         zone. Default: now.
@@ -255,17 +256,26 @@ def _counted(data: Any, columns: Sequence[str] | None, begin: Callable[[], _C], 
                 counter.add(part, run)
         return counter
 
-    if not is_path(data):
+    given, data = paths_of(data)
+    if not given:
         data = as_table(data)
         with closing(ProgressBar(unit=" columns")) as bar:
             return count(parts_of(data, columns), bar)
     manner = Manner()
-    while True:
-        try:
-            return count(parts_of_files(data, columns, notes, manner))
-        except ReadAgainError as error:
-            manner = error.manner
-            notes.clear()
+    with unpacked_files(path for one in given for path in _found(one)) as paths:
+        while True:
+            try:
+                return count(parts_of_files(paths, columns, notes, manner))
+            except ReadAgainError as error:
+                manner = error.manner
+                notes.clear()
+
+
+def _found(pattern: str | os.PathLike[str]) -> list[Path]:
+    try:
+        return find_paths(pattern)
+    except ProfileError as error:
+        raise ProfileError(f"{path_shown(pattern)}: {error.reason}") from None
 
 
 def _groups(starts: np.ndarray[Any, np.dtype[np.int64]], rows: Any) -> Iterator[tuple[int, Any]]:

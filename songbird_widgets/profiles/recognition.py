@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Mapping
-from itertools import islice
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,28 @@ def is_of_whylogs(thing: Any) -> bool:
 def is_path(thing: Any) -> bool:
     """Whether this is a path, as text or as an object that stands for one."""
     return isinstance(thing, (str, os.PathLike))
+
+
+def paths_of(thing: Any) -> tuple[list[str | os.PathLike[str]], Any]:
+    """Return the paths that a path, or a list or an iterator of some, stands for, and what stands for anything else.
+
+    Returns
+    -------
+    list of (str or os.PathLike)
+        Empty if this is something else.
+    object
+        The thing; instead of an iterator, of which the first item was looked at, one of the same items.
+    """
+    if is_path(thing):
+        return [thing], thing
+    if isinstance(thing, Iterator) and not (is_data(thing) or hasattr(thing, "read") or refusal_of(thing)):
+        first = list(islice(thing, 1))
+        thing = chain(first, thing)
+        if first and is_path(first[0]):
+            thing = list(thing)
+    if isinstance(thing, (list, tuple)) and all(map(is_path, thing)):
+        return list(thing), thing
+    return [], thing
 
 
 def refusal_of(thing: Any) -> str | None:

@@ -7,7 +7,6 @@ the things given).
 from __future__ import annotations
 
 import hashlib
-import re
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..basics import as_timestamp, reason_of, size_text, time_text
-from .archives import is_archive, unpack
+from .archives import file_name, holds_files, is_archive, unpack
 from .data_model import Profile, fullest
 from .errors import ProfileError
 from .merge import addable, join_profiles
@@ -30,9 +29,10 @@ from .recognition import (
     is_row,
     is_row_without_names,
     may_hold_profiles,
+    paths_of,
     refusal_of,
 )
-from .tabular.files import advice_on, file_format, find_paths, leads_to_data, path_shown
+from .tabular.files import advice_on, file_format, find_paths, path_shown
 
 if TYPE_CHECKING:
     import os
@@ -194,8 +194,9 @@ def read_as_one(source: Any, name: str, notes: list[str]) -> Profile:
     """
     if isinstance(source, Profile):
         return source
-    if is_path(source) and leads_to_data(source):
-        made, said = make_profile(source)
+    paths, source = paths_of(source)
+    if paths and all(map(_leads_to_data, paths)):
+        made, said = make_profile(paths)
         notes += [f"{name}: {note}" for note in said]
         return made
     profiles = []
@@ -210,6 +211,14 @@ def read_as_one(source: Any, name: str, notes: list[str]) -> Profile:
     if len(addable([profile.segments for profile in profiles])) < len(profiles):
         raise ProfileError(f"{name} holds a whole and its segments, or overlapping segments: take them one by one.")
     return join_profiles(profiles)
+
+
+def _leads_to_data(pattern: str | os.PathLike[str]) -> bool:
+    """Whether a path or a glob leads to files, and all of them hold data."""
+    try:
+        return all(_is_table(_head(path), path.name) for path in find_paths(pattern))
+    except (ProfileError, OSError):
+        return False
 
 
 @dataclass(frozen=True)
@@ -435,7 +444,7 @@ def _from_bytes(data: bytes, path: Path, stem: str) -> Iterator[_Found | SourceE
         return
     with tempfile.TemporaryDirectory() as folder:
         # Under its own name, which errors tell, as far as it may be a file's.
-        file = Path(folder) / (re.sub(r"[\x00-\x1f/\\:]", "_", path.name)[-100:].lstrip(".") or "data")
+        file = Path(folder) / file_name(path.name)
         file.write_bytes(data)
         yield from _from_table(file)
 
@@ -548,12 +557,9 @@ def _from_profile(made: Profile) -> Iterator[_Found | SourceError]:
 
 def _is_table(head: bytes, name: str) -> bool:
     """Whether a file holds data: Parquet and Arrow by how they begin, CSV and JSON lines by their names."""
-    if not head or is_profile(head) or file_format(head, name) is None:
+    if not head or is_profile(head) or holds_files(head, name):
         return False
-    return not is_archive(head) or head.startswith(_GZIP)  # x.csv.gz, and not a zip archive called x.csv
-
-
-_GZIP = b"\x1f\x8b"
+    return file_format(head, name) is not None
 
 
 def _from_table(path: Path) -> Iterator[_Found | SourceError]:

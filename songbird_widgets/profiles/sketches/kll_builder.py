@@ -52,6 +52,10 @@ class KllBuilder:
         self.max = max(self.max, float(values[-1]))
         self.n += n
         height = max(0, (n - 1) // self.k).bit_length()
+        if not height:
+            self._put(0, values if counts is None else values.repeat(counts))
+            self._compact()
+            return
         rows, rest = n >> height, n & (1 << height) - 1
         # What is left over is less than a row: it makes shorter rows, one for each bit, evenly between the others.
         shorter = [bit for bit in range(height) if rest >> bit & 1]

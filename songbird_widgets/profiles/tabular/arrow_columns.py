@@ -97,7 +97,8 @@ def _from_strings(column: Any) -> Values:
     found = Values(TEXT, len(column), null=column.null_count)
     if len(column) > found.null:
         # The counting of strings is known for these types only.
-        counted = column.cast(pa.large_string()).drop_null().value_counts()
+        large = column.cast(pa.large_string())
+        counted = (large.drop_null() if found.null else large).value_counts()
         texts = _ArrowTexts(counted.field(0), column)
         found.strings = Strings(texts, counted.field(1).to_numpy(zero_copy_only=False))
     return found

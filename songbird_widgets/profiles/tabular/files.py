@@ -64,7 +64,7 @@ _ELSEWHERE: tuple[tuple[bytes | None, tuple[str, ...], str, str], ...] = (
     (None, (".dta",), "a Stata file", "pandas.read_stata"),
     (None, (".sav",), "an SPSS file", "pandas.read_spss"),
 )
-_ZIP, _PROFILE = b"PK\x03\x04", b"WHY1"
+_PROFILE = b"WHY1"
 _BLOCK, _LARGE_BLOCK = 1 << 22, 1 << 26  # bytes of text read at once; no row may be longer
 _MIN_BATCH, _MAX_BATCH = 1 << 10, 1 << 17  # rows of a batch of Parquet
 _BATCH_BYTES = MAX_PART_BYTES // 2
@@ -132,27 +132,19 @@ def _is_text(start: bytes) -> bool:
         return False
 
 
-def leads_to_data(pattern: str | os.PathLike[str]) -> bool:
-    """Whether a path or a glob leads to files, and all of them are of formats that can be read as tables."""
-    try:
-        return all(file_format(_start(path), path.name) is not None for path in find_paths(pattern))
-    except (ProfileError, OSError):
-        return False
-
-
 def _start(path: Path) -> bytes:
     with path.open("rb") as file:
         return file.read(8)
 
 
 def parts_of_files(
-    pattern: str | os.PathLike[str], wanted: Sequence[str] | None, notes: list[str], manner: Manner
+    paths: Sequence[Path], wanted: Sequence[str] | None, notes: list[str], manner: Manner
 ) -> Iterator[TablePart]:
-    """Read one file, or all that a glob names, with a progress bar when it takes long.
+    """Read files as one table, with a progress bar when it takes long.
 
     Parameters
     ----------
-    pattern : str or os.PathLike
+    paths : sequence of pathlib.Path
     wanted : sequence of str or None
         The columns to read; None for all.
     notes : list of str
@@ -162,14 +154,10 @@ def parts_of_files(
     Raises
     ------
     ProfileError
-        There is no such file, its format is none of those known, or it is damaged.
+        The format of a file is none of those known, or it is damaged.
     ReadAgainError
         The manner does not fit.
     """
-    try:
-        paths = find_paths(pattern)
-    except ProfileError as error:
-        raise ProfileError(f"{path_shown(pattern)}: {error.reason}") from None
     partitions = _partitions(paths)
     total = sum(path.stat().st_size for path in paths)
     done = 0
@@ -182,17 +170,19 @@ def parts_of_files(
             kind = file_format(start, path.name)
             if not start:
                 raise ProfileError(f"{path.name}: The file is empty (0 bytes).")
-            if kind is None or start.startswith(_ZIP):
+            if kind is None:
                 raise ProfileError(f"{path.name}: {_no_data(start, path)}")
             # pandas reads by pyarrow, too, so a file is read the same way with and without it.
             pa = arrow(f"{path.name} ({_NAMES[kind]})")
             bar.name = path.name
             size = path.stat().st_size
-            reading = _Reading(path, wanted, notes, manner, partitions)
+            reading = _Reading(path, wanted, notes, manner)
             line_of = _LINES[kind](reading) if kind in _LINES else None
             rows = 0
             with _explained(path, pa):
                 for part, position in _READERS[kind](reading):
+                    if not rows and wanted is None:
+                        notes.extend(_only_in_directories(partitions, part, kind))
                     part.source, part.first_row, part.line_of = path.name, rows, line_of
                     rows += part.rows
                     yield part
@@ -206,9 +196,7 @@ def _no_data(start: bytes, path: Path) -> str:
     if advice is not None:
         return advice
     if start.startswith(_PROFILE):
-        return "This is a profile already."
-    if start.startswith(_ZIP):
-        return "This is a zip archive: unpack it first."
+        return "This is a profile already: read_profile reads it."
     return "This is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
 
 
@@ -256,6 +244,22 @@ def _partitions(paths: Sequence[Path]) -> list[str]:
     return [name for name, values in found.items() if len(values) > 1]
 
 
+def _only_in_directories(partitions: Sequence[str], part: TablePart, kind: str) -> Iterator[str]:
+    """Note the columns of a partitioned data set that its files do not hold."""
+    for name in partitions:
+        if name not in part.names:
+            yield (
+                f"Not in the profile: column {name!r}, which stands in the names of directories only. To have it, give "
+                f"{_dataset('directory', kind)}."
+            )
+
+
+def _dataset(directory: str, kind: str | None) -> str:
+    """Write what reads a partitioned data set."""
+    form = "" if kind == "parquet" else f"format={kind!r}, "
+    return f"pyarrow.dataset.dataset({directory}, {form}partitioning='hive')"
+
+
 def _refusal_of(path: Path) -> str | None:
     """Say why what is at a path cannot be read though it is there."""
     if path.is_dir():
@@ -281,10 +285,8 @@ def _files_in(directory: Path) -> str:
             below = Path(folder).relative_to(directory)
             pattern = str(directory / ("**" if below.parts else "") / f"*{''.join(Path(data).suffixes[-1:])}")
             if any("=" in part for part in below.parts):
-                return (
-                    f"like {pattern!r}, or pyarrow.dataset.dataset({str(directory)!r}, partitioning='hive'), which "
-                    "has the columns that stand in the names of directories, too"
-                )
+                reader = _dataset(repr(str(directory)), file_format(b"", data))
+                return f"like {pattern!r}, or {reader}, which has the columns that stand in names of directories, too"
             return f"like {pattern!r}"
         looked_at += len(names) + 1
         if looked_at > _MOST_LOOKED_AT:
@@ -303,7 +305,6 @@ class _Reading:
     wanted: Sequence[str] | None
     notes: list[str]
     manner: Manner
-    partitions: Sequence[str]
 
 
 @contextmanager
@@ -322,12 +323,6 @@ def _read_parquet(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
     # Without pre_buffer and with a small buffer a row group is read piece by piece, however large it is.
     with parquet.ParquetFile(path, memory_map=False, buffer_size=1 << 16, pre_buffer=False) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
-        reading.notes.extend(
-            f"Not in the profile: column {name!r}, which stands in the names of directories only. To have it, give "
-            "pyarrow.dataset.dataset(directory, partitioning='hive')."
-            for name in reading.partitions
-            if name not in schema.names and wanted is None
-        )
         names = None if wanted is None else [schema.names[place] for place in Names(schema.names).select(wanted)]
         groups = [file.metadata.row_group(group) for group in range(file.metadata.num_row_groups)]
         row_bytes = sum(group.total_byte_size for group in groups) / max(rows, 1)

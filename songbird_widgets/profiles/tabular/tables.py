@@ -141,7 +141,8 @@ def _parts_of(data: Any, wanted: Sequence[str] | None) -> Iterator[TablePart]:
     elif _is_frame(data):
         yield from _parts_of_arrow(data, wanted)
     elif isinstance(data, (list, tuple, Iterator)):
-        yield from _parts_of_each(iter(data), wanted, type(data).__name__)
+        kind = "iterator" if isinstance(data, Iterator) else type(data).__name__
+        yield from _parts_of_each(iter(data), wanted, kind)
     else:
         raise _no_table(type(data).__name__)
 
@@ -280,11 +281,12 @@ class _FramePart(TablePart):
     """A frame that as a whole is no Arrow stream, because of the types of some columns; each is taken by itself."""
 
     def __init__(self, frame: Any) -> None:
-        super().__init__(frame.columns, len(frame))
         self._frame = frame
+        self._labels = list(frame.columns)  # which a frame makes anew each time
+        super().__init__(self._labels, len(frame))
 
     def _column(self, place: int) -> Any:
-        return self._frame.get_column(self._frame.columns[place])
+        return self._frame.get_column(self._labels[place])
 
     def _chosen(self, rows: Ints) -> TablePart:
         return _FramePart(self._frame[rows.tolist()])
@@ -300,8 +302,9 @@ def _read_arrow(data: Any, wanted: Sequence[str] | None, pa: Any) -> Iterator[Ta
             reader = pa.RecordBatchReader.from_stream(data)
         except pa.ArrowInvalid:
             if hasattr(data, "get_column") and hasattr(data, "columns"):
-                places = range(len(data.columns)) if wanted is None else Names(data.columns).select(wanted)
-                yield _FramePart(data.select([data.columns[place] for place in places]))
+                names = list(data.columns)
+                places = range(len(names)) if wanted is None else Names(names).select(wanted)
+                yield _FramePart(data.select([names[place] for place in places]))
                 return
             raise ProfileError(_COLUMN.format(type(data).__name__)) from None
         yield from parts_of_batches(reader.schema, reader, wanted)
