@@ -63,6 +63,7 @@ _PSI_FLOOR = 1e-4
 _CONFIDENCE, _USUAL_CONFIDENCE = 0.99, 0.95
 _JENSEN_SHANNON_CURVATURE = 8 * np.log(2)
 _NOTHING = 1e-12  # what rounding leaves of an empty cell
+_FEW_OF_MANY = 6  # times as many values
 
 FAMILIES = ("values", "shares", "mean", "spread", "nulls", "types", "conditions", "range", "metrics")
 """What is tested of a column."""
@@ -430,6 +431,23 @@ def reached(effects: Floats, chances: Floats, tried: Floats) -> Floats:
     most = effects[near] * np.maximum(1 + ERRORS / deviations, 1.05)
     found[near] = np.where(most >= 1, 1.0, effects[near])
     return found
+
+
+def times_tried(sentinels: Any, others: Any) -> tuple[Any, Any]:
+    """With how much to multiply the chances of single values: of those that may be sentinels, and of the others.
+
+    Of sixty numbers chance changes one nearly always, but seldom the smallest. So where few of many values may be
+    sentinels, these have half of the level, and all others the other half: any weights hold the level that are known
+    before the data and add up to one (C. Genovese, K. Roeder and L. Wasserman, Biometrika 93, 2006).
+
+    Parameters
+    ----------
+    sentinels, others : ndarray of int
+        How many values of each kind are looked at.
+    """
+    every = sentinels + others
+    apart = (sentinels > 0) & (_FEW_OF_MANY * sentinels < every)
+    return np.where(apart, 2 * sentinels, every), np.where(apart, 2 * others, every)
 
 
 def as_if_tried(chances: Floats, single: Floats) -> Floats:

@@ -27,13 +27,14 @@ from .evidence import (
     measure_cells,
     percent,
     share_chances,
+    times_tried,
     too_few,
     value_effects,
 )
 from .number_evidence import MAX_CODES, chances_outside, exactly_listed
 from .row_evidence import forgive_types
 from .sketches.frequent_items import MAX_CHARACTERS, spells_number
-from .summarizing import HASHES_OF_FLAGS
+from .summarizing import HASHES_OF_FLAGS, HASHES_OF_NOTHING, hashes_of_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,7 +79,8 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         return
     apart = ~numbers[places]
     found.sizes[places[apart]] = totals[:, places[apart]].T
-    cells = _Cells.of(pairs, places, totals[:, places], offsets[:, places], unlisted[:, places], found)
+    counts = totals[:, places], offsets[:, places], unlisted[:, places]
+    cells = _Cells.of(pairs, places, numbers[places], *counts, found)
     filled = np.bincount(cells.pairs, minlength=len(places))
     usable = np.bincount(cells.pairs[cells.dense], minlength=len(places)) > 0
     single = numbers[places] & ~(few | found.blunt)[places]  # the rest of these has a distance
@@ -137,10 +139,19 @@ class _Cells:
     items: tuple[Ints, Ints]
     """Places in the lists of frequent items of both summaries; -1 where it is not listed."""
     dense: Flags
+    sentinels: Flags
+    """Whether it is where sentinels mostly are: at either end of numbers, zero, a word for nothing."""
 
     @classmethod
     def of(
-        cls, pairs: Pairs, places: Ints, totals: Floats, offsets: Floats, unlisted: Floats, found: Evidence
+        cls,
+        pairs: Pairs,
+        places: Ints,
+        numbers: Flags,
+        totals: Floats,
+        offsets: Floats,
+        unlisted: Floats,
+        found: Evidence,
     ) -> _Cells:
         smaller, larger = totals.min(axis=0), totals.max(axis=0)
         fewest = FEWEST_OF_ONE * (1 + larger / smaller)
@@ -163,8 +174,24 @@ class _Cells:
         dense = before + after >= fewest[of_pair]
         kept = np.flatnonzero(dense | ((np.maximum(before, after) >= FEWEST_SEEN) & (limit == 0)[of_pair]))
         # In the same order whatever other pairs there are, so that sums are the same to the last digit.
-        kept = kept[np.lexsort((keys[kept] - _spread(of_pair[kept]), of_pair[kept]))]
-        return cls(of_pair[kept], before[kept], after[kept], (listed[kept], other_listed[kept]), dense[kept])
+        hashes = keys[kept] - _spread(of_pair[kept])
+        order = np.lexsort((hashes, of_pair[kept]))
+        kept, hashes = kept[order], hashes[order]
+        sentinels = _may_be_sentinels(pairs, places, numbers, of_pair[kept], hashes)
+        return cls(of_pair[kept], before[kept], after[kept], (listed[kept], other_listed[kept]), dense[kept], sentinels)
+
+
+def _may_be_sentinels(pairs: Pairs, places: Ints, numbers: Flags, of_pair: Ints, hashes: Hashes) -> Flags:
+    """Whether values are where sentinels and defaults mostly are, as in `number_evidence.may_be_sentinels`."""
+    ends, others = (side[places] for side in pairs.of("kll_ends"))
+    lowest, highest = np.minimum(ends[:, 0], others[:, 0]), np.maximum(ends[:, 1], others[:, 1])
+    found: Flags = np.isin(hashes, HASHES_OF_NOTHING) & ~numbers[of_pair]
+    known = np.flatnonzero(numbers)
+    for points in (lowest, highest, np.zeros(len(places))):
+        of_points = np.zeros(len(places), np.uint64)
+        of_points[known] = hashes_of_whole(points[known])
+        found |= numbers[of_pair] & (hashes == of_points[of_pair])
+    return found
 
 
 @dataclass
@@ -316,8 +343,11 @@ def _weigh_single_items(
     # Rarer values are not looked at: no change of theirs counts.
     looked_at = (np.maximum(p, q) + errors >= NEW_VALUE_SHARE) & (np.maximum(p * n, q * m) >= FEWEST_SEEN - _ROUNDING)
     several = looked_at.sum(axis=1)
+    sentinels = tables.cells.sentinels[tables.cell]
+    apart = (looked_at & sentinels).sum(axis=1)
     # Of two values that are all there are, one tells of the other.
-    several[(several == 2) & (np.minimum(*((one * looked_at).sum(axis=1) for one in (p, q))) >= 1 - _ROUNDING)] = 1
+    only_two = (several == 2) & (np.minimum(*((one * looked_at).sum(axis=1) for one in (p, q))) >= 1 - _ROUNDING)
+    of_sentinels, of_others = (np.where(only_two, 1, times) for times in times_tried(apart, several - apart))
     larger = np.where(p > q, p * n, q * m) >= FEWEST_SEEN - _ROUNDING
     change = np.abs(q - p)
     lines, columns = np.nonzero(
@@ -328,7 +358,8 @@ def _weigh_single_items(
     before, after = p[lines, columns], q[lines, columns]
     counts = before * sizes.n[lines], sizes.n[lines], after * sizes.m[lines], sizes.m[lines]
     one = share_chances(*counts, sizes.error[lines])
-    chances = np.minimum(several[lines] * one, _chances_of_one_side(tables, p, q, sizes, lines, columns))
+    tried = np.where(sentinels[lines, columns], of_sentinels[lines], of_others[lines])
+    chances = np.minimum(tried * one, _chances_of_one_side(tables, p, q, sizes, lines, columns))
     effects = value_effects(change[lines, columns], before, after)
     number = numbers[places[lines]]
     spots = [

@@ -28,6 +28,7 @@ from .evidence import (
     measure_cells,
     reached,
     share_chances,
+    times_tried,
     value_effects,
 )
 from .numerics import normal_tails
@@ -530,6 +531,8 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     heaps = (np.maximum(before, after) >= NEW_VALUE_SHARE) & (np.minimum(n, m) >= FEWEST)
     heaps &= np.maximum(before, after) * np.maximum(n, m) >= FEWEST_SEEN - _ROUNDING
     several = np.bincount(rows[heaps], minlength=len(pairs))
+    sentinels = may_be_sentinels(pairs, rows, points)
+    apart = np.bincount(rows[heaps & sentinels], minlength=len(pairs))
     # Of two values that are all there are, one tells of the other.
     both = np.bincount(rows[heaps], before[heaps], len(pairs)), np.bincount(rows[heaps], after[heaps], len(pairs))
     only_two = (several == 2) & (np.minimum(*both) >= 1 - _ROUNDING)
@@ -537,7 +540,7 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     heaps &= np.where(before > after, before * n, after * m) >= FEWEST_SEEN - _ROUNDING
     if not heaps.any():
         return
-    rows, points = rows[heaps], points[heaps]
+    rows, points, sentinels = rows[heaps], points[heaps], sentinels[heaps]
     before, after, n, m = (one[heaps] for one in (before, after, n, m))
     near = [
         shares_of(summary, of_side[rows], (points + windows[rows])[:, None], inclusive=True)[:, 0]
@@ -552,7 +555,8 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     blur = np.minimum(pairs.error[rows], pooled)
     around = np.abs(change) + (other_beside - beside) * np.sign(change)
     seen, sure = (np.clip(one, 0, np.abs(change)) for one in (around, around - chance - blur))
-    tried = np.where(only_two, 1, several)[rows]
+    of_sentinels, of_others = times_tried(apart, several - apart)
+    tried = np.where(only_two[rows], 1, np.where(sentinels, of_sentinels[rows], of_others[rows]))
     counts = before * n, n, after * m, m
     outside = chances_outside(pairs, rows, points, counts)
     single = share_chances(*counts, pairs.error[rows])
@@ -568,6 +572,14 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     blurred |= open_ & (np.bincount(rows[open_], minlength=len(pairs)) <= _FEW)[rows]  # all of them: numbers that moved
     found.blurred[rows[blurred]] = True
     Candidates(rows, effects, chances, as_if_tried(chances, single), before, after, points.tolist()).note(found)
+
+
+def may_be_sentinels(pairs: Pairs, rows: Ints, points: Floats) -> Flags:
+    """Whether numbers are where sentinels and defaults mostly are: zero, and either end of both columns' range."""
+    ends, others = (side[rows] for side in pairs.of("kll_ends"))
+    lowest, highest = np.minimum(ends[:, 0], others[:, 0]), np.maximum(ends[:, 1], others[:, 1])
+    found: Flags = (points == 0) | (points == lowest) | (points == highest)
+    return found
 
 
 def _heaps(pairs: Pairs, places: Ints) -> tuple[Ints, Floats]:

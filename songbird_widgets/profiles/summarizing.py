@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -206,6 +207,19 @@ def _hashes(values: list[bytes]) -> NDArray[np.uint64]:
 
 HASHES_OF_FLAGS = dict(zip(*(map(int, _hashes(words)) for words in ([b"True", b"False"], [b"1", b"0"])), strict=True))
 """The hashes of booleans, and those of the numbers that they are."""
+
+_NOTHING = (
+    *("", "-", "--", "?", ".", "0", "-1", "n/a", "na", "<na>", "#n/a", "nan", "nil", "none", "null", "(null)"),
+    *("undefined", "unknown", "unspecified", "missing", "empty", "blank", "default", "other", "not available", "NaN"),
+)
+_FORMS = (str, str.upper, str.capitalize, str.title)
+HASHES_OF_NOTHING = _hashes([word.encode() for word in dict.fromkeys(form(one) for one in _NOTHING for form in _FORMS)])
+"""The hashes of words that are written where there is no value."""
+
+
+def hashes_of_whole(numbers: Floats) -> NDArray[np.uint64]:
+    """Hash whole numbers as `summarize` hashes the frequent items that spell them; others are hashed as nothing is."""
+    return _hashes([b"%d" % number if math.isfinite(number) else b"\0" for number in numbers.tolist()])
 
 
 @dataclass(frozen=True)
