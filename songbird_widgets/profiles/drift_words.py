@@ -6,7 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from .evidence import FEWEST, SHARE_UNIT, from_to, from_to_percent, percent, short, too_few
+from .evidence import FEWEST, OF_NUMBERS, SHARE_UNIT, from_to, from_to_percent, percent, short, too_few
 from .number_evidence import MEAN_UNIT, smallest_shift
 from .row_evidence import GROUP_NAMES, INFINITE
 from .thresholds import STRONG
@@ -64,7 +64,7 @@ class Sentences:
         shares = self._found.shares[kind]
         before, after, of = float(shares[0][place]), float(shares[1][place]), int(shares[2][place])
         if kind == "range":
-            return f"{percent(after)} of the values lie far outside {_RANGES[of]}."
+            return f"{percent(after)} of the {self._ranged(place)} lie far outside {_RANGES[of]}."
         went = f"went {from_to_percent(before, after)}."
         if kind == "types":
             return f"The share of {GROUP_NAMES[of]} {went}"
@@ -75,10 +75,25 @@ class Sentences:
         if isinstance(known, str):
             shown = f"“{short(known)}”"
         else:
-            shown = str(bool(known)) if self._pairs.types[place] == ("boolean", "boolean") else f"{known + 0.0:.10g}"
+            shown = str(bool(known)) if self._are_flags(place) else f"{known + 0.0:.10g}"
         error = self._error_of_share(place, known)
         known_to = f" ({percent(error).removesuffix(' %')} points more or less)." if error else "."
-        return f"The share of {shown} {went[:-1]}{known_to}"
+        among = f" among the {self._ranged(place)}" if of == OF_NUMBERS else ""
+        return f"The share of {shown}{among} {went[:-1]}{known_to}"
+
+    def _are_flags(self, place: int) -> bool:
+        """Whether all numbers are booleans."""
+        if self._pairs.types[place] == ("boolean", "boolean"):
+            return True
+        counts = [side.types[rows[place]] for side, rows in self._pairs.sides]
+        return all(types[_BOOLEAN] > 0 and types[_BOOLEAN] == types[:_STRING].sum() for types in counts)
+
+    def _ranged(self, place: int) -> str:
+        """Name what distributions are of: values, or those of them that are numbers where there are others."""
+        sides = self._pairs.sides
+        if all(side.types[rows[place]].sum() <= side.kll_n[rows[place]] for side, rows in sides):
+            return "values"
+        return "booleans" if self._are_flags(place) else "numbers"
 
     def _error_of_share(self, place: int, value: float | str) -> float:
         """Return by how much the share of a single value may be wrong in either profile."""
@@ -225,6 +240,7 @@ def _figure(value: float) -> str:
 
 
 _RANGES = ("the baseline's range", "the range of the other profile")
+_BOOLEAN, _STRING = 2, 3  # columns of the types
 _MOST_METRICS = 5
 _LOOKED_AT = 8
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d)?([T ]|$)|\d{1,2}[./]\d{1,2}[./]\d{4}\b|\d\d:\d\d(:\d\d|$)")

@@ -53,6 +53,9 @@ TELLING_CELLS = 4
 FEWEST_SEEN = 4
 """How often a value must have been seen in either sample for its share to be compared by itself."""
 
+OF_NUMBERS = 1
+"""What the shares of `shares` are of, where it is not all values."""
+
 CHUNK = 128
 """Rows that are compared at once: few enough for the processor's cache."""
 

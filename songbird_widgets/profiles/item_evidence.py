@@ -61,8 +61,18 @@ _NOTHING = 1e-12
 _ROUNDING = 1e-6
 
 
-def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
-    """Compare the frequent items of all pairs that have some and may be compared by them."""
+def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence, wholes: Floats | None = None) -> None:
+    """Compare the frequent items of all pairs that have some and may be compared by them.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    numbers : ndarray of bool
+        Which of them were compared as numbers.
+    found : Evidence
+    wholes : ndarray of float, optional
+        The share of the values that the items are of; 1 by default.
+    """
     totals, offsets, unlisted = (
         np.array(pairs.of(f"frequent_{name}"), np.float64).reshape(2, -1) for name in ("total", "offset", "unlisted")
     )
@@ -96,6 +106,7 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     ordered = np.flatnonzero(np.where(single, filled > 0, usable))
     ordered = ordered[filled[ordered].argsort(kind="stable")]
     starts = np.append(0, np.cumsum(filled))
+    wholes = np.ones(len(pairs)) if wholes is None else wholes
     for begin in range(0, len(ordered), CHUNK):
         chunk = ordered[begin : begin + CHUNK]
         width = int(filled[chunk].max())
@@ -105,7 +116,7 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         sizes = Sizes(totals[0, places[chunk]], totals[1, places[chunk]], error)
         before, after = (np.where(there, one[cell], 0.0) for one in (cells.before, cells.after))
         tables = _Tables(pairs, cells, cell, before, after, there & cells.dense[cell], lossless[places[chunk]])
-        _weigh_tables(tables, sizes, places[chunk], numbers, single[chunk], found)
+        _weigh_tables(tables, sizes, places[chunk], numbers, single[chunk], wholes, found)
 
 
 def _find_spelled(pairs: Pairs, candidates: Flags, found: Evidence) -> None:
@@ -275,7 +286,9 @@ _FLAGS = {"True": 1.0, "False": 0.0}
 _LARGEST_WHOLE = 2.0**53
 
 
-def _weigh_tables(tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, single: Flags, found: Evidence) -> None:
+def _weigh_tables(
+    tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, single: Flags, wholes: Floats, found: Evidence
+) -> None:
     """Compare shares of items, a row a pair; of those that are `single`, each value by itself alone."""
     p, q = (counts / size[:, None] for counts, size in ((tables.before, sizes.n), (tables.after, sizes.m)))
     p, q = (shares / np.maximum(1.0, shares.sum(axis=1))[:, None] for shares in (p, q))
@@ -286,11 +299,17 @@ def _weigh_tables(tables: _Tables, sizes: Sizes, places: Ints, numbers: Flags, s
         dense = tables.dense[several]
         shares = (np.where(dense, p[several], 0.0), np.where(dense, q[several], 0.0))
         sizes = Sizes(sizes.n[several], sizes.m[several], sizes.error[several])
-        _weigh_all_items(tables.part(several), shares, sizes, places[several], numbers, found)
+        _weigh_all_items(tables.part(several), shares, sizes, places[several], numbers, wholes, found)
 
 
 def _weigh_all_items(
-    tables: _Tables, shares: tuple[Floats, Floats], sizes: Sizes, places: Ints, numbers: Flags, found: Evidence
+    tables: _Tables,
+    shares: tuple[Floats, Floats],
+    sizes: Sizes,
+    places: Ints,
+    numbers: Flags,
+    wholes: Floats,
+    found: Evidence,
 ) -> None:
     """Compare the shares of all dense items together; the last cell is what is in no other."""
     n, m = sizes.n, sizes.m
@@ -314,7 +333,7 @@ def _weigh_all_items(
     found.effects[0, places] = np.where(gated, 0.0, np.minimum(found.effects[0, places], MAX_EFFECT))
     measures = found.measures
     measures["covered"][places] = covered
-    for place in places[covered < 0.5].tolist():
+    for place in places[covered < 0.5 * wholes[places]].tolist():
         text = f"Only {percent(measures['covered'][place])} of the values are frequent enough to be compared."
         found.texts[place, "blind"] = text
         found.too_few[place] = True

@@ -376,6 +376,70 @@ def test_shares_within_the_error_of_sketches_are_not_known(random):
     assert "error of the sketches" in found.reasons[0]
 
 
+# --- numbers beside text
+
+
+def beside(random, share, others, numbers):
+    """An object column: texts or other objects in this share, and numbers."""
+    made = np.empty(len(numbers), object)
+    made[:] = [
+        other if chance < share else number
+        for chance, other, number in zip(random.random(len(numbers)), others, numbers.tolist(), strict=True)
+    ]
+    return made
+
+
+@pytest.mark.parametrize("share", [0.03, 0.3, 0.7, 0.97])
+@pytest.mark.parametrize("kind", ["text", "list"])
+def test_numbers_that_drift_beside_other_values_are_found(random, share, kind):
+    others = ["a"] * 5000 if kind == "text" else [[1, 2]] * 5000
+    plain, same = random.normal(size=(2, 5000))
+    whole = random.integers(0, 10**6, (2, 5000))
+    for before, after in ((plain, same + 2), (plain, 4 * same), (whole[0], whole[1] + 10**6)):
+        assert drift_of(beside(random, share, others, before), beside(random, share, others, after)).drifted
+    assert not drift_of(beside(random, share, others, plain), beside(random, share, others, same)).drifted
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6])
+def test_texts_that_drift_beside_numbers_are_found(random, share):
+    before, same, after = (
+        beside(random, share, of(random, list(values), [1, 1]), random.normal(size=5000))
+        for values in ("xy", "xy", "xz")
+    )
+    assert drift_of(before, same).verdict == "none"
+    found = drift_of(before, after)
+    assert found.verdict == "strong"
+    assert "The share of “" in found.reasons[0]
+    tens = [beside(random, share, ["x"] * 5000, 10 * random.integers(0, 100, 5000) - one) for one in (0, 1)]
+    assert not drift_of(*tens).drifted, "numbers that hardly moved are where they were"
+
+
+def test_what_cannot_be_compared_of_mixed_values_is_unknown(random):
+    names = random.integers(0, 10**9, 5000).astype(str)
+    sides = [beside(random, 0.3, "id" + names.astype(object), random.normal(size=5000)) for _ in range(2)]
+    found = drift_of(*sides)
+    assert (found.verdict, "texts among the numbers are too rare" in found.reasons[-1]) == ("unknown", True)
+    few = [beside(random, 0.8, ["a"] * 200, random.normal(size=200)) for _ in range(2)]
+    found = drift_of(*few)
+    assert (found.verdict, "Too few numbers among the other values" in found.reasons[-1]) == ("unknown", True)
+    for share in (0.3, 0.8):
+        lists = [beside(random, share, [[1, 2]] * 5000, random.integers(0, 5, 5000)) for _ in range(2)]
+        found = drift_of(*lists)
+        assert (found.verdict, "of another type, nothing is kept" in found.reasons[-1]) == ("unknown", True)
+
+
+def test_shares_of_numbers_beside_other_values_are_said_to_be_of_the_numbers(random):
+    def flags(share):
+        return beside(random, 0.75, ["a"] * 5000, random.random(5000) < share)
+
+    assert any(
+        "True among the booleans went from" in reason or "False among the booleans went from" in reason
+        for reason in drift_of(flags(0.2), flags(0.6)).reasons
+    )
+    before, after = (beside(random, 0.75, ["a"] * 5000, by + random.normal(size=5000)) for by in (0, 9))
+    assert any("of the numbers lie far outside" in reason for reason in drift_of(before, after).reasons)
+
+
 # --- values, not spellings
 
 
@@ -676,6 +740,17 @@ def letters(*shares):
     return lambda random, n: of(random, list("abcd")[: len(shares)], shares, n)
 
 
+def degrees(random, n):
+    return np.round(random.normal(8, 9, n)).astype(int)
+
+
+def some_words(share, word):
+    """One word among sixty others."""
+    return lambda random, n: np.where(
+        random.random(n) < share, word, np.char.add("w", random.integers(0, 60, n).astype(str))
+    ).astype(object)
+
+
 AS_LARGE_AS_COUNTS = {
     "zeros": (some(0.8, 0.0, exponential), some(0.85, 0.0, exponential)),
     "flag": (flag(0.3), flag(0.36)),
@@ -721,6 +796,25 @@ def test_a_thousand_rows_that_drifted_as_much_as_counts_seldom_read_none(name):
 def test_ten_thousand_rows_that_drifted_as_much_as_counts_do_not_read_none(before, after):
     assert verdicts_of(before, after, 10_000).count("none") <= 6  # of 60
     assert verdicts_of(before, before, 10_000).count("none") >= 57
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (some(0.01, -1, ages), some(0.03, -1, ages)),
+        (some(0.01, 120, ages), some(0.03, 120, ages)),
+        (degrees, some(0.03, 0, degrees)),
+        (some_words(0.005, ""), some_words(0.02, "")),
+        (some_words(0.01, "unknown"), some_words(0.03, "unknown")),
+    ],
+    ids=["the smallest number", "the largest number", "zero", "an empty text", "a word for nothing"],
+)
+def test_a_thousand_rows_with_more_of_a_sentinel_among_many_values_seldom_read_none(before, after):
+    assert verdicts_of(before, after, 1000).count("none") <= 12  # of 60
+    same = verdicts_of(before, before, 1000)
+    assert not {"moderate", "strong"} & set(same)
+    assert same.count("none") >= 36
 
 
 @pytest.mark.slow
