@@ -58,8 +58,9 @@ def _decimals(values: Sequence[float]) -> int:
     wanted = max(decimals, 1 - smallest)
     if exponent + wanted < _MAX_DIGITS:
         decimals = wanted
-    distinct = len(set(values))
-    while exponent + decimals < _MAX_DIGITS and len({round(value, decimals) for value in values}) < distinct:
+    # Values that look alike with all the digits that can be read need none of them.
+    distinct = len({round(value, max(decimals, _MAX_DIGITS - exponent)) for value in values})
+    while len({round(value, decimals) for value in values}) < distinct:
         decimals += 1
     return max([len(f"{value:.{decimals}f}".partition(".")[2].rstrip("0")) for value in fractional])
 

@@ -34,6 +34,7 @@ def test_numbers_that_stand_under_each_other_share_their_decimals_and_stay_disti
     assert f.numbers([-1.5, 2.0, 3.25]) == ["−1.50", "2.00", "3.25"]
     assert f.numbers([0.12345678, 0.12345679]) == ["0.12345678", "0.12345679"]
     assert f.numbers([0.004, 250.0, 0]) == ["0.004", "250.000", "0"]
+    assert f.numbers([29.743820700001, 29.743820700002]) == ["29.74", "29.74"]  # no digit that is read tells them apart
 
 
 def test_small_beside_large_is_never_written_as_zero():
