@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,22 @@ def refusal_of(thing: Any) -> str | None:
         return "This is no table but arrays of xarray: make a data frame of them, to_dataframe()."
     if hasattr(thing, "fetchall") and hasattr(thing, "description") and not is_data(thing):
         return "This is a cursor of a database, whose rows name no columns: give a data frame, pandas.read_sql(…) say."
+    if hasattr(thing, "cursor") and hasattr(thing, "commit") and not is_data(thing):
+        return "This is a connection to a database: give a data frame, pandas.read_sql(query, connection) say."
+    return _refusal_of_rows(thing[0]) if isinstance(thing, (list, tuple)) and thing else None
+
+
+def _refusal_of_rows(first: Any) -> str | None:
+    """Say of rows that name their columns, but are no dicts, how to make dicts of them; None of anything else."""
+    kind = type(first)
+    if isinstance(first, (Mapping, Profile)) or is_of_whylogs(first) or is_data(first):
+        return None
+    if hasattr(kind, "_asdict") and hasattr(kind, "_fields"):
+        return "These are named tuples: give dicts, [one._asdict() for one in it]."
+    if is_dataclass(kind):
+        return "These are dataclasses: give dicts, [dataclasses.asdict(one) for one in it]."
+    if hasattr(kind, "keys") and hasattr(kind, "__getitem__"):
+        return "These are rows of a database: give dicts, [dict(one) for one in it]."
     return None
 
 

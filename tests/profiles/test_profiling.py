@@ -322,11 +322,20 @@ def test_columns_that_cannot_be_told_apart_cost_no_other():
         assert sw.profile(frame).column_names == ("ok",)
     assert [str(one.message) for one in seen] == [
         "Not in the profile: column '\\ud800' (its name holds half of a character (a lone surrogate)).",
-        "Not in the profile: column '1' (columns 0 and 1 have this one name, counted from 0: rename them).",
+        "Not in the profile: column '1' (columns 0 and 1 have this one name as text, counted from 0: rename them).",
     ]
     assert sw.profile(frame, columns=["ok"]).column_names == ("ok",)
     with pytest.raises(ProfileError, match=r"cannot be profiled: columns 0 and 1 have this one name.*column '1'"):
         sw.profile(frame, columns=["1"])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [pd.DataFrame(ROWS), pl.DataFrame(ROWS), ROWS, {"price": [1.5]}],
+    ids=["pandas", "polars", "rows", "columns"],
+)
+def test_a_column_that_is_asked_for_twice_is_profiled_once(data):
+    assert figures(sw.profile(data, columns=["price", "price"])) == figures(sw.profile(data, columns=["price"]))
 
 
 @pytest.mark.parametrize(

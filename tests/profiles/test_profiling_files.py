@@ -347,6 +347,7 @@ def test_a_header_without_a_line_end_has_columns_without_rows(tmp_path, encoding
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
+        ("a.csv", b"<!DOCTYPE html>\n<html>", "an HTML page: perhaps a sign-in"),
         ("a.csv", b"\n\n\n", "nothing but empty lines"),
         ("a.csv", bytes(1000), "no text"),
         ("a.csv", b"sep=;\na;b\n1;2\n", "its first line, sep=;, is for Excel"),

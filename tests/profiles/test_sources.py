@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import gzip
 import hashlib
@@ -17,6 +18,7 @@ import zipfile
 from array import array
 from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -495,6 +497,34 @@ def test_a_cursor_is_refused_and_no_text_in_its_rows_is_taken_for_a_path():
             assert "cursor of a database" in reason(cursor)
             with pytest.raises(sw.ProfileError, match="cursor of a database"):
                 sw.profile(cursor)
+
+
+class Named(NamedTuple):
+    city: str
+    n: int
+
+
+@dataclasses.dataclass
+class Data:
+    city: str
+    n: int
+
+
+@pytest.mark.parametrize("kind", [Named, Data, sqlite3.Row])
+def test_rows_that_name_their_columns_but_are_no_dicts_are_refused_by_all_with_what_makes_dicts_of_them(kind):
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        rows = (
+            connection.execute("SELECT 'x.bin' AS city, 1 AS n").fetchall()
+            if kind is sqlite3.Row
+            else [kind("x.bin", 1)]
+        )
+        assert "connection to a database: give a data frame" in reason(connection)
+    (code,) = re.findall(r"give dicts, (\[.*\])\.", reason(rows))
+    with pytest.raises(sw.ProfileError, match=re.escape(code)):
+        sw.profile(rows)
+    dicts = eval(code, {"it": rows, "dataclasses": dataclasses})  # noqa: S307 - what the refusal says to give
+    assert sw.profile(dicts).column_names == ("city", "n")
 
 
 def test_a_list_that_holds_itself_is_refused():

@@ -32,7 +32,11 @@ _WITH_COMMA = re.compile(r"[+-]?\d+,(\d+)")
 _WITH_POINT = re.compile(r"[+-]?\d+\.\d+")
 _THOUSANDS = 3  # digits behind a comma that may part thousands
 _MAX_ROWS = 1000  # that are looked at for decimal commas
-_NO_UTF_8 = "it is not encoded as UTF-8: save it as UTF-8 and try again."
+_NO_UTF_8 = (
+    "it is not encoded as UTF-8: save it as UTF-8, or read it with pandas.read_csv(…, encoding='cp1252') say, and give "
+    "what that returns."
+)
+_HTML = ("<!doctype html", "<html")
 _SHOWN_VALUE, _SHOWN_ROW = 60, 120
 _KINDS = {"int64": "integers", "double": "numbers", "bool": "booleans", "date32[day]": "dates"}
 _RAGGED = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+): (.*)")
@@ -274,6 +278,8 @@ def _check_header(head: bytes, encoding: str) -> None:
         raise ProfileError("it holds nothing but empty lines: a CSV file begins with the names of its columns.")
     if "\0" in first:
         raise ProfileError("it is no text: its first line holds NUL characters.")
+    if first.lstrip().lower().startswith(_HTML):
+        raise ProfileError("it is an HTML page: perhaps a sign-in or error page was saved instead of the file.")
     if _FOR_EXCEL.fullmatch(first.strip()):
         raise ProfileError(f"its first line, {first.strip()}, is for Excel alone and no header: remove it.")
 

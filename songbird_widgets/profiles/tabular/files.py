@@ -120,9 +120,10 @@ def advice_on(start: bytes, name: str = "") -> str | None:
     for mark, suffixes, what, reader in _ELSEWHERE:
         if suffix in suffixes or (mark is not None and start.startswith(mark)):
             return f"This is {what}: read it with {reader}, and give what that returns."
-    if suffix in {".txt", ".dat", ".data"} and _is_text(start):
-        return "This looks like text, but its name does not tell of which kind: call it .csv, .tsv or .jsonl."
-    return None
+    return _NAMELESS_TEXT if suffix in {".txt", ".dat", ".data"} and _is_text(start) else None
+
+
+_NAMELESS_TEXT = "This looks like text, but its name does not tell of which kind: call it .csv, .tsv or .jsonl."
 
 
 def _is_text(start: bytes) -> bool:
@@ -197,6 +198,8 @@ def _no_data(start: bytes, path: Path) -> str:
         return advice
     if start.startswith(_PROFILE):
         return "This is a profile already: read_profile reads it."
+    if _is_text(start):
+        return _NAMELESS_TEXT
     return "This is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
 
 

@@ -30,12 +30,15 @@ class Names:
     def __init__(self, names: Iterable[Any]) -> None:
         self.problems: dict[str, str] = {}
         found: dict[str, list[int]] = {}
-        for place, name in enumerate(names):
+        labels = list(names)
+        for place, name in enumerate(labels):
             found.setdefault(self._text(name, place), []).append(place)
         for name, places in found.items():
             if len(places) > 1:
                 listed = " and ".join([", ".join(map(str, places[:-1][:9])), str(places[-1])])
-                self.problems[name] = f"columns {listed} have this one name, counted from 0: rename them"
+                of_one_type = len({type(labels[place]) for place in places}) == 1
+                said = "" if of_one_type else " as text"  # 1 and "1"
+                self.problems[name] = f"columns {listed} have this one name{said}, counted from 0: rename them"
         self.places = {name: places[0] for name, places in found.items() if name not in self.problems}
 
     def _text(self, name: Any, place: int) -> str:
@@ -78,7 +81,7 @@ INDEX = " It is the index: give the frame's reset_index()."
 
 
 def check_columns(columns: Sequence[object]) -> list[str]:
-    """Return names of columns that were asked for.
+    """Return names of columns that were asked for, each once.
 
     Raises
     ------
@@ -97,4 +100,4 @@ def check_columns(columns: Sequence[object]) -> list[str]:
         names.append(name)
     if not names:
         raise ProfileError("No column is named.")
-    return names
+    return list(dict.fromkeys(names))
