@@ -277,11 +277,22 @@ def keep_data_in():
     return data_kept_in
 
 
+def place_of_sockets() -> Path:
+    """Return where the paths of Unix sockets are short enough, even where temporary files have a long one."""
+    usual, short = Path(tempfile.gettempdir()), Path("/tmp")
+    return short if len(str(usual)) > 40 and os.access(short, os.W_OK) else usual
+
+
+@pytest.fixture(scope="session")
+def sockets():
+    return place_of_sockets()
+
+
 @pytest.fixture
-def home():
+def home(sockets):
     """A data directory of the test's own, with a path that is short enough for a Unix socket wherever tests run."""
     with (
-        tempfile.TemporaryDirectory(prefix="songbird-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(prefix="songbird-", dir=sockets, ignore_cleanup_errors=True) as folder,
         data_kept_in(Path(folder) / "data") as directory,
     ):
         yield directory
@@ -521,7 +532,7 @@ class Team:
 
     @property
     def socket(self) -> Path:
-        return Path(tempfile.gettempdir()) / f"haproxy-{os.getpid()}-{self.url.rpartition(':')[2]}"
+        return place_of_sockets() / f"haproxy-{os.getpid()}-{self.url.rpartition(':')[2]}"
 
     def start(self, url: str) -> None:
         """Start the replica of a URL."""

@@ -188,7 +188,7 @@ class Kernel:
 
 
 @pytest.fixture(scope="session")
-def starting(environment):
+def starting(environment, sockets):
     """Start a kernel: ``with starting(NAME="value of a variable") as (kernel, manager)``."""
 
     @contextmanager
@@ -207,5 +207,5 @@ def starting(environment):
             manager.shutdown_kernel(now=True)
 
     numbers = itertools.count()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=sockets) as folder:
         yield start
