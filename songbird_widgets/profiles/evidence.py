@@ -258,7 +258,7 @@ class Evidence:
 
 
 _Words = tuple[list[str | None], dict[int, float | str], list[tuple[int, str, str]]]
-_MAGIC = b"SBW-PAIR\x05"
+_MAGIC = b"SBW-PAIR\x06"
 
 
 def _damaged() -> ProfileError:
