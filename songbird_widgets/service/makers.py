@@ -70,10 +70,9 @@ class Makers:
         with self._condition:
             if self._closed:
                 raise Unavailable("The service is ending. Try again in a moment.")
-            queue = self._waiting.setdefault(job.owner, deque())
-            if len(queue) >= MAX_WAITING or self._count >= MAX_WAITING_OF_ALL:
+            if len(self._waiting.get(job.owner, ())) >= MAX_WAITING or self._count >= MAX_WAITING_OF_ALL:
                 raise Unavailable("Too many pages are waiting already. Try again in a moment.")
-            queue.append(job)
+            self._waiting.setdefault(job.owner, deque()).append(job)
             self._count += 1
             if len(self._threads) < self._most:
                 thread = threading.Thread(target=self._work, name="observatory", daemon=True)

@@ -19,7 +19,8 @@ import psutil
 import pytest
 
 from songbird_widgets.budget import Budget
-from songbird_widgets.service import datasets, page_handlers, server
+from songbird_widgets.service import datasets, makers, page_handlers, server
+from songbird_widgets.service.errors import Unavailable
 
 JULY_8 = 1_373_241_600_000
 
@@ -266,6 +267,30 @@ def test_too_many_pages_at_once_are_refused(own_service, monkeypatch, wide_profi
         free.set()
         statuses = sorted(answer.result().status_code for answer in answers)
         assert statuses == [200, 200, 503, 503, 503, 503]
+
+
+def test_who_was_refused_a_page_keeps_nobody_from_theirs(monkeypatch):
+    monkeypatch.setattr(makers, "MAX_WAITING_OF_ALL", 2)
+    free, begun = threading.Event(), threading.Event()
+
+    def hold():
+        begun.set()
+        return free.wait(60)
+
+    async def ask():
+        made = makers.Makers(threads=1)
+        first = asyncio.create_task(made.run("a", Budget(120), hold))
+        await asyncio.get_running_loop().run_in_executor(None, begun.wait)
+        waiting = [asyncio.create_task(made.run("b", Budget(120), str)) for _ in range(2)]
+        await asyncio.sleep(0)  # in which both are noted
+        with pytest.raises(Unavailable):
+            await made.run("c", Budget(120), str)
+        free.set()
+        assert await asyncio.gather(first, *waiting) == [True, "", ""]
+        assert await made.run("c", Budget(120), str) == ""
+        made.close()
+
+    asyncio.run(ask())
 
 
 @pytest.mark.parametrize("form", ["profiles", "profiles.json"])
