@@ -14,7 +14,8 @@ from .errors import Internal, ServiceError, TookTooLong, Unavailable
 from .privacy import forget_variables_of
 
 logger = logging.getLogger("songbird_widgets.service")
-logger.addFilter(forget_variables_of)
+for _one in (logger, *map(logging.getLogger, ("tornado.general", "tornado.application", "asyncio"))):
+    _one.addFilter(forget_variables_of)
 
 _LOG_SECONDS = 60.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import queue
 import threading
@@ -110,8 +111,8 @@ class GroupCommit:
         except Exception as error:  # whoever waits gets it
             # Where none can begin, as with a database that another program holds, each would wait as long as all.
             if len(group) == 1 or not began:
-                for waiting in group:
-                    waiting.future.set_exception(error)
+                for waiting in group:  # one that they share would keep the frames of all
+                    waiting.future.set_exception(copy.copy(error))
                 return
             for waiting in group:  # one that cannot be written must not cost the others theirs
                 self._commit([waiting])

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPMessageDelegate
+from tornado.httputil import HTTPInputError, HTTPMessageDelegate
 from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, UnsatisfiableReadError
 
-from .errors import HeadTooLarge, InvalidArgument
+from .errors import HeadTooLarge, Internal, InvalidArgument
 from .handler import logger, new_request_id
 
 if TYPE_CHECKING:
@@ -79,11 +79,14 @@ class Connection(IOStream):
         Bytes in this phase.
     requests : int
         How many requests have come.
+    failure : ServiceError or None
+        What tornado is to answer to a request that failed outside of all handlers.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.requests = 0
+        self.failure: ServiceError | None = None
         self._writing_since = 0.0
         self.enter("waiting")
 
@@ -111,11 +114,17 @@ class Connection(IOStream):
 
     def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
         """Write; where tornado refuses a malformed request without a word, in the contract's shape."""
+        if data == _TORNADO_REFUSAL:
+            error = self.failure or InvalidArgument("The request is malformed.")
+            if not (self.writing() or self.closed()):
+                _say_and_close(self.socket, error)
+                done = asyncio.get_running_loop().create_future()
+                done.set_result(None)
+                return done
+            data = _refusal(error)
         if not self.writing():
             self._writing_since = self.progressed = time.monotonic()
             self.sent = 0
-        if data == _TORNADO_REFUSAL:
-            data = _refusal(InvalidArgument("The request is malformed."))
         return super().write(data)
 
     def close(self, exc_info: Any = False) -> None:
@@ -282,10 +291,32 @@ class _Followed(HTTPMessageDelegate):
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
         self._connection.requests += 1
-        return self._ours(self._delegate.headers_received(start_line, headers))
+        try:
+            pending = self._delegate.headers_received(start_line, headers)
+        except Exception as error:
+            del start_line, headers  # variables of a frame that runs cannot be cleared
+            self._delegate = HTTPMessageDelegate()  # which may be told that the connection ends
+            raise self._failed(error) from None
+        return self._ours(pending)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
-        return self._ours(self._delegate.data_received(chunk))
+        try:
+            pending = self._delegate.data_received(chunk)
+        except Exception as error:
+            del chunk
+            raise self._failed(error) from None
+        return self._ours(pending)
+
+    def _failed(self, error: Exception) -> HTTPInputError:
+        """Log what failed outside of all handlers, and return what makes tornado answer and end the connection.
+
+        Tornado would log it with a frame that holds the head of the request, and end the connection without a word.
+        """
+        if isinstance(error, HTTPInputError):
+            return error
+        logger.error("a request failed before any handler had it", exc_info=error)
+        self._connection.failure = Internal("The service failed at this; its log has the details.")
+        return HTTPInputError("a failure of the service, which was logged")
 
     def _ours(self, pending: Awaitable[None] | None) -> Awaitable[None] | None:
         """Wait for what the service does; meanwhile it is not the peer that is slow."""
@@ -302,13 +333,18 @@ class _Followed(HTTPMessageDelegate):
         connection.phase = "answering"
         try:
             await pending
+        except Exception as error:
+            raise self._failed(error) from None
         finally:
             now = time.monotonic()
             connection.phase, connection.since, connection.progressed = "reading", before + now - began, now
 
     def finish(self) -> None:
         self._connection.enter("answering")
-        self._delegate.finish()
+        try:
+            self._delegate.finish()
+        except Exception as error:
+            raise self._failed(error) from None
 
     def on_connection_close(self) -> None:
         self._delegate.on_connection_close()

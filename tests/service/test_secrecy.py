@@ -7,6 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from songbird_widgets.service import app
+from songbird_widgets.service.handler import Handler
+from songbird_widgets.service.uploads import UploadHandler
+
 
 @pytest.fixture
 def log(caplog):
@@ -77,6 +81,39 @@ def test_a_failure_is_logged_without_what_was_asked(own_service, log, monkeypatc
     assert "create_reference_profile_upload failed" in text
     assert session not in text
     assert "canary" not in text
+
+
+@pytest.mark.parametrize("when", ["before a handler", "as a handler is made", "as a body comes"])
+def test_a_failure_outside_of_handlers_is_answered_and_shows_nothing(
+    own_service, log, shown_in_frames, monkeypatch, when
+):
+    session = own_service.session()
+    slot = own_service.announce(session)
+
+    def fail(*_):
+        raise RuntimeError("canary of a mistake")
+
+    if when == "before a handler":
+        monkeypatch.setattr(app, "check_framing", fail)
+    elif when == "as a handler is made":
+        monkeypatch.setattr(Handler, "set_default_headers", fail)
+    else:
+        monkeypatch.setattr(UploadHandler, "data_received", fail)
+    answer = own_service.call(
+        "PUT",
+        urlsplit(slot["uploadUrl"]).path,
+        content=b"x",
+        params=urlsplit(slot["uploadUrl"]).query,
+        key=own_service.key,
+    )
+    assert "its log has the details" in own_service.check(answer, 500)
+    failures = [record.exc_info[1] for record in log.records if record.exc_info]
+    assert [str(error) for error in failures] == ["canary of a mistake"]
+    text = "\n".join(line for error in failures for line in shown_in_frames(error))
+    assert "server.py" in text
+    query = urlsplit(slot["uploadUrl"]).query
+    for secret in (own_service.key, query.partition("signature=")[2], slot["id"]):
+        assert secret not in text
 
 
 # What is asked, with what gives access in it; SESSION, PROFILE and QUERY (of an upload URL) are those of the test.
