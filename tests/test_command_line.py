@@ -446,6 +446,20 @@ def test_columns_are_named_as_in_a_row_of_csv(call, tmp_path, columns, names):
     assert sorted(column["name"] for column in compared["columns"]) == sorted(names)
 
 
+def test_profile_takes_what_a_shell_makes_of_a_pattern_as_one_data_set(call, tmp_path):
+    files, made = [tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "both.bin"
+    for file in files:
+        file.write_text("price\n1\n")
+    done = call("profile", *files)
+    assert (done.returncode, "name its profile with -o" in done.stderr) == (1, True)
+    assert call("profile", *files, "-o", made).stdout == f"{made}\n"
+    assert read_profile(made).rows == 2
+    done = call("profile", *files, "-o", files[1], "--force")
+    assert (done.returncode, "is the data itself" in done.stderr) == (1, True)
+    done = call("profile", *files, tmp_path / "c.csv", "-o", made, "--force")
+    assert (done.returncode, "c.csv: There is no such file" in done.stderr) == (1, True)
+
+
 def test_profile_takes_each_form_of_a_time_and_refuses_what_is_none(call, tmp_path):
     data, made = tmp_path / "train.csv", tmp_path / "train.bin"
     data.write_text("price\n1\n")

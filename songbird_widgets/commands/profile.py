@@ -25,7 +25,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         description="Make a whylogs profile of a Parquet, CSV, JSON-lines or Arrow file, or of each day in it.",
         epilog="example: songbird-widgets profile flights.parquet -o flights.bin --timestamp-column departed --by day",
     )
-    profile.add_argument("data", metavar="DATA", help="a file, or a quoted pattern of files that are one data set")
+    profile.add_argument(
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="a file, a quoted pattern, or an archive (zip, tar); several files are one data set, and need -o",
+    )
     profile.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: DATA's name, with .bin")
     profile.add_argument("-f", "--force", action="store_true", help="replace profiles that are there already")
     add_columns(profile, "profile")
@@ -53,18 +58,22 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.by and not options.timestamp_column:
         return fail("--by needs --timestamp-column: the column whose times tell the batches apart.")
-    output: Path = options.output or Path(f"{Path(options.data).name.partition('.')[0].strip('*?[]') or 'profile'}.bin")
+    if len(options.data) > 1 and options.output is None:
+        return fail("Several files are one data set: name its profile with -o.")
+    name = Path(options.data[0]).name.partition(".")[0].strip("*?[]")
+    output: Path = options.output or Path(f"{name or 'profile'}.bin")
     columns = None if options.columns is None else split_names(options.columns)
     if problem := _obstacle(output, options):
         return fail(problem)  # before a long file is read for nothing
+    data = options.data if len(options.data) > 1 else options.data[0]
     with warnings_said() as said:
         try:
             if options.timestamp_column:
                 by: Period = options.by or "day"
-                made = profile_batches(options.data, options.timestamp_column, by=by, columns=columns)
+                made = profile_batches(data, options.timestamp_column, by=by, columns=columns)
                 named = [(output.with_stem(f"{output.stem}-{_period(one.dataset_timestamp, by)}"), one) for one in made]
             else:
-                named = [(output, profile(options.data, timestamp=options.timestamp, columns=columns))]
+                named = [(output, profile(data, timestamp=options.timestamp, columns=columns))]
             if problem := _in_the_way([path for path, _ in named], options):
                 return fail(problem)
             for path, one in named:
@@ -80,10 +89,11 @@ def _obstacle(output: Path, options: argparse.Namespace) -> str | None:
     from ..profiles import ProfileError
     from ..profiles.tabular.files import find_paths, path_shown
 
-    try:
-        find_paths(options.data)
-    except ProfileError as error:
-        return f"{path_shown(options.data)}: {error.reason}"
+    for data in options.data:
+        try:
+            find_paths(data)
+        except ProfileError as error:
+            return f"{path_shown(data)}: {error.reason}"
     if output.is_dir():
         return f"{output} is a directory: name a file in it with -o."
     return None if options.timestamp_column else _in_the_way([output], options)
@@ -93,7 +103,7 @@ def _in_the_way(outputs: Sequence[Path], options: argparse.Namespace) -> str | N
     """Say which of the files to be written must not be."""
     there = [path for path in outputs if path.exists()]
     for path in there:
-        if Path(options.data).exists() and path.samefile(options.data):
+        if any(path.samefile(data) for data in options.data if Path(data).exists()):
             return f"{path} is the data itself: name another file with -o."
     if not there or options.force:
         return None

@@ -21,7 +21,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     demo.add_argument("--no-browser", action="store_true", help="print the URL and open no browser")
     demo.set_defaults(run=_demo)
 
-    opened = commands.add_parser("open", help="open the page of your sessions in a browser")
+    opened = commands.add_parser(
+        "open",
+        help="open the page of your sessions in a browser",
+        description="Open the page of your sessions in a browser: of all that you have begun on the local service.",
+    )
     opened.add_argument(
         "--no-browser", action="store_true", help="print an address that opens it once, within a minute"
     )

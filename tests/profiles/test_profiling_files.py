@@ -247,7 +247,7 @@ def test_an_archive_of_data_gives_the_profile_of_the_files_in_it_wherever_a_path
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({"a.csv": b"n\n1\n", "a.bin": sw.profile(TABLE).to_bytes()}, "a.bin: This is a profile already: read_profile"),
+        ({"a.csv": b"n\n1\n", "a.bin": sw.profile(TABLE).to_bytes()}, "a.bin: This is a profile already: compare and"),
         ({"note.txt": b"n\n1\n"}, "all.zip: The archive holds no profile and no data"),
         ({"a.csv": b"n\n1\n", "b.csv": b"a,b\n1\n"}, r"b.csv: row 0 \(line 2\) has 1 value, but the header 2"),
         ({"a.csv": b"n\n1\n", "b.csv": b""}, r"b.csv: The file is empty \(0 bytes\)"),

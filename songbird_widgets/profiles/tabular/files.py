@@ -197,7 +197,7 @@ def _no_data(start: bytes, path: Path) -> str:
     if advice is not None:
         return advice
     if start.startswith(_PROFILE):
-        return "This is a profile already: read_profile reads it."
+        return "This is a profile already: compare and Session.add take it as it is."
     if _is_text(start):
         return _NAMELESS_TEXT
     return "This is no file that can be profiled: give Parquet, CSV, JSON lines or Arrow."
