@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -195,7 +196,8 @@ class View:
         """By name: the verdict on each side after the first."""
         checkpoint()
         each = [self.comparison.verdicts(index) for index in range(1, len(self.shown))]
-        return {name: tuple(found[name] for found in each if name in found) for name in self.names}
+        found = zip(*(map(one.get, self.names) for one in each), strict=True) if each else [()] * len(self.names)
+        return {name: tuple(filter(None, verdicts)) for name, verdicts in zip(self.names, found, strict=True)}
 
     @cached_property
     def type_changed(self) -> frozenset[str]:
@@ -208,11 +210,11 @@ class View:
         if not self.several:
             return None
         drifted = strong = unknown = 0
-        for verdicts in self.verdicts.values():
+        for verdicts, count in Counter(self.verdicts.values()).items():
             moved = "strong" in verdicts or "moderate" in verdicts
-            drifted += moved
-            strong += "strong" in verdicts
-            unknown += not moved and "unknown" in verdicts
+            drifted += count * moved
+            strong += count * ("strong" in verdicts)
+            unknown += count * (not moved and "unknown" in verdicts)
         return DriftCounts(drifted, strong, unknown, len(self.type_changed))
 
     @cached_property

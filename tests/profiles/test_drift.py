@@ -17,6 +17,7 @@ from songbird_widgets.profiles import (
     Types,
     compare_columns,
     compare_profiles,
+    profile,
     read_profile,
 )
 
@@ -346,6 +347,18 @@ def test_a_thunderstorm_week_differs_from_its_month(profile_bytes):
     assert summary.strong + summary.moderate == sum(found.drifted for found in drifts.values())
     assert drifts_of(month, month).keys() == drifts.keys()
     assert not any(found.drifted for found in drifts_of(month, month).values())
+
+
+def test_columns_tell_the_date_by_their_names_and_numbers_by_their_size_or_by_their_texts():
+    def of(day):
+        seconds = 1_700_000_000.0 + 86_400 * day + 61 * np.arange(200.0)
+        data = {"day": np.full(200, day), "amount": np.full(200, day), "calls_per_day": np.full(200, day)}
+        data |= {"month": np.full(200, day + 20), "seen_at": seconds, "seen_ms": seconds * 1e3, "huge": seconds * 1e12}
+        return data | {"when": [f"2024-01-{day:02}"] * 200, "what": [f"version {day}"] * 200}
+
+    comparison = compare_profiles([profile(of(3)), profile(of(9))])
+    assert {"amount", "calls_per_day", "month", "what"} < set(comparison.drifted)
+    assert comparison.calendar == {"day", "seen_at", "seen_ms", "when"}
 
 
 def test_every_measure_of_the_result_is_explained():
