@@ -37,6 +37,7 @@ Period = Literal["day", "hour", "week"]
 NOT_PROFILED = "Not in the profile: "
 """How the note of a column begins that could not be profiled."""
 
+_ENGINES = (dask_frames, spark_frames)
 _MAX_THREADS = 8
 _MAX_BATCHES = 10_000
 _DAY = 86_400_000
@@ -109,7 +110,7 @@ def make_profile(
     moment = None if timestamp is None else as_timestamp(timestamp)
     wanted = None if columns is None else check_columns(columns)
     notes: list[str] = []
-    for engine in (dask_frames, spark_frames):
+    for engine in _ENGINES:
         if engine.is_frame(data):
             result = engine.profile_partitions(data, wanted, moment)
             return _finished(result.content, result.problems, notes), notes
@@ -166,6 +167,11 @@ def profile_batches(
     if by not in _PERIODS:
         raise ValueError(f"Batches are made by 'day', 'hour' or 'week', not by {by!r}.")
     (timestamp_column,) = check_columns([timestamp_column])
+    if any(engine.is_frame(data) for engine in _ENGINES):
+        raise ProfileError(
+            "No batches can be made of a Dask or Spark data frame: profile each of its days by itself, the rows of one "
+            "day with timestamp=…."
+        )
     wanted = None if columns is None else list(dict.fromkeys([*check_columns(columns), timestamp_column]))
     notes: list[str] = []
     batches = _counted(data, wanted, lambda: _Batches(timestamp_column, by, columns), notes)

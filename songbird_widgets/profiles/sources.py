@@ -202,7 +202,7 @@ def read_as_one(source: Any, name: str, notes: list[str]) -> Profile:
     profiles = []
     for found in find_sources(source):
         if isinstance(found, SourceError):
-            raise found
+            raise found if paths else SourceError(f"{name} ({found.name})", found.reason)
         notes += [f"{name}: {note}" for note in found.notes]
         content = found.content
         profiles.append(read_profile(content if isinstance(content, bytes) else content.read_bytes()))

@@ -110,6 +110,12 @@ def test_dask_workers_profile_their_partitions(frame):
         sw.profile(data, columns=["town"])
 
 
+def test_batches_of_a_dask_frame_are_refused_with_what_to_do():
+    data = engine("dask.dataframe").from_pandas(pd.DataFrame({"when": ["2026-01-01"]}), npartitions=1)
+    with pytest.raises(ProfileError, match="profile each of its days by itself"):
+        sw.profile_batches(data, "when")
+
+
 @pytest.mark.usefixtures("dask_client")
 def test_a_column_that_fails_in_one_partition_of_dask_is_named():
     data = engine("dask.dataframe").from_pandas(

@@ -527,6 +527,14 @@ def test_rows_that_name_their_columns_but_are_no_dicts_are_refused_by_all_with_w
     assert sw.profile(dicts).column_names == ("city", "n")
 
 
+@pytest.mark.parametrize("bad", [None, object(), b"junk", [1, 2], np.zeros(())], ids=lambda bad: type(bad).__name__)
+def test_what_holds_no_profile_is_named_as_whoever_compares_it_calls_it(bad):
+    with pytest.raises(SourceError, match=r"^today \("):
+        sw.compare(train=FRAME, today=bad)
+    with pytest.raises(SourceError, match=r"^P2 \("):
+        sw.compare(FRAME, bad)
+
+
 def test_a_list_that_holds_itself_is_refused():
     given = []
     given.append(given)
