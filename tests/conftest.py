@@ -632,7 +632,8 @@ def running_browser():
     if path is None:
         _give_up("No Chromium is on PATH; `sh tests/install-programs.sh` installs it.")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        surroundings = {**os.environ, "TMPDIR": str(place_of_sockets())}  # its profile holds one
+        chromium = playwright.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS, env=surroundings)
         yield chromium
         chromium.close()
 
