@@ -133,6 +133,53 @@ def test_several_panels_below_a_heading_are_accessible_in_whatever_state(lab, ax
     assert check_accessibility(page, axe) == []
 
 
+FAILING = """
+import pathlib
+import songbird_widgets as sw
+gone = pathlib.Path("gone.bin")
+gone.write_bytes(pathlib.Path("profiles/reference-july.bin").read_bytes())
+session = sw.Session()
+session.add("profiles/batch-2013-07-08.bin")
+session.add(gone, alias="gone")
+gone.unlink()
+session.upload()
+session.select("gone", "2013-07-08")
+session
+"""
+
+
+def test_what_failed_its_mend_and_the_reopened_notebook_are_accessible_in_both_themes(lab, axe):
+    someone = lab(FAILING, wait_for="upload")
+    page, upload, root = someone.page, someone.panel("upload"), someone.front_end.root
+
+    def check_both():
+        for dark in (True, False):
+            someone.use_theme(dark=dark)
+            assert check_accessibility(page, axe) == []
+
+    expect(upload.locator(".sb-failures")).to_contain_text("can no longer be read")
+    check_both()
+    (root / "gone.bin").write_bytes((root / "profiles" / "reference-july.bin").read_bytes())
+    upload.get_by_role("button", name="Retry 1 that failed").click()
+    expect(upload.get_by_role("status")).to_have_text("All 2 profiles are uploaded.")
+    expect(upload.locator(".sb-failures")).to_have_count(0)
+    expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
+    check_both()
+
+    kept = page.locator(".songbird-static")
+    expect(kept.locator("td", has_text="failed")).to_have_count(0)
+    expect(kept.locator(".songbird-card")).to_contain_text("P1 (baseline): gone")
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    someone.front_end.end_kernels()
+    someone.loaded = False
+    someone.open("test.ipynb")
+    expect(kept).to_be_visible()
+    expect(kept.get_by_role("row").filter(has_text="gone")).to_contain_text("uploaded")
+    expect(kept.locator(".songbird-card")).to_contain_text("P1 (baseline): gone")
+    expect(kept).to_contain_text("Run the cell again")
+    check_both()
+
+
 def test_in_a_notebook_that_is_not_trusted_charts_are_text(desk):
     someone = desk("lab")
     profiles = someone.front_end.root / "profiles"
