@@ -395,6 +395,47 @@ def test_a_fourth_replaces_one_in_place_and_the_order_is_changed(lab):
     expect(picker.get_by_role("status")).to_contain_text("P1 2013-07-10, P2 2013-07-13, P3 2013-07-08")
 
 
+def test_a_dashboard_is_used_with_the_keyboard_alone(lab):
+    someone = lab(SESSION + "session.upload()\nsw.dashboard(session)")
+    page, picker, result = someone.page, someone.panel("picker"), someone.panel("result")
+    labels = picker.locator(".sb-chip[data-p] .sb-chip-label")
+    search = picker.get_by_role("searchbox", name="Filter profiles by alias, date or file")
+    for place, label in enumerate(("july", "2013-07-08", "2013-07-09")):
+        search.focus()
+        page.keyboard.press("ControlOrMeta+A")
+        page.keyboard.type(label)
+        expect(picker.get_by_role("option")).to_have_count(1)
+        page.keyboard.press("Enter")  # the only one that matches
+        expect(labels.nth(place)).to_have_text(label)
+    expect(picker.get_by_role("status")).to_contain_text("P1 july, P2 2013-07-08, P3 2013-07-09. 3 of 3.")
+    page.keyboard.press("Escape")
+    expect(search).to_have_value("")
+    expect(picker.get_by_role("option")).to_have_count(8)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")  # behind july
+    page.keyboard.press("Space")
+    expect(picker.get_by_role("button", name="Replace P1, july, with 2013-07-14")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(picker.get_by_role("button", name="Replace P2, 2013-07-08, with 2013-07-14")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(labels).to_have_text(["july", "2013-07-14", "2013-07-09"])
+    expect(picker.get_by_role("listbox")).to_be_focused()
+    picker.get_by_role("button", name="P2: move 2013-07-14 before july, to P1").focus()
+    page.keyboard.press("Enter")
+    expect(labels).to_have_text(["2013-07-14", "july", "2013-07-09"])
+    expect(result.get_by_role("status")).to_contain_text("columns drifted")
+    expect(result.locator(".songbird-card")).to_contain_text("P1 (baseline): 2013-07-14")
+    rest = result.locator("summary")
+    rest.focus()
+    page.keyboard.press("Enter")
+    expect(result.get_by_role("group", name="Further columns")).to_be_visible()
+    result.get_by_role("link", name="Open the full page").focus()
+    with page.context.expect_page() as opened:
+        page.keyboard.press("Enter")
+    expect(opened.value.locator("h1")).to_contain_text("2013-07-14")
+
+
 DROP = """
 ([selector, name, data]) => {
   const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));

@@ -36,11 +36,14 @@ function useCard(store) {
     const show = async () => {
       const nodes = card ? inertNodes(await inflated(card)) : [];
       if (!wanted || !place.current) return;
-      // What was unfolded stays so when another selection comes.
-      const open = place.current.querySelector("details")?.open;
+      // What somebody unfolded stays so when another selection comes, and what came unfolded does not.
+      const before = place.current.querySelector("details");
+      const changed = before !== null && String(before.open) !== before.dataset.came;
       place.current.replaceChildren(...nodes);
       const details = place.current.querySelector("details");
-      if (open && details) details.open = true;
+      if (!details) return;
+      details.dataset.came = String(details.open);
+      if (changed) details.open = before.open;
     };
     void show();
     return () => void (wanted = false);
