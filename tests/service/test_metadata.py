@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError
 from songbird_widgets.secret import Secret
-from songbird_widgets.service import database as databases
 from songbird_widgets.service import tables
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.errors import ResourceGone, ResourceNotFound, Unavailable
@@ -223,16 +222,20 @@ def test_an_older_schema_is_brought_up_to_date_however_long_that_takes(open_data
     with database.transaction() as connection:
         connection.execute(tables.version.update().values(version=tables.SCHEMA_VERSION - 1))
     database.close()
-    slow = "pg_sleep(1.5)" if not database.has_one_process else "1"
-    monkeypatch.setitem(databases._POSTGRESQL_SETTINGS, "statement_timeout", "1s")
+    ends = () if database.has_one_process else ("statement_timeout", "idle_in_transaction_session_timeout")
+    found = {}
 
     def upgrade(connection, _found):
-        connection.exec_driver_sql(f"SELECT {slow}")
+        found.update({name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ends})
         connection.execute(tables.version.update().values(version=tables.SCHEMA_VERSION))
         return True
 
     monkeypatch.setattr(tables, "upgrade", upgrade)
-    open_database().close()
+    database = open_database()
+    assert found == dict.fromkeys(ends, "0")
+    with database.read() as connection:  # and then they have an end
+        assert "0" not in [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in ends]
+    database.close()
 
 
 def test_replicas_that_confirm_at_once_lose_no_upload_of_a_day_and_give_each_a_time_of_its_own(open_database):
