@@ -216,7 +216,7 @@ def report(service: Service, paths: list[Path], *, tiny: bool) -> None:
         again = statistics.median(service.timed(url)[0] for _ in range(9))
         print(f"{name}, by name: cold {took:.0f} ms ({worked:.0f} ms of processor time), warm {again:.1f} ms")
     page = service.timed(url)[1]
-    print(f"size: {len(page) / 1e3:.0f} kB, gzipped {len(gzip.compress(page, 5)) / 1e3:.0f} kB")
+    print(f"size: {len(page) / 1e3:.0f} kB, gzipped {len(gzip.compress(page, 3)) / 1e3:.0f} kB")
     sets = [ids[index : index + 3] for index in (1, 2, 3)] if len(ids) >= 6 else [ids[:3][::-1]]
     waited = 0.0
     for number, profiles in enumerate(sets):
