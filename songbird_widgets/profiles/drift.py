@@ -15,9 +15,9 @@ The first profile is the baseline. A column drifted when a difference is both la
   Statistical Power Analysis, 1988, calls that a small effect), the standard deviation in factors of 1.5. This is what
   finds tails: outliers, amounts in another currency.
 - *nulls*, *types*, *conditions*, *metrics* (rows that a metric of one's own counts): four points of share are moderate,
-  eight are strong; of all but conditions one point is moderate where their share at least doubled or halved. Infinite
-  values count like nulls. Whole numbers, fractions and booleans are one type; texts that spell nothing but numbers are
-  compared with numbers, and the change of type is said.
+  eight are strong; of all but conditions one point is moderate where their share, or that of all others, at least
+  doubled or halved. Infinite values count like nulls. Whole numbers, fractions and booleans are one type; texts that
+  spell nothing but numbers are compared with numbers, and the change of type is said.
 - *range*: a quarter of a percent of the values farther outside the other profile's range than half a deviation is
   moderate, one percent strong. This finds sentinels where the deviation is too large for the mean to show them.
 
@@ -41,8 +41,9 @@ distribution, with ties, with few rows and with unequal ones:
   maximum. Beside it counts how many values lie beyond all of the other profile (E. Gumbel and H. von Schelling, Ann.
   Math. Stat. 21, 1950).
 - shares: the same inequality for shares; of single values, times the number of values that might have shown it. Where
-  all values are counted exactly, a new or lost one has an exact test, too: that all of its occurrences, or those of any
-  value as frequent, are in one sample.
+  few of many are such as sentinels mostly are (the ends of the range, zero, words for nothing), these have half of the
+  level (C. Genovese, K. Roeder and L. Wasserman, Biometrika 93, 2006). Where all values are counted exactly, a new or
+  lost one has an exact test, too: that all of its occurrences, or those of any value as frequent, are in one sample.
 
 A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. Stat. 6, 1979) keeps the probability that
 chance makes *any* column of the comparison drift below 0.2 %.

@@ -459,14 +459,18 @@ def as_if_tried(chances: Floats, single: Floats) -> Floats:
 
 
 def share_effects(before: Any, after: Any) -> Any:
-    """Size of a change of share: four points count, and one point where it at least doubled or halved.
+    """Size of a change of share: four points count, and one point where it, or the rest, at least doubled or halved.
 
     Less than one point, and less than twice as much, counts in proportion, the latter by its logarithm.
     """
     change = np.abs(after - before)
-    doublings = np.log2(np.maximum(before, after) / np.minimum(before, after))
+    doublings = np.fmax(_doublings(before, after), _doublings(1 - before, 1 - after))
     points = np.where(change > 0, np.minimum(np.minimum(change / DOUBLED_SHARE, doublings), 1.0), 0.0)
     return np.minimum(np.maximum(change / SHARE_UNIT, points), MAX_EFFECT)
+
+
+def _doublings(before: Any, after: Any) -> Any:
+    return np.log2(np.maximum(before, after) / np.minimum(before, after))
 
 
 def value_effects(change: Any, before: Any, after: Any) -> Any:

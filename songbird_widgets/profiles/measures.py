@@ -81,8 +81,8 @@ MEASURES = {
         "Change of the null fraction",
         "nulls₂/rows₂ - nulls₁/rows₁",
         "",
-        "0.04, four in a hundred rows more, counts as moderate, 0.08 as strong; where they at least doubled or halved, "
-        "0.01 is moderate, too; all beyond what chance explains.",
+        "0.04, four in a hundred rows more, counts as moderate, 0.08 as strong; where they, or the "
+        "other rows, at least doubled or halved, 0.01 is moderate, too; all beyond what chance explains.",
     ),
     "unique_delta": Measure(
         "Change of the unique ratio", "unique₂/rows₂ - unique₁/rows₁", "", "Depends on the number of rows."

@@ -501,6 +501,8 @@ def test_spellings_are_merged_as_one_value(profile_bytes):
         (0, 0.06, "moderate"),
         (0.1, 0.3, "strong"),
         (0.3, 0.3, "none"),
+        (0.99, 0.97, "moderate"),
+        (0.97, 0.99, "moderate"),
     ],
 )
 def test_nulls_count_by_the_points_they_moved(random, before, after, verdict):
