@@ -19,6 +19,7 @@ PROFILES = EXAMPLES / "profiles"
 VIEW = "application/vnd.jupyter.widget-view+json"
 KEY = "canarykey1.canaryCanaryCanary:org-canary"
 SELECTED = ["july", "2013-07-10", "2013-07-14"]
+PATIENCE = "--ExecutePreprocessor.startup_timeout=300"  # its kernel takes its time to start on a busy machine
 REST = ["first-quarter", *(f"2013-07-{day:02}" for day in (8, 9, 11, 12, 13))]
 
 
@@ -62,7 +63,7 @@ def export(name, directory, environment):
     """Run a notebook of the examples and export it by nbconvert."""
     shutil.copytree(EXAMPLES, directory)
     done = subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", f"{name}.ipynb"],
+        [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", f"{name}.ipynb", PATIENCE],
         cwd=directory,
         env={**environment, "WHYLABS_API_KEY": KEY},
         capture_output=True,
