@@ -41,7 +41,7 @@ def main() -> None:
             with browsers.running_front_end(
                 shared.answering_server, shared.free_ports, "lab", environment, Path(directory)
             ) as lab:
-                context = chromium.new_context(viewport={"width": 1400, "height": 1000}, device_scale_factor=1.25)
+                context = chromium.new_context(viewport={"width": 1400, "height": 2000}, device_scale_factor=1.25)
                 someone = browsers.Desk(context.new_page(), lab)
                 someone.open("quickstart.ipynb")
                 someone.run_all()
@@ -53,6 +53,7 @@ def main() -> None:
                     someone.use_theme(dark=theme == "dark")
                     panel.screenshot(path=TARGET / f"panel-{theme}.png", animations="disabled")
                 observatory = opened.value
+                observatory.set_viewport_size({"width": 1400, "height": 1000})
                 observatory.emulate_media(color_scheme="dark")
                 observatory.reload()
                 observatory.screenshot(path=TARGET / "observatory-dark.png")
