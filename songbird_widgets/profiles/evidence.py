@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from .errors import ProfileError
-from .numerics import chi_squared_quantiles, chi_squared_tails, normal_quantiles, normal_tails
+from .numerics import chi_squared_quantiles, chi_squared_tails, normal_quantiles, normal_tails, row_sums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -396,7 +396,7 @@ def chances_of_counts(p: Floats, q: Floats, sizes: Sizes) -> Floats:
     smallest = np.where(few, np.inf, pooled).argmin(axis=1)
     merged = []
     for shares in (p, q, pooled):
-        rest = np.where(few, shares, 0).sum(axis=1)
+        rest = row_sums(np.where(few, shares, 0))
         kept = np.where(few, 0, shares)
         merged.append((kept, rest))
     joins = (merged[2][1] * smaller[:, 0] < FEWEST_OF_ONE) & ~few.all(axis=1)
@@ -406,7 +406,7 @@ def chances_of_counts(p: Floats, q: Floats, sizes: Sizes) -> Floats:
     p, q, pooled = (np.concatenate([kept, rest[:, None]], axis=1) for kept, rest in merged)
     filled = pooled > _NOTHING
     apart = np.maximum(np.abs(p - q) - sizes.error[:, None], 0)
-    squares = np.where(filled, apart * apart / np.where(filled, pooled, 1), 0).sum(axis=1)
+    squares = row_sums(np.where(filled, apart * apart / np.where(filled, pooled, 1), 0))
     statistic = squares / sizes.scale
     degrees = filled.sum(axis=1) - 1.0
     least = np.where(filled, pooled, 1).min(axis=1) * smaller[:, 0]
@@ -543,7 +543,7 @@ def measure_cells(
     measures = found.measures
     middle = (p + q) / 2
     joint, one, other = (
-        (shares * np.log2(shares, where=shares > 0, out=np.zeros_like(shares))).sum(axis=1) for shares in (middle, p, q)
+        row_sums(shares * np.log2(shares, where=shares > 0, out=np.zeros_like(shares))) for shares in (middle, p, q)
     )
     divergence = np.clip((one + other) / 2 - joint, 0, 1)
     filled = middle > 0
@@ -552,7 +552,7 @@ def measure_cells(
     scale = sizes.scale
     # With m = (p + q)/2 the divergence is near sum((p - q)**2 / m) / (8 ln 2), and between samples of one distribution
     # that sum is (1/n + 1/m) times a chi-squared variable. A cell that is also wrong by the error adds error**2 / m.
-    wrong = np.where(filled, np.minimum(sizes.error[:, None], middle) ** 2 / np.where(filled, middle, 1), 0).sum(axis=1)
+    wrong = row_sums(np.where(filled, np.minimum(sizes.error[:, None], middle) ** 2 / np.where(filled, middle, 1), 0))
     noise, usual = (
         np.sqrt((scale * chi_squared_quantiles(confidence, freedom) + wrong) / _JENSEN_SHANNON_CURVATURE)
         for confidence, freedom in ((_CONFIDENCE, degrees), (_USUAL_CONFIDENCE, telling))
@@ -560,7 +560,7 @@ def measure_cells(
     high, low = np.maximum(p, _PSI_FLOOR), np.maximum(q, _PSI_FLOOR)
     measures["js_distance"][rows] = np.sqrt(divergence)
     measures["js_noise"][rows] = noise
-    measures["psi"][rows] = np.where(filled, (high - low) * np.log(high / low), 0).sum(axis=1)
+    measures["psi"][rows] = row_sums(np.where(filled, (high - low) * np.log(high / low), 0))
     # What chance adds to the divergence on average is no part of the effect.
     effect = np.sqrt(np.maximum(divergence - scale * degrees / _JENSEN_SHANNON_CURVATURE, 0)) / JS_UNIT
     found.effects[0, rows] = effect

@@ -32,6 +32,7 @@ from .evidence import (
     value_effects,
 )
 from .number_evidence import MAX_CODES, chances_outside, exactly_listed
+from .numerics import row_sums
 from .row_evidence import forgive_types
 from .sketches.frequent_items import MAX_CHARACTERS, spells_number
 from .summarizing import HASHES_OF_FLAGS, HASHES_OF_NOTHING, hashes_of_whole
@@ -61,7 +62,9 @@ _NOTHING = 1e-12
 _ROUNDING = 1e-6
 
 
-def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence, wholes: Floats | None = None) -> None:
+def weigh_items(
+    pairs: Pairs, numbers: Flags, found: Evidence, wholes: Floats | None = None, among: Flags | None = None
+) -> None:
     """Compare the frequent items of all pairs that have some and may be compared by them.
 
     Parameters
@@ -72,7 +75,10 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence, wholes: Floats | 
     found : Evidence
     wholes : ndarray of float, optional
         The share of the values that the items are of; 1 by default.
+    among : ndarray of bool, optional
+        Which pairs to look at; all by default.
     """
+    among = np.ones(len(pairs), np.bool_) if among is None else among
     totals, offsets, unlisted = (
         np.array(pairs.of(f"frequent_{name}"), np.float64).reshape(2, -1) for name in ("total", "offset", "unlisted")
     )
@@ -80,11 +86,11 @@ def weigh_items(pairs: Pairs, numbers: Flags, found: Evidence, wholes: Floats | 
     whole = ~pairs.any_of(frozenset({"fractional"}))
     lossless = (offsets == 0).all(axis=0)
     few = whole & (lengths <= MAX_CODES).all(axis=0) & lossless
-    _find_spelled(pairs, ~numbers & (totals > 0).all(axis=0), found)
+    _find_spelled(pairs, among & ~numbers & (totals > 0).all(axis=0), found)
     same = np.array([one == other or "unknown" in (one, other) for one, other in pairs.types], np.bool_)
     by_items = np.where(numbers, few | (found.blunt & lossless), same | found.as_values)
     by_items |= exactly_listed(pairs, numbers, found)
-    places = np.flatnonzero((totals > 0).all(axis=0) & by_items & ~found.running)
+    places = np.flatnonzero(among & (totals > 0).all(axis=0) & by_items & ~found.running)
     if not len(places):
         return
     apart = ~numbers[places]
@@ -291,7 +297,7 @@ def _weigh_tables(
 ) -> None:
     """Compare shares of items, a row a pair; of those that are `single`, each value by itself alone."""
     p, q = (counts / size[:, None] for counts, size in ((tables.before, sizes.n), (tables.after, sizes.m)))
-    p, q = (shares / np.maximum(1.0, shares.sum(axis=1))[:, None] for shares in (p, q))
+    p, q = (shares / np.maximum(1.0, row_sums(shares))[:, None] for shares in (p, q))
     apart = (~numbers[places] | found.sharp[places])[:, None]
     _weigh_single_items(tables, (np.where(apart, p, 0), np.where(apart, q, 0)), sizes, places, numbers, found)
     several = np.flatnonzero(~single)
@@ -313,8 +319,8 @@ def _weigh_all_items(
 ) -> None:
     """Compare the shares of all dense items together; the last cell is what is in no other."""
     n, m = sizes.n, sizes.m
-    p, q = (np.concatenate([one, np.maximum(0, 1 - one.sum(axis=1))[:, None]], axis=1) for one in shares)
-    covered = np.minimum(p[:, :-1].sum(axis=1), q[:, :-1].sum(axis=1))
+    p, q = (np.concatenate([one, np.maximum(0, 1 - row_sums(one))[:, None]], axis=1) for one in shares)
+    covered = np.minimum(row_sums(p[:, :-1]), row_sums(q[:, :-1]))
     number = numbers[places]
     # Numbers that hardly moved are where they were, whatever the cells say, unless doubles cannot tell them apart.
     number &= ~found.blunt[places]
@@ -342,10 +348,10 @@ def _weigh_all_items(
     counts = p * n[:, None] + q * m[:, None]
     filled = counts > _NOTHING * total[:, None]
     squares = np.where(filled, (p - q) ** 2, 0)
-    statistic = (squares / np.where(filled, counts, 1)).sum(axis=1) * n * m
+    statistic = row_sums(squares / np.where(filled, counts, 1)) * n * m
     measures["chi2"][places] = statistic
     measures["cramers_v"][places] = np.sqrt(statistic / total)
-    measures["balanced_v"][places] = np.sqrt((squares / np.where(filled, p + q, 1)).sum(axis=1) / 2)
+    measures["balanced_v"][places] = np.sqrt(row_sums(squares / np.where(filled, p + q, 1)) / 2)
     # By Cochran, too: at most one expected count in five below 5.
     cells = filled.sum(axis=1)
     rare = sum((filled & (counts * (size / total)[:, None] < FEWEST_OF_ONE)).sum(axis=1) for size in (n, m))
@@ -365,7 +371,7 @@ def _weigh_single_items(
     sentinels = tables.cells.sentinels[tables.cell]
     apart = (looked_at & sentinels).sum(axis=1)
     # Of two values that are all there are, one tells of the other.
-    only_two = (several == 2) & (np.minimum(*((one * looked_at).sum(axis=1) for one in (p, q))) >= 1 - _ROUNDING)
+    only_two = (several == 2) & (np.minimum(*(row_sums(one * looked_at) for one in (p, q))) >= 1 - _ROUNDING)
     of_sentinels, of_others = (np.where(only_two, 1, times) for times in times_tried(apart, several - apart))
     larger = np.where(p > q, p * n, q * m) >= FEWEST_SEEN - _ROUNDING
     change = np.abs(q - p)
@@ -410,11 +416,11 @@ def _chances_of_one_side(tables: _Tables, p: Floats, q: Floats, sizes: Sizes, li
     n, m = sizes.n[rows][:, None], sizes.m[rows][:, None]
     seen = p[rows] * n + q[rows] * m
     often = seen[np.arange(len(new)), columns[new]][:, None]
-    unlisted = np.maximum(n + m - seen.sum(axis=1, keepdims=True), 0)
+    unlisted = np.maximum(n + m - row_sums(seen)[:, None], 0)
     share = np.where((q[rows, columns[new]] > 0)[:, None], m, n) / (n + m)
-    alone = np.where(seen >= often - _ROUNDING, share**seen, 0).sum(axis=1, keepdims=True)
-    alone += share**often * unlisted / often
-    chances[new] = np.minimum(4 * alone[:, 0], 1.0)
+    alone = row_sums(np.where(seen >= often - _ROUNDING, share**seen, 0))
+    alone += (share**often * unlisted / often)[:, 0]
+    chances[new] = np.minimum(4 * alone, 1.0)
     return chances
 
 
@@ -428,7 +434,7 @@ def _mind_cut_texts(tables: _Tables, p: Floats, q: Floats, places: Ints, found: 
             cut[line, column] |= len(summary.frequent_value(int(item[line, column]))) >= MAX_CHARACTERS
     if not cut.any():
         return
-    shares = np.minimum((p[:, :-1] * cut).sum(axis=1), (q[:, :-1] * cut).sum(axis=1))
+    shares = np.minimum(row_sums(p[:, :-1] * cut), row_sums(q[:, :-1] * cut))
     for place in places[shares >= 0.5].tolist():
         found.texts[place, "blind"] = f"Profiles keep {MAX_CHARACTERS} characters of a text; what follows may differ."
         found.too_few[place] = True

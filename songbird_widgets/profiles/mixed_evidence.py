@@ -53,9 +53,12 @@ def weigh_mixed(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     else:
         # Numbers have a distance: they are not compared one by one where they are compared by it.
         apart = ~of_numbers.few
-        places, wholes = of_numbers.places[apart], np.ones(len(pairs))
+        places, wholes, without = of_numbers.places[apart], np.ones(len(pairs)), np.zeros(len(pairs), np.bool_)
         wholes[places] -= of_numbers.largest[apart]
-        weigh_items(_without_numbers(pairs, places), numbers, found, wholes)
+        without[places] = True
+        # Apart, since pairs of one baseline share its columns.
+        weigh_items(pairs, numbers, found, wholes, ~without)
+        weigh_items(_without_numbers(pairs, places), numbers, found, wholes, without)
         for place in places.tolist():
             if (place, "blind") in found.texts:
                 found.texts[place, "blind"] = _NOTHING_BESIDE
@@ -152,7 +155,7 @@ def _weigh_texts(pairs: Pairs, parts: _Parts, found: Evidence) -> None:
 
 
 def _without_numbers(pairs: Pairs, places: Ints) -> Pairs:
-    """Drop frequent items that spell numbers or booleans from some pairs; their totals stay."""
+    """Drop frequent items that spell numbers or booleans from some pairs, and any with their columns; totals stay."""
     if not len(places):
         return pairs
     first, second = (_dropped(side, rows[places]) for side, rows in pairs.sides)

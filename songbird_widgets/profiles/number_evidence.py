@@ -31,7 +31,7 @@ from .evidence import (
     times_tried,
     value_effects,
 )
-from .numerics import normal_tails
+from .numerics import normal_tails, row_sums
 from .statistics import QUANTILE_RANKS
 from .summary import DECILES
 
@@ -370,15 +370,13 @@ class _Merged:
         order += np.arange(0, every.size, every.shape[1])[:, None]
         signed = np.concatenate([masses, -other_masses], axis=1).ravel()[order]
         every = every.ravel()[order]
-        first = np.maximum(signed, 0).cumsum(axis=1)
-        second = first - signed.cumsum(axis=1)
+        first, second = (np.maximum(one, 0).cumsum(axis=1) for one in (signed, -signed))
         # The cumulative functions are what they are only after the last of equal points.
         last = np.empty(every.shape, np.bool_)
         last[:, -1] = True
         np.not_equal(every[:, 1:], every[:, :-1], out=last[:, :-1])
         if not last.all():
-            first = np.maximum.accumulate(np.where(last, first, 0), axis=1)
-            second = np.maximum.accumulate(np.where(last, second, 0), axis=1)
+            first, second = (np.maximum.accumulate(np.where(last, one, 0), axis=1) for one in (first, second))
         first_mass, second_mass = first.copy(), second.copy()
         first_mass[:, 1:] -= first[:, :-1]
         second_mass[:, 1:] -= second[:, :-1]
@@ -392,7 +390,7 @@ def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, mo
     weight = (n / (n + m))[:, None]
     joint = merged.first * weight + merged.second * (1 - weight)
     scale = np.sqrt(sizes.scale)
-    deviation = np.einsum("ij,ij->i", np.sqrt(np.maximum(joint * (1 - joint), 0))[:, :-1], widths)
+    deviation = row_sums(np.sqrt(np.maximum(joint * (1 - joint), 0))[:, :-1] * widths)
     span = merged.points[:, -1] - merged.points[:, 0]
     moves.noise[rows] = error * span + 3 * scale * deviation
     moves.chance[rows] = scale * deviation
@@ -407,9 +405,7 @@ def _weigh_merged(merged: _Merged, sizes: Sizes, rows: Ints, found: Evidence, mo
         _chances_of_cells(middle, merged, sizes),
     ]
     shared = np.minimum(merged.first_mass, merged.second_mass) > 0
-    moves.shared[rows] = np.minimum(
-        np.einsum("ij,ij->i", shared, merged.first_mass), np.einsum("ij,ij->i", shared, merged.second_mass)
-    )
+    moves.shared[rows] = np.minimum(row_sums(shared * merged.first_mass), row_sums(shared * merged.second_mass))
     found.tried[0, rows] = len(chances)
     found.chances[0, rows] = np.minimum(1.0, len(chances) * np.fmin.reduce(chances))
     moves.tails[rows] = _chances_of_tails(joint, merged, sizes)
@@ -419,7 +415,7 @@ def _gaps(merged: _Merged) -> tuple[Floats, Floats, Floats]:
     """Measure the largest gap of two cumulative distributions and the area between them; and the points' distances."""
     gaps = np.abs(merged.first - merged.second)
     widths = merged.points[:, 1:] - merged.points[:, :-1]
-    return gaps.max(axis=1), np.einsum("ij,ij->i", gaps[:, :-1], widths), widths
+    return gaps.max(axis=1), row_sums(gaps[:, :-1] * widths), widths
 
 
 def gaps_of_sketches(first: KllSketch, second: KllSketch) -> tuple[float, float]:
@@ -437,11 +433,12 @@ def gaps_of_sketches(first: KllSketch, second: KllSketch) -> tuple[float, float]
 
 def _chances_of_scores(scores: Floats, masses: Floats, differences: Floats, sizes: Sizes) -> Floats:
     """Test scores of ranks: their mean in one sample against that in the other."""
-    scores = scores - np.einsum("ij,ij->i", scores, masses)[:, None]
-    spread = np.sqrt(np.einsum("ij,ij,ij->i", scores, scores, masses))
-    farthest = np.maximum(scores.max(axis=1), -scores.min(axis=1))
+    scores = scores - row_sums(scores * masses)[:, None]
+    spread = np.sqrt(row_sums(scores * scores * masses))
+    held = np.where(masses > 0, scores, 0)  # points without mass fill up rows
+    farthest = np.maximum(held.max(axis=1), -held.min(axis=1))
     # A rank that is off by the sketches' error changes the mean score by no more than that.
-    distance = np.maximum(np.abs(np.einsum("ij,ij->i", scores, differences)) - sizes.error, 0)
+    distance = np.maximum(np.abs(row_sums(scores * differences)) - sizes.error, 0)
     chances: Floats = chances_of_means(distance, spread, farthest, sizes.n, sizes.m)
     return chances
 

@@ -25,6 +25,8 @@ from songbird_widgets.profiles import (
     merge_profiles,
     profile,
     read_profile,
+    summarize,
+    weigh_each,
 )
 from songbird_widgets.profiles.evidence import from_to, from_to_percent, value_effects
 from songbird_widgets.profiles.performance_drift import compare_performance
@@ -905,3 +907,30 @@ def test_the_size_of_a_change_of_share_is_that_of_its_thresholds(before, after, 
     with np.errstate(all="ignore"):
         found = value_effects(np.array([after - before]), np.array([before]), np.array([after]))
     assert found == pytest.approx([effect])
+
+
+def columns_of_all_kinds(seed, rows, columns=33):
+    """Profile numbers, codes, texts, flags and mixed columns, each with values of its own number and shape."""
+    random, data = np.random.default_rng(seed), {}
+    for number in range(columns):
+        drawn = random.poisson(number, rows)
+        kinds = (
+            random.normal(0, 1 + seed / 9, rows),
+            drawn,
+            random.choice([f"w{word}" for word in range(2 + number)], rows),
+            random.random(rows) < 0.3,
+            np.round(random.lognormal(1, 1, rows), 2),
+            [f"x{value}" if value % 3 else float(value) for value in drawn.tolist()],
+        )
+        data[f"c{number:02}"] = kinds[number % len(kinds)]
+    return summarize(profile(data))
+
+
+def test_what_is_found_of_two_profiles_does_not_depend_on_what_is_compared_beside_them():
+    baseline, *others = (columns_of_all_kinds(seed, rows) for seed, rows in enumerate((1000, 3000, 50, 400, 30_000)))
+    for other, among_others in zip(others, weigh_each(baseline, others), strict=True):
+        (alone,) = weigh_each(baseline, [other])
+        for name in ("effects", "chances", "tried"):
+            np.testing.assert_array_equal(getattr(among_others, name), getattr(alone, name), name)
+        for name, values in alone.measures.items():
+            np.testing.assert_array_equal(among_others.measures[name], values, name)
