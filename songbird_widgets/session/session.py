@@ -286,8 +286,10 @@ class Session(UploadingSession):
             If nothing could be sent at all.
         """
         self._remote.check_open()
-        job = self._begin_upload()
-        return self._follow_upload(job) if wait else ProfileList()
+        if wait:
+            return self._upload_and_follow()
+        self._begin_upload()
+        return ProfileList()
 
     def cancel(self) -> None:
         """Stop the upload: what has arrived stays, and the next `upload` sends the rest."""

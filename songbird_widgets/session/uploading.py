@@ -39,14 +39,16 @@ class UploadingSession(SessionTraits):
         self._uploads.clear()
         self._cancel.set()
 
-    def _follow_upload(self, job: Future[Sent]) -> ProfileList:
-        """Show the progress of an upload until it is done, and return what arrived."""
-        screen = progress_display()
-        try:
+    def _upload_and_follow(self) -> ProfileList:
+        """Upload, show the progress until it is done, and return what arrived."""
+        screen, job = progress_display(), None
+        try:  # also while it begins: what an interrupt left in the queue would be sent later
+            job = self._begin_upload()
             tick_until_done(job, lambda: screen.update(self.progress) if self.busy else None)
         except KeyboardInterrupt:
             self._cancel_uploads()
-            tick_until_done(job, lambda: None)
+            if job is not None:
+                tick_until_done(job, lambda: None)
             screen.end(self.progress, ())
             raise
         if job.cancelled():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import re
 from pathlib import Path
 
@@ -16,7 +15,7 @@ VIEW = "application/vnd.jupyter.widget-view+json"
 def kernel(starting):
     with starting() as (kernel, manager):
         kernel.interrupt = manager.interrupt_kernel
-        kernel.run(f"from pathlib import Path; P = Path({str(PROFILES)!r})")
+        kernel.run(f"from pathlib import Path; import songbird_widgets as sw; P = Path({str(PROFILES)!r})")
         yield kernel
 
 
@@ -94,14 +93,12 @@ def test_an_interrupted_cell_cancels_and_the_kernel_goes_on(kernel):
         "stopped._uploads.submit(lambda: began.set() or gate.wait(600)); began.wait(120)\n"
         "stopped.add(P / 'batch-2013-07-08.bin');"
     )
-    kernel.client.execute("stopped.upload()")
-    while True:  # an interrupt that comes before the cell has begun is lost
-        kernel.interrupt()
-        try:
-            kernel.client.get_shell_msg(timeout=0.5)
-        except queue.Empty:
-            continue
-        break
+    kernel.client.execute("print('begun', flush=True)\nstopped.upload()")
+    # An interrupt that comes before the cell has begun is lost, and one that comes after it takes its answer away.
+    while kernel.client.get_iopub_msg(timeout=120)["content"].get("text") != "begun\n":
+        pass
+    kernel.interrupt()
+    assert kernel.client.get_shell_msg(timeout=120)["content"]["ename"] == "KeyboardInterrupt"
     kernel.run("gate.set()")
     assert kernel.says("print(stopped.profiles[0].state, len(stopped.upload()))") == "added 1\n"
 
