@@ -165,6 +165,27 @@ def test_cancelling_drops_uploads_that_wait_their_turn(session, profiles, eventu
     assert session.profiles[0].state == "added"
 
 
+def test_an_upload_that_is_interrupted_while_it_begins_is_not_sent_later(session, profiles, monkeypatch):
+    gate, begun, submit = threading.Event(), threading.Event(), session._uploads.submit
+    submit(lambda: begun.set() or gate.wait(60))
+    assert begun.wait(60)
+    session.add(profiles / "batch-2013-07-08.bin")
+
+    def interrupted(call):
+        submit(call)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session._uploads, "submit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            session.upload()
+    last = submit(lambda: None)
+    gate.set()
+    last.result(60)
+    assert session.profiles[0].state == "added"
+    assert len(session.upload()) == 1
+
+
 def test_what_nobody_foresaw_is_said_and_leaves_nothing_half_sent(session, profiles, monkeypatch):
     def broken(*_, **__):
         raise KeyError("http://host/?sessionToken=canary")
