@@ -166,6 +166,14 @@ def home_environment(home: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def nobody():
+    """An address where nobody listens, for as long as the test runs."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
 @pytest.fixture(scope="session")
 def eventually():
     """Wait until a condition holds, which another thread or process brings about, and return what it is then."""

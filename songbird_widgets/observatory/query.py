@@ -160,16 +160,6 @@ class PageQuery:
         query = encoded(self.but(**changes).pairs())
         return f"profiles{ending}?{query}" if query else f"profiles{ending}"
 
-    def column_urls(self, names: Sequence[str]) -> list[str]:
-        """Return the relative URL of the page of each of many columns."""
-        pairs = self.but(column="", offset=0).pairs()
-        place = pairs.index(("column", ""))
-        before, after = encoded(pairs[:place]), encoded(pairs[place + 1 :])
-        return [
-            "profiles?" + "&".join(part for part in (before, encoded([("column", name)]), after) if part)
-            for name in names
-        ]
-
     def hidden(self, *without: str, **changes: Any) -> list[tuple[str, str]]:
         """Name what a GET form must carry along hidden, but for the parameters it asks for itself."""
         return [(name, value) for name, value in self.but(**changes).pairs() if name not in without]

@@ -314,11 +314,7 @@ def make_table(view: View, query: PageQuery) -> Table:
     page = names[offset : offset + query.limit]
     heads = HEADS if not view.several else (DRIFT, *HEADS)
     drawn = {name: _drawn(view, name, len(heads)) for name in page}
-    urls = query.column_urls(page)
-    rows = tuple(
-        _shown(view, name, one, url, grouped=sort == "name")
-        for (name, one), url in zip(drawn.items(), urls, strict=True)
-    )
+    rows = tuple(_shown(view, query, name, one, grouped=sort == "name") for name, one in drawn.items())
     return Table(
         rows=rows,
         heads=_heads(query.but(sort=sort, descending=descending, offset=query.offset), heads),
@@ -396,7 +392,7 @@ def _width(rows: Iterable[DrawnRow]) -> int:
 _EMPTY = "These profiles hold no columns: nothing was logged into them."
 
 
-def _shown(view: View, name: str, row: DrawnRow, url: str, *, grouped: bool) -> ShownRow:
+def _shown(view: View, query: PageQuery, name: str, row: DrawnRow, *, grouped: bool) -> ShownRow:
     parent = view.parents.get(name) if grouped else None
     if parent is None:
         shown = escape(formatting.clipped(name, 120))
@@ -404,9 +400,8 @@ def _shown(view: View, name: str, row: DrawnRow, url: str, *, grouped: bool) -> 
         own = formatting.clipped(name[len(parent) :], 120)
         hidden = formatting.clipped(parent, 120)
         shown = Markup('<span class="visually-hidden">{}</span>{}').format(hidden, own)
-    return ShownRow(
-        shown, url if len(name) <= MAX_LINKED_NAME else "", parent is not None, row.span, row.labels, row.rest
-    )
+    url = query.url(column=name, offset=0) if len(name) <= MAX_LINKED_NAME else ""
+    return ShownRow(shown, url, parent is not None, row.span, row.labels, row.rest)
 
 
 def _heads(query: PageQuery, heads: Sequence[Head]) -> tuple[ShownHead, ...]:

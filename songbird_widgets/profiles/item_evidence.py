@@ -31,7 +31,7 @@ from .evidence import (
     too_few,
     value_effects,
 )
-from .number_evidence import MAX_CODES, chances_outside, exactly_listed
+from .number_evidence import MAX_CODES, chances_outside, common_ranges, exactly_listed
 from .numerics import row_sums
 from .row_evidence import forgive_types
 from .sketches.frequent_items import MAX_CHARACTERS, spells_number
@@ -200,11 +200,9 @@ class _Cells:
 
 def _may_be_sentinels(pairs: Pairs, places: Ints, numbers: Flags, of_pair: Ints, hashes: Hashes) -> Flags:
     """Whether values are where sentinels and defaults mostly are, as in `number_evidence.may_be_sentinels`."""
-    ends, others = (side[places] for side in pairs.of("kll_ends"))
-    lowest, highest = np.minimum(ends[:, 0], others[:, 0]), np.maximum(ends[:, 1], others[:, 1])
     found: Flags = np.isin(hashes, HASHES_OF_NOTHING) & ~numbers[of_pair]
     known = np.flatnonzero(numbers)
-    for points in (lowest, highest, np.zeros(len(places))):
+    for points in (*common_ranges(pairs, places), np.zeros(len(places))):
         of_points = np.zeros(len(places), np.uint64)
         of_points[known] = hashes_of_whole(points[known])
         found |= numbers[of_pair] & (hashes == of_points[of_pair])

@@ -48,16 +48,14 @@ def weigh_mixed(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
     of_numbers = _Parts.of(pairs, pairs.numbers, ~numbers)
     texts = tuple(types[:, _STRING].astype(np.float64) for types in pairs.of("types"))
     of_texts = _Parts.of(pairs, texts, numbers & (np.minimum(*pairs.of("frequent_total")) > 0))
-    if not len(of_numbers.places):
-        weigh_items(pairs, numbers, found)
-    else:
-        # Numbers have a distance: they are not compared one by one where they are compared by it.
-        apart = ~of_numbers.few
-        places, wholes, without = of_numbers.places[apart], np.ones(len(pairs)), np.zeros(len(pairs), np.bool_)
-        wholes[places] -= of_numbers.largest[apart]
-        without[places] = True
-        # Apart, since pairs of one baseline share its columns.
-        weigh_items(pairs, numbers, found, wholes, ~without)
+    # Numbers have a distance: they are not compared one by one where they are compared by it.
+    apart = ~of_numbers.few
+    places, wholes, without = of_numbers.places[apart], np.ones(len(pairs)), np.zeros(len(pairs), np.bool_)
+    wholes[places] -= of_numbers.largest[apart]
+    without[places] = True
+    # Apart, since pairs of one baseline share its columns.
+    weigh_items(pairs, numbers, found, wholes, ~without)
+    if len(places):
         weigh_items(_without_numbers(pairs, places), numbers, found, wholes, without)
         for place in places.tolist():
             if (place, "blind") in found.texts:
@@ -156,8 +154,6 @@ def _weigh_texts(pairs: Pairs, parts: _Parts, found: Evidence) -> None:
 
 def _without_numbers(pairs: Pairs, places: Ints) -> Pairs:
     """Drop frequent items that spell numbers or booleans from some pairs, and any with their columns; totals stay."""
-    if not len(places):
-        return pairs
     first, second = (_dropped(side, rows[places]) for side, rows in pairs.sides)
     return replace(pairs, first=first, second=second)
 

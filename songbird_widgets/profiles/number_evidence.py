@@ -114,7 +114,7 @@ def _running(pairs: Pairs, numbers: Flags) -> Flags:
         found &= summary.has_ints[rows] & (summary.types[rows, 0] == values) & (values >= _FEWEST_RUNNING)
         found &= ends[:, 1] - ends[:, 0] + 1 <= 2 * values
         found &= summary.distinct[rows, 2] >= values  # the upper bound
-        found &= ends[:, 1] - ends[:, 0] + 1 >= values  # pigeons have holes of their own
+        found &= ends[:, 1] - ends[:, 0] + 1 >= values  # of fewer numbers than values one would come twice
     ends, others = pairs.of("kll_ends")
     found &= (ends[:, 0] >= 0) == (others[:, 0] >= 0)  # to change its sign is not to run on
     return found
@@ -571,10 +571,15 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     Candidates(rows, effects, chances, as_if_tried(chances, single), before, after, points.tolist()).note(found)
 
 
+def common_ranges(pairs: Pairs, rows: Ints) -> tuple[Floats, Floats]:
+    """Return the smallest and the largest number of both columns of some pairs."""
+    ends, others = (side[rows] for side in pairs.of("kll_ends"))
+    return np.minimum(ends[:, 0], others[:, 0]), np.maximum(ends[:, 1], others[:, 1])
+
+
 def may_be_sentinels(pairs: Pairs, rows: Ints, points: Floats) -> Flags:
     """Whether numbers are where sentinels and defaults mostly are: zero, and either end of both columns' range."""
-    ends, others = (side[rows] for side in pairs.of("kll_ends"))
-    lowest, highest = np.minimum(ends[:, 0], others[:, 0]), np.maximum(ends[:, 1], others[:, 1])
+    lowest, highest = common_ranges(pairs, rows)
     found: Flags = (points == 0) | (points == lowest) | (points == highest)
     return found
 

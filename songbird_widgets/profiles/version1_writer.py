@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 _MAGIC = b"WHY1"
 _COLUMN_CHUNK = 2
-_SMALL = 2  # bytes of a component that holds a number below 128
 _MAX_INTEGER = (1 << 63) - 1  # with which whylogs begins its bounds
 # How whylogs joins the values of a component when it merges: by its type, unless a number says otherwise.
 _BY_TYPE, _BY_MINIMUM, _BY_MAXIMUM = 0, 1, 2
@@ -92,22 +91,14 @@ def write_columns(
         The tags of the segment that the columns cover.
     """
     paths: dict[str, int] = {}
-    small: dict[Component, bytes] = {}  # entries that most columns have alike: counters of little
-
-    def entry(component: Component) -> bytes:
-        known = small.get(component)
-        if known is None:
-            path, content = component
-            known = bytes_field(1, number_field(1, paths.setdefault(path, len(paths))) + bytes_field(2, content))
-            if len(content) <= _SMALL:
-                small[component] = known
-        return known
-
     chunks: list[bytes] = []
     offsets: list[bytes] = []
     place = 0
     for name, components in sorted(columns, key=lambda column: column[0]):
-        message = b"".join(map(entry, components))
+        message = b"".join(
+            bytes_field(1, number_field(1, paths.setdefault(path, len(paths))) + bytes_field(2, component))
+            for path, component in components
+        )
         header = number_field(1, _COLUMN_CHUNK) + number_field(3, len(message))
         chunk = encode_varint(len(header)) + header + message
         # As packed numbers, which is what protobuf makes of repeated ones.

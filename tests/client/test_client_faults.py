@@ -498,19 +498,16 @@ def test_what_does_not_come_to_an_end_is_given_up_in_time(slow, case):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("operation", ["create_session", "PUT"])
-def test_where_nothing_listens_that_is_what_is_said(serve, operation, mode):
+def test_where_nothing_listens_that_is_what_is_said(serve, nobody, operation, mode):
     server = serve()
-    with socket.socket() as taken:  # so that nobody else listens there meanwhile
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-        if operation == "PUT":
-            server.upload_origin = f"http://127.0.0.1:{port}"
-        else:
-            server.endpoint = f"http://127.0.0.1:{port}/k/PATHCANARY"
-        ran = run(server, operation, mode, retries=FAST)
+    if operation == "PUT":
+        server.upload_origin = nobody
+    else:
+        server.endpoint = f"{nobody}/k/PATHCANARY"
+    ran = run(server, operation, mode, retries=FAST)
     assert type(ran.error) is c.EndpointUnreachable
     assert not ran.error.ambiguous
-    assert f"http://127.0.0.1:{port}" in str(ran.error)
+    assert nobody in str(ran.error)
     assert "nothing is listening" in str(ran.error)
     assert "request id" not in str(ran.error)  # nobody has it
     well_behaved(ran, server, operation)

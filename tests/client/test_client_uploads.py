@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import threading
 import time
 import tracemalloc
@@ -468,11 +467,8 @@ def test_a_session_that_is_gone_ends_it(serve, upload, status, kind):
     assert len(server.of("POST")) <= 3 + 2, "the others were not even tried"
 
 
-def test_an_endpoint_that_is_gone_ends_it(upload):
-    with socket.socket() as taken:  # so that nobody else listens there meanwhile
-        taken.bind(("127.0.0.1", 0))
-        gone = SimpleNamespace(endpoint=f"http://127.0.0.1:{taken.getsockname()[1]}")
-        results = upload(gone, [batch(n) for n in range(100)], concurrency=2)
+def test_an_endpoint_that_is_gone_ends_it(upload, nobody):
+    results = upload(SimpleNamespace(endpoint=nobody), [batch(n) for n in range(100)], concurrency=2)
     assert {result.state for result in results} == {"failed"}
     assert {type(result.error) for result in results} == {c.EndpointUnreachable}
 

@@ -73,8 +73,6 @@ text = st.text(max_size=20)
 )
 def test_a_url_leads_back_to_the_same_page(asked):
     assert parse(arguments_of(asked.url())) == asked
-    names = ["", "plain", "a b&c", "é"]
-    assert asked.column_urls(names) == [asked.url(column=name, offset=0) for name in names]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from dataclasses import replace
 
@@ -12,14 +11,6 @@ from songbird_widgets.client import ConfigurationError, EndpointUnreachable, Res
 from songbird_widgets.local import local_service
 from songbird_widgets.session import Session, SessionError
 from songbird_widgets.session import endpoint as endpoint_module
-
-
-@pytest.fixture
-def nobody():
-    """An address where nobody listens, for as long as the test runs."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 def session_at(endpoint):
