@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .summary import ProfileSummary
 
 # What the last word of a name says, and the whole numbers that it can mean.
@@ -33,15 +31,6 @@ _DATE = re.compile(r"\d{4}-\d{2}(-\d{2})?([T ]\d{2}:\d{2}\S*)?")
 _SECONDS = (631_152_000.0, 4_102_444_800.0)  # 1990 to 2100
 _UNITS = (1.0, 1e3, 1e6, 1e9)  # s, ms, µs, ns since 1970
 _LOOKED_AT = 20
-
-
-def date_columns(summary: ProfileSummary, names: Sequence[str]) -> list[str]:
-    """Return those of some columns that tell the date, see `tells_date`."""
-    rows = [summary.places[name] for name in names]
-    named = np.array([_range_by_name(name)[0] < np.inf for name in names], np.bool_)
-    # Of most numbers that is said by their names and sizes at once.
-    open_ = named | (summary.kll_n[rows] <= 0) | (summary.kll_ends[rows, 0] >= _SECONDS[0])
-    return [names[place] for place in np.flatnonzero(open_).tolist() if tells_date(summary, names[place])]
 
 
 def tells_date(summary: ProfileSummary, name: str) -> bool:

@@ -87,7 +87,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .calendar_columns import date_columns
+from .calendar_columns import tells_date
 from .drift_model import Drift, DriftTest
 from .drift_words import FEW_ROWS, Sentences
 from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, reached
@@ -256,7 +256,7 @@ class Drifts:
         counts = self.significant & self._reached
         others = counts[[place for place, family in enumerate(FAMILIES) if family not in _OF_VALUES]].any(axis=0)
         moved = [self._names[place] for place in np.flatnonzero((self.ranks >= 1) & ~others).tolist()]
-        return frozenset(date_columns(self.other, date_columns(self.baseline, moved)))
+        return frozenset(name for name in moved if tells_date(self.baseline, name) and tells_date(self.other, name))
 
     def rank(self, name: str) -> float:
         """Return the score of one column in units of its own thresholds, to sort by."""
