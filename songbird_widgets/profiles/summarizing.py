@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .data_model import Column
 from .errors import ProfileError
+from .sketches import DistinctEstimate
 from .sketches.frequent_items import spelled_as_number
 from .sketches.hashing import hash_bytes
 from .statistics import QUANTILE_RANKS
@@ -78,14 +79,14 @@ class _Gathered:
     metrics: dict[str, dict[str, int | float]] = field(default_factory=dict)
     aggregates: dict[str, dict[str, str]] = field(default_factory=dict)
     sketches: list[_Sketch] = field(default_factory=list)
-    frequent: list[FrequentItemsSketch | None] = field(default_factory=list)
+    frequent: list[_Frequent] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
 
     def add(self, name: str, parent: str | None, column: Column) -> None:
         if name in self.known:
             return
-        kll = column.kll if column.kll is not None and column.kll.n else None
-        sketch = _Sketch.of(kll) if kll else _NO_SKETCH
+        sketch = _Sketch.of(column.kll)
         frequent = column.values and column.values.without_rare(_KEPT_RARE)
         for counts in (column.counts, column.types, column.conditions.values()):
             if max(counts, default=0) > _MAX_INT or min(counts, default=0) < 0:
@@ -93,9 +94,11 @@ class _Gathered:
         self.known.add(name)
         self.names.append(name)
         self.parents.append(parent)
-        self.columns.append(column)
+        # Without its sketches, which are ten times as large as what is kept of them.
+        self.columns.append(replace(column, kll=None, cardinality=_distinct(column), frequent_items=None, others={}))
         self.sketches.append(sketch)
-        self.frequent.append(frequent)
+        self.frequent.append(_Frequent.of(frequent))
+        self.values += [value.encode(errors="surrogatepass") for value in frequent.values] if frequent else []
         if column.conditions:
             self.conditions[name] = dict(column.conditions)
         if column.metrics:
@@ -110,10 +113,7 @@ class _Gathered:
     def summary(self, profile: Profile | None) -> ProfileSummary:
         columns = self.columns
         ints = [(_int64(column.ints_min), _int64(column.ints_max)) for column in columns]
-        frequent = self.frequent
-        values = [value.encode(errors="surrogatepass") for sketch in frequent if sketch for value in sketch.values]
-        weights = _joined([sketch.weights for sketch in self.sketches], np.int64)
-        heights = np.frexp(weights.astype(np.float64))[1].astype(np.uint8) - np.uint8(1)
+        sketches, frequent, values = self.sketches, self.frequent, self.values
         return ProfileSummary(
             names=tuple(self.names),
             parents=tuple(self.parents),
@@ -136,34 +136,33 @@ class _Gathered:
             moments=np.array(
                 [(column.mean, column.m2) if _has_moments(column) else (0.0, 0.0) for column in columns], np.float64
             ).reshape(-1, 2),
-            kll_n=np.array([column.kll.n if column.kll else -1 for column in columns], np.int64),
-            kll_k=np.array([column.kll.k if column.kll else 0 for column in columns], np.int64),
-            kll_error=np.array([column.kll.rank_error if column.kll else 0.0 for column in columns], np.float64),
-            kll_ends=np.array(
-                [(column.kll.min, column.kll.max) if column.kll else (np.nan, np.nan) for column in columns], np.float64
-            ).reshape(-1, 2),
-            quantiles=np.array([sketch.quantiles for sketch in self.sketches]).reshape(-1, len(QUANTILE_RANKS)),
-            item_offsets=offsets_of([len(sketch.items) for sketch in self.sketches]),
-            items=_joined([sketch.items for sketch in self.sketches], np.float64),
-            heights=packed(heights),
-            checks=np.array([added_up(sketch.items) for sketch in self.sketches], np.uint64),
-            grid_offsets=offsets_of([len(sketch.places) for sketch in self.sketches]),
-            grid_places=_joined([sketch.places for sketch in self.sketches], np.int64).astype(np.uint32),
-            grid_steps=np.rint(
-                _joined([sketch.shares for sketch in self.sketches], np.float64) * STEPS_OF_SHARE
-            ).astype(np.uint16),
-            outline_offsets=offsets_of([len(sketch.outline) for sketch in self.sketches]),
-            outline_places=_joined([sketch.outline for sketch in self.sketches], np.int64).astype(np.uint16),
-            heap_offsets=offsets_of([len(sketch.heaps) for sketch in self.sketches]),
-            heap_places=_joined([sketch.heaps for sketch in self.sketches], np.int64).astype(np.uint16),
-            middles=np.array([sketch.middles for sketch in self.sketches]).reshape(-1, len(MIDDLE)),
-            deciles=np.array([sketch.deciles for sketch in self.sketches]).reshape(-1, len(DECILES)),
-            distinct=np.array([_distinct(column) for column in columns], np.float64).reshape(-1, 3),
-            frequent_total=np.array([sketch.total if sketch else -1 for sketch in frequent], np.int64),
-            frequent_offset=np.array([sketch.offset if sketch else 0 for sketch in frequent], np.int64),
-            frequent_unlisted=np.array([sketch.unlisted if sketch else 0 for sketch in frequent], np.int64),
-            frequent_offsets=offsets_of([len(sketch.values) if sketch else 0 for sketch in frequent]),
-            frequent_weights=_joined([sketch.weights for sketch in frequent if sketch], np.int64),
+            kll_n=np.array([sketch.n for sketch in sketches], np.int64),
+            kll_k=np.array([sketch.k for sketch in sketches], np.int64),
+            kll_error=np.array([sketch.error for sketch in sketches], np.float64),
+            kll_ends=np.array([sketch.ends for sketch in sketches], np.float64).reshape(-1, 2),
+            quantiles=np.array([sketch.quantiles for sketch in sketches]).reshape(-1, len(QUANTILE_RANKS)),
+            item_offsets=offsets_of([len(sketch.items) for sketch in sketches]),
+            items=_joined([sketch.items for sketch in sketches], np.float64),
+            heights=packed(_joined([sketch.heights for sketch in sketches], np.uint8)),
+            checks=np.array([added_up(sketch.items) for sketch in sketches], np.uint64),
+            grid_offsets=offsets_of([len(sketch.places) for sketch in sketches]),
+            grid_places=_joined([sketch.places for sketch in sketches], np.uint32),
+            grid_steps=_joined([sketch.steps for sketch in sketches], np.uint16),
+            outline_offsets=offsets_of([len(sketch.outline) for sketch in sketches]),
+            outline_places=_joined([sketch.outline for sketch in sketches], np.uint16),
+            heap_offsets=offsets_of([len(sketch.heaps) for sketch in sketches]),
+            heap_places=_joined([sketch.heaps for sketch in sketches], np.uint16),
+            middles=np.array([sketch.middles for sketch in sketches]).reshape(-1, len(MIDDLE)),
+            deciles=np.array([sketch.deciles for sketch in sketches]).reshape(-1, len(DECILES)),
+            distinct=np.array(
+                [(one.estimate, one.lower, one.upper) if (one := column.cardinality) else _NAN_3 for column in columns],
+                np.float64,
+            ).reshape(-1, 3),
+            frequent_total=np.array([one.total for one in frequent], np.int64),
+            frequent_offset=np.array([one.offset for one in frequent], np.int64),
+            frequent_unlisted=np.array([one.unlisted for one in frequent], np.int64),
+            frequent_offsets=offsets_of([len(one.weights) for one in frequent]),
+            frequent_weights=_joined([one.weights for one in frequent], np.int64),
             frequent_lengths=np.fromiter(map(len, values), np.uint32, len(values)),
             frequent_text=np.frombuffer(b"".join(values), np.uint8),
             frequent_hashes=_hashes(values),
@@ -184,9 +183,9 @@ def _has_moments(column: Column) -> bool:
     return column.mean is not None and column.m2 is not None
 
 
-def _distinct(column: Column) -> tuple[float, float, float]:
+def _distinct(column: Column) -> DistinctEstimate | None:
     found = column.cardinality
-    return (found.estimate, found.lower, found.upper) if found is not None else (np.nan, np.nan, np.nan)
+    return None if found is None else DistinctEstimate(found.estimate, found.lower, found.upper)
 
 
 def _joined(parts: list[Any], kind: type) -> Any:
@@ -222,8 +221,7 @@ def hashes_of_whole(numbers: Floats) -> NDArray[np.uint64]:
     return _hashes([b"%d" % number if math.isfinite(number) else b"\0" for number in numbers.tolist()])
 
 
-@dataclass(frozen=True)
-class _Sketch:
+class _Sketch(NamedTuple):
     """What a summary keeps of a distribution.
 
     The grid has the distinct numbers, ascending, and the shares that are no larger. A sketch with at most
@@ -232,22 +230,30 @@ class _Sketch:
     step (0.1 %). The outline has fewer of these points, chosen in the same way.
     """
 
+    n: int
+    k: int
+    error: float
+    ends: tuple[float, float]
     items: Floats
-    weights: Ints
+    heights: NDArray[np.uint8]
     quantiles: Floats
-    places: Ints
-    shares: Floats
-    outline: Ints
-    heaps: Ints
+    places: NDArray[np.uint32]
+    steps: NDArray[np.uint16]
+    outline: NDArray[np.uint16]
+    heaps: NDArray[np.uint16]
     middles: Floats
     deciles: Floats
 
     @classmethod
-    def of(cls, kll: KllSketch) -> _Sketch:
+    def of(cls, kll: KllSketch | None) -> _Sketch:
+        if kll is None:
+            return _NO_SKETCH
+        n = kll.n
+        if not n:
+            return _NO_SKETCH._replace(n=n, k=kll.k, error=kll.rank_error, ends=(kll.min, kll.max))
         items, cumulative = kll.items, kll.cumulative
-        n, many = kll.n, len(items)
+        many = len(items)
         ranks = cumulative[:-1].searchsorted(np.floor(_RANKS * n))
-        quantiles = items[np.minimum(ranks, many - 1)]
         last = np.empty(many, np.bool_)
         last[-1] = True
         np.not_equal(items[1:], items[:-1], out=last[:-1])
@@ -261,9 +267,37 @@ class _Sketch:
         outline = np.arange(len(shares)) if len(shares) <= MAX_OUTLINE else _spread(shares, _OUTLINE_STEPS)
         alone = shares.copy()
         alone[1:] -= shares[:-1]
-        heaps = np.flatnonzero(alone >= _HEAP - _HAIR)
         middles, deciles = (items[places[shares.searchsorted(ranks)]] for ranks in (_MIDDLES, _DECILES))
-        return cls(items, kll.weights, quantiles, places, shares, outline, heaps, middles, deciles)
+        return cls(
+            n=n,
+            k=kll.k,
+            error=kll.rank_error,
+            ends=(kll.min, kll.max),
+            items=items,
+            heights=kll.heights,
+            quantiles=items[np.minimum(ranks, many - 1)],
+            places=places.astype(np.uint32),
+            steps=np.rint(shares * STEPS_OF_SHARE).astype(np.uint16),
+            outline=outline.astype(np.uint16),
+            heaps=np.flatnonzero(alone >= _HEAP - _HAIR).astype(np.uint16),
+            middles=middles,
+            deciles=deciles,
+        )
+
+
+class _Frequent(NamedTuple):
+    """What a summary keeps of frequent items, beside their values."""
+
+    total: int
+    offset: int
+    unlisted: int
+    weights: Ints
+
+    @classmethod
+    def of(cls, sketch: FrequentItemsSketch | None) -> _Frequent:
+        if sketch is None:
+            return cls(-1, 0, 0, np.empty(0, np.int64))
+        return cls(sketch.total, sketch.offset, sketch.unlisted, sketch.weights)
 
 
 def _spread(shares: Floats, steps: Floats) -> Ints:
@@ -281,14 +315,19 @@ def _steps(points: int) -> Floats:
 _RANKS = np.array(QUANTILE_RANKS)
 _MIDDLES, _DECILES = np.array(MIDDLE) - _HAIR, DECILES - _HAIR
 _STEPS, _OUTLINE_STEPS = _steps(MAX_GRID), _steps(MAX_OUTLINE)
+_NAN_3 = (np.nan, np.nan, np.nan)
 _NO_SKETCH = _Sketch(
-    np.empty(0),
-    np.empty(0, np.int64),
-    np.full(len(_RANKS), np.nan),
-    np.empty(0, np.int64),
-    np.empty(0),
-    np.empty(0, np.int64),
-    np.empty(0, np.int64),
-    np.full(len(MIDDLE), np.nan),
-    np.full(len(DECILES), np.nan),
+    n=-1,
+    k=0,
+    error=0.0,
+    ends=(np.nan, np.nan),
+    items=np.empty(0),
+    heights=np.empty(0, np.uint8),
+    quantiles=np.full(len(_RANKS), np.nan),
+    places=np.empty(0, np.uint32),
+    steps=np.empty(0, np.uint16),
+    outline=np.empty(0, np.uint16),
+    heaps=np.empty(0, np.uint16),
+    middles=np.full(len(MIDDLE), np.nan),
+    deciles=np.full(len(DECILES), np.nan),
 )

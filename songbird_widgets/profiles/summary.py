@@ -326,16 +326,21 @@ class ProfileSummary:
 
     def to_bytes(self) -> bytes:
         """Write the summary, for `from_bytes`."""
+        return b"".join(self.to_parts())
+
+    def to_parts(self) -> tuple[bytes, memoryview, bytes]:
+        """Write the same in parts, the second of which has the items: most of all, and not copied."""
         arrays = [_narrowed(np.ascontiguousarray(getattr(self, name), kind)) for name, kind in _ARRAYS.items()]
         head = msgspec.msgpack.encode(
             {name: getattr(self, name) for name in _FIELDS}
             | {"lengths": [array.size for array in arrays], "kinds": [array.dtype.str for array in arrays]}
         )
         parts = [_MAGIC, len(head).to_bytes(8, "little"), head, bytes(-(len(_MAGIC) + 8 + len(head)) % 8)]
-        for array in arrays:
+        *others, items = arrays
+        for array in others:
             parts += [array.tobytes(), bytes(-array.nbytes % 8)]
-        checked = b"".join(parts[:-2])  # all but the items, which are last
-        return b"".join([checked, *parts[-2:], added_up(checked).to_bytes(8, "little")])
+        checked = b"".join(parts)
+        return checked, items.data, added_up(checked).to_bytes(8, "little")
 
     @classmethod
     def from_bytes(cls, content: bytes | memoryview) -> ProfileSummary:

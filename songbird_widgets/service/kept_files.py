@@ -22,14 +22,14 @@ def path_of(directory: Path, *keys: str) -> Path:
     return directory / name[:2] / name
 
 
-def keep(path: Path, parts: Iterable[bytes], what: str) -> None:
+def keep(path: Path, parts: Iterable[bytes | memoryview], what: str) -> None:
     """Write a file, in place of one that is there; without room for it pages still come.
 
     Parameters
     ----------
     path : Path
         Its directories are made if they are missing.
-    parts : iterable of bytes
+    parts : iterable of bytes or memoryview
         Its content.
     what : str
         What it holds, for the log.

@@ -265,8 +265,8 @@ class Summaries:
         except ProfileError as error:
             self._write(path, _Head(sha256, problem=str(error)[:_PROBLEM_CHARACTERS]))
             raise
-        content = summary.to_bytes()
-        self._write(path, _Head(sha256, summary=len(content)), content)
+        parts = summary.to_parts()
+        self._write(path, _Head(sha256, summary=_size(parts)), *parts)
         return Kept(summary)
 
     def _of_day(self, org_id: str, dataset_id: str, day: DayRow) -> Kept:
@@ -339,15 +339,15 @@ class Summaries:
             raise ProfileError(problem)
         content = content or whole.to_bytes()
         summary = summarize(whole)
-        summarized = summary.to_bytes()
+        summarized = summary.to_parts()
         check = hashlib.sha256(content).hexdigest()
-        kept = msgspec.structs.replace(state, summary=len(summarized), profile=len(content), check=check)
-        self._write(path, kept, summarized, content)
+        kept = msgspec.structs.replace(state, summary=_size(summarized), profile=len(content), check=check)
+        self._write(path, kept, *summarized, content)
         return Kept(summary, tuple(damaged))
 
     # Files
 
-    def _write(self, path: Path, head: _Head, *parts: bytes) -> None:
+    def _write(self, path: Path, head: _Head, *parts: bytes | memoryview) -> None:
         """Keep a file; without room for it pages still come, each made anew."""
         encoded = msgspec.msgpack.encode(head)
         start = len(_MAGIC) + 4 + len(encoded)
@@ -366,6 +366,10 @@ class Summaries:
                     return
                 path.unlink(missing_ok=True)
                 total -= found.st_size
+
+
+def _size(parts: Iterable[bytes | memoryview]) -> int:
+    return sum(memoryview(part).nbytes for part in parts)
 
 
 def _groups(rows: Iterable[ProfileRow]) -> Iterator[list[ProfileRow]]:
