@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import importlib.util
 import itertools
 import re
 import select
 import socket
 import ssl
+import sys
 
 import pytest
 import trustme
@@ -141,10 +141,10 @@ def test_a_storage_behind_a_proxy_that_refuses_fails_its_upload_only(serve):
     assert "https://storage.example.com" in str(result.error)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("socksio") is not None, reason="socksio is installed here")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "socks5h://user:PROXYCANARY@127.0.0.1:1"])
 def test_a_socks_proxy_says_what_to_install(monkeypatch, mode, proxy):
+    monkeypatch.setitem(sys.modules, "socksio", None)  # as where it is not installed
     monkeypatch.setenv("ALL_PROXY", proxy)
     error = failure(FAR, mode)
     assert type(error) is c.ConfigurationError
