@@ -66,7 +66,7 @@ def headline(view: View) -> str:
         (0 if untold else drift.unknown, "unclear"),
     )
     counts = [f"{number:,} {word}" for number, word in parts if number]
-    return "; ".join([said, *counts, *_not_judged(view)])
+    return "; ".join([said, *counts, *_with_another_type(view), *_all_null(view), *_not_judged(view)])
 
 
 def _drifted(view: View) -> str:
@@ -82,6 +82,20 @@ def _drifted(view: View) -> str:
     )
 
 
+def _with_another_type(view: View) -> list[str]:
+    """Name the columns whose type changed: values that are the same as text and as numbers are no drift."""
+    changes = [view.comparison.type_changes(index) for index in range(len(view.shown) - 1, 0, -1)]
+    every = {name: types for one in changes for name, types in one.items()}
+    names = [f"{formatting.clipped(name, 40)} ({' to '.join(every[name])})" for name in view.names if name in every]
+    return [f"{len(names):,} with another type: {_listed(names)}"] if names else []
+
+
+def _all_null(view: View) -> list[str]:
+    """Name the columns that hold nothing but nulls in any side: nothing of them differs."""
+    names = [name for name in view.names if name in view.comparison.all_null]
+    return [f"{len(names):,} of nothing but nulls: {_named(names)}"] if names else []
+
+
 def _not_judged(view: View) -> list[str]:
     """Name the running numbers that count as not drifted because new values of theirs are none."""
     names = [name for name in view.comparison.running if {"none"}.issuperset(view.verdicts[name])]
@@ -93,7 +107,11 @@ def _not_judged(view: View) -> list[str]:
 
 def _named(names: Sequence[str]) -> str:
     """Name some columns in a line."""
-    return ", ".join(formatting.clipped(name, 40) for name in names[:MAX_NAMED]) + " …" * (len(names) > MAX_NAMED)
+    return _listed([formatting.clipped(name, 40) for name in names])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:MAX_NAMED]) + " …" * (len(texts) > MAX_NAMED)
 
 
 def as_html(view: View) -> str:
@@ -134,6 +152,8 @@ def as_text(view: View) -> str:
         for line in _verdicts(view, name)
         if line.verdict not in {"none", "unknown"}
     ]
+    if len(changed) > MAX_SHOWN_ROWS:
+        lines.append(f"  … {len(changed) - MAX_SHOWN_ROWS:,} more columns drifted, came or went")
     lines += [
         f"  {formatting.clipped(name, 40)} ({line.label}): {line.word}. {line.reason}".rstrip()
         for name in unclear[:MAX_UNCLEAR_ROWS]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..basics import column_text, meant
 from ..budget import checkpoint
 from .drift import Drifts
@@ -179,6 +181,16 @@ class Comparison:
     def running(self) -> tuple[str, ...]:
         """Running numbers that moved in some side: new values of these are no drift, all else is judged."""
         return tuple(sorted({name for versus in self._versus for name in versus.drifts.running}))
+
+    @cached_property
+    def all_null(self) -> frozenset[str]:
+        """Columns that every side has, with nothing but nulls."""
+        found = []
+        for side in self.sides:
+            rows, nulls = side.counts[:, 0], side.counts[:, 1]
+            empty = np.flatnonzero(side.counted & (rows > 0) & (nulls >= rows)).tolist()
+            found.append(frozenset(side.names[place] for place in empty))
+        return frozenset(self.names).intersection(*found)
 
     def verdicts(self, side: int) -> dict[str, Verdict]:
         """Return the verdict on every column that the first side or the given one (1 or 2) has."""

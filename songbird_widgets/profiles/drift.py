@@ -49,19 +49,22 @@ A comparison of many columns makes many tests. S. Holm's procedure (Scand. J. St
 chance makes *any* column of the comparison drift below 0.2 %.
 
 **None** is said where all these differences were looked at and none of them is left open; **unknown** where one is. A
-difference is left open that is not certain and of which all of this holds:
+difference is left open that is not certain, may be as large as what counts, and is more than chance makes in every
+second comparison:
 
-- it is at least half of what counts, and so nearer to it than to no change: of the two the likelier (A. Edwards,
-  Likelihood, 1972).
-- it is within two standard errors of what counts: its 95 % confidence interval reaches it.
-- chance makes it less often than one time in four. Without this limit nearly every column of a thousand rows that holds
-  a flag would be open, as in tests of equivalence (D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987): a share of a
-  half has a standard error of two points there, and four count. With one time in seven half as many again of what just
-  counts reads ``none`` at a thousand rows, with one in three a fourth more of equal columns reads ``unknown``.
+- it is within two standard errors of what counts: its confidence interval reaches it. To say that nothing changed is a
+  test of equivalence (D. Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987), so that what just counts reads ``none`` in
+  one comparison of twenty where the rows tell as much.
+- chance makes it, or more, at most every second time (the median of what chance makes). Where the rows tell less than
+  that, the first condition alone would leave nearly every column open: a share of a half has a standard error of two
+  points in two profiles of a thousand rows, and four count. Of such shares, what just counts reads ``none`` in one
+  comparison of eight, and half of the equal ones read ``unknown``; with one time in four it was one of four, and a
+  quarter.
 
 Of means, spreads, nulls, types and metrics any that counts and is not certain is open, however often chance makes it:
 of heavy tails it may do so always. Of *range*, few values are open only where they are very far: by more than three
-deviations, and by more than the other profile's own range reaches beyond its median.
+deviations, and by more than the other profile's own range reaches beyond its median; and the farthest values of a long
+tail only where chance makes that less often than one time in four.
 
 Unknown is, too, a column of which even a strong drift would not be certain:
 

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import math
 import re
+from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from .evidence import FEWEST, OF_NUMBERS, SHARE_UNIT, from_to, from_to_percent, percent, short, too_few
+from .evidence import (
+    ERRORS,
+    FAMILIES,
+    FEWEST,
+    OF_NUMBERS,
+    SHARE_UNIT,
+    from_to,
+    from_to_percent,
+    percent,
+    short,
+    too_few,
+)
 from .number_evidence import MEAN_UNIT, smallest_shift
 from .row_evidence import GROUP_NAMES, INFINITE
 from .thresholds import STRONG
@@ -162,11 +174,28 @@ class Sentences:
         if test.kind == "metrics" and test.p == 1:
             return "what chance does to it is not known"
         few = int(self._found.sizes[place].min()) if self._found.sizes[place].any() else 0
+        inexact = test.kind in {"shares", "range"} and self._pairs.error[place] > 0
+        enough = "" if inexact or test.kind not in _OF_SHARES else self._enough(place, test)
         if few < FEW_ROWS:
-            return "with so few values that may be chance"
-        if test.kind in {"shares", "range"} and self._pairs.error[place] > 0:
+            return f"with so few values that may be chance{enough}"
+        if inexact:
             return "chance or the error of the sketches may have made that"
-        return f"{'a few extreme values or ' if test.kind in _OF_EXTREMES else ''}chance may have made that"
+        return f"{'a few extreme values or ' if test.kind in _OF_EXTREMES else ''}chance may have made that{enough}"
+
+    def _enough(self, place: int, test: DriftTest) -> str:
+        """Say of how many rows a change of this share would be certain if it counts, and excluded if there is none.
+
+        Its standard error must be so much smaller than what counts that both hold, two standard errors apart.
+        """
+        tried = float(self._found.tried[FAMILIES.index(test.kind), place])
+        chances = (max(chance / tried, _LEAST_CHANCE) for chance in (test.p, self._chance))
+        seen, certain = (-NormalDist().inv_cdf(chance / 2) for chance in chances)
+        rows = [float(side.counts[own[place], 0]) for side, own in self._pairs.sides]
+        if seen <= 0 or not min(rows):
+            return ""
+        enough = 2 / (1 / rows[0] + 1 / rows[1]) * (min(test.effect, 1.0) * (certain + ERRORS) / seen) ** 2
+        digits = 1 - math.floor(math.log10(enough))
+        return f" (about {round(enough, digits):,.0f} rows in each would tell)"
 
     def why_unknown(self, place: int) -> list[str]:
         """Say what cannot be told, beside the tests that are open."""
@@ -174,9 +203,7 @@ class Sentences:
         if (place, "blind") in found.texts:
             return [_DATES if self._look_like_dates(place) else found.texts[place, "blind"]]
         if found.boundless[place] and not found.too_few[place]:
-            return [
-                "Mean and deviation are not known here (infinite, or too large or small), so a tail may have changed."
-            ]
+            return [f"{self._boundless(place)}, so a tail may have changed."]
         if found.blunt[place]:
             return ["Numbers as large as these are kept without their last digits, in which they may differ."]
         if found.blurred[place]:
@@ -185,6 +212,12 @@ class Sentences:
         if found.compared[place]:
             return [*said, *([self._too_few(place)] if found.too_few[place] else [])]
         return [*said, self._nothing_to_compare(place)]
+
+    def _boundless(self, place: int) -> str:
+        before, after = (int(side.counts[rows[place], _INFINITE]) for side, rows in self._pairs.sides)
+        if before or after:
+            return f"Mean and deviation are not known beside infinite values ({before:,}, and now {after:,})"
+        return "Mean and deviation are not known (too large or too small)"
 
     def _repeating(self, place: int) -> str:
         counts = [
@@ -241,9 +274,12 @@ def _figure(value: float) -> str:
 
 _RANGES = ("the baseline's range", "the range of the other profile")
 _BOOLEAN, _STRING = 2, 3  # columns of the types
+_INFINITE = 3  # column of the counts
 _MOST_METRICS = 5
 _LOOKED_AT = 8
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d)?([T ]|$)|\d{1,2}[./]\d{1,2}[./]\d{4}\b|\d\d:\d\d(:\d\d|$)")
 _DATES = "These look like dates or times, nearly all of which are seen once: they are not compared value by value."
 _SAID_DISTANCE, _SAID_MOVE = 0.1, 0.25
 _OF_EXTREMES = frozenset({"mean", "spread", "range"})
+_OF_SHARES = frozenset({"shares", "nulls", "types", "conditions"})
+_LEAST_CHANCE = 1e-300

@@ -41,7 +41,7 @@ FEWEST = 10
 FEWEST_OF_ONE = 5
 """Of fewer expected of one value, the formulas for many say nothing (W. Cochran, Biometrics 10, 1954)."""
 
-SUSPICIOUS = 0.25
+SUSPICIOUS = 0.5
 """How often chance makes, at most, what is left open where it is not certain."""
 
 ERRORS = 2.0
@@ -50,7 +50,7 @@ ERRORS = 2.0
 TELLING_CELLS = 4
 """Cells of which a strong drift would fill a few: what few rows must tell apart."""
 
-FEWEST_SEEN = 4
+FEWEST_SEEN = 3
 """How often a value must have been seen in either sample for its share to be compared by itself."""
 
 OF_NUMBERS = 1
@@ -60,7 +60,6 @@ CHUNK = 128
 """Rows that are compared at once: few enough for the processor's cache."""
 
 _LEAST_CHANCE = 1e-300  # smaller ones are not told apart
-_SMALLEST_REACHED = 0.5  # what is smaller is nearer to no change than to one that counts
 _PRACTICALLY_NONE = 8  # a share this many times smaller than another
 _PSI_FLOOR = 1e-4
 _CONFIDENCE, _USUAL_CONFIDENCE = 0.99, 0.95
@@ -258,7 +257,7 @@ class Evidence:
 
 
 _Words = tuple[list[str | None], dict[int, float | str], list[tuple[int, str, str]]]
-_MAGIC = b"SBW-PAIR\x06"
+_MAGIC = b"SBW-PAIR\x07"
 
 
 def _damaged() -> ProfileError:
@@ -421,7 +420,8 @@ def chances_of_counts(p: Floats, q: Floats, sizes: Sizes) -> Floats:
 def reached(effects: Floats, chances: Floats, tried: Floats) -> Floats:
     """Raise to what counts the effects that may be as large: those within two standard errors, or a twentieth, of it.
 
-    The standard error is taken from the effect and its probability, as of a normal variable.
+    The standard error is taken from the effect and its probability, as of a normal variable; what chance exceeds in
+    every second comparison is nearer to no change than that, and stays.
 
     Parameters
     ----------
@@ -429,7 +429,7 @@ def reached(effects: Floats, chances: Floats, tried: Floats) -> Floats:
         As in `Evidence`.
     """
     found: Floats = effects.copy()
-    near = (effects < 1) & (chances <= SUSPICIOUS) & (effects > _SMALLEST_REACHED)
+    near = (effects < 1) & (chances <= SUSPICIOUS)
     deviations = -normal_quantiles(np.maximum(chances[near] / tried[near], _LEAST_CHANCE) / 2)
     most = effects[near] * np.maximum(1 + ERRORS / deviations, 1.05)
     found[near] = np.where(most >= 1, 1.0, effects[near])

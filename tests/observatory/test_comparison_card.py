@@ -246,6 +246,27 @@ def test_running_numbers_that_moved_are_named_where_the_verdict_is_said():
     assert sw.compare(before, before.assign(id=before["id"] - 500)).drifted == ("id",)
 
 
+def test_the_headline_names_what_is_no_drift_and_yet_worth_knowing():
+    codes = np.arange(400) % 7
+    before = pd.DataFrame({"code": codes, "flag": codes > 3, "gone": None})
+    after = before.assign(code=codes.astype(str), flag=(codes > 3).astype(int))
+    said = "2 with another type: code (integral to string), flag (boolean to integral); 1 of nothing but nulls: gone"
+    assert str(sw.compare(before, after)) == f"None of 3 columns drifted; {said}"
+    assert str(sw.compare(before, before)) == "None of 3 columns drifted; 1 of nothing but nulls: gone"
+
+
+def test_the_text_says_how_many_columns_it_leaves_out():
+    before = pd.DataFrame({f"old {place}": range(300) for place in range(20)})
+    lines = str(sw.compare(before, before.rename(columns=lambda name: f"new{name[3:]}"))).splitlines()
+    assert (len(lines), lines[-1]) == (17, "  … 25 more columns drifted, came or went")
+
+
+def test_infinite_values_are_said_where_little_else_can_be():
+    values = np.random.default_rng(2).normal(size=500)
+    text = str(sw.compare({"x": values}, {"x": np.where(np.arange(500) < 1, np.inf, values)}))
+    assert "infinite values (0, and now 1)" in text
+
+
 def test_profiles_of_one_name_are_told_apart():
     data = pd.DataFrame({"x": range(100)})
     assert len(set(sw.compare(data, data, P1=data).labels)) == 3
