@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import importlib.metadata
 import itertools
@@ -22,6 +23,7 @@ import time
 import traceback
 import types
 import urllib.request
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -125,6 +127,8 @@ def pytest_xdist_auto_num_workers(config):
 def pytest_collection_modifyitems(items):
     """Mark tests by what they use, and begin with the files that take long, lest the last worker be alone with one.
 
+    The files with browsers come first, then those with other slow tests; of these and of the rest the largest.
+
     What drives browsers, kernels and servers of others is run once more if it fails, and the report says so (R).
     """
     for item in items:
@@ -135,7 +139,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.flaky(reruns=1))
     with_browser = {item.path for item in items if item.get_closest_marker("browser")}
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (item.path not in with_browser, item.path not in slow))
+    cases = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in with_browser, item.path not in slow, -cases[item.path]))
+
+
+def pytest_collection_finish():
+    """Let no later collection of garbage look through the modules and tests that are loaded now: they stay."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

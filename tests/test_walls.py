@@ -42,14 +42,15 @@ ANY_MODULE = "a module whose name is made while it runs"
 
 def imports(tree: ast.AST, package: list[str]) -> set[str]:
     """Every absolute module name that a module of `package` imports when it runs, at any depth and by any way."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, (ast.If, ast.Import, ast.ImportFrom, ast.Call))]
     for_types = {
         inner
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if node in for_types:
             continue
         if isinstance(node, ast.Import):

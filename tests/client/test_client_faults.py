@@ -313,22 +313,12 @@ MODES = ("threads", "asyncio")
 
 def pairs(*factors):
     """Choose combinations in which each value of each factor meets each value of each other factor."""
-    missing = {
-        ((i, a), (j, b))
-        for (i, one), (j, other) in itertools.combinations(enumerate(factors), 2)
-        for a in one
-        for b in other
-    }
-    chosen = []
+    cases = {case: set(itertools.combinations(enumerate(case), 2)) for case in itertools.product(*factors)}
+    missing, chosen = set().union(*cases.values()), []
     while missing:
-        best = max(itertools.product(*factors), key=lambda case: len(missing & set(_pairs_of(case))))
-        chosen.append(best)
-        missing -= set(_pairs_of(best))
+        chosen.append(max(cases, key=lambda case: len(missing & cases[case])))
+        missing -= cases[chosen[-1]]
     return chosen
-
-
-def _pairs_of(case):
-    return itertools.combinations(enumerate(case), 2)
 
 
 def every(faults, *others):
