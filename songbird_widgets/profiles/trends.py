@@ -403,7 +403,8 @@ class Trends:
         Those that drifted come first, the one that drifted earliest before all; then those that came or went, those
         that only tell the date, and the others; among equals by score.
         """
-        first = np.where(self.drifted.any(axis=1), self.drifted.argmax(axis=1), self.drifted.shape[1])
+        # One more day, on which all of them do, is the first of those that never did; and there may be no day at all.
+        first = np.pad(self.drifted, ((0, 0), (0, 1)), constant_values=True).argmax(axis=1)
         quiet = np.where(self.absent | ~self.known, 0, self.scores).max(axis=1, initial=0)
         real = self.drifted.any(axis=1) & ~self.calendar
         kinds = np.select([real, self.came_or_went, self.calendar], [0, 1, 2], 3)

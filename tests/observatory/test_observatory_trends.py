@@ -126,6 +126,14 @@ def test_range_search_columns_and_order_are_in_the_url(month):
     assert alone.text.count("<tr>") == 14  # a head, the baseline and twelve days
 
 
+def test_a_range_without_days_says_so_in_every_form(month):
+    nothing = {"from": "2031-01-01"}
+    trends(month, **nothing).raise_for_status()
+    data = trends(month, ".json", **nothing).raise_for_status().json()
+    assert (data["days"], data["columns"], data["total"]) == ([], [], 0)
+    assert len(trends(month, ".csv", **nothing).raise_for_status().text.splitlines()) == 1
+
+
 def test_a_day_can_be_the_baseline_and_is_not_compared_with_itself(month):
     data = trends(month, ".json", profile=str(FIRST + 7 * DAY_MS + 5)).json()
     assert data["baseline"]["label"] == "2024-01-08"

@@ -95,6 +95,14 @@ def test_a_session_without_profiles_says_what_to_do():
         empty.trends()
 
 
+def test_a_session_of_references_alone_shows_that_nothing_is_compared(session):
+    session.add({"level": [1.5, 2.5]}, alias="train")
+    trends = session.trends()
+    assert "Nothing is compared with" in trends._repr_mimebundle_()["text/plain"]
+    assert trends.to_dict()["columns"] == []
+    assert trends.to_pandas().empty
+
+
 def test_its_sentences_are_whole_and_its_charts_are_dated(session):
     value = "a word of the data that is as long as it may be in a sentence"[:60]
     session.add({"level": np.random.default_rng(0).normal(15, 4, 3_000), "word": ["x"] * 3_000}, alias="train")
