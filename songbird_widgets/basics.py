@@ -10,6 +10,7 @@ import operator
 import os
 import re
 import unicodedata
+import zlib
 from datetime import date, datetime, time, timedelta, timezone
 from itertools import islice
 from pathlib import Path
@@ -229,6 +230,19 @@ def size_text(size: float) -> str:
         if size < 1000 or unit == "GB":
             break
     return f"{size:.0f} {unit}" if unit == "kB" and size >= 10 else f"{size:.1f} {unit}"
+
+
+def with_checksum(content: bytes) -> bytes:
+    """Put a checksum (CRC-32) before what is kept in a file, by which `without_checksum` finds damage."""
+    return zlib.crc32(content).to_bytes(4, "little") + content
+
+
+def without_checksum(content: bytes | memoryview) -> memoryview:
+    """Return what `with_checksum` was given; raises `ValueError` if it is damaged."""
+    kept = memoryview(content)[4:]
+    if len(content) < 4 or zlib.crc32(kept) != int.from_bytes(content[:4], "little"):
+        raise ValueError("The checksum is another one.")
+    return kept
 
 
 def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:

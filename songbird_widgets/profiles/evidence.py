@@ -8,7 +8,6 @@ which they are and where they are from. `row_evidence`, `number_evidence` and `i
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from ..basics import with_checksum, without_checksum
 from .errors import ProfileError
 from .numerics import chi_squared_quantiles, chi_squared_tails, normal_quantiles, normal_tails, row_sums
 
@@ -203,7 +203,7 @@ class Evidence:
         kinds = [array.dtype for array in Evidence.about(0).arrays()]
         arrays = b"".join(array.astype(kind).tobytes() for array, kind in zip(self.arrays(), kinds, strict=True))
         content = len(head).to_bytes(8, "little") + head + arrays
-        return _MAGIC + zlib.crc32(content).to_bytes(4, "little") + content
+        return _MAGIC + with_checksum(content)
 
     @classmethod
     def from_bytes(cls, content: bytes, many: int) -> Evidence:
@@ -217,10 +217,7 @@ class Evidence:
         try:
             if content[: len(_MAGIC)] != _MAGIC:
                 raise _damaged()
-            start = len(_MAGIC) + 4
-            whole = memoryview(content)[start:]
-            if zlib.crc32(whole) != int.from_bytes(content[start - 4 : start], "little"):
-                raise _damaged()
+            whole = without_checksum(content[len(_MAGIC) :])
             place = 8 + int.from_bytes(whole[:8], "little")
             basis, spots, texts = msgspec.msgpack.decode(whole[8:place], type=_Words)
             made = cls.about(many)

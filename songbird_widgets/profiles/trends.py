@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import numpy as np
 
+from ..basics import with_checksum, without_checksum
 from .comparison import Versus
 from .drift import LEVEL, judge, rejected_by_holm
 from .drift_model import ABSENT
@@ -58,7 +59,7 @@ MAX_CELLS = 200_000
 
 _COMPARED, _ABSENT, _ADDED, _UNREADABLE = range(4)
 _MEDIAN = QUANTILE_RANKS.index(0.5)
-_MAGIC = b"SBW-DAY\x06"
+_MAGIC = b"SBW-DAY\x07"
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +129,9 @@ class DayComparison:
         """Write it, for `from_bytes`."""
         head = _Head(self.names, self.rows, self.reasons)
         encoded = msgspec.msgpack.encode(head)
-        parts = [_MAGIC, len(encoded).to_bytes(8, "little"), encoded]
+        parts = [len(encoded).to_bytes(8, "little"), encoded]
         parts += [np.ascontiguousarray(getattr(self, name), kind).tobytes() for name, (kind, _) in _ARRAYS.items()]
-        return b"".join(parts)
+        return _MAGIC + with_checksum(b"".join(parts))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> DayComparison:
@@ -141,19 +142,19 @@ class DayComparison:
         ProfileError
             It is none, was written by another version, or is damaged.
         """
-        start = len(_MAGIC) + 8
         try:
             if content[: len(_MAGIC)] != _MAGIC:
                 raise _damaged()
-            end = start + int.from_bytes(content[start - 8 : start], "little")
-            head = msgspec.msgpack.decode(content[start:end], type=_Head)
+            whole = without_checksum(content[len(_MAGIC) :])
+            end = 8 + int.from_bytes(whole[:8], "little")
+            head = msgspec.msgpack.decode(whole[8:end], type=_Head)
             arrays: dict[str, Any] = {}
             many = len(head.names)
             for name, (kind, rows) in _ARRAYS.items():
-                array: NDArray[Any] = np.frombuffer(content, kind, many * rows, end)
+                array: NDArray[Any] = np.frombuffer(whole, kind, many * rows, end)
                 end += array.nbytes
                 arrays[name] = array.reshape(rows, many) if rows > 1 else array
-            if end != len(content) or (many and int(arrays["leading"].max()) >= many):
+            if end != len(whole) or (many and int(arrays["leading"].max()) >= many):
                 raise _damaged()
         except (ValueError, TypeError, OverflowError, msgspec.MsgspecError) as error:
             raise _damaged() from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from .. import __version__
+from ..basics import with_checksum, without_checksum
 from ..budget import Budget, WorkStoppedError, checkpoint
 from ..profiles import DayComparison, ProfileError, compare_days, shared_names
 from ..profiles.trends import most_days
@@ -52,7 +53,7 @@ MAX_LIKELY_DAYS = 8
 MAX_WEIGHED = 40_000
 """Columns that such pairs share, and that are weighed after an upload."""
 
-_COURSE = "course 2"  # what is kept of days in a row, by its version
+_COURSE = "course 3"  # what is kept of days in a row, by its version
 _MAX_WAITING = 1_000
 _GROUP = 16  # days that are compared before anything else is looked at
 
@@ -352,14 +353,16 @@ class DayComparisons:
     def kept_course(self, baseline: Baseline, days: Sequence[DayRow]) -> list[tuple[str, str]] | None:
         """Return what `keep_course` kept of these very days; None if that is nothing."""
         try:
-            found = msgspec.msgpack.decode(self._course_path(baseline, days).read_bytes(), type=list[tuple[str, str]])
-        except (OSError, msgspec.MsgspecError):
+            content = without_checksum(self._course_path(baseline, days).read_bytes())
+            found = msgspec.msgpack.decode(content, type=list[tuple[str, str]])
+        except (OSError, ValueError):  # msgspec's errors are values', too
             return None
         return found if len(found) == len(days) else None
 
     def keep_course(self, baseline: Baseline, days: Sequence[DayRow], course: Sequence[tuple[str, str]]) -> None:
         """Keep what was said of days in a row, all of which were compared: a kind and a text each."""
-        kept_files.keep(self._course_path(baseline, days), [msgspec.msgpack.encode(course)], "the course of a dataset")
+        content = with_checksum(msgspec.msgpack.encode(course))
+        kept_files.keep(self._course_path(baseline, days), [content], "the course of a dataset")
 
     def _course_path(self, baseline: Baseline, days: Sequence[DayRow]) -> Path:
         known = (f"{day.day} {day.digest}" for day in days)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from ..basics import with_checksum, without_checksum
 from ..budget import Budget, WorkStoppedError, checkpoint
 from ..observatory.formatting import timestamp
 from ..profiles import ProfileError, ProfileSummary, addable, merge_profiles, read_profile, summarize
@@ -63,7 +64,7 @@ MAX_BYTES_AT_ONCE = 64 << 20
 
 _POLL_SECONDS = 0.1
 _TIDY_EVERY = 200
-_MAGIC = b"SBW-KEPT\x02"
+_MAGIC = b"SBW-KEPT\x03"
 _PROBLEM_CHARACTERS = 2_000
 
 
@@ -349,7 +350,7 @@ class Summaries:
 
     def _write(self, path: Path, head: _Head, *parts: bytes | memoryview) -> None:
         """Keep a file; without room for it pages still come, each made anew."""
-        encoded = msgspec.msgpack.encode(head)
+        encoded = with_checksum(msgspec.msgpack.encode(head))
         start = len(_MAGIC) + 4 + len(encoded)
         content = [_MAGIC, len(encoded).to_bytes(4, "little"), encoded, bytes(-start % 8), *parts]
         kept_files.keep(path, content, "a summary")
@@ -465,8 +466,8 @@ def _open(path: Path) -> _File | None:
     begin = len(_MAGIC) + 4
     end = begin + int.from_bytes(content[begin - 4 : begin], "little")
     try:
-        head = msgspec.msgpack.decode(content[begin:end], type=_Head)
-    except msgspec.MsgspecError:
+        head = msgspec.msgpack.decode(without_checksum(content[begin:end]), type=_Head)
+    except ValueError:  # msgspec's errors are values', too
         return None
     start = end + -end % 8
     if len(content) != start + head.summary + head.profile:

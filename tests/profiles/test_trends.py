@@ -83,7 +83,9 @@ def test_what_is_kept_of_a_day_is_read_again_unless_it_is_damaged():
     again = DayComparison.from_bytes(content)
     assert said_of(again) == said_of(one)
     assert again.reasons == one.reasons
-    for damaged in (b"", content[:-1], content[:40], b"x" + content[1:], content + b"\0"):
+    places = (9, 30, len(content) // 2, len(content) - 1)
+    changed = [content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :] for place in places]
+    for damaged in (b"", content[:-1], content[:40], b"x" + content[1:], content + b"\0", *changed):
         with pytest.raises(ProfileError):
             DayComparison.from_bytes(damaged)
 

@@ -13,6 +13,7 @@ from songbird_widgets.profiles import Comparison, compare_profiles, profile, rea
 from songbird_widgets.service import day_comparisons
 from songbird_widgets.service.kept_evidence import KeptEvidence
 from songbird_widgets.service.process import preload
+from songbird_widgets.service.rows import DayRow
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
 TEXTS = {"text": [f"value {row % 7}" for row in range(500)] + [None] * 20, "flag": [True, False] * 260}
@@ -63,3 +64,16 @@ def test_what_is_no_good_is_found_anew(tmp_path, summaries, harm):
     path.write_bytes(harmed[harm])
     kept.of("a", summaries[0], [("b", summaries[1])])
     assert path.read_bytes() == content
+
+
+def test_what_was_said_of_days_is_read_again_unless_a_bit_of_it_has_changed(tmp_path, summaries):
+    compared = day_comparisons.DayComparisons(tmp_path, None, None)
+    baseline = day_comparisons.Baseline("ref-a", "a", summaries[0])
+    days, course = [DayRow(0, 1, 9, "b"), DayRow(86_400_000, 1, 9, "c")], [("none", "no drift"), ("strong", "x")]
+    compared.keep_course(baseline, days, course)
+    assert compared.kept_course(baseline, days) == course
+    (path,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    content = path.read_bytes()
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert compared.kept_course(baseline, days) is None

@@ -140,6 +140,16 @@ def test_one_that_is_no_good_is_made_anew(store, harm):
     assert store.day().summary.to_bytes() == right
 
 
+def test_what_is_kept_of_damaged_uploads_is_made_anew_where_it_is_damaged_itself(store):
+    store.upload(CONTENTS[0], b"WHY1 damaged")
+    right = store.day().damaged
+    (path,) = store.files()
+    content = bytearray(path.read_bytes())
+    content[content.index(b"truncated")] ^= 2
+    path.write_bytes(content)
+    assert store.day().damaged == right
+
+
 def test_two_at_once_do_no_harm(store):
     store.upload(*CONTENTS[:3])
     other = Summaries(store.directory, store.metadata, store.blobs)
