@@ -97,7 +97,7 @@ class Application(web.Application):
             settings = self.settings
             # Where people sign in, the root is theirs.
             own = [] if "proxy_sign_in" in settings else home.routes()
-            self.add_handlers(".*", [*page_handlers.routes(), *sign_in_handlers.routes(), *own])
+            self.wildcard_router.add_rules([*page_handlers.routes(), *sign_in_handlers.routes(), *own])
             self._has_observatory = True
             summaries = Summaries(settings["summaries_dir"], settings["metadata"], settings["blobs"])
             compared = DayComparisons(settings["summaries_dir"] / "compared", settings["metadata"], summaries)

@@ -210,7 +210,7 @@ async def _serve(
         )
         stop = asyncio.Event()
         app.settings.update(identity=identity, port=record.port, stop=stop.set, last_used=lambda: app.last_used)
-        app.add_handlers(".*", [url("/health", ServiceProof), url("/stop", Stop)])
+        app.wildcard_router.add_rules([url("/health", ServiceProof), url("/stop", Stop)])
         server = Server(app)
         try:
             server.add_sockets([listener] if own_socket is None else [listener, own_socket])

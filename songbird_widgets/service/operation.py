@@ -116,4 +116,4 @@ def add_to(app: web.Application) -> None:
         app.settings["metrics"] = metrics = Metrics()
         app.settings["log_function"] = metrics.log
         routes.append(url("/metrics", ShowMetrics))
-    app.add_handlers(".*", list(routes))
+    app.wildcard_router.add_rules(routes)

@@ -245,4 +245,4 @@ def add_to(app: Application, proxy: SignInProxy | None, hub: Hub | None) -> None
     routes = [url("/(?:organizations)?", PersonsOrganizations)]
     if hub is not None:
         routes += [url("/sign-in/hub", HubSignIn), url("/oauth_callback", HubCallback)]
-    app.add_handlers(".*", list(routes))
+    app.wildcard_router.add_rules(routes)
