@@ -17,6 +17,7 @@ from ..local.identity import LocalServiceError, random_text
 from . import quotas, tables, wal
 from .errors import Unavailable
 from .group_commit import GroupCommit
+from .statements import Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -360,7 +361,10 @@ def _on_connect_sqlite(connection: Any, _record: object) -> None:
 
 def _on_begin_sqlite(connection: sa.Connection) -> None:
     # A transaction that reads and then writes must hold the write lock from its start, or it may fail.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+    (_BEGIN_TO_WRITE if _writes(connection) else _BEGIN_TO_READ).rows(connection, {})
+
+
+_BEGIN_TO_WRITE, _BEGIN_TO_READ = Statement(sa.text("BEGIN IMMEDIATE")), Statement(sa.text("BEGIN"))
 
 
 def _on_connect_postgresql(connection: Any, _record: object) -> None:

@@ -24,7 +24,7 @@ class Statement:
         A SQLAlchemy statement. Parameters that it has values for need not be given.
     """
 
-    def __init__(self, element: sa.Select[Any] | sa.Insert | sa.Update) -> None:
+    def __init__(self, element: sa.Select[Any] | sa.Insert | sa.Update | sa.TextClause) -> None:
         self._element = element
         self._made: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
 
@@ -59,7 +59,7 @@ class Statement:
 
 
 def _made(
-    element: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dialect
+    element: sa.Select[Any] | sa.Insert | sa.Update | sa.TextClause, dialect: sa.Dialect
 ) -> tuple[str, Callable[[Mapping[str, Any]], Any]]:
     """Return a statement's text, and what makes of named parameters those which the driver takes."""
     compiled = element.compile(dialect=dialect)
