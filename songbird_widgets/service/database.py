@@ -22,6 +22,7 @@ from .statements import Statement
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 T = TypeVar("T")
@@ -217,6 +218,10 @@ class Database:
     def begin_to_write(self, make: Callable[[sa.Connection, Sequence[A]], list[T | Exception]], item: A) -> Future[T]:
         """Have something written together with what others write just then, see `GroupCommit.write`."""
         return self._writer.write(make, item)
+
+    def preparing(self) -> AbstractContextManager[None]:
+        """Have the next transaction wait a moment for what is written after this block."""
+        return self._writer.preparing()
 
     @contextlib.contextmanager
     def alone(self, number: int) -> Iterator[bool]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import queue
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .errors import ServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     import sqlalchemy as sa
@@ -22,6 +24,9 @@ A = TypeVar("A")
 
 MAX_GROUP = 256
 """Writes in one transaction."""
+
+GATHER_SECONDS = 0.005
+"""How long a transaction waits at most for writes that are being prepared."""
 
 
 def one_by_one(make: Callable[[sa.Connection, A], T]) -> Callable[[sa.Connection, Sequence[A]], list[T | Exception]]:
@@ -41,7 +46,7 @@ def one_by_one(make: Callable[[sa.Connection, A], T]) -> Callable[[sa.Connection
 
 
 class GroupCommit:
-    """One thread that writes; whatever waits when it begins a transaction goes into that one.
+    """One thread that writes; whatever waits when it begins a transaction, or is about to, goes into that one.
 
     SQLite has one writer at a time and waits for the disk at the end of each transaction, so that eight writes in
     one transaction cost hardly more than one.
@@ -55,6 +60,7 @@ class GroupCommit:
     def __init__(self, begin: Callable[[], AbstractContextManager[sa.Connection]]) -> None:
         self._begin = begin
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._preparing: list[object] = []  # which grows and shrinks in one step each, whatever the thread
         self._thread = threading.Thread(target=self._run, name="songbird-writer", daemon=True)
         self._thread.start()
 
@@ -79,6 +85,15 @@ class GroupCommit:
         self._waiting.put(waiting)
         return waiting.future
 
+    @contextlib.contextmanager
+    def preparing(self) -> Iterator[None]:
+        """Have the next transaction wait a moment for what is written after this block."""
+        self._preparing.append(None)
+        try:
+            yield
+        finally:
+            self._preparing.pop()
+
     def close(self) -> None:
         """Write what waits, then end the thread."""
         self._waiting.put(None)
@@ -88,12 +103,16 @@ class GroupCommit:
         while (first := self._waiting.get()) is not None:
             group = [first]
             ending = False
-            while len(group) < MAX_GROUP and not self._waiting.empty():
-                following = self._waiting.get()
+            end = time.monotonic() + GATHER_SECONDS
+            while len(group) < MAX_GROUP and not ending:
+                try:
+                    following = self._waiting.get(timeout=max(end - time.monotonic(), 0) if self._preparing else 0)
+                except queue.Empty:
+                    break
                 if following is None:
                     ending = True
-                    break
-                group.append(following)
+                else:
+                    group.append(following)
             self._commit(group)
             if ending:
                 return

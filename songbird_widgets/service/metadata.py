@@ -239,6 +239,10 @@ class Metadata:
         """Have that noted, as `Database.begin_to_write` does."""
         return self._database.begin_to_write(self._confirm, upload)
 
+    def preparing(self) -> AbstractContextManager[None]:
+        """Have the next transaction wait a moment for what is confirmed after this block."""
+        return self._database.preparing()
+
     def note_figures(self, figures: Sequence[Figures]) -> None:
         """Note what data of uploaded profiles hold."""
         self._database.write(upload_writes.note_figures, figures)

@@ -132,8 +132,10 @@ class UploadHandler(BodyHandler):
 def _keep(blob: Incoming, rest: bytearray, metadata: Metadata, profile_id: str) -> Future[Arrival]:
     """Make the bytes permanent, and only then have the database told; return what tells when it is done."""
     try:
-        blob.write(rest)
-        return metadata.begin_to_confirm(UploadRow(profile_id, blob.size, blob.keep()))
+        with metadata.preparing():
+            blob.write(rest)
+            key = blob.keep()
+        return metadata.begin_to_confirm(UploadRow(profile_id, blob.size, key))
     except BaseException as error:
         blob.discard()
         failed: Future[Arrival] = Future()

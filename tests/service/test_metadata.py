@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from hashlib import sha256
 
 import pytest
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 
 from songbird_widgets.local.identity import LocalServiceError
 from songbird_widgets.secret import Secret
-from songbird_widgets.service import tables
+from songbird_widgets.service import group_commit, tables
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.errors import ResourceGone, ResourceNotFound, Unavailable
 from songbird_widgets.service.group_commit import GroupCommit
@@ -196,6 +197,26 @@ def test_writes_that_wait_for_a_database_which_lets_none_begin_are_refused_toget
     waiting.set()
     assert {type(write.exception(60)) for write in writes} == {OSError}
     assert len(tried) <= 2  # the first may have been alone
+    writer.close()
+
+
+def test_a_transaction_waits_for_what_is_being_prepared_and_for_nothing_else(monkeypatch):
+    monkeypatch.setattr(group_commit, "GATHER_SECONDS", 600)
+    monkeypatch.setattr(group_commit, "MAX_GROUP", 2)
+    groups = []
+
+    def make(_connection, items):
+        groups.append(list(items))
+        return items
+
+    writer = GroupCommit(contextlib.nullcontext)
+    with writer.preparing():
+        first = writer.write(make, "a")
+        assert not wait([first], 0.2).done
+        second = writer.write(make, "b")
+        assert [first.result(60), second.result(60)] == ["a", "b"]
+    assert writer.write(make, "c").result(60) == "c"
+    assert groups == [["a", "b"], ["c"]]
     writer.close()
 
 
