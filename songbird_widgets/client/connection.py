@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_CONNECTED = ("connect_tcp.complete", "connect_unix_socket.complete", "start_tls.complete")
+
 
 class Connection:
     """An httpx transport that holds one connection to a place, with room for one request, and how far that is.
@@ -46,9 +48,9 @@ class Connection:
 
     def notice(self, event: str, info: Mapping[str, Any]) -> None:
         """Take what httpx's trace extension tells."""
-        if event.endswith("send_request_headers.started"):
+        if event == "http11.send_request_headers.started":
             self.sending = info["request"].method != b"CONNECT"
-        elif event.endswith(("connect_tcp.complete", "connect_unix_socket.complete", "start_tls.complete")):
+        elif event.endswith(_CONNECTED):
             self.stream = info["return_value"]
             if self.late:
                 self.cut()

@@ -156,23 +156,37 @@ class Transport:
                 check()
                 yield chunk
 
-        content: Any = pieces(request.content()) if callable(request.content) else request.content
-        if self._asynchronous and callable(request.content):
-            content = _beside_loop(content, blocking=request.blocking)
-        step, (url, target) = max(0.001, min(request.timeout, until - time.monotonic())), _parsed(request.url)
+        content: Any = request.content
+        if callable(content):
+            content = _Pieces(pieces(content()), blocking=request.blocking)
+        step = max(0.001, min(request.timeout, until - time.monotonic()))
         timeout = {"connect": min(MAX_CONNECT_SECONDS, step), "read": step, "write": step, "pool": step}
-        # A request of its own, to which no client adds its headers, cookies or authentication.
-        made = httpx.Request(
-            request.operation.method,
-            url,
-            headers=[(name, value.reveal()) for name, value in request.headers],
-            content=content,
-            extensions={"timeout": timeout, **target},
-        )
-        response = await self._answer(made, until, receive)
+        response = await self._answer(self._made(request, content, timeout), until, receive)
         if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
             return refused_by_proxy(self._proxy_for(request.url), response.status_code)
         return RawResponse(request, response.status_code, response.headers, bytes(body))
+
+    def _made(self, request: HTTPRequest, content: bytes | _Pieces | None, timeout: dict[str, float]) -> httpx.Request:
+        """Return a request of its own, to which no client adds its headers, cookies or authentication.
+
+        It is made with its stream: httpx takes longer to find out what content is than for the rest of a request.
+        """
+        method, (url, target) = request.operation.method, _parsed(request.url)
+        headers = [("Host", url.netloc.decode("ascii")), *((name, value.reveal()) for name, value in request.headers)]
+        stream: Any = content
+        if not isinstance(content, _Pieces):
+            stream = httpx.ByteStream(content or b"")
+            if content is not None or method == "POST":
+                headers.append(("Content-Length", str(len(content or b""))))
+        extensions: dict[str, Any] = {"timeout": timeout, "target": target}
+        if self._given is not None:  # to whom the whole URL may matter
+            url = httpx.URL(request.url.reveal())
+            if url.raw_path == target:
+                del extensions["target"]  # a proxy of theirs needs another
+        made = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
+        if self._given is not None and stream is not content:
+            made.read()  # as hooks expect it
+        return made
 
     async def _answer(self, request: httpx.Request, until: float, receive: Callable[[bytes], None]) -> httpx.Response:
         """Return the answer to a request whose body was received, by then, or raise httpx's errors."""
@@ -289,7 +303,7 @@ class Transport:
         url, proxy = request.url, self._proxy_to(request.url)
         place, path = (url.scheme, url.host, url.port), None
         secure = url.scheme == "https"
-        if proxy is not None and not secure and "target" in request.extensions:  # a proxy is told the whole address
+        if proxy is not None and not secure:  # it is told the whole address
             request.extensions["target"] = f"{url.scheme}://".encode() + url.netloc + request.extensions["target"]
         with self._lock:
             kept = next((n for n in reversed(range(len(self._kept))) if self._kept[n][1].place == place), None)
@@ -304,8 +318,11 @@ class Transport:
                 uds=path,
             )
             connection = Connection(transport, place)
-        trace = self._trace_awaited if self._asynchronous else self._trace
-        request.extensions["trace"] = functools.partial(trace, connection)
+        if self._asynchronous or self._route is not None:
+            trace = self._trace_awaited if self._asynchronous else self._trace
+            request.extensions["trace"] = functools.partial(trace, connection)
+        else:
+            request.extensions["trace"] = connection.notice
         return connection
 
     def _trace(self, connection: Connection, event: str, info: Mapping[str, Any]) -> None:
@@ -352,25 +369,38 @@ class Transport:
                     receive(chunk)
 
 
-async def _beside_loop(pieces: Iterator[bytes], *, blocking: bool) -> AsyncIterator[bytes]:
-    """Return pieces without blocking the event loop."""
-    while chunk := (await asyncio.to_thread(next, pieces, b"") if blocking else next(pieces, b"")):
-        yield chunk
+class _Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body in pieces, which are made without blocking the event loop."""
+
+    def __init__(self, pieces: Iterator[bytes], *, blocking: bool) -> None:
+        self._pieces, self._blocking = pieces, blocking
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = self._pieces
+        while chunk := (await asyncio.to_thread(next, pieces, b"") if self._blocking else next(pieces, b"")):
+            yield chunk
 
 
-@functools.lru_cache(maxsize=64)  # the slots of a session share one URL, and httpx takes long to read it
-def _parsed(secret: Secret) -> tuple[httpx.URL, dict[str, bytes]]:
-    """Return a URL, and as httpx's extension its path where httpx would encode anew what a signature covers."""
+def _parsed(secret: Secret) -> tuple[httpx.URL, bytes]:
+    """Return scheme, host and port of a URL, and the rest as it is: httpx would encode anew what a signature covers."""
     url = secret.reveal()
     start = url.find("/", url.find("://") + 3)
     target = url[start:].partition("#")[0] if start > 0 else "/"
     if not target.isascii() or not target.isprintable() or " " in target:
         raise httpx.InvalidURL("")
+    return _origin(url[:start] if start > 0 else url), target.encode("ascii")
+
+
+@functools.lru_cache(maxsize=64)  # httpx takes long to read one
+def _origin(text: str) -> httpx.URL:
     try:
-        parsed = httpx.URL(url)
+        parsed = httpx.URL(text)
         usable = is_host(parsed.host)  # which httpx decodes, where it is of another script
     except UnicodeError:
         usable = False
     if not usable:
         raise httpx.InvalidURL("")
-    return parsed, {} if parsed.raw_path == target.encode("ascii") else {"target": target.encode("ascii")}
+    return parsed
