@@ -326,7 +326,13 @@ def _said_of_drift(view: TrendView, query: TrendQuery | None, place: int, found:
     else:
         said = Markup("Since {}, and first on {}.").format(_link(view, query, place, begin), first)
     reason = view.trends.reason(place, begin)
-    return [said, *([Markup("{}").format(formatting.visible(reason))] if reason else [])]
+    parts = [said, *([Markup("{}").format(formatting.visible(reason))] if reason else [])]
+    codes = view.trends.verdicts[place]
+    worst = view.trends.reason(place, found.worst)
+    if worst and codes[found.worst] > codes[begin]:
+        day = _link(view, query, place, found.worst)
+        parts.append(Markup("Most on {}: {}").format(day, formatting.visible(worst)))
+    return parts
 
 
 def _latest(day: int, known: NDArray[np.bool_]) -> str:

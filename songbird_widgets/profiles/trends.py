@@ -377,39 +377,48 @@ class Trends:
 
     def episode(self, column: int) -> Episode | None:
         """Say when a column (by its place in `names`) drifted; None if it never did."""
-        drifted = self.drifted[column]
-        days = np.flatnonzero(drifted)
+        days = np.flatnonzero(self.drifted[column])
         if not len(days):
             return None
-        quiet = np.flatnonzero(self.known & (self.verdicts[column] == NONE))
-        # It goes on while no later day that can tell says otherwise.
-        before = quiet[quiet < days[-1]]
-        later = quiet[quiet > days[-1]]
-        since = None
-        if not len(later):
-            begin = int(before[-1]) + 1 if len(before) else 0
-            since = int(days[days >= begin][0])
+        since = int(self._since[column])
         worst = days[self.scores[column, days].argmax()]
-        return Episode(int(days[0]), int(days[-1]), since, len(days), int(worst))
+        return Episode(int(days[0]), int(days[-1]), None if since < 0 else since, len(days), int(worst))
+
+    @cached_property
+    def _since(self) -> Ints:
+        """From which day on each column drifted to the end, as in `Episode`; -1 where it does not."""
+        places = np.arange(self.drifted.shape[1])
+        # It goes on while no later day that can tell says otherwise.
+        quiet = self.known & (self.verdicts == NONE)
+        last_quiet = np.where(quiet, places, -1).max(axis=1, initial=-1)
+        going_on = self.drifted & (places > last_quiet[:, None])
+        found: Ints = np.where(going_on.any(axis=1), _first_of(going_on), -1)
+        return found
+
+    @cached_property
+    def _began(self) -> Ints:
+        """The day on which what goes on began, else the first on which a column drifted; past all if it never did."""
+        found: Ints = np.where(self._since >= 0, self._since, _first_of(self.drifted))
+        return found
 
     def began(self, column: int) -> int | None:
-        """Return the first day on which a column drifted, by its place."""
-        days = np.flatnonzero(self.drifted[column])
-        return int(days[0]) if len(days) else None
+        """Return the day on which the drift of a column began, by its place.
+
+        Of a drift that goes on, an earlier day that passed is not its beginning.
+        """
+        return int(self._began[column]) if self.drifted[column].any() else None
 
     @cached_property
     def order(self) -> Ints:
         """Places of the columns, by what they say.
 
-        Those that drifted come first, the one that drifted earliest before all; then those that came or went, those
-        that only tell the date, and the others; among equals by score.
+        Those that drifted come first, the one whose drift began earliest before all; then those that came or went,
+        those that only tell the date, and the others; among equals by score.
         """
-        # One more day, on which all of them do, is the first of those that never did; and there may be no day at all.
-        first = np.pad(self.drifted, ((0, 0), (0, 1)), constant_values=True).argmax(axis=1)
         quiet = np.where(self.absent | ~self.known, 0, self.scores).max(axis=1, initial=0)
         real = self.drifted.any(axis=1) & ~self.calendar
         kinds = np.select([real, self.came_or_went, self.calendar], [0, 1, 2], 3)
-        order: Ints = np.lexsort((np.arange(len(self.names)), -quiet, -self.largest, first, kinds))
+        order: Ints = np.lexsort((np.arange(len(self.names)), -quiet, -self.largest, self._began, kinds))
         return order
 
     @cached_property
@@ -430,6 +439,13 @@ class Trends:
 def _place(names: tuple[str, ...], name: str) -> int | None:
     place = bisect_left(names, name)
     return place if place < len(names) and names[place] == name else None
+
+
+def _first_of(days: NDArray[np.bool_]) -> Ints:
+    """Return the first day of each column; one past the last where there is none."""
+    # There may be no day at all.
+    found: Ints = np.pad(days, ((0, 0), (0, 1)), constant_values=True).argmax(axis=1)
+    return found
 
 
 def _union(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from threading import current_thread
 
 import numpy as np
@@ -73,6 +74,17 @@ def test_a_column_that_only_tells_the_date_comes_last_and_colours_no_day(guest):
         assert text.count('class="day strong"') == 1
         assert "2 columns drifted, 1 of them only because the days differ" in text
         assert "1 column drifted, only because the days differ" in text
+
+
+def test_what_goes_on_began_after_what_passed_and_the_worst_day_is_told(guest):
+    guest.reference("train", day_of(0, rows=3_000))
+    for day, shift in enumerate((0, 5, 0, 0, 0.6, 0.6, 3)):
+        guest.batch(FIRST + day * DAY_MS, day_of(day + 1, shift=shift))
+    page = trends(guest).raise_for_status().text
+    assert "<bdi>amount</bdi> (2024-01-05)" in page
+    row = re.sub("<[^>]+>", "", page)
+    assert "Since 2024-01-05, and first on 2024-01-02." in row
+    assert "Most on 2024-01-02: The mean moved from" in row
 
 
 def test_every_day_says_what_its_own_page_says(month):

@@ -144,7 +144,9 @@ def test_an_episode_goes_on_over_days_that_cannot_tell():
     days = [quiet[0], drifted[0], quiet[1], drifted[1], day_of(6, 2, rows=8), drifted[2]]
     trends = Trends(compare_days(day_of(0, 2, 2_000), days))
     assert trends.episode(trends.names.index("c00")) == (1, 5, 3, 3, 1)
+    assert trends.began(trends.names.index("c00")) == 3, "the drift of the first day passed"
     assert trends.episode(trends.names.index("c01")) is None
+    assert trends.began(trends.names.index("c01")) is None
 
 
 def test_columns_that_only_tell_the_date_follow_what_drifted_as_on_the_page_of_two_profiles():
