@@ -25,6 +25,9 @@ T = TypeVar("T")
 MAX_ROWS_KEPT = 200
 """Drawn rows that a view keeps, about 6 kB each."""
 
+MAX_COLUMNS_KEPT = 10
+"""Columns that a view keeps as they were read, up to 50 kB each: a page looks at one several times in a row."""
+
 
 @dataclass(frozen=True)
 class DriftCounts:
@@ -151,8 +154,9 @@ class View:
         found = self._columns.get(name)
         if found is None:
             found = Columns(self, name)
-            if len(self._columns) < MAX_ROWS_KEPT:
-                self._columns[name] = found
+            if len(self._columns) >= MAX_COLUMNS_KEPT:
+                self._columns.clear()
+            self._columns[name] = found
         return found
 
     def kept(self, name: str, make: Callable[[], T]) -> T:
@@ -218,6 +222,11 @@ class View:
         return DriftCounts(drifted, strong, unknown, len(self.type_changed))
 
     @cached_property
+    def _firsts(self) -> dict[str, ColumnStatistics | None]:
+        """By name: the figures by which columns are sorted."""
+        return {name: self.columns(name).first for name in self.names}
+
+    @cached_property
     def _kinds(self) -> dict[str, tuple[str, bool, bool]]:
         """By name: inferred type, whether it is discrete, whether something deserves a look."""
         found = {}
@@ -279,7 +288,7 @@ class View:
         sort, descending = self.order(query)
         if sort == "name" or (sort == "drift" and not self.several):
             return names[::-1] if descending else names
-        key = self.comparison.precedence if sort == "drift" else lambda name: _key(self.columns(name).first, sort)
+        key = self.comparison.precedence if sort == "drift" else lambda name: _key(self._firsts[name], sort)
         keyed = [(key(name), name) for name in names]
         present = [(value, name) for value, name in keyed if value is not None]
         # Equal columns keep the order of names; those without a value stay last, whichever way the others run.

@@ -13,6 +13,7 @@ from ..observatory import formatting, problems
 from ..observatory.sides import Side
 from ..profiles import ProfileError
 from .rows import DayRow, day_start
+from .summaries import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +65,12 @@ class Loader:
             return self._metadata.day_uploads(org_id, dataset_id, day_start(int(value)))
         row = self._metadata.reference(org_id, dataset_id, value)
         return [row] if row is not None and row.state == "uploaded" else []
+
+    def give_back(self, sides: Sequence[Side]) -> None:
+        """Give back the memory of what was read of the profiles' files."""
+        for side in sides:
+            if side.summary is not None:
+                give_back(side.summary)
 
     def discard(self, org_id: str, dataset_id: str, sides: Sequence[Side]) -> None:
         """Remove the summaries of profiles, which proved to be damaged."""

@@ -127,6 +127,8 @@ class Observatory:
         except ProfileError:
             self._views.discard(view)
             self._loader.discard(viewer.org_id, dataset_id, view.shown)
+        finally:
+            self._loader.give_back(view.shown)
         return make(self.view(viewer, dataset_id, query))
 
     def profiles_page(self, viewer: Viewer, dataset_id: str, query: PageQuery) -> tuple[int, str]:

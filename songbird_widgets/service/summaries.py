@@ -427,6 +427,14 @@ def _called(row: ProfileRow) -> str:
     return f"{row.id}, {timestamp(row.dataset_timestamp)}"
 
 
+def give_back(summary: ProfileSummary) -> None:
+    """Give back the memory of what was read of a summary's file; what is needed once more is read again."""
+    content: object = summary.items.base
+    mapped = content.obj if isinstance(content, memoryview) else None
+    if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
+
+
 class _File:
     def __init__(self, content: memoryview, head: _Head, start: int) -> None:
         self._content = content
@@ -435,9 +443,7 @@ class _File:
 
     def summary(self) -> ProfileSummary:
         made = ProfileSummary.from_bytes(self._content[self._start : self._start + self.head.summary])
-        mapped = self._content.obj
-        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
-            mapped.madvise(mmap.MADV_DONTNEED)  # checking has touched all of it, and a page needs little
+        give_back(made)  # checking has touched all of it, and a page needs little
         return made
 
     def profile(self) -> Profile | None:

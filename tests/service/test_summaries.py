@@ -6,6 +6,7 @@ import asyncio
 import sys
 import threading
 import tracemalloc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
@@ -14,15 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from songbird_widgets.observatory.sides import Side
+from songbird_widgets.observatory.view import View
 from songbird_widgets.profiles import ProfileError, compare_profiles, merge_profiles, profile, read_profile, summarize
 from songbird_widgets.profiles.writing import write_profile
 from songbird_widgets.service import summaries as summaries_module
+from songbird_widgets.service import view_cache
 from songbird_widgets.service.blobs import Blobs
 from songbird_widgets.service.database import Database
 from songbird_widgets.service.metadata import Metadata
 from songbird_widgets.service.process import preload
 from songbird_widgets.service.rows import Figures, NewProfile, UploadRow
-from songbird_widgets.service.summaries import Summaries
+from songbird_widgets.service.summaries import Summaries, give_back
 
 FLIGHTS = Path(__file__).parents[2] / "examples" / "profiles"
 CONTENTS = [path.read_bytes() for path in sorted(FLIGHTS.glob("batch-*.bin"))]
@@ -70,6 +74,18 @@ def same(one, other):
     return one.names == other.names and {comparison.verdicts(1)[name] for name in one.names} <= {"none", "unknown"}
 
 
+def in_memory(files):
+    """The kB of these files that this process has mapped and in memory."""
+    paths, found, mapped = {str(path) for path in files}, 0, False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        words = line.split()
+        if not words[0].endswith(":"):
+            mapped = words[-1] in paths
+        elif words[0] == "Rss:" and mapped:
+            found += int(words[1])
+    return found
+
+
 def test_the_summary_of_an_upload_is_that_of_its_profile(store):
     store.upload(CONTENTS[0])
     (row,) = store.metadata.profiles(*store.key)
@@ -77,6 +93,34 @@ def test_the_summary_of_an_upload_is_that_of_its_profile(store):
         kept = store.summaries.of_upload(row.sha256)
         assert kept.summary.to_bytes() == summarize(read_profile(CONTENTS[0])).to_bytes()
     assert len(store.files()) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux what is in memory")
+def test_what_was_read_of_a_summary_is_given_back_and_can_be_read_again(store):
+    store.upload(CONTENTS[0])
+    (row,) = store.metadata.profiles(*store.key)
+    store.summaries.of_upload(row.sha256)
+    summary = store.summaries.of_upload(row.sha256).summary
+    before = summary.to_bytes()
+    assert in_memory(store.files()) > 0
+    give_back(summary)
+    assert in_memory(store.files()) == 0
+    assert summary.to_bytes() == before
+
+
+def test_a_view_that_is_dropped_for_the_next_is_dropped_before_that_is_made(monkeypatch):
+    summary = summarize(read_profile(CONTENTS[0]))
+    monkeypatch.setattr(view_cache, "MAX_COLUMNS", len(summary.names))
+    cache = view_cache.ViewCache()
+
+    def sides(value):
+        return (Side(value, "reference", value, summary=summary, fingerprint=value),)
+
+    first = weakref.ref(cache.through(sides("first"), View))
+    assert cache.through(sides("first"), View) is first()
+    there = []
+    cache.through(sides("second"), lambda found: there.append(first()) or View(found))
+    assert there == [None]
 
 
 def test_what_arrives_is_summarised_without_anybody_asking(store, eventually):
