@@ -124,19 +124,17 @@ def _say_what_cannot_be_told(comparison: Comparison) -> bool:
         first, label = comparison.labels[0], comparison.labels[place]
         if first in empty or label in empty:
             continue
-        verdicts, few = comparison.verdicts(place), set(comparison.too_few(place))
+        verdicts = comparison.verdicts(place)
         unknown = [name for name, verdict in verdicts.items() if verdict == "unknown"]
         untold |= len(unknown) == len(verdicts) or any(comparison.problem(name) for name in unknown)
-        before, after = comparison.sides[0].rows or 0, comparison.sides[place].rows or 0
-        smaller, rows = (label, after) if after <= before else (first, before)
-        small = f"{smaller} ({rows:,} row{'' if rows == 1 else 's'})"
-        for names, why in (
-            ([name for name in unknown if name in few], f"there is too little in {small}"),
-            ([name for name in unknown if name not in few], "the profiles say too little"),
-        ):
-            if names:
-                shown = ", ".join(column_text(name) for name in names[:_MAX_NAMED])
-                more = f" and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else ""
-                they = "it" if len(names) == 1 else "they"
-                fail(f"Of {shown}{more} it cannot be told whether {they} drifted in {label}: {why}.")
+        by_reason: dict[str, list[str]] = {}
+        for name in unknown[:_MAX_NAMED]:
+            drift = comparison.verdict(name)[place]
+            by_reason.setdefault(" ".join(drift.reasons if drift else ()), []).append(column_text(name))
+        for reason, names in by_reason.items():
+            they = "it" if len(names) == 1 else "they"
+            fail(f"Of {', '.join(names)} it cannot be told whether {they} drifted in {label}. {reason}".rstrip())
+        more = len(unknown) - _MAX_NAMED
+        if more > 0:
+            fail(f"Nor can it be told of {more:,} more column{'' if more == 1 else 's'} in {label}.")
     return untold

@@ -479,7 +479,7 @@ def summary_of(view: View) -> Markup:
         (len(view.missing), "missing"),
         (len(view.new), "new"),
         (drift.type_changed, "with another type"),
-        (drift.unknown, "unclear, because the profiles say too little"),
+        (drift.unknown, "unclear"),
     )
     said += [Markup("{:,} {}").format(number, word) for number, word in parts if number]
     return Markup(" · ").join(said)

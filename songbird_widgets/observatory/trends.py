@@ -299,9 +299,9 @@ def said_of(view: TrendView, query: TrendQuery | None, place: int) -> tuple[str,
     blind = int(np.count_nonzero(known & (verdicts == UNKNOWN)))
     if blind and blind == int(np.count_nonzero(known)):
         kind = "unknown"
-        parts.append(Markup("The profiles say too little of it to tell."))
+        parts.append(Markup("It cannot be told of any day whether it drifted."))
     elif blind:
-        parts.append(Markup("Too little is known to tell on {:,} day{}.").format(blind, "" if blind == 1 else "s"))
+        parts.append(Markup("It cannot be told of {:,} day{}.").format(blind, "" if blind == 1 else "s"))
     return kind, Markup(" ").join(parts or ["No drift on any day."])
 
 

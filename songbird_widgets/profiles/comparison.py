@@ -173,10 +173,6 @@ class Comparison:
             for other, found in zip(self.sides[1:], known, strict=True)
         )
 
-    def too_few(self, side: int) -> tuple[str, ...]:
-        """Return the columns of which a side (1 or 2), or the first, has too few values, or none that can be read."""
-        return self._versus[side - 1].too_few
-
     @cached_property
     def running(self) -> tuple[str, ...]:
         """Running numbers that moved in some side: new values of these are no drift, all else is judged."""
@@ -377,11 +373,6 @@ class Versus:
     def type_changes(self) -> dict[str, tuple[str, str]]:
         found = ((name, self.drifts.type_change(name)) for name in self.drifts.places)
         return {name: change for name, change in found if change is not None}
-
-    @cached_property
-    def too_few(self) -> tuple[str, ...]:
-        unknown = [name for name, verdict in self.verdicts.items() if verdict == "unknown"]
-        return tuple(name for name in unknown if name in self.problems or self.drifts.few(self.leading(name)))
 
     def _verdict(self, name: str) -> Verdict:
         if name in self.missing:
