@@ -12,7 +12,7 @@ from .data_model import as_it_was
 from .errors import ProfileError
 from .merge import join_profiles
 from .version0 import begins_version_0, read_version_0, split_version_0
-from .version1 import MAGIC, read_version_1
+from .version1 import MAGIC, read_version_1, split_version_1
 
 if TYPE_CHECKING:
     from .data_model import Profile
@@ -24,8 +24,8 @@ def read_profile(source: bytes | bytearray | memoryview | str | os.PathLike[str]
     Parameters
     ----------
     source : bytes, memoryview, str or os.PathLike
-        The whole file, or the path that leads to it. A file of version 0 may hold several profiles: they are shown
-        merged (`split_profiles` tells them apart).
+        The whole file, or the path that leads to it. A file may hold several profiles, one behind the other: they are
+        shown merged (`split_profiles` tells them apart).
 
     Raises
     ------
@@ -52,21 +52,28 @@ def read_profile(source: bytes | bytearray | memoryview | str | os.PathLike[str]
             f"read_profile takes a path or bytes, not {type(source).__name__}: songbird_widgets.profile makes one "
             "of data."
         )
-    if data.startswith(MAGIC):
-        return read_version_1(data)
-    places = split_version_0(data)
+    places = _places(data)
     if not places:
         raise ProfileError(_looks_like(data))
-    ends = [0, *(last for _, last in places)]
-    profiles = [
-        read_version_0(data, first, last, size=last - start) for start, (first, last) in zip(ends, places, strict=False)
-    ]
+    if data.startswith(MAGIC):
+        profiles = [read_version_1(data[first:last]) for first, last in places]
+    else:
+        ends = [0, *(last for _, last in places)]
+        profiles = [
+            read_version_0(data, first, last, size=last - start)
+            for start, (first, last) in zip(ends, places, strict=False)
+        ]
     if len({profile.segments for profile in profiles}) > 1:
         # A whole and its segments, or overlapping segments, would count rows twice.
         raise ProfileError(
             f"The file holds {len(profiles)} profiles of different segments: `split_profiles` takes them apart."
         )
     return replace(join_profiles(profiles), _write=partial(as_it_was, data), is_file=True)
+
+
+def _places(data: bytes) -> list[tuple[int, int]]:
+    """Find the profiles in a file; none if it is something else."""
+    return split_version_1(data) if data.startswith(MAGIC) else split_version_0(data)
 
 
 def is_profile(head: bytes) -> bool:
@@ -80,11 +87,9 @@ def split_profiles(data: bytes) -> list[bytes]:
     Raises
     ------
     ProfileError
-        The file begins with a profile of version 0 and is damaged behind it.
+        The file begins with a profile and is damaged there or behind it.
     """
-    if data.startswith(MAGIC):
-        return [data]
-    places = split_version_0(data)
+    places = _places(data)
     if len(places) <= 1:
         return [data]
     starts = [0, *(last for _, last in places)]

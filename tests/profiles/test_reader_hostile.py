@@ -25,6 +25,7 @@ from songbird_widgets.profiles import (
     histogram,
     merge_profiles,
     read_profile,
+    split_profiles,
     version1,
 )
 
@@ -185,6 +186,20 @@ def test_what_is_made_by_hand_is_read():
     profile = read_profile(made({"a": (0,)}, chunk(field(2, 7))))
     assert profile.column("a").counts.n == 7
     assert profile.dataset_timestamp == 1_691_712_000_000
+
+
+def test_files_that_were_strung_together_are_one_and_can_be_taken_apart(profile_bytes):
+    one, segment = profile_bytes("edge-tiny.bin"), profile_bytes("edge-segment.bin")
+    rows = read_profile(one).rows
+    assert split_profiles(one + one) == [one, one]
+    assert read_profile(one + one).rows == 2 * rows
+    assert read_profile(one + one).to_bytes() == one + one
+    assert split_profiles(segment + one) == [segment, one]
+    with pytest.raises(ProfileError, match="different segments"):
+        read_profile(segment + one)
+    with pytest.raises(ProfileError, match="truncated"):
+        read_profile(one + one[:30])
+    assert split_profiles(one + bytes(9)) == [one + bytes(9)]
 
 
 def test_more_columns_than_anyone_has_are_refused_early(monkeypatch):
