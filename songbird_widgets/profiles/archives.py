@@ -6,6 +6,7 @@ so that a damaged one is heard of, or as files of CSV or JSON lines are. Nothing
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import struct
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from ..basics import reason_of
 from .errors import ProfileError
@@ -37,6 +38,7 @@ _MAX_RATIO = 30
 _RATIO_ALLOWANCE = 8 << 20
 _HEAD = 1 << 14  # bytes of a member that tell whether it is a profile
 _ZIP, _ZIP_ENTRY, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x01\x02", b"\x1f\x8b"
+_GZIP_STEP = 1 << 20  # bytes that are unpacked at once
 _TAR_AT, _TAR = 257, b"ustar"
 _ZIP_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # only these are unpacked in bounded steps
 # All that the standard library raises for damaged archives.
@@ -242,23 +244,28 @@ def _tar_members(data: bytes, budget: _Budget) -> Iterator[Member]:
                     return
                 if entry.isreg() and not entry.issparse() and _is_wanted(entry.name):
                     yield from _looked_at(entry.name, partial(archive.extractfile, entry), budget)
+            behind = data[archive.offset :]
+            if not behind:  # not even the empty blocks that end it: it may have been cut between two members
+                yield Member(
+                    "", b"", "The tar archive is truncated: its end is missing, and perhaps some members."
+                )
+            elif behind.strip(b"\0"):
+                yield Member("", b"", "Behind the end of the tar archive there is more, which was not read: unpack it.")
     except _DAMAGE as error:
         yield Member("", b"", f"The tar archive is damaged ({error}).")
 
 
 def _gzip_members(data: bytes, budget: _Budget) -> Iterator[Member]:
-    unpacker = zlib.decompressobj(wbits=31)
     try:
-        content = unpacker.decompress(data, budget.left + 1)
-    except zlib.error as error:
+        with gzip.open(io.BytesIO(data)) as stream:  # which may be of several members, one behind the other
+            content = b"".join(iter(partial(budget.read, cast("IO[bytes]", stream), _GZIP_STEP), b""))
+    except EOFError:
+        yield Member("", b"", "The gzip file is truncated.")
+        return
+    except _DAMAGE as error:
         yield Member("", b"", f"The gzip file is damaged ({error}).")
         return
-    budget.left -= len(content)
-    if budget.left < 0:
-        raise _TooMuchError
-    if not unpacker.eof:
-        yield Member("", b"", "The gzip file is truncated.")
-    elif content.startswith((*_ZIP, _GZIP)):
+    if content.startswith((*_ZIP, _GZIP)):
         yield Member("", b"", "This is an archive in an archive: unpack it and add the files.")
     elif is_archive(content):
         yield from _tar_members(content, budget)

@@ -337,6 +337,24 @@ def test_a_tar_or_gzip_that_is_cut_is_refused(july, cut):
         assert all(isinstance(source, SourceError) for source in found)
 
 
+def test_a_gzip_file_in_parts_is_read_as_a_whole(july):
+    content = july.read_bytes()
+    assert one(gzip.compress(content[:500]) + gzip.compress(content[500:]) + bytes(512)).rows == one(content).rows
+    packed = tarred({"a.bin": content, "b.bin": content})
+    parts = [gzip.compress(packed[:9000]), gzip.compress(packed[9000:])]
+    assert [source.name for source in find_sources(b"".join(parts))] == ["bytes:a.bin", "bytes:b.bin"]
+
+
+def test_a_tar_that_ends_between_members_or_goes_on_behind_its_end_is_named(july):
+    content = july.read_bytes()
+    first = 512 + -(-len(content) // 512) * 512
+    packed = tarred({"a.bin": content, "b.bin": content})
+    for harmed, said in ((packed[:first], "truncated"), (packed + tarred({"c.bin": content}), "Behind the end")):
+        *read, problem = find_sources(harmed)
+        assert [source.name for source in read] == ["bytes:a.bin", "bytes:b.bin"][: 1 if said == "truncated" else 2]
+        assert said in problem.reason
+
+
 def test_a_large_file_that_is_no_profile_is_not_read(tmp_path):
     path = tmp_path / "large.txt"
     with path.open("wb") as file:
