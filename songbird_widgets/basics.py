@@ -155,7 +155,10 @@ def may_say_time(text: str) -> bool:
 def _from_date(moment: date) -> int:
     if moment != moment:  # NaT of pandas is a datetime by its class
         raise ValueError(_NO_TIME)
-    return to_milliseconds(moment if isinstance(moment, datetime) else datetime.combine(moment, time()))
+    timestamp = to_milliseconds(moment if isinstance(moment, datetime) else datetime.combine(moment, time()))
+    if from_milliseconds(timestamp) is None:  # by its zone
+        raise ValueError(f"{one_line(str(moment))} is beyond the calendar in UTC.")
+    return timestamp
 
 
 def _from_text(text: str, known: Collection[int]) -> int:
@@ -204,7 +207,7 @@ def _from_iso(text: str) -> int | None:
             int((fraction or "0").ljust(6, "0")[:6]),
             tzinfo=offset,
         )
-        return to_milliseconds(moment)
+        return _from_date(moment)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} looks like an ISO date but is none: {error}.") from None
 

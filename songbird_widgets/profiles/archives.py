@@ -246,9 +246,7 @@ def _tar_members(data: bytes, budget: _Budget) -> Iterator[Member]:
                     yield from _looked_at(entry.name, partial(archive.extractfile, entry), budget)
             behind = data[archive.offset :]
             if not behind:  # not even the empty blocks that end it: it may have been cut between two members
-                yield Member(
-                    "", b"", "The tar archive is truncated: its end is missing, and perhaps some members."
-                )
+                yield Member("", b"", "The tar archive is truncated: its end is missing, and perhaps some members.")
             elif behind.strip(b"\0"):
                 yield Member("", b"", "Behind the end of the tar archive there is more, which was not read: unpack it.")
     except _DAMAGE as error:

@@ -134,6 +134,9 @@ _KNOWN_FILES = (
     (b"ARROW1", "an Arrow file"),
     (b"\x89HDF", "an HDF5 file"),
     (b"7z\xbc\xaf", "a 7z archive"),
+    (b"\xfd7zXZ", "an xz file (unpack it)"),
+    (b"BZh91AY&SY", "a bzip2 file (unpack it)"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file (unpack it)"),
 )
 _HTML = "an HTML page, not a profile: perhaps a sign-in or error page was saved instead of the file."
 _XML = "XML, not a profile: perhaps an object store's error was saved instead of the file."

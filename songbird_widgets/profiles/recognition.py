@@ -81,11 +81,18 @@ def refusal_of(thing: Any) -> str | None:
         return "This is a cursor of a database, whose rows name no columns: give a data frame, pandas.read_sql(…) say."
     if hasattr(thing, "cursor") and hasattr(thing, "commit") and not is_data(thing):
         return "This is a connection to a database: give a data frame, pandas.read_sql(query, connection) say."
-    return _refusal_of_rows(thing[0]) if isinstance(thing, (list, tuple)) and thing else None
+    rows = [thing] if hasattr(type(thing), "_fields") else thing  # a named tuple is a row itself
+    return refusal_of_rows(rows[0]) if isinstance(rows, (list, tuple)) and rows else None
 
 
-def _refusal_of_rows(first: Any) -> str | None:
-    """Say of rows that name their columns, but are no dicts, how to make dicts of them; None of anything else."""
+def refusal_of_rows(first: Any) -> str | None:
+    """Say of rows that name their columns, but are no dicts, how to make dicts of them; None of anything else.
+
+    Parameters
+    ----------
+    first : object
+        One of the rows.
+    """
     kind = type(first)
     if isinstance(first, (Mapping, Profile)) or is_of_whylogs(first) or is_data(first):
         return None

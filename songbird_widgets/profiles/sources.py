@@ -31,6 +31,7 @@ from .recognition import (
     may_hold_profiles,
     paths_of,
     refusal_of,
+    refusal_of_rows,
 )
 from .tabular.files import advice_on, file_format, find_paths, path_shown
 
@@ -351,10 +352,13 @@ _NAMELESS = "These are rows without names of columns: give dicts, or a data fram
 
 def _from_iterable(source: Iterable[Any], depth: int) -> Iterator[_Found | SourceError]:
     """Take what gives rows of one table as that table; of anything else, each thing by itself."""
+    first = [] if isinstance(source, Mapping) else list(islice(source, 1))
+    if first and (refusal := refusal_of_rows(first[0])):
+        yield SourceError(type(source).__name__, refusal)
+        return
     if not isinstance(source, Iterator):
         yield from _from_each(source, depth)
         return
-    first = list(islice(source, 1))
     whole = chain(first, source)
     if first and isinstance(first[0], Mapping) and is_row(first[0]):
         yield from _from_data(whole, type(source).__name__)

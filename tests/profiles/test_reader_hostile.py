@@ -6,7 +6,9 @@ the long way, ``SONGBIRD_FUZZ_SEED`` elsewhere in the space.
 
 from __future__ import annotations
 
+import bz2
 import contextlib
+import lzma
 import os
 import random
 import struct
@@ -378,6 +380,8 @@ def test_an_error_shows_a_hostile_name_on_one_short_line():
         (b"PK\x03\x04" + bytes(100), "zip archive"),
         (b"\x1f\x8b\x08" + bytes(100), "gzip"),
         (b"\x80\x04\x95" + bytes(100), "pickle"),
+        (bz2.compress(b"WHY1"), "bzip2"),
+        (lzma.compress(b"WHY1"), "an xz file"),
         (bytes(range(256)), "not a whylogs profile"),
     ],
 )

@@ -113,8 +113,12 @@ def test_timestamps(moment, july):
     assert one(july, timestamp=moment, alias="x").dataset_timestamp == 1_373_241_600_000
 
 
+AFTER_ALL = dt.datetime(9999, 12, 31, 23, tzinfo=dt.timezone(dt.timedelta(hours=-12)))  # of the year 10000 in UTC
+
+
 @pytest.mark.parametrize(
-    "moment", ["", "2013-13-01", True, np.True_, 1.5, b"2013-07-08", [0], np.arange(2), pd.NaT, 1_373_241_600, 10**30]
+    "moment",
+    ["", "2013-13-01", True, np.True_, 1.5, b"2013-07-08", [0], np.arange(2), pd.NaT, 1_373_241_600, 10**30, AFTER_ALL],
 )
 def test_what_is_no_time_is_refused_in_words_by_all_who_take_one(moment, july):
     for take in (lambda: sw.profile([{"n": 1}], timestamp=moment), lambda: find_sources(july, timestamp=moment)):
@@ -541,6 +545,9 @@ def test_rows_that_name_their_columns_but_are_no_dicts_are_refused_by_all_with_w
     (code,) = re.findall(r"give dicts, (\[.*\])\.", reason(rows))
     with pytest.raises(sw.ProfileError, match=re.escape(code)):
         sw.profile(rows)
+    assert code in reason(iter(rows))
+    if kind is Named:
+        assert code in reason(rows[0])
     dicts = eval(code, {"it": rows, "dataclasses": dataclasses})  # noqa: S307 - what the refusal says to give
     assert sw.profile(dicts).column_names == ("city", "n")
 
