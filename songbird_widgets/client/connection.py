@@ -76,12 +76,13 @@ class Watch:
         """Cut a connection when its time is over."""
         with self._changed:
             self._watched.add(connection)
-            if connection.until < self._looks:
-                running, self._looks = self._looks < math.inf, connection.until
-                if running:
-                    self._changed.notify()
-                else:
+            if self._looks == math.inf:
+                with contextlib.suppress(RuntimeError):  # as the interpreter ends, no thread can begin
                     threading.Thread(target=self._run, name="songbird-deadlines", daemon=True).start()
+                    self._looks = connection.until
+            elif connection.until < self._looks:
+                self._looks = connection.until
+                self._changed.notify()
 
     def remove(self, connection: Connection) -> None:
         """Leave a connection alone."""

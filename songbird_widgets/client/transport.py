@@ -40,8 +40,6 @@ MAX_CONNECTIONS = 100
 _KEPT_SECONDS = 5.0  # which httpx, too, keeps a connection for the next request
 _KEPT_AFTER_UPLOAD = 2  # one to the endpoint and one to the storage
 _PROOF_SECONDS, _PROOF_BYTES = 5.0, 4096
-# Of httpx's trace extension: it gives the stream of a connection that was made.
-_CONNECTED = {"connection.connect_unix_socket.complete", "connection.connect_tcp.complete"}
 
 _TIMEOUTS = (httpx.TimeoutException, asyncio.TimeoutError)
 
@@ -341,7 +339,7 @@ class Transport:
         try:
             if event == "connection.connect_unix_socket.started":
                 route.knock()
-            if event not in _CONNECTED:
+            if not event.endswith(".complete"):
                 return
             challenge, stream = route.challenge(), info["return_value"]
             await self._call(stream.write, challenge.request, _PROOF_SECONDS)

@@ -137,6 +137,27 @@ def test_many_threads_share_a_client(endpoint):
     assert endpoint.idle()
 
 
+@pytest.mark.parametrize("mode", ["threads", "asyncio"])
+def test_uploads_keep_their_connections_where_the_storage_is_another_host(serve, monkeypatch, mode):
+    monkeypatch.setattr("songbird_widgets.client.transport._KEPT_SECONDS", 1e6)
+    api, storage = serve(), serve()
+    api.upload_origin = storage.origin
+    profiles = [c.ProfileUpload(b"WHY1", "batch", 5)] * 40
+
+    async def main():
+        async with c.AsyncSongbird(api.endpoint) as client:
+            return await c.aupload_profiles(client, SESSION, profiles, concurrency=4)
+
+    if mode == "asyncio":
+        results = asyncio.run(main())
+    else:
+        with c.Songbird(api.endpoint) as client:
+            results = c.upload_profiles(client, SESSION, profiles, concurrency=4)
+    assert {result.state for result in results} == {"uploaded"}
+    assert len(storage.of("PUT")) == 40
+    assert max(api.accepted, storage.accepted) < 20, "four workers, and some anew while they end"
+
+
 def test_typed_messages_and_keywords_ask_the_same(endpoint):
     tags = (c.SegmentTag("k", "v"),)
     pairs = [
