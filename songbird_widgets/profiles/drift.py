@@ -399,12 +399,13 @@ class Drifts:
 
     def _small_changes(self, place: int, tests: Sequence[DriftTest]) -> list[str]:
         """What certainly changed, by too little to count."""
+        measures = self._measures(place)
         return [
             text
             for test in tests
             if test.significant and not self._counts(place, test)
             if test.effect >= (_SMALL if test.kind in _SHARES_OF_ROWS else _SMALLER)
-            for text in self._sentences.of_test(place, test, "none", {})
+            for text in self._sentences.of_test(place, test, "none", measures)
         ]
 
 

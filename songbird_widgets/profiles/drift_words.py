@@ -89,7 +89,7 @@ class Sentences:
         else:
             shown = str(bool(known)) if self._are_flags(place) else f"{known + 0.0:.10g}"
         error = self._error_of_share(place, known)
-        known_to = f" ({percent(error).removesuffix(' %')} points more or less)." if error else "."
+        known_to = f" (± {percent(error).removesuffix(' %')} points)." if error else "."
         among = f" among the {self._ranged(place)}" if of == OF_NUMBERS else ""
         return f"The share of {shown}{among} {went[:-1]}{known_to}"
 
@@ -200,15 +200,15 @@ class Sentences:
     def why_unknown(self, place: int) -> list[str]:
         """Say what cannot be told, beside the tests that are open."""
         found = self._found
+        said = [self._repeating(place)] if found.repeating[place] else []
         if (place, "blind") in found.texts:
-            return [_DATES if self._look_like_dates(place) else found.texts[place, "blind"]]
+            return [*said, _DATES if self._look_like_dates(place) else found.texts[place, "blind"]]
         if found.boundless[place] and not found.too_few[place]:
             return [f"{self._boundless(place)}, so a tail may have changed."]
         if found.blunt[place]:
             return ["Numbers as large as these are kept without their last digits, in which they may differ."]
         if found.blurred[place]:
             return ["The share of a value changed, but by little more than the sketches are exact."]
-        said = [self._repeating(place)] if found.repeating[place] else []
         if found.compared[place]:
             return [*said, *([self._too_few(place)] if found.too_few[place] else [])]
         return [*said, self._nothing_to_compare(place)]
@@ -220,13 +220,10 @@ class Sentences:
         return "Mean and deviation are not known (too large or too small)"
 
     def _repeating(self, place: int) -> str:
-        counts = [
-            (
-                round(float(side.distinct[rows[place], 0])),
-                int(side.counts[rows[place], 0] - side.counts[rows[place], 1]),
-            )
-            for side, rows in self._pairs.sides
-        ]
+        counts = []
+        for side, rows in self._pairs.sides:
+            values = int(side.counts[rows[place], 0] - side.counts[rows[place], 1])
+            counts.append((min(round(float(side.distinct[rows[place], 0])), values), values))  # an estimate may be more
         (distinct, values), (others, other_values) = counts
         return (
             f"Values repeat differently: about {distinct:,} of {values:,} were different, and now {others:,} of "

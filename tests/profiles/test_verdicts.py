@@ -286,6 +286,23 @@ def test_running_numbers_are_compared_by_all_but_their_values(random):
     assert drift_of(random.integers(0, 3000, 3000), 3000 + random.integers(0, 3000, 3000)).verdict == "strong"
 
 
+def test_what_changed_by_too_little_to_count_is_noted_with_its_size(random):
+    values = random.normal(0, 1, 20_000)
+    found = drift_of(values, values + 0.1)
+    assert (found.verdict, found.reasons) == ("none", ())
+    assert f"The distributions are {found.js_distance:.2g} apart (Jensen-Shannon)." in found.notes
+    assert any(note.startswith("The mean moved from ") for note in found.notes)
+
+
+def test_identifiers_that_begin_to_repeat_are_said_to(random):
+    once, again = (np.array([f"id{value:07}" for value in random.integers(0, most, 20_000)]) for most in (10**7, 5_000))
+    found = drift_of(once, again)
+    assert found.verdict == "unknown"
+    different = re.match(r"Values repeat differently: about ([\d,]+) of 20,000 were different", found.reasons[0])
+    assert different, found.reasons
+    assert int(different[1].replace(",", "")) <= 20_000, "an estimate is no more than there are values"
+
+
 def test_whole_numbers_that_doubles_cannot_tell_apart_are_unknown(random):
     found = drift_of(*(2**60 + random.integers(0, 100_000, (2, 2000))))
     assert (found.verdict, "last digits" in found.reasons[0]) == ("unknown", True)
@@ -339,7 +356,7 @@ def test_what_a_share_is_that_the_sketches_do_not_tell_exactly_is_said(random):
     ids = random.integers(0, 10**9, (2, 2000)).astype(str).astype(object)
     ids[1, :200] = "none"
     reason = drift_of(*ids).reasons[0]
-    before, after, error = map(float, re.search("from (.+) % to (.+) % .(.+) points more or less", reason).groups())
+    before, after, error = map(float, re.search(r"from (.+) % to (.+) % \(± (.+) points\)", reason).groups())
     assert before <= error < 1
     assert abs(after - 10) <= error
     zeros = np.where(np.arange(500) < 100, -0.0, random.normal(size=500))
