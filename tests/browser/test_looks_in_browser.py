@@ -69,7 +69,7 @@ names => names.map((name) => [...name.querySelectorAll('span')].map(({ textConte
 VIOLATIONS = """
 async () => {
   const { violations } = await axe.run(document, { resultTypes: ['violations'] });
-  const ours = ({ target }) => document.querySelector(target[0])?.closest('.songbird');
+  const ours = ({ target }) => document.querySelector(target[0])?.closest('.songbird, .songbird-static');
   return violations
     .map(({ id, nodes }) => [id, nodes.filter(ours).map((node) => node.html.slice(0, 200))])
     .filter(([id, nodes]) => id !== 'region' && nodes.length);  // which regions there are is the page's own affair
