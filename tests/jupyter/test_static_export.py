@@ -59,11 +59,14 @@ class Page(HTMLParser):
         self.rest.append(data)
 
 
-def export(name, directory, environment):
-    """Run a notebook of the examples and export it by nbconvert."""
+@pytest.fixture(scope="module")
+def examples(environment, tmp_path_factory):
+    """Run the notebooks of the examples and export them by nbconvert; returns where they lie."""
+    directory = tmp_path_factory.mktemp("export") / "examples"
     shutil.copytree(EXAMPLES, directory)
+    notebooks = [f"{name}.ipynb" for name in ("quickstart", "dashboard", "own_data")]
     done = subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", f"{name}.ipynb", PATIENCE],
+        [sys.executable, "-m", "nbconvert", "--execute", "--to", "html", *notebooks, PATIENCE],
         cwd=directory,
         env={**environment, "WHYLABS_API_KEY": KEY},
         capture_output=True,
@@ -72,19 +75,19 @@ def export(name, directory, environment):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert KEY not in done.stderr
-    return (directory / f"{name}.html").read_text("utf-8")
+    return directory
 
 
-@pytest.fixture(scope="module", params=["quickstart", "dashboard"])
-def exported(request, environment, tmp_path_factory):
-    return export(request.param, tmp_path_factory.mktemp("export") / "examples", environment)
+@pytest.fixture(params=["quickstart", "dashboard"])
+def exported(request, examples):
+    return (examples / f"{request.param}.html").read_text("utf-8")
 
 
 @pytest.mark.slow
-def test_own_data_are_compared_and_kept_from_top_to_bottom(environment, tmp_path):
-    shown = export("own_data", tmp_path / "examples", environment)
+def test_own_data_are_compared_and_kept_from_top_to_bottom(examples):
+    shown = (examples / "own_data.html").read_text("utf-8")
     assert re.search("2 of 4 columns drifted: (price, country|country, price)", shown)
-    assert (tmp_path / "examples" / "september.bin").stat().st_size > 1000
+    assert (examples / "september.bin").stat().st_size > 1000
 
 
 def test_an_exported_notebook_has_the_table_and_a_link_that_opens(exported):

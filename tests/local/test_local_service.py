@@ -384,7 +384,7 @@ def test_a_stranger_learns_that_it_lives_and_no_more(shared_home):
 
 
 @pytest.mark.parametrize("nonce", ["", "?nonce=", "?nonce=abc", "?nonce=" + "g" * 32, "?nonce=" + "0" * 33])
-@pytest.mark.usefixtures("home")
+@pytest.mark.usefixtures("shared_home")
 def test_a_health_check_needs_a_nonce(nonce):
     answer = httpx.get(f"{local_service.ensure().origin}/health{nonce}", trust_env=False, timeout=60)
     assert (answer.status_code, answer.json()["parameter"]) == (400, "nonce")
