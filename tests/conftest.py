@@ -46,13 +46,22 @@ PROCESS_SECONDS = 300.0  # what a short command may take on a busy machine: long
 # Below the ports that systems give to connections and to who asks for any: nobody else takes one before it is used.
 FIRST_PORT, PORTS_OF_A_WORKER = 10_000, 1_000
 
-# Files whose tests one process runs one after the other: they share a browser, and what is loaded in it.
+# Files whose tests one process runs one after the other: they share a browser and what is loaded in it, or the servers
+# of a team.
 TOGETHER = (
     ("tests/browser/test_main_job_in_browser.py", "tests/browser/test_looks_in_browser.py"),
     (
         "tests/browser/test_panels_in_browser.py",
         "tests/browser/test_uploads_in_browser.py",
         "tests/browser/test_secrets_in_browser.py",
+    ),
+    (
+        "tests/service/test_metadata.py",
+        "tests/service/test_team_service.py",
+        "tests/service/test_team_replicas.py",
+        "tests/service/test_whylogs_organization.py",
+        "tests/service/test_sign_ins.py",
+        "tests/durability/test_replicas_lose_nothing.py",
     ),
 )
 
@@ -100,7 +109,7 @@ CHROMIUM_ARGUMENTS = [
 
 
 def pytest_xdist_make_scheduler(config, log):
-    """Keep the tests of a file together, and of tests/browser those of files that share a JupyterLab."""
+    """Keep the tests of a file together, and those of files that share what takes long to start."""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):
@@ -383,7 +392,7 @@ class PostgreSQL:
         if self._as_user:
             for path in (directory, directory / "password"):
                 shutil.chown(path, user)
-        options = ["--auth=scram-sha-256", "--username=songbird", "--encoding=UTF8", "--locale=C.UTF-8"]
+        options = ["--auth=scram-sha-256", "--username=songbird", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         self._run("initdb", "-D", self._data, f"--pwfile={directory / 'password'}", *options)
 
     def _run(self, program: str, *arguments: object) -> None:
@@ -400,7 +409,8 @@ class PostgreSQL:
         assert done.returncode == 0, done.stderr + (self._log.read_text() if self._log.exists() else "")
 
     def start(self) -> None:
-        settings = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories="
+        # Without syncing what is written, for only a power cut would lose that: a busy disk takes half a minute for it.
+        settings = f"-c listen_addresses=127.0.0.1 -c port={self.port} -c unix_socket_directories= -c fsync=off"
         command = [*self._as_user, str(self._programs / "pg_ctl"), "-D", str(self._data), "-l", str(self._log)]
         command += ["-w", "-o", settings, "start"]
         nothing = subprocess.DEVNULL  # the server would hold a pipe open
