@@ -350,8 +350,9 @@ def headline(view: TrendView) -> Markup:
     if not compared:
         return Markup("Nothing is compared with {} yet.").format(baseline)
     drifted = [place for place in trends.order.tolist() if trends.drifted[place].any()]
+    silent = view.kinds_of_days().count("unknown")
     if not drifted:
-        blind = (trends.verdicts[:, trends.known] == UNKNOWN).all()
+        blind = silent == compared
         text = "nothing can be told of" if blind else "none of"
         said = Markup('<strong class="drift-{}">On {}, {} {}</strong>{} beside {}').format(
             "unknown" if blind else "none", days, text, counted, "" if blind else " drifted", baseline
@@ -376,6 +377,7 @@ def headline(view: TrendView) -> Markup:
     counts = (
         (int(np.count_nonzero(trends.calendar)), "only because the days differ"),
         (int(np.count_nonzero(trends.came_or_went)), "came or went"),
+        (silent if silent < compared else 0, f"day{' says' if silent == 1 else 's say'} too little to tell"),
     )
     return Markup(" · ").join([said, *(Markup("{:,} {}").format(count, word) for count, word in counts if count)])
 

@@ -35,6 +35,13 @@ def test_what_drifted_and_when_is_data_before_anything_is_uploaded(week):
     assert "1 of 2 columns drifted from train in 7 days: amount (2024-01-05)" in repr(trends)
 
 
+def test_days_that_say_too_little_are_no_days_without_drift(session):
+    session.add(data(0, rows=3_000), alias="train")
+    session.add(data(1), timestamp="2024-01-01")
+    session.add(data(2, rows=3), timestamp="2024-01-02")
+    assert "none of 2 columns drifted beside train · 1 day says too little to tell" in repr(session.trends())
+
+
 def test_it_displays_as_html_that_needs_nothing(week, tmp_path):
     trends = week.trends()
     shown = trends._repr_mimebundle_()
