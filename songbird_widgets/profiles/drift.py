@@ -69,6 +69,7 @@ tail only where chance makes that less often than one time in four.
 Unknown is, too, a column of which even a strong drift would not be certain:
 
 - of too few values (below about ninety in each profile), unless nothing differs at all;
+- of text of which more of the rare values are in one profile alone than chance makes (words in other letter case);
 - of mostly values that were seen so seldom that any two samples have few in common (identifiers, times);
 - without any sketch, of numbers whose mean and deviation are not known (beside infinite ones), or of whole numbers so
   large that doubles do not tell them apart;

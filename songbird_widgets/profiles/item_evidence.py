@@ -20,24 +20,29 @@ from .evidence import (
     FEWEST_SEEN,
     MAX_EFFECT,
     NEW_VALUE_SHARE,
+    SHARE_UNIT,
+    SUSPICIOUS,
     Candidates,
     Sizes,
     as_if_tried,
     chances_of_counts,
     measure_cells,
     percent,
+    reached,
     share_chances,
     times_tried,
     too_few,
     value_effects,
 )
 from .number_evidence import MAX_CODES, chances_outside, common_ranges, exactly_listed
-from .numerics import row_sums
+from .numerics import normal_tails, row_sums
 from .row_evidence import forgive_types
 from .sketches.frequent_items import MAX_CHARACTERS, spells_number
 from .summarizing import HASHES_OF_FLAGS, HASHES_OF_NOTHING, hashes_of_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from .evidence import Evidence, Pairs
@@ -178,6 +183,7 @@ class _Cells:
             _Side.of(summary, rows[places], flags, offset, most)
             for (summary, rows), offset, most in zip(pairs.sides, offsets, unlisted, strict=True)
         ]
+        _mind_values_of_one_side(sides, totals, fewest, (offsets == 0).all(axis=0) & ~numbers, places, found)
         chosen = []
         for side, total in zip(sides, totals, strict=True):
             counts = side.counts
@@ -250,6 +256,45 @@ class _Side:
         listed = end > begin
         counts = np.where(listed, sums[end] - sums[begin] + offsets, missed)
         return counts, np.where(listed, self.items[np.minimum(begin, len(self.keys) - 1)], -1)
+
+
+def _mind_values_of_one_side(
+    sides: Sequence[_Side], totals: Floats, rare: Floats, among: Flags, places: Ints, found: Evidence
+) -> None:
+    """Say of columns that more of the rare values are in one sample alone than chance makes: none counts by itself.
+
+    Each time that a value was seen is in a sample with the chance of its part of all rows, so that all ``t`` are with
+    the ``t``-th power of that. Many names in other letter case are such values.
+    """
+    among = among & (np.minimum(*(np.bincount(side.pairs, minlength=len(places)) for side in sides)) > MAX_CODES)
+    if not among.any():
+        return
+    (keys, pairs, weights), (others, other_pairs, other_weights) = (
+        [one[among[side.pairs]] for one in (side.keys, side.pairs, side.weights)] for side in sides
+    )
+    at = np.minimum(keys.searchsorted(others), len(keys) - 1)
+    shared = keys[at] == others
+    seen = np.concatenate([weights, other_weights[~shared]])
+    pair = np.concatenate([pairs, other_pairs[~shared]])
+    seen[at[shared]] += other_weights[shared]
+    alone = np.arange(len(seen)) // len(keys)  # 0 and 1 where it is of the first and the second side
+    alone[at[shared]] = -1
+    few = seen < rare[pair]
+    seen, pair, alone = seen[few], pair[few], alone[few]
+    for side, (size, other) in enumerate(zip(totals, totals[::-1], strict=True)):
+        chance = (size / (size + other))[pair] ** seen
+        there, expected, variance = (
+            np.bincount(pair, of, len(places))
+            for of in (seen * (alone == side), seen * chance, seen**2 * chance * (1 - chance))
+        )
+        more, deviation = there - expected, np.sqrt(np.maximum(variance, 1))
+        chances = 2 * normal_tails(more / deviation)
+        counts = reached(more / size / SHARE_UNIT, chances, np.ones(len(places))) >= 1
+        for line in np.flatnonzero(counts & (chances <= SUSPICIOUS / 2)).tolist():
+            found.blurred[places[line]] = True
+            share = percent(there[line] / size[line])
+            text = f"{share} of the values are rare ones of one profile alone, and chance makes fewer."
+            found.texts[int(places[line]), "blind"] = text
 
 
 @dataclass

@@ -392,6 +392,22 @@ def test_many_words_of_which_some_are_replaced_drift(random):
     assert drift_of(before, after).verdict == "strong"
 
 
+def test_many_rare_words_of_one_profile_alone_are_not_said_to_be_equal(random):
+    countries = np.array([f"Country {place}" for place in range(200)], object)
+
+    def drawn():
+        return of(random, countries, 1 / np.arange(3, 203), 2000)
+
+    def in_other_case(values):
+        return np.where(random.random(2000) < 0.05, np.char.upper(values.astype(str)), values)
+
+    found = [drift_of(drawn(), in_other_case(drawn())) for _ in range(10)]
+    assert [one.verdict for one in found].count("none") <= 1
+    reasons = [reason for one in found if one.verdict == "unknown" for reason in one.reasons]
+    assert any("of the values are rare ones of one profile alone" in reason for reason in reasons)
+    assert [drift_of(drawn(), drawn()).verdict for _ in range(10)].count("none") >= 4
+
+
 @pytest.mark.parametrize("sentinel", [-1, 0, 999])
 def test_sentinels_just_beyond_the_range_of_a_thousand_are_suspected(random, sentinel):
     found = []
