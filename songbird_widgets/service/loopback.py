@@ -68,7 +68,7 @@ def run(
     Returns
     -------
     int
-        The exit status; when it is 1, the reason was printed.
+        The exit status 1, if it could not serve; the reason was printed. After serving, the process ends here.
     """
     log_to(logging.StreamHandler())
     try:
@@ -88,7 +88,7 @@ def serve(
     keep_days: float | None = None,
     quotas: Mapping[str, object] | None = None,
 ) -> None:
-    """Serve on loopback until SIGTERM, SIGINT, a stop request, or idleness.
+    """Serve on loopback until SIGTERM, SIGINT, a stop request, or idleness; then the process ends, with status 0.
 
     Parameters
     ----------
@@ -128,10 +128,23 @@ def serve(
     try:
         served = data_dir.stat()
         asyncio.run(_serve(data_dir, served, port, idle_seconds, announce, keep_days=keep_days, quotas=quotas))
+        _end_process()
     except OSError as error:
         raise _unusable(data_dir, error) from error
     finally:
         lock.release()
+
+
+def _end_process() -> None:
+    """End this process with its lock, by which others know that it has ended.
+
+    Python would take seconds to take its modules apart, with the lock released.
+    """
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # whoever read it may be gone
+            stream.flush()
+    os._exit(0)
 
 
 def _unusable(data_dir: Path, error: Exception) -> LocalServiceError:

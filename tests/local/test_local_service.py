@@ -540,6 +540,19 @@ def test_a_foreground_service_is_found_like_a_detached_one(home):
         assert Identity.read(home).secret.reveal() not in running.stderr.read()
 
 
+@pytest.mark.usefixtures("home")
+def test_it_has_ended_when_stop_says_so_however_long_python_would_take_to_end():
+    endless = "import atexit, threading; atexit.register(threading.Event().wait); "
+    python, flag, code = foreground(local_service.data_directory())
+    with subprocess.Popen([python, flag, endless + code], stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout.readline()
+            assert local_service.stop()
+            assert running.wait(60) == 0
+        finally:
+            running.kill()
+
+
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
