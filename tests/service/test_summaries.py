@@ -78,8 +78,8 @@ def in_memory(files):
     """The kB of these files that this process has mapped and in memory."""
     paths, found, mapped = {str(path) for path in files}, 0, False
     for line in Path("/proc/self/smaps").read_text().splitlines():
-        words = line.split()
-        if not words[0].endswith(":"):
+        words = line.split(maxsplit=5)
+        if not words[0].endswith(":"):  # the addresses of a mapping, and last its file
             mapped = words[-1] in paths
         elif words[0] == "Rss:" and mapped:
             found += int(words[1])
