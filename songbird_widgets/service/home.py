@@ -15,7 +15,7 @@ from ..observatory.problems import PageProblem, ProblemText
 from ..observatory.query import PageQuery
 from ..observatory.rendering import render
 from ..observatory.trend_query import TrendQuery
-from .errors import Forbidden
+from .errors import Forbidden, ResourceGone, ResourceNotFound
 from .handler import Handler
 from .metadata import hash_key
 from .page_handlers import HTML, Answer, PageHandler
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..local.identity import Identity
     from .metadata import Metadata
+    from .retention import Retention
     from .rows import SessionRow
 
 MAX_SESSIONS = 50
@@ -107,7 +108,7 @@ class Home(PageHandler):
             raise PageProblem(STRANGER)
         identity: Identity | None = self.settings.get("identity")
         organization = identity.organization_id if identity is not None else ""
-        await self.send(Answer(await self.made(_page, self.metadata, organization), HTML))
+        await self.send(Answer(await self.made(_page, self.metadata, self.retention, organization), HTML))
 
     head = get
 
@@ -117,11 +118,11 @@ def _tickets(settings: dict[str, Any]) -> Tickets:
     return tickets
 
 
-def _page(metadata: Metadata, organization: str) -> str:
+def _page(metadata: Metadata, retention: Retention, organization: str) -> str:
     sessions = metadata.newest_sessions(MAX_SESSIONS + 1)
     datasets = [row for row in metadata.datasets(organization) if row.profiles] if organization else []
     page = {
-        "sessions": [_shown(metadata, one) for one in sessions[:MAX_SESSIONS]],
+        "sessions": [_shown(metadata, retention, one) for one in sessions[:MAX_SESSIONS]],
         "more": len(sessions) > MAX_SESSIONS,
         "most": MAX_SESSIONS,
         "organization": formatting.clipped(organization) if organization else "",
@@ -131,7 +132,7 @@ def _page(metadata: Metadata, organization: str) -> str:
     return render("home.html", "", page=page, home="./")
 
 
-def _shown(metadata: Metadata, one: SessionRow) -> dict[str, Any]:
+def _shown(metadata: Metadata, retention: Retention, one: SessionRow) -> dict[str, Any]:
     """Say what a session holds, without counting it all."""
     claimed = one.claimed_by is not None
     key = (one.claimed_by or one.org_id, one.claimed_dataset or one.dataset_id)
@@ -151,10 +152,20 @@ def _shown(metadata: Metadata, one: SessionRow) -> dict[str, Any]:
         "title": formatting.clipped(one.name) if one.name else f"Session of {formatting.timestamp(one.created)}",
         "begun": formatting.timestamp(one.created) if one.name else "",
         "holds": "; ".join(part for part in (", ".join(named), days) if part) or "nothing uploaded yet",
-        "state": f"claimed by {formatting.clipped(one.claimed_by or '', 40)}" if claimed else "open",
+        "state": f"claimed by {formatting.clipped(one.claimed_by or '', 40)}" if claimed else _how_long(retention, one),
         "url": base + PageQuery(token=token).url(),
         "trends_url": base + TrendQuery(token=token).url() if newest and first and newest[0].day != first.day else "",
     }
+
+
+def _how_long(retention: Retention, one: SessionRow) -> str:
+    try:
+        expires = retention.expires(one.session_id)
+    except (ResourceGone, ResourceNotFound):
+        return "ended just now"
+    if expires is None:
+        return "open"
+    return f"open; kept until {formatting.day(expires)} (UTC) unless more is uploaded"
 
 
 STRANGER = ProblemText(

@@ -3,12 +3,14 @@
 import re
 import subprocess
 import sys
+from datetime import date, timedelta
 
 import httpx
 import numpy as np
 import pytest
 
 from songbird_widgets.local import local_service
+from songbird_widgets.observatory import formatting
 from songbird_widgets.session import Session
 
 
@@ -46,6 +48,11 @@ def test_a_ticket_opens_the_sessions_and_the_organization(own, browser_like):
     assert "train; 2024-01-03 to 2024-01-05" in page.text
     assert f"sessionToken={session_id}" in page.text
     assert f"claimed by {organization}" in page.text
+    states = re.findall(r"<td>(open; [^<]*|claimed by [^<]*)</td>", page.text)
+    expires = re.fullmatch(r"open; kept until (\d{4}-\d\d-\d\d) \(UTC\) unless more is uploaded", states[-1])
+    begun = formatting.day(next(one for one in Session.recent() if one.session_id == session_id).created)
+    assert len(states) == 2
+    assert date.fromisoformat(expires[1]) - date.fromisoformat(begun) in {timedelta(30), timedelta(31)}  # at midnight
     assert "&lt;b&gt;claimed&lt;/b&gt;" in page.text
     assert browser_like.get(f"{service.origin}/resources/model-1/trends?sessionToken={session_id}").status_code == 200
     place = page.url.join(f"organizations/{organization}")
