@@ -118,7 +118,8 @@ def read_thresholds(source: str | PathLike[str] | Mapping[str, Any] | Thresholds
     Raises
     ------
     ThresholdsError
-        There is another key, or a value is no number above 0, or strong is less than moderate.
+        There is another key, or a value is no number above 0, or strong is less than moderate; or the source is
+        neither a path of a file nor a mapping.
     OSError
         The file cannot be opened.
 
@@ -133,7 +134,15 @@ def read_thresholds(source: str | PathLike[str] | Mapping[str, Any] | Thresholds
         return source
     if isinstance(source, Mapping):
         return _of_table(source, "thresholds")
-    path = Path(source).expanduser()
+    try:
+        path = Path(source).expanduser()
+    except TypeError:
+        raise ThresholdsError(
+            f"Thresholds are of type {type(source).__name__}. Allowed are a mapping such as "
+            '{"moderate": 1.5, "strong": 3}, and the path of a TOML file.'
+        ) from None
+    if path.is_dir():
+        raise ThresholdsError(f"{path.name or path} is a directory. Allowed is the path of a TOML file.")
     toml = _toml()
     try:
         content = toml.loads(path.read_bytes().decode())

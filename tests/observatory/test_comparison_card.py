@@ -302,6 +302,18 @@ def test_thresholds_that_are_wrong_name_the_key_and_what_is_allowed(july, tmp_pa
         sw.compare(july, july, thresholds=limits)
 
 
+@pytest.mark.parametrize("wrong", [2, 1.5, True, ["moderate"], b"limits.toml"])
+def test_thresholds_of_another_type_are_refused_with_what_is_allowed(wrong):
+    said = f"Thresholds are of type {type(wrong).__name__}. Allowed are a mapping"
+    with pytest.raises(ThresholdsError, match=re.escape(said)):
+        sw.compare(a={"x": [1]}, b={"x": [2]}, thresholds=wrong)
+
+
+def test_thresholds_in_a_directory_are_refused_with_what_is_allowed(tmp_path):
+    with pytest.raises(ThresholdsError, match=r"is a directory\. Allowed is the path of a TOML file\."):
+        sw.compare(a={"x": [1]}, b={"x": [2]}, thresholds=tmp_path)
+
+
 def test_performance_metrics_are_shown_as_what_they_are(profile_path, tmp_path):
     comparison = sw.compare(profile_path("version0/new-classification.bin"))
     matrix = comparison.to_dict()["profiles"][0]["performance"]["confusion_matrix"]
