@@ -188,6 +188,14 @@ def test_a_message_is_gone_when_it_is_dismissed_or_no_longer_true(add, session, 
     session.upload()
     assert add.add_facts["messages"] == []  # what was added has been sent
 
+    say(add, {"do": "add", "source": "nothing*.bin"})
+    settled()
+    send_file(add, say, "good.bin", (flights / "batch-2013-07-09.bin").read_bytes(), number="f5", more=True)
+    settled()
+    assert said(add, "bad") == [("nothing*.bin", "No file has a name like that.")]
+    session.upload()
+    assert add.add_facts["messages"] == []  # the next thing that was done has succeeded
+
     send_file(add, say, "bad.bin", b"no profile", number="f4")
     settled()
     assert said(add, "bad")

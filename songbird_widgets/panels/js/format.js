@@ -100,6 +100,9 @@ export function localMinute(ms) {
 
 export const UTC = "UTC";
 
+/** What is written before the time zone in which times are shown; days are always those of UTC. @param {string} zone */
+export const zoneLead = (zone) => (zone === UTC ? "Days and times in" : "Days in UTC, times in");
+
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const clocks = new Map();
 

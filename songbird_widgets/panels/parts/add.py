@@ -56,6 +56,8 @@ class _Message:
     text: str
     #: Keys of the profiles that it speaks of.
     keys: frozenset[str] = frozenset()
+    #: How many profiles of the session had been sent, or were being sent, when it was said.
+    sent: int = 0
 
 
 class AddPart(Part):
@@ -133,11 +135,15 @@ class AddPart(Part):
         if not self._messages:
             return []
         here = {p.key: p for p in profiles}
+        uploaded = len(self.session.in_state("uploaded"))
+        all_sent = uploaded == len(profiles)
 
         def is_true(message: _Message) -> bool:
             found = [here[key] for key in message.keys if key in here]
             if message.tone == "good":  # until they are sent
                 return any(p.state != "uploaded" for p in found)
+            if message.tone == "bad" and all_sent and uploaded > message.sent:
+                return False  # the person went on without it
             return not message.keys or len(found) == len(message.keys)
 
         self._messages = [message for message in self._messages if is_true(message)]
@@ -145,7 +151,8 @@ class AddPart(Part):
 
     def _say(self, tone: Tone, name: str, text: str, keys: frozenset[str] = frozenset()) -> None:
         self._messages = [m for m in self._messages if not name or m.name != name][-_MAX_MESSAGES:]
-        self._messages.append(_Message(next(self._serial), tone, name, text, keys))
+        sent = len(self.session.profiles if self.session.busy else self.session.in_state("uploaded"))
+        self._messages.append(_Message(next(self._serial), tone, name, text, keys, sent))
 
     def _add(self, call: Callable[[], Sequence[SessionProfile]], name: str, *, more: bool = False) -> None:
         """Read files beside the cell, and say what came of it."""

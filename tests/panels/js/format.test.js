@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bytes, duration, halves, isoDay, localMinute, many, parseDay, uploadWords, zoneOf } from "../../../songbird_widgets/panels/js/format.js";
+import { bytes, duration, halves, isoDay, localMinute, many, parseDay, uploadWords, zoneLead, zoneOf } from "../../../songbird_widgets/panels/js/format.js";
 
 test("sizes are decimal, with thousands separators and two digits", () => {
   const sizes = [0, 999, 1_000, 9_949, 151_177, 999_499, 999_500, 1_234_567, 5e9, 2e12];
@@ -23,6 +23,11 @@ test("a long name is cut where it differs from others, else before its end, and 
 
 test("time zones are known in any case, nothing is UTC, and what is none is refused", () => {
   assert.deepEqual(["europe/oslo", " ", "utc", "Nowhere/At all", "x".repeat(60)].map(zoneOf), ["Europe/Oslo", "UTC", "UTC", null, null]);
+});
+
+test("UTC is named once where both days and times are in it", () => {
+  assert.equal(`${zoneLead("UTC")} UTC`, "Days and times in UTC");
+  assert.equal(`${zoneLead("Asia/Tokyo")} Asia/Tokyo`, "Days in UTC, times in Asia/Tokyo");
 });
 
 test("durations are said as people say them", () => {

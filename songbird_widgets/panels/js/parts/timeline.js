@@ -6,7 +6,7 @@
 import { h } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { VERBATIM, button, uniqueId, useField } from "../dom.js";
-import { DAY_MS, allZones, isoDay, many, parseDay, zoneOf } from "../format.js";
+import { DAY_MS, allZones, isoDay, many, parseDay, zoneLead, zoneOf } from "../format.js";
 import { bars, extent } from "../timeline.js";
 
 const TALL_PX = 34;
@@ -96,7 +96,7 @@ function Zones({ zone, onZone }) {
   return h(
     "label",
     { class: "sb-quiet sb-zones", title: "An endpoint keeps batches by their days in UTC and compares whole days: it has no days of another time zone, hours or weeks. Times can be shown in any." },
-    "Days in UTC, times in",
+    zoneLead(zone),
     h("input", { ref: field, type: "text", class: "sb-zone", list: listId, "aria-label": "Time zone of the times shown", size: Math.max(4, zone.length), maxLength: 60, onFocus, onChange, ...VERBATIM }),
     h("datalist", { id: listId }, offered.map((one) => h("option", { value: one, key: one }))),
   );
