@@ -218,10 +218,12 @@ def _unique(statistics: ColumnStatistics) -> Cell:
     if estimate is None:
         return Cell(_css("unique"), formatting.NONE)
     low, high = statistics.unique_lower, statistics.unique_upper
-    whole = formatting.count(round(estimate))
+    # There are no more different values than values, whatever is estimated.
+    most = math.inf if statistics.count is None else statistics.count - (statistics.null_count or 0)
+    whole = formatting.count(round(min(estimate, most)))
     bounds = ""
-    if low is not None and high is not None and round(low) != round(high):
-        bounds = f"between {formatting.count(round(low))} and {formatting.count(round(high))}"
+    if low is not None and high is not None and round(low) != round(min(high, most)):
+        bounds = f"between {formatting.count(round(min(low, most)))} and {formatting.count(round(min(high, most)))}"
     return Cell(_css("unique"), whole, bounds)
 
 

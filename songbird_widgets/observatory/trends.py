@@ -234,8 +234,8 @@ def course_of(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
     return Course(
         view.timestamps,
         view.labels,
-        trends.figures[:, place],
-        view.baseline_figures[:, place],
+        _shown_figures(trends.figures[:, place]),
+        _shown_figures(view.baseline_figures[:, place]),
         trends.verdicts[place],
         trends.scores[place],
         trends.drifted[place],
@@ -243,6 +243,15 @@ def course_of(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
         trends.began(place),
         links,
     )
+
+
+def _shown_figures(figures: Floats) -> Floats:
+    """Return figures by `FIGURES` with no more different values than values, whatever was estimated."""
+    count, nulls, unique = (figures[FIGURES.index(key)] for key in ("count", "null_fraction", "unique_estimate"))
+    shown = figures.copy()
+    most = count - np.rint(count * np.nan_to_num(nulls))
+    shown[FIGURES.index("unique_estimate")] = np.where(most < unique, most, unique)
+    return shown
 
 
 def _row(view: TrendView, query: TrendQuery, place: int) -> TrendRow:
@@ -426,7 +435,7 @@ def make_trend_detail(view: TrendView, query: TrendQuery, place: int) -> TrendDe
     trends = view.trends
     links = [query.day_url(view.baseline.value, day.value, name) for day in view.days]
     course = course_of(view, place, links)
-    figures = np.concatenate([view.baseline_figures[:, [place]], trends.figures[:, place]], axis=1)
+    figures = _shown_figures(np.concatenate([view.baseline_figures[:, [place]], trends.figures[:, place]], axis=1))
     columns = []
     for key, values in zip(FIGURES, figures, strict=True):
         known = [None if value != value else value for value in values.tolist()]

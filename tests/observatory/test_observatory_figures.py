@@ -7,10 +7,12 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
 from songbird_widgets.observatory import formatting
+from songbird_widgets.profiles import profile
 
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
 JULY_8, DAY_MS = 1373241600000, 86_400_000
@@ -156,3 +158,17 @@ def test_histograms_share_their_axis_and_are_one_path_a_profile(flights):
         assert re.match(r"(Histogram|Frequent items)", spark["aria-label"])
         assert 1 <= len(spark.select("path")) <= 3
         assert not spark.select("rect")
+
+
+def test_people_see_no_more_different_values_than_values_and_data_hold_the_estimate(guest):
+    data = profile({"x": np.arange(8_000, 11_000)}).to_bytes()
+    baseline, day = guest.reference("train", data), guest.batch(JULY_8, data)
+    assert guest.json(baseline, day)["columns"][0]["profiles"]["P2"]["uniqueEstimate"] > 3_000
+    cells = BeautifulSoup(guest.page(baseline, day).text, "html.parser").select("td.c-unique")
+    assert [cell.text for cell in cells] == ["3,000", "3,000"]
+    assert all(cell["title"].endswith(" and 3,000") for cell in cells)
+    guest.batch(JULY_8 + DAY_MS, data)
+    pairs = {"sessionToken": guest.id, "column": "x"}
+    page = guest.http.get(f"{guest.base}/resources/model-1/trends", params=pairs).raise_for_status().text
+    assert "3,000" in page
+    assert "3,010" not in page
