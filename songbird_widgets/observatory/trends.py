@@ -248,7 +248,7 @@ def course_of(view: TrendView, place: int, links: Sequence[str] = ()) -> Course:
 def _shown_figures(figures: Floats) -> Floats:
     """Return figures by `FIGURES` with no more different values than values, whatever was estimated."""
     count, nulls, unique = (figures[FIGURES.index(key)] for key in ("count", "null_fraction", "unique_estimate"))
-    shown = figures.copy()
+    shown: Floats = figures.copy()
     most = count - np.rint(count * np.nan_to_num(nulls))
     shown[FIGURES.index("unique_estimate")] = np.where(most < unique, most, unique)
     return shown

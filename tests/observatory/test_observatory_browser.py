@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
+
+import songbird_widgets as sw
 
 JULY_8, DAY_MS = 1373241600000, 86_400_000
 ODDITIES = Path(__file__).parents[1] / "profiles" / "data"
@@ -379,3 +382,19 @@ def test_axe_finds_nothing_serious(open_page, flights, chosen, axe, guest, schem
             if one["impact"] in {"serious", "critical"}
         ]
         assert found == [], url
+
+
+def test_a_report_shows_all_its_columns_and_a_card_whole_names(open_page, tmp_path):
+    many = np.arange(12_000)
+    comparison = sw.compare(
+        before={"discount_pct": many % 30, "price_total": many * 641.7},
+        after={"discount_pct": many % 30 + 9, "price_total": many * 741.7},
+    )
+    page = open_page(comparison.save(tmp_path / "report.html").as_uri(), viewport=(1280, 900))
+    assert page.locator(".table-frame").evaluate("frame => frame.scrollWidth <= frame.clientWidth")
+    html_of_card = comparison._repr_mimebundle_()["text/html"]
+    card = tmp_path / "card.html"
+    card.write_text(f"<meta charset=utf-8><div style='width: 760px'>{html_of_card}</div>", "utf-8")
+    name = open_page(card.as_uri()).locator("tbody bdi").first
+    lines = "name => { const all = new Range(); all.selectNodeContents(name); return all.getClientRects().length }"
+    assert (name.text_content(), name.evaluate(lines)) == ("discount_pct", 1)
