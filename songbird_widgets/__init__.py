@@ -13,7 +13,7 @@
 
 `compare` returns a `ComparisonResult`. In a shell: ``songbird-widgets compare before.parquet after.parquet``.
 
-**Profile.** A profile is a few kilobytes that say what a data set holds, as whylogs 1.6.4 writes and reads them. ::
+**Profile.** A profile says what a data set holds in some kilobytes a column, as whylogs 1.6.4 writes and reads them. ::
 
     profile = sw.profile(frame)           # pandas, polars, Arrow, DuckDB, Dask, Spark, rows, files; a Profile
     profile.save("today.bin")

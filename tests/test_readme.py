@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from songbird_widgets.__main__ import parser
+from songbird_widgets.profiles import profile
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -63,3 +65,23 @@ def test_python_in_the_readme_runs(block, tmp_path):
 def test_the_table_of_rooms_says_what_the_walls_allow():
     rooms = {path.name for path in (ROOT / "songbird_widgets").iterdir() if (path / "__init__.py").exists()}
     assert set(re.findall(r"^\| `(\w+)/` \|", README, re.MULTILINE)) == rooms
+
+
+def test_csv_files_are_read_as_the_readme_says(tmp_path):
+    assert "(`007` is 7), and fields that are empty or `n/a` are null" in README
+    data = tmp_path / "codes.csv"
+    data.write_text("code,note\n007,n/a\n008,\n009,x\n")
+    found = profile(data)
+    assert (found.column("code").types.integral, found.column("note").counts.null) == (3, 2)
+    assert "`polars.read_csv(path, has_header=False)`" in README
+    assert (profile(data).rows, profile(pl.read_csv(data, has_header=False)).rows) == (3, 4)
+
+
+def test_a_profile_is_as_large_as_the_readme_says():
+    assert "from about 0.6 kB a column (texts of which a few are different) to about 25 kB" in README
+    for rows in (1_000, 50_000):
+        few, many = (
+            profile({"x": [f"text number {row % values}" for row in range(rows)]}).size for values in (3, rows)
+        )
+        assert 500 < few < 900
+        assert 15_000 < many < 30_000
