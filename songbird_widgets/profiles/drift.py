@@ -93,7 +93,7 @@ import numpy as np
 
 from .calendar_columns import tells_date
 from .drift_model import Drift, DriftTest
-from .drift_words import FEW_ROWS, Sentences
+from .drift_words import Sentences
 from .evidence import FAMILIES, FEWEST, SUSPICIOUS, Evidence, Pairs, reached
 from .item_evidence import came_and_went
 from .mixed_evidence import weigh_mixed
@@ -229,12 +229,6 @@ class Drifts:
         sure = np.where(counts, np.maximum(effects, np.where(self._sizes < 1, moderate, 0)), 0).max(axis=0, initial=0)
         quiet = np.minimum(effects.max(axis=0, initial=0), QUIET * moderate)
         return np.where(self.ranks >= 1, sure, np.where(self.unknown, 0.0, quiet))
-
-    def few(self, name: str) -> bool:
-        """Whether more values of a column might have told what its verdict leaves open."""
-        place = self.places[name]
-        few = bool(self.evidence.compared[place]) and int(self.evidence.sizes[place].min()) < FEW_ROWS
-        return bool(self.evidence.too_few[place]) or few
 
     def verdict(self, name: str) -> Verdict:
         """Return the verdict on one column."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .drift_model import DriftTest, Verdict
     from .evidence import Evidence, Pairs
 
-FEW_ROWS = 200
+_FEW_ROWS = 200
 """Values below which what may be chance is said to be so for their number."""
 
 
@@ -176,7 +176,7 @@ class Sentences:
         few = int(self._found.sizes[place].min()) if self._found.sizes[place].any() else 0
         inexact = test.kind in {"shares", "range"} and self._pairs.error[place] > 0
         enough = "" if inexact or test.kind not in _OF_SHARES else self._enough(place, test)
-        if few < FEW_ROWS:
+        if few < _FEW_ROWS:
             return f"with so few values that may be chance{enough}"
         if inexact:
             return "chance or the error of the sketches may have made that"
