@@ -112,6 +112,7 @@ class View:
         self.places = tuple(place for place, side in enumerate(self.sides, start=1) if side.summary is not None)
         self._rows: dict[str, Any] = {}
         self._columns: dict[str, Columns] = {}
+        self._keys: dict[str, dict[str, tuple[float, str] | None]] = {}
         self._given = comparison
 
     @cached_property
@@ -221,10 +222,11 @@ class View:
             unknown += count * (not moved and "unknown" in verdicts)
         return DriftCounts(drifted, strong, unknown, len(self.type_changed))
 
-    @cached_property
-    def _firsts(self) -> dict[str, ColumnStatistics | None]:
-        """By name: the figures by which columns are sorted."""
-        return {name: self.columns(name).first for name in self.names}
+    def _keys_of(self, sort: str) -> dict[str, tuple[float, str] | None]:
+        """By name: what columns are sorted by, kept of the last order alone."""
+        if sort not in self._keys:
+            self._keys = {sort: {name: _key(self.columns(name).first, sort) for name in self.names}}
+        return self._keys[sort]
 
     @cached_property
     def _kinds(self) -> dict[str, tuple[str, bool, bool]]:
@@ -288,7 +290,7 @@ class View:
         sort, descending = self.order(query)
         if sort == "name" or (sort == "drift" and not self.several):
             return names[::-1] if descending else names
-        key = self.comparison.precedence if sort == "drift" else lambda name: _key(self._firsts[name], sort)
+        key = self.comparison.precedence if sort == "drift" else self._keys_of(sort).__getitem__
         keyed = [(key(name), name) for name in names]
         present = [(value, name) for value, name in keyed if value is not None]
         # Equal columns keep the order of names; those without a value stay last, whichever way the others run.
