@@ -8,7 +8,7 @@ import contextvars
 import logging
 import os
 import time
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any
 
 from ..secret import Secret
@@ -131,7 +131,7 @@ def _told(on_progress: Callable[[UploadEvent], None] | None, event: UploadEvent)
 def _events(upload: Upload) -> Iterator[UploadEvent]:
     from concurrent.futures import ThreadPoolExecutor
 
-    events: SimpleQueue[UploadEvent | None] = SimpleQueue()
+    events: Queue[UploadEvent | None] = Queue()  # in Python 3.10 SimpleQueue.get may wait longer than it is told to
     upload.tell = events.put
     pool = ThreadPoolExecutor(len(upload.workers), thread_name_prefix="songbird-upload")
     futures = [pool.submit(contextvars.copy_context().run, _work, worker) for worker in upload.workers]

@@ -59,7 +59,8 @@ class GroupCommit:
 
     def __init__(self, begin: Callable[[], AbstractContextManager[sa.Connection]]) -> None:
         self._begin = begin
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        # Not a SimpleQueue: in Python 3.10 its `get` waits for ever if time is over before it looks.
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue()
         self._preparing: list[object] = []  # which grows and shrinks in one step each, whatever the thread
         self._thread = threading.Thread(target=self._run, name="songbird-writer", daemon=True)
         self._thread.start()
