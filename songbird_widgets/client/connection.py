@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import socket
 import threading
 import time
@@ -65,9 +66,19 @@ class Connection:
 
 
 class Watch:
-    """Cuts connections whose requests take too long, by a thread that is there while there are any."""
+    """Cuts connections whose requests take too long, by a thread that is there while there are any.
+
+    It is one for all clients of a process, since the thread stays until the time of a request that it waits for is
+    over: clients that are made and closed would leave one each.
+    """
 
     def __init__(self) -> None:
+        self._start()
+        if hasattr(os, "register_at_fork"):  # which Windows has not, nor forks
+            os.register_at_fork(after_in_child=self._start)
+
+    def _start(self) -> None:
+        """Begin without any connection or thread."""
         self._changed = threading.Condition()
         self._watched: set[Connection] = set()
         self._looks = math.inf  # when the thread looks next, if there is one
@@ -98,5 +109,8 @@ class Watch:
                     connection.cut()
                 self._looks = min((one.until for one in self._watched), default=math.inf)
                 if self._watched:
-                    self._changed.wait(self._looks - now)
+                    self._changed.wait(min(self._looks - now, threading.TIMEOUT_MAX))
             self._looks = math.inf
+
+
+WATCH = Watch()

@@ -17,7 +17,7 @@ import msgspec
 
 from ..basics import duration_text
 from .calls import finished
-from .connection import Connection, Watch
+from .connection import WATCH, Connection
 from .environment import Proxy, Trust, proxy_for
 from .errors import ConfigurationError, SongbirdError
 from .failures import failure_of, refused_by_proxy
@@ -103,10 +103,11 @@ class Transport:
 
     def _start(self) -> None:
         """Begin without any connection."""
-        self._pid, self._lock, self._watch = os.getpid(), threading.Lock(), Watch()
+        self._lock = threading.Lock()
         self._free: Any = (asyncio if self._asynchronous else threading).Semaphore(MAX_CONNECTIONS)
         self._closed = False
         self._kept: list[tuple[float, Connection]] = []  # that wait for another request, and since when
+        self._pid = os.getpid()  # the last, by which other threads know that all of it is there
 
     def _stay_in_process(self) -> None:
         if self._pid != os.getpid():
@@ -189,12 +190,13 @@ class Transport:
     async def _answer(self, request: httpx.Request, until: float, receive: Callable[[bytes], None]) -> httpx.Response:
         """Return the answer to a request whose body was received, by then, or raise httpx's errors."""
         connection: Connection | None = None
+        whole = False
 
         async def exchange() -> httpx.Response:
             nonlocal connection
             connection = await self._taken(request, until)
             if not self._asynchronous:
-                self._watch.add(connection)
+                WATCH.add(connection)
             response: httpx.Response = await self._call(self._sender(connection), request)
             await self._read(response.stream, receive)
             if connection.late:  # so that its end is not the answer's
@@ -203,22 +205,22 @@ class Transport:
 
         try:
             work = exchange()
-            return await (asyncio.wait_for(work, until - time.monotonic()) if self._asynchronous else work)
+            response = await (asyncio.wait_for(work, until - time.monotonic()) if self._asynchronous else work)
         except Exception as error:
             if connection is None:
                 raise (httpx.PoolTimeout("") if isinstance(error, asyncio.TimeoutError) else error) from None
-            if not connection.sending and connection.stream is not None:  # which httpx leaves open at times
-                with contextlib.suppress(Exception):
-                    await self._call(getattr(connection.stream, self._close))
             if not connection.sending and (connection.late or isinstance(error, _TIMEOUTS)):
                 raise httpx.ConnectTimeout("") from None
             if connection.late:
                 raise httpx.ReadTimeout("") from None
             raise
+        else:
+            whole = True
+            return response
         finally:
             if connection is not None:
-                self._watch.remove(connection)
-                await self._give_back(connection)
+                WATCH.remove(connection)
+                await self._give_back(connection, whole=whole)
 
     async def _taken(self, request: httpx.Request, until: float) -> Connection:
         """Return a connection for a request, after one has become free if there are too many; `_give_back` follows."""
@@ -246,17 +248,26 @@ class Transport:
         connection.begin(until)
         return connection
 
-    async def _give_back(self, connection: Connection) -> None:
-        """Keep a connection for the next request, unless the client is closed, and end those that wait too long."""
+    async def _give_back(self, connection: Connection, *, whole: bool) -> None:
+        """Keep a connection for the next request, unless this one failed or the client is closed.
+
+        Those that wait too long, or are too many, end. Of a request that failed or was interrupted nothing is used
+        again: httpx may hold its transport's only place taken, or a lock, and leave its connection open.
+        """
         if connection.place is None:
             return
         self._stay_in_process()
-        now = time.monotonic()
-        with self._lock:
-            self._kept.append((now, connection))
-            over = len(self._kept) if self._closed else sum(since < now - _KEPT_SECONDS for since, _ in self._kept)
-            ended, self._kept = self._kept[:over], self._kept[over:]
+        now, ended = time.monotonic(), []
+        if whole:
+            with self._lock:
+                self._kept.append((now, connection))
+                over = sum(since < now - _KEPT_SECONDS for since, _ in self._kept)
+                over = len(self._kept) if self._closed else max(over, len(self._kept) - MAX_CONNECTIONS)
+                ended, self._kept = self._kept[:over], self._kept[over:]
         self._free.release()
+        if not whole and connection.stream is not None:
+            with contextlib.suppress(Exception):
+                await self._call(getattr(connection.stream, self._close))
         await self._end(ended)
 
     async def _end(self, connections: Iterable[tuple[float, Connection]]) -> None:
