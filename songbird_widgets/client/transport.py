@@ -177,12 +177,10 @@ class Transport:
             stream = httpx.ByteStream(content or b"")
             if content is not None or method == "POST":
                 headers.append(("Content-Length", str(len(content or b""))))
-        extensions: dict[str, Any] = {"timeout": timeout, "target": target}
         if self._given is not None:  # to whom the whole URL may matter
             url = httpx.URL(request.url.reveal())
-            if url.raw_path == target:
-                del extensions["target"]  # a proxy of theirs needs another
-        made = httpx.Request(method, url, headers=headers, stream=stream, extensions=extensions)
+        made = httpx.Request(method, url, headers=headers, stream=stream, extensions={"timeout": timeout})
+        made.url = _ExactURL(url, target)
         if self._given is not None and stream is not content:
             made.read()  # as hooks expect it
         return made
@@ -311,9 +309,6 @@ class Transport:
     def _connection_for(self, request: httpx.Request) -> Connection:
         url, proxy = request.url, self._proxy_to(request.url)
         place, path = (url.scheme, url.host, url.port), None
-        secure = url.scheme == "https"
-        if proxy is not None and not secure:  # it is told the whole address
-            request.extensions["target"] = f"{url.scheme}://".encode() + url.netloc + request.extensions["target"]
         with self._lock:
             kept = next((n for n in reversed(range(len(self._kept))) if self._kept[n][1].place == place), None)
             connection = None if kept is None else self._kept.pop(kept)[1]
@@ -321,7 +316,7 @@ class Transport:
             if self._route is not None and self._route.socket is not None:
                 path = str(self._route.socket)  # the local service, and all that it names
             transport = self._kind(
-                verify=self._trust.context(secure=secure),
+                verify=self._trust.context(secure=url.scheme == "https"),
                 limits=httpx.Limits(max_connections=1, keepalive_expiry=_KEPT_SECONDS),
                 proxy=None if proxy is None else proxy.for_httpx(self._trust),
                 uds=path,
@@ -391,6 +386,22 @@ class _Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
         pieces = self._pieces
         while chunk := (await asyncio.to_thread(next, pieces, b"") if self._blocking else next(pieces, b"")):
             yield chunk
+
+
+class _ExactURL(httpx.URL):
+    """A URL whose path and query are sent as they are.
+
+    httpx's extension `target`, which is for that, would also be what a proxy is asked to connect to.
+    """
+
+    def __init__(self, url: httpx.URL, target: bytes) -> None:
+        super().__init__(url)
+        self._target = target
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path and the query."""
+        return self._target
 
 
 def _parsed(secret: Secret) -> tuple[httpx.URL, bytes]:

@@ -11,6 +11,7 @@ import socket
 import ssl
 import sys
 
+import httpx
 import pytest
 import trustme
 
@@ -118,6 +119,49 @@ def test_a_proxy_that_refuses_the_tunnel_is_named(serve, status, mode):
     assert type(error) is c.EndpointUnreachable
     assert f"the proxy {proxy.origin} (from the argument proxy) refused to connect ({status})" in str(error)
     assert [seen.method for seen in proxy.seen] == ["CONNECT"]
+
+
+def tunnel(line, seen):
+    """Connect to where a proxy is told to, and pass on what comes from both sides."""
+    if seen is None:
+        return False
+    host, _, port = seen.target.partition(":")
+    with socket.create_connection((host, int(port))) as there:
+        line.sock.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+        sides = {line.sock: there, there: line.sock}
+        while True:
+            for side in select.select(list(sides), [], [])[0]:
+                data = side.recv(65536)
+                if not data:
+                    line.abort()
+                sides[side].sendall(data)
+
+
+@pytest.mark.parametrize("how", [*MODES, "http_client"])
+def test_a_tunnel_is_asked_for_by_host_and_port_and_the_rest_passes_it_as_it_is(serve, how):
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server, proxy = serve(context=context), serve(tunnel)
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    profiles = [c.ProfileUpload(b"WHY1", "batch", 5)]
+
+    async def main():
+        async with c.AsyncSongbird(server.endpoint, proxy=proxy.origin, verify=trusted) as client:
+            return await c.aupload_profiles(client, SESSION, profiles)
+
+    if how == "asyncio":
+        (result,) = asyncio.run(main())
+    elif how == "http_client":
+        with httpx.Client(proxy=proxy.origin, verify=trusted) as mine:
+            (result,) = c.upload_profiles(c.Songbird(server.endpoint, http_client=mine), SESSION, profiles)
+    else:
+        with c.Songbird(server.endpoint, proxy=proxy.origin, verify=trusted) as client:
+            (result,) = c.upload_profiles(client, SESSION, profiles)
+    assert result.state == "uploaded"
+    assert {(seen.method, seen.target) for seen in proxy.seen} == {("CONNECT", f"127.0.0.1:{server.port}")}
+    (put,) = server.of("PUT")
+    assert put.target.endswith("?a=1&X-Amz-Signature=SIGNATURECANARY%2Bx%2f'~(")
 
 
 def test_a_storage_behind_a_proxy_that_refuses_fails_its_upload_only(serve):
