@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 import ssl
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 _FAILURES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Failure], ...] = (
     (httpx.ConnectTimeout, Failure(FailureKind.CONNECT, "no answer to the attempt to connect")),
     (httpx.PoolTimeout, Failure(FailureKind.CONNECT, "no connection was free")),
-    ((httpx.TimeoutException, asyncio.TimeoutError, TimeoutError), Failure(FailureKind.TIMEOUT)),
+    ((httpx.TimeoutException, TimeoutError), Failure(FailureKind.TIMEOUT)),
     ((httpx.UnsupportedProtocol, httpx.InvalidURL), Failure(FailureKind.LOCAL, "its address cannot be used")),
     (httpx.LocalProtocolError, Failure(FailureKind.LOCAL, "its address or one of its headers cannot be used")),
     ((httpx.NetworkError, httpx.RemoteProtocolError, OSError), Failure(FailureKind.BROKEN)),

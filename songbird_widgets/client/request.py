@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from ..secret import Secret
@@ -60,7 +60,7 @@ def build_request(message: Request[Any], settings: Settings, api_key: Secret | N
     if not isinstance(message, Request):
         raise errors.ValidationError(f"A {type(message).__name__} does not ask for an operation.")
     check(message)
-    operation, request_id = message.operation, os.urandom(16).hex()
+    operation, request_id = message.operation, uuid.uuid4().hex
     key = (api_key or settings.api_key) if operation.keyed else None
     if operation.keyed and key is None:
         said, advice = "This needs an API key, and there is none.", "Set SONGBIRD_API_KEY, or pass api_key."

@@ -273,16 +273,13 @@ class Songbird(_Client):
         WHYLABS_API_KEY.
     timeout : float
         Seconds that one attempt may take, from connecting to the last byte; more for a profile's bytes, in
-        proportion to their number. Looking up a name and the up to ten seconds for each address that it has may come
-        on top.
+        proportion to their number. It is looked at between the pieces of an answer.
     retries : int or Retry
         How often to try again what may be repeated, or a whole `Retry` policy.
     headers : mapping of str to str, optional
         More headers to send with each operation; never with the bytes of a profile.
     http_client, transport : httpx.Client, httpx.BaseTransport, optional
-        What to send everything through. It stays its owner's, who closes it. In threads the time is then looked at
-        between the pieces of a body only: httpx's own timeouts begin anew with every byte, so that a head which never
-        ends is waited for.
+        What to send everything through. It stays its owner's, who closes it.
     proxy : str, optional
         The proxy's URL; else the usual environment variables say, except for this computer's own addresses.
     verify : bool, str, Path or ssl.SSLContext

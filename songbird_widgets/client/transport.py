@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import functools
 import logging
 import os
@@ -17,7 +18,6 @@ import msgspec
 
 from ..basics import duration_text
 from .calls import finished
-from .connection import WATCH, Connection
 from .environment import Proxy, Trust, proxy_for
 from .errors import ConfigurationError, SongbirdError
 from .failures import failure_of, refused_by_proxy
@@ -27,8 +27,10 @@ from .retry import FailureKind
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
+
+    from typing_extensions import Self
 
     from ..local.route import Route
     from ..secret import Secret
@@ -37,11 +39,10 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_CONNECT_SECONDS = 10.0
 MAX_CONNECTIONS = 100
-_KEPT_SECONDS = 5.0  # which httpx, too, keeps a connection for the next request
-_KEPT_AFTER_UPLOAD = 2  # one to the endpoint and one to the storage
+_HOSTS_OF_UPLOAD = 2  # the endpoint, and the storage that it names
 _PROOF_SECONDS, _PROOF_BYTES = 5.0, 4096
-
-_TIMEOUTS = (httpx.TimeoutException, asyncio.TimeoutError)
+# Of httpx's trace extension: it gives the stream of a connection that was made.
+_CONNECTED = {"connection.connect_unix_socket.complete", "connection.connect_tcp.complete"}
 
 _log = logging.getLogger("songbird_widgets.client")
 _ours: ContextVar[bool] = ContextVar("songbird_request", default=False)
@@ -69,8 +70,7 @@ class Transport:
     """An httpx client or transport that was given, or transports of our own, made again in a forked child.
 
     Ours are used without a client around them, whose cookies, redirects and authentication are not wanted and would
-    cost as much time as the rest of a request. Each holds one connection, so that it is known which one is to be ended
-    when time is over; and httpx looks through all that one transport holds several times a request. They are made when
+    cost as much time as the rest of a request. There is one for each proxy, with and without TLS, made when it is first
     needed: so a proxy's setting or a file of certificates does no harm where it is not used.
 
     It is usable from many threads; or, `asynchronous`, on one event loop.
@@ -94,25 +94,31 @@ class Transport:
         for given, kind in ((http_client, client_kind), (transport, transport_kind)):
             if given is not None and not isinstance(given, kind):
                 raise ConfigurationError(f"This client needs an httpx.{kind.__name__}, not {type(given).__name__}.")
-        self._http_client, self._given, self._route = http_client, http_client or transport, route
+        self._means, self._route = (http_client, transport, proxy, verify), route
+        self._given = http_client is not None or transport is not None  # and so closed by its owner
         self._proxy = None if proxy is None else Proxy(proxy, "the argument proxy").checked()
         self._trust = Trust(verify)
         self._proxies: dict[tuple[str, str, int | None], Proxy | None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._start()
+        self.start(MAX_CONNECTIONS)
 
-    def _start(self) -> None:
-        """Begin without any connection."""
-        self._lock = threading.Lock()
-        self._free: Any = (asyncio if self._asynchronous else threading).Semaphore(MAX_CONNECTIONS)
-        self._closed = False
-        self._kept: list[tuple[float, Connection]] = []  # that wait for another request, and since when
-        self._pid = os.getpid()  # the last, by which other threads know that all of it is there
+    def start(self, connections: int) -> None:
+        """Begin without any connection, with room for some in each pool."""
+        self._limit = connections
+        self._pid, self._lock = os.getpid(), threading.Lock()
+        self._closed, self._under_way = False, 0
+        self._made: dict[tuple[bool, Proxy | None], Any] = {}
 
     def _stay_in_process(self) -> None:
         if self._pid != os.getpid():
-            self._inherited = self._kept  # the parent's sockets stay its own: neither used nor closed here
-            self._start()
+            self._inherited = self._made  # the parent's sockets stay its own: neither used nor closed here
+            self.start(self._limit)
+
+    def for_one(self) -> Self:
+        """Return a transport for one request at a time: in a pool, each request looks through all connections."""
+        other = copy.copy(self)
+        other.start(_HOSTS_OF_UPLOAD)
+        return other
 
     async def send(self, request: HTTPRequest) -> RawResponse[Any] | Failure:
         """Return the answer, or why there is none; never raises for what a network can do."""
@@ -155,73 +161,32 @@ class Transport:
                 check()
                 yield chunk
 
-        content: Any = request.content
-        if callable(content):
-            content = _Pieces(pieces(content()), blocking=request.blocking)
+        content: Any = pieces(request.content()) if callable(request.content) else request.content
+        if self._asynchronous and callable(request.content):
+            content = _beside_loop(content, blocking=request.blocking)
         step = max(0.001, min(request.timeout, until - time.monotonic()))
         timeout = {"connect": min(MAX_CONNECT_SECONDS, step), "read": step, "write": step, "pool": step}
-        response = await self._answer(self._made(request, content, timeout), until, receive)
+        # A request of its own, to which no client adds its headers, cookies or authentication.
+        made = httpx.Request(
+            request.operation.method,
+            _parsed(request.url)[0],
+            headers=[(name, value.reveal()) for name, value in request.headers],
+            content=content,
+            extensions={"timeout": timeout},
+        )
+        made.url = _ExactURL(*_parsed(request.url))
+        self._begin()
+        try:
+            response = await self._call(self._sender(made), made)
+            await self._read(response.stream, receive)
+        finally:
+            await self._end(1)
         if response.status_code == httpx.codes.PROXY_AUTHENTICATION_REQUIRED:
             return refused_by_proxy(self._proxy_for(request.url), response.status_code)
         return RawResponse(request, response.status_code, response.headers, bytes(body))
 
-    def _made(self, request: HTTPRequest, content: bytes | _Pieces | None, timeout: dict[str, float]) -> httpx.Request:
-        """Return a request of its own, to which no client adds its headers, cookies or authentication.
-
-        It is made with its stream: httpx takes longer to find out what content is than for the rest of a request.
-        """
-        method, (url, target) = request.operation.method, _parsed(request.url)
-        headers = [("Host", url.netloc.decode("ascii")), *((name, value.reveal()) for name, value in request.headers)]
-        stream: Any = content
-        if not isinstance(content, _Pieces):
-            stream = httpx.ByteStream(content or b"")
-            if content is not None or method == "POST":
-                headers.append(("Content-Length", str(len(content or b""))))
-        if self._given is not None:  # to whom the whole URL may matter
-            url = httpx.URL(request.url.reveal())
-        made = httpx.Request(method, url, headers=headers, stream=stream, extensions={"timeout": timeout})
-        made.url = _ExactURL(url, target)
-        if self._given is not None and stream is not content:
-            made.read()  # as hooks expect it
-        return made
-
-    async def _answer(self, request: httpx.Request, until: float, receive: Callable[[bytes], None]) -> httpx.Response:
-        """Return the answer to a request whose body was received, by then, or raise httpx's errors."""
-        connection: Connection | None = None
-        whole = False
-
-        async def exchange() -> httpx.Response:
-            nonlocal connection
-            connection = await self._taken(request, until)
-            if not self._asynchronous:
-                WATCH.add(connection)
-            response: httpx.Response = await self._call(self._sender(connection), request)
-            await self._read(response.stream, receive)
-            if connection.late:  # so that its end is not the answer's
-                raise httpx.ReadTimeout("")
-            return response
-
-        try:
-            work = exchange()
-            response = await (asyncio.wait_for(work, until - time.monotonic()) if self._asynchronous else work)
-        except Exception as error:
-            if connection is None:
-                raise (httpx.PoolTimeout("") if isinstance(error, asyncio.TimeoutError) else error) from None
-            if not connection.sending and (connection.late or isinstance(error, _TIMEOUTS)):
-                raise httpx.ConnectTimeout("") from None
-            if connection.late:
-                raise httpx.ReadTimeout("") from None
-            raise
-        else:
-            whole = True
-            return response
-        finally:
-            if connection is not None:
-                WATCH.remove(connection)
-                await self._give_back(connection, whole=whole)
-
-    async def _taken(self, request: httpx.Request, until: float) -> Connection:
-        """Return a connection for a request, after one has become free if there are too many; `_give_back` follows."""
+    def _begin(self) -> None:
+        """Count one more request; `_end` follows."""
         self._stay_in_process()
         if self._asynchronous:
             loop = asyncio.get_running_loop()
@@ -229,73 +194,39 @@ class Transport:
             if self._loop is not loop:
                 said = "This AsyncSongbird was used on another event loop before: its connections belong there."
                 raise ConfigurationError(said, advice="Make one for each event loop, within `async with`.")
-        if self._closed or getattr(self._http_client, "is_closed", False):
-            raise ConfigurationError("This client is closed.", advice="Make a new one.")
-        if self._given is not None:
-            connection = Connection(self._given)
-            connection.begin(until)
-            return connection
-        seconds = () if self._asynchronous else (True, max(0.001, until - time.monotonic()))
-        if not await self._call(self._free.acquire, *seconds):
-            raise httpx.PoolTimeout("")
-        try:
-            connection = self._connection_for(request)
-        except BaseException:
-            self._free.release()
-            raise
-        connection.begin(until)
-        return connection
+        with self._lock:
+            if self._closed or getattr(self._means[0], "is_closed", False):
+                raise ConfigurationError("This client is closed.", advice="Make a new one.")
+            self._under_way += 1
 
-    async def _give_back(self, connection: Connection, *, whole: bool) -> None:
-        """Keep a connection for the next request, unless this one failed or the client is closed.
-
-        Those that wait too long, or are too many, end. Of a request that failed or was interrupted nothing is used
-        again: httpx may hold its transport's only place taken, or a lock, and leave its connection open.
-        """
-        if connection.place is None:
-            return
-        self._stay_in_process()
-        now, ended = time.monotonic(), []
-        if whole:
-            with self._lock:
-                self._kept.append((now, connection))
-                over = sum(since < now - _KEPT_SECONDS for since, _ in self._kept)
-                over = len(self._kept) if self._closed else max(over, len(self._kept) - MAX_CONNECTIONS)
-                ended, self._kept = self._kept[:over], self._kept[over:]
-        self._free.release()
-        if not whole and connection.stream is not None:
-            with contextlib.suppress(Exception):
-                await self._call(getattr(connection.stream, self._close))
-        await self._end(ended)
-
-    async def _end(self, connections: Iterable[tuple[float, Connection]]) -> None:
-        for _, connection in connections:
-            await self._call(getattr(connection.transport, self._close))
-
-    async def trim(self) -> None:
-        """End the connections that wait for another request, but for the last two, after many were sent at once."""
+    async def _end(self, requests: int) -> None:
+        """Take a request off, or with 0 close: after the last one, lest one that is just connecting leak that."""
         self._stay_in_process()
         with self._lock:
-            ended, self._kept = self._kept[:-_KEPT_AFTER_UPLOAD], self._kept[-_KEPT_AFTER_UPLOAD:]
-        await self._end(ended)
+            self._under_way -= requests
+            self._closed |= not requests
+            over = list(self._made.values()) if self._closed and not self._under_way else []
+        for transport in over:
+            await self._call(getattr(transport, self._close))
 
     async def close(self) -> None:
         """Close the connections that this client made, once what is under way has ended; it sends nothing more."""
-        self._stay_in_process()
-        with self._lock:
-            self._closed = True
-            ended, self._kept = self._kept, []
-        await self._end(ended)
+        await self._end(0)
 
-    def _sender(self, connection: Connection) -> Any:
-        if self._http_client is not None:
-            return functools.partial(self._http_client.send, stream=True, auth=None, follow_redirects=False)
-        return getattr(connection.transport, self._handle)
+    def _sender(self, request: httpx.Request) -> Any:
+        http_client, transport, *_ = self._means
+        if http_client is not None:
+            return functools.partial(http_client.send, stream=True, auth=None, follow_redirects=False)
+        if transport is None:
+            transport = self._transport_for(request)
+            if self._route is not None:
+                request.extensions["trace"] = functools.partial(self._trace, self._route)
+        return getattr(transport, self._handle)
 
     def _proxy_for(self, address: Secret) -> Proxy | None:
         """Return the proxy on the way to an address; that of a client that was given is not known."""
         with contextlib.suppress(httpx.InvalidURL, SongbirdError):
-            return None if self._given is not None else self._proxy_to(_parsed(address)[0])
+            return None if self._given else self._proxy_to(_parsed(address)[0])
         return None
 
     def _proxy_to(self, url: httpx.URL) -> Proxy | None:
@@ -306,51 +237,43 @@ class Transport:
             self._proxies[place] = self._proxy or proxy_for(*place)
         return self._proxies[place]
 
-    def _connection_for(self, request: httpx.Request) -> Connection:
+    def _transport_for(self, request: httpx.Request) -> Any:
         url, proxy = request.url, self._proxy_to(request.url)
-        place, path = (url.scheme, url.host, url.port), None
+        secure, path = url.scheme == "https", None
         with self._lock:
-            kept = next((n for n in reversed(range(len(self._kept))) if self._kept[n][1].place == place), None)
-            connection = None if kept is None else self._kept.pop(kept)[1]
-        if connection is None:
-            if self._route is not None and self._route.socket is not None:
-                path = str(self._route.socket)  # the local service, and all that it names
-            transport = self._kind(
-                verify=self._trust.context(secure=url.scheme == "https"),
-                limits=httpx.Limits(max_connections=1, keepalive_expiry=_KEPT_SECONDS),
-                proxy=None if proxy is None else proxy.for_httpx(self._trust),
-                uds=path,
-            )
-            connection = Connection(transport, place)
-        if self._asynchronous or self._route is not None:
-            trace = self._trace_awaited if self._asynchronous else self._trace
-            request.extensions["trace"] = functools.partial(trace, connection)
-        else:
-            request.extensions["trace"] = connection.notice
-        return connection
+            if (secure, proxy) not in self._made:
+                if self._route is not None and self._route.socket is not None:
+                    path = str(self._route.socket)  # the local service, and all that it names
+                self._made[secure, proxy] = self._kind(
+                    verify=self._trust.context(secure=secure),
+                    limits=httpx.Limits(max_connections=self._limit, max_keepalive_connections=self._limit),
+                    proxy=None if proxy is None else proxy.for_httpx(self._trust),
+                    uds=path,
+                )
+            return self._made[secure, proxy]
 
-    def _trace(self, connection: Connection, event: str, info: Mapping[str, Any]) -> None:
-        """Take what httpx tells of a request."""
-        connection.notice(event, info)
-        if self._route is not None and event.startswith("connection.connect_"):
-            finished(self._prove(self._route, event, info))
-
-    async def _trace_awaited(self, connection: Connection, event: str, info: Mapping[str, Any]) -> None:
-        connection.notice(event, info)
-        if self._route is not None and event.startswith("connection.connect_"):
-            await self._prove(self._route, event, info)
+    def _trace(self, route: Route, event: str, info: Mapping[str, Any]) -> Any:
+        """Take what httpx tells of a request to the local service."""
+        if event.startswith("connection.connect_") or self._asynchronous:
+            proof = self._prove(route, event, info)
+            return proof if self._asynchronous else finished(proof)
+        return None
 
     async def _prove(self, route: Route, event: str, info: Mapping[str, Any]) -> None:
         """Have the service prove itself on a new connection, before anything else is sent: else there is none."""
         try:
             if event == "connection.connect_unix_socket.started":
                 route.knock()
-            if not event.endswith(".complete"):
+            if event not in _CONNECTED:
                 return
             challenge, stream = route.challenge(), info["return_value"]
-            await self._call(stream.write, challenge.request, _PROOF_SECONDS)
-            while not challenge.receive(await self._call(stream.read, _PROOF_BYTES, _PROOF_SECONDS)):
-                pass
+            try:
+                await self._call(stream.write, challenge.request, _PROOF_SECONDS)
+                while not challenge.receive(await self._call(stream.read, _PROOF_BYTES, _PROOF_SECONDS)):
+                    pass
+            except BaseException:
+                await self._call(getattr(stream, self._close))
+                raise
         except Exception as error:
             raise httpx.ConnectError("") from error
 
@@ -373,19 +296,10 @@ class Transport:
                     receive(chunk)
 
 
-class _Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body in pieces, which are made without blocking the event loop."""
-
-    def __init__(self, pieces: Iterator[bytes], *, blocking: bool) -> None:
-        self._pieces, self._blocking = pieces, blocking
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self._pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = self._pieces
-        while chunk := (await asyncio.to_thread(next, pieces, b"") if self._blocking else next(pieces, b"")):
-            yield chunk
+async def _beside_loop(pieces: Iterator[bytes], *, blocking: bool) -> AsyncIterator[bytes]:
+    """Return pieces without blocking the event loop."""
+    while chunk := (await asyncio.to_thread(next, pieces, b"") if blocking else next(pieces, b"")):
+        yield chunk
 
 
 class _ExactURL(httpx.URL):
@@ -404,23 +318,19 @@ class _ExactURL(httpx.URL):
         return self._target
 
 
+@functools.lru_cache(maxsize=64)  # the slots of a session share one URL, and httpx takes long to read it
 def _parsed(secret: Secret) -> tuple[httpx.URL, bytes]:
-    """Return scheme, host and port of a URL, and the rest as it is: httpx would encode anew what a signature covers."""
+    """Return a URL, and its path and query as they are: httpx would encode anew what a signature covers."""
     url = secret.reveal()
     start = url.find("/", url.find("://") + 3)
     target = url[start:].partition("#")[0] if start > 0 else "/"
     if not target.isascii() or not target.isprintable() or " " in target:
         raise httpx.InvalidURL("")
-    return _origin(url[:start] if start > 0 else url), target.encode("ascii")
-
-
-@functools.lru_cache(maxsize=64)  # httpx takes long to read one
-def _origin(text: str) -> httpx.URL:
     try:
-        parsed = httpx.URL(text)
+        parsed = httpx.URL(url)
         usable = is_host(parsed.host)  # which httpx decodes, where it is of another script
     except UnicodeError:
         usable = False
     if not usable:
         raise httpx.InvalidURL("")
-    return parsed
+    return parsed, target.encode("ascii")

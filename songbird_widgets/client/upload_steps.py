@@ -266,7 +266,8 @@ class Upload:
             profiles = tuple(profiles)  # what the caller changes meanwhile makes no difference
             known = len(profiles)
         self._groups = self._grouped(iter(profiles), max(1, min(MAX_GROUP_ITEMS, -(-known // concurrency))))
-        self.workers = [Worker(self, client) for _ in range(max(1, min(concurrency, known)))]
+        # The first worker uses the client's connections, each other one has its own.
+        self.workers = [Worker(self, client, first=not n) for n in range(max(1, min(concurrency, known)))]
 
     def _grouped(self, profiles: Iterator[ProfileUpload], most: int) -> Iterator[list[_Item]]:
         """Yield small references in a row together, and others alone; nobody asks an iterator for more after a stop."""
@@ -342,22 +343,24 @@ class Upload:
 class Worker:
     """Uploads profiles one after the other, as a thread or a task."""
 
-    def __init__(self, upload: Upload, client: Songbird | AsyncSongbird) -> None:
-        self._upload, self._client = upload, client
+    def __init__(self, upload: Upload, client: Songbird | AsyncSongbird, *, first: bool) -> None:
+        self._upload, self._client, self._first = upload, client, first
 
     async def work(self) -> None:
         """Upload what is left to take; then, or if something raises, which stops the others, tell None."""
-        transport: Transport | None = None
+        own: Transport | None = None
         try:
-            self._transport = transport = self._client.transport()
+            self._transport: Transport = self._client.transport()
+            if not self._first:
+                self._transport = own = self._transport.for_one()
             while items := self._upload.take():
                 await self._send_all(items)
         except BaseException:
             self._upload.halted = True
             raise
         finally:
-            if transport is not None:
-                await transport.trim()
+            if own is not None:
+                await own.close()
             self._upload.tell(None)
 
     @private

@@ -96,7 +96,7 @@ OF_REQUESTS = [
     "songbird_widgets.client.songbird.build_request",
     "songbird_widgets.client.sending.sent",
     "songbird_widgets.client.transport._parsed",
-    "songbird_widgets.client.transport.Transport._connection_for",
+    "songbird_widgets.client.transport.Transport._transport_for",
     "songbird_widgets.client.transport.RawResponse",
     "songbird_widgets.client.response.msgspec.json.decode",
     "httpx.Request.__init__",
