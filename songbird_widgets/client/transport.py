@@ -129,7 +129,7 @@ class Transport:
         except Exception as error:
             host = ""
             with contextlib.suppress(httpx.InvalidURL):
-                host = _parsed(request.url)[0].host
+                host = _parsed(request.url).host
             came = failure_of(error, host, self._proxy_for(request.url), self._trust)
             if came is None:
                 raise
@@ -164,17 +164,17 @@ class Transport:
         content: Any = pieces(request.content()) if callable(request.content) else request.content
         if self._asynchronous and callable(request.content):
             content = _beside_loop(content, blocking=request.blocking)
-        step = max(0.001, min(request.timeout, until - time.monotonic()))
+        step, url = max(0.001, min(request.timeout, until - time.monotonic())), _parsed(request.url)
         timeout = {"connect": min(MAX_CONNECT_SECONDS, step), "read": step, "write": step, "pool": step}
         # A request of its own, to which no client adds its headers, cookies or authentication.
         made = httpx.Request(
             request.operation.method,
-            _parsed(request.url)[0],
+            url,
             headers=[(name, value.reveal()) for name, value in request.headers],
             content=content,
             extensions={"timeout": timeout},
         )
-        made.url = _ExactURL(*_parsed(request.url))
+        made.url = url  # httpx.Request has made a plain URL of it
         self._begin()
         try:
             response = await self._call(self._sender(made), made)
@@ -226,7 +226,7 @@ class Transport:
     def _proxy_for(self, address: Secret) -> Proxy | None:
         """Return the proxy on the way to an address; that of a client that was given is not known."""
         with contextlib.suppress(httpx.InvalidURL, SongbirdError):
-            return None if self._given else self._proxy_to(_parsed(address)[0])
+            return None if self._given else self._proxy_to(_parsed(address))
         return None
 
     def _proxy_to(self, url: httpx.URL) -> Proxy | None:
@@ -308,9 +308,9 @@ class _ExactURL(httpx.URL):
     httpx's extension `target`, which is for that, would also be what a proxy is asked to connect to.
     """
 
-    def __init__(self, url: httpx.URL, target: bytes) -> None:
+    def __init__(self, url: str, target: str) -> None:
         super().__init__(url)
-        self._target = target
+        self._target = target.encode("ascii")
 
     @property
     def raw_path(self) -> bytes:
@@ -319,18 +319,18 @@ class _ExactURL(httpx.URL):
 
 
 @functools.lru_cache(maxsize=64)  # the slots of a session share one URL, and httpx takes long to read it
-def _parsed(secret: Secret) -> tuple[httpx.URL, bytes]:
-    """Return a URL, and its path and query as they are: httpx would encode anew what a signature covers."""
+def _parsed(secret: Secret) -> _ExactURL:
+    """Read a URL whose path and query stay as they are: httpx would encode anew what a signature covers."""
     url = secret.reveal()
     start = url.find("/", url.find("://") + 3)
     target = url[start:].partition("#")[0] if start > 0 else "/"
     if not target.isascii() or not target.isprintable() or " " in target:
         raise httpx.InvalidURL("")
     try:
-        parsed = httpx.URL(url)
+        parsed = _ExactURL(url, target)
         usable = is_host(parsed.host)  # which httpx decodes, where it is of another script
     except UnicodeError:
         usable = False
     if not usable:
         raise httpx.InvalidURL("")
-    return parsed, target.encode("ascii")
+    return parsed
