@@ -91,7 +91,7 @@ def _with_another_type(view: View) -> list[str]:
 
 
 def _all_null(view: View) -> list[str]:
-    """Name the columns that hold nothing but nulls in any side: nothing of them differs."""
+    """Name the columns that hold nothing but nulls in every side: nothing of them differs."""
     names = [name for name in view.names if name in view.comparison.all_null]
     return [f"{len(names):,} of nothing but nulls: {_named(names)}"] if names else []
 

@@ -804,6 +804,12 @@ def some_words(share, word):
     ).astype(object)
 
 
+MOMENTS = {
+    "a mean": (normal, lambda random, n: random.normal(0.2, 1, n)),
+    "a spread": (normal, lambda random, n: random.normal(0, 1.5, n)),
+}
+
+
 AS_LARGE_AS_COUNTS = {
     "zeros": (some(0.8, 0.0, exponential), some(0.85, 0.0, exponential)),
     "flag": (flag(0.3), flag(0.36)),
@@ -816,8 +822,7 @@ AS_LARGE_AS_COUNTS = {
     "a lost word": (letters(5, 3, 2, 0.1), letters(5, 3, 2)),
     "sentinels below": (ages, some(0.01, -1, ages)),
     "sentinels above": (ages, some(0.01, 9999, ages)),
-    "a mean": (normal, lambda random, n: random.normal(0.2, 1, n)),
-    "a spread": (normal, lambda random, n: random.normal(0, 1.5, n)),
+    **MOMENTS,
 }
 
 
@@ -851,8 +856,7 @@ JUST_COUNTS = {
     "shares of words": (letters(5, 3, 2), letters(5, 2.6, 2.4)),
     "a new word": (letters(5, 5), letters(4.975, 4.975, 0.05)),
     "a sentinel below": (ages, some(0.005, -1, ages)),
-    "a mean": (normal, lambda random, n: random.normal(0.2, 1, n)),
-    "a spread": (normal, lambda random, n: random.normal(0, 1.5, n)),
+    **MOMENTS,
 }
 
 
