@@ -44,6 +44,9 @@ FEWEST_OF_ONE = 5
 SUSPICIOUS = 0.5
 """How often chance makes, at most, what is left open where it is not certain."""
 
+SELDOM = SUSPICIOUS / 2
+"""The same where chance has many to choose from: the farthest values, those near others, rare ones of one sample."""
+
 ERRORS = 2.0
 """Standard errors by which an effect may be larger than it was measured."""
 

@@ -20,8 +20,8 @@ from .evidence import (
     FEWEST_SEEN,
     MAX_EFFECT,
     NEW_VALUE_SHARE,
+    SELDOM,
     SHARE_UNIT,
-    SUSPICIOUS,
     Candidates,
     Sizes,
     as_if_tried,
@@ -290,7 +290,7 @@ def _mind_values_of_one_side(
         more, deviation = there - expected, np.sqrt(np.maximum(variance, 1))
         chances = 2 * normal_tails(more / deviation)
         counts = reached(more / size / SHARE_UNIT, chances, np.ones(len(places))) >= 1
-        for line in np.flatnonzero(counts & (chances <= SUSPICIOUS / 2)).tolist():
+        for line in np.flatnonzero(counts & (chances <= SELDOM)).tolist():
             found.blurred[places[line]] = True
             share = percent(there[line] / size[line])
             text = f"{share} of the values are rare ones of one profile alone, and chance makes fewer."

@@ -18,6 +18,7 @@ from .evidence import (
     FEWEST_SEEN,
     MAX_EFFECT,
     NEW_VALUE_SHARE,
+    SELDOM,
     SUSPICIOUS,
     TELLING_CELLS,
     Candidates,
@@ -63,7 +64,6 @@ _NEAR = 0.05  # numbers that moved less, in deviations on average, are where the
 _MOVED = 0.5  # numbers of which most deciles moved by more, in deviations of the middle two thirds, are elsewhere
 _FAR, _VERY_FAR = 0.5, 3.0  # deviations
 _UNSUSPICIOUS = 0.2  # an effect that nobody minds
-_SELDOM = SUSPICIOUS / 2  # of the farthest of all values, and of any near others, chance makes much
 _MEDIAN = QUANTILE_RANKS.index(0.5)
 _SHARED = 0.9
 _FEW = 3  # values
@@ -258,7 +258,7 @@ def _weigh_range(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
             very_far |= (away > _VERY_FAR * np.where(beside > 0, beside, spread[places])) & (
                 away > np.abs(limits[places, end] - median)
             )
-        effects = np.where(~very_far & (chances > _SELDOM), np.minimum(effects, _UNSUSPICIOUS), effects)
+        effects = np.where(~very_far & (chances > SELDOM), np.minimum(effects, _UNSUSPICIOUS), effects)
         better = effects > best[places]
         places, effects = places[better], effects[better]
         best[places] = effects
@@ -563,9 +563,9 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     alone = (counts[0] + counts[2]) / (n + m)
     variances = alone * (1 - alone) * (1 / n + 1 / m) + (pairs.error[rows] / _SURE) ** 2
     sharper = np.minimum(2 * tried * normal_tails(np.abs(change) / np.sqrt(variances)), 1.0)
-    blurred = (chances > SUSPICIOUS) & (sharper <= _SELDOM) & (reached(effects, sharper, tried) >= 1)
+    blurred = (chances > SUSPICIOUS) & (sharper <= SELDOM) & (reached(effects, sharper, tried) >= 1)
     # What surely changed is too little to count, and what was seen is not: the values beside it may be a part of that.
-    open_ = (chances <= _SELDOM) & (reached(effects, chances, tried) < 1) & (2 * seen >= np.abs(change))
+    open_ = (chances <= SELDOM) & (reached(effects, chances, tried) < 1) & (2 * seen >= np.abs(change))
     open_ &= reached(value_effects(seen, before, after), chances, tried) >= 1
     blurred |= open_ & (np.bincount(rows[open_], minlength=len(pairs)) <= _FEW)[rows]  # all of them: numbers that moved
     found.blurred[rows[blurred]] = True
