@@ -296,29 +296,34 @@ def test_who_reads_only_the_beginning_gets_no_traceback(shell):
 
 
 @pytest.mark.parametrize(
-    "command",
+    ("command", "where", "status", "said"),
     [
-        ["sessions"],
-        ["compare", PROFILES / "batch-2013-07-08.bin", PROFILES / "batch-2013-07-09.bin", "--json"],
-        ["profile", "rows.csv"],
+        (["sessions"], ">&-", 0, ""),
+        (["profile", "rows.csv"], ">&-", 0, ""),
+        (["profile", "rows.csv"], ">/dev/full", 1, "songbird-widgets: No space left on device.\n"),
+        (
+            ["compare", PROFILES / "batch-2013-07-08.bin", PROFILES / "batch-2013-07-09.bin", "--json"],
+            ">/dev/full",
+            1,
+            "songbird-widgets: No space left on device.\n",
+        ),
     ],
+    ids=["sessions closed", "profile closed", "profile full", "compare full"],
 )
-def test_an_output_that_is_closed_or_full_is_no_traceback(tmp_path, command):
+def test_an_output_that_is_closed_or_full_is_no_traceback(tmp_path, command, where, status, said):
     (tmp_path / "rows.csv").write_text("n\n1\n")
     line = shlex.join([*COMMAND, *map(str, command)])
     environment = {**os.environ, "SONGBIRD_DATA_DIR": str(tmp_path / "data")}
-    for where, status, said in ((">&-", 0, ""), (">/dev/full", 1, "songbird-widgets: No space left on device.\n")):
-        (tmp_path / "rows.bin").unlink(missing_ok=True)
-        done = subprocess.run(
-            ["bash", "-c", f"{line} {where}"],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (status, said)
+    done = subprocess.run(
+        ["bash", "-c", f"{line} {where}"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (status, said)
 
 
 @pytest.mark.parametrize(
@@ -573,14 +578,12 @@ def test_what_a_file_system_refuses_is_said_without_an_error_number(call, tmp_pa
     assert f"{os.sep}missing: There is no directory to write into." in done.stderr  # a long path is shortened
 
 
-def test_a_data_file_that_is_uploaded_twice_is_one_profile(home, tmp_path):
+def test_a_data_file_that_is_uploaded_twice_is_one_profile(call, shell, tmp_path):
     pl.DataFrame({"price": [price % 20 for price in range(300)]}).write_parquet(tmp_path / "a.parquet")
     with Session() as session:
-        variables = {**os.environ, **home, "SONGBIRD_SESSION": session.session_id}
-        for said in ("", "there already, with the same data"):
-            done = subprocess.run(
-                [*COMMAND, "upload", tmp_path / "a.parquet"], env=variables, capture_output=True, text=True, check=True
-            )
+        for run, said in ((call, ""), (shell, "there already, with the same data")):
+            done = run("upload", tmp_path / "a.parquet", SONGBIRD_SESSION=session.session_id)
+            assert done.returncode == 0, done.stderr
             assert said in done.stderr
         session.refresh()
         assert len(session.profiles) == 1

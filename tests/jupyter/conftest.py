@@ -133,10 +133,10 @@ def serve_voila(running, tmp_path_factory):
     return start
 
 
-@pytest.fixture(scope="session", params=["/", "/user/songbird/"])
-def jupyter(request, serve_jupyter):
-    """A Jupyter server with the extension, also under a base URL that is made to confuse."""
-    with serve_jupyter(request.param) as server:
+@pytest.fixture(scope="session")
+def jupyter(serve_jupyter):
+    """A Jupyter server with the extension, under a base URL that is made to confuse."""
+    with serve_jupyter("/user/songbird/") as server:
         yield server
 
 

@@ -31,7 +31,7 @@ def voila(serve_voila, tmp_path_factory):
         )
     ]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), notebook)
-    with serve_voila(notebook, "/show/", "--CountedKernels.max_visitors=3") as server:
+    with serve_voila(notebook, "/show/", "--CountedKernels.max_visitors=2") as server:
         yield server
 
 
@@ -76,7 +76,7 @@ def test_a_token_of_no_session_opens_nothing_of_the_organization(voila, uploaded
 
 def test_visitors_are_counted(voila):
     visits = []
-    while len(visits) < 4 and (not visits or visits[-1].status == 200):
+    while len(visits) < 3 and (not visits or visits[-1].status == 200):
         visits.append(voila.ask("", token=None))
     assert [visit.status for visit in visits][-1] == 503
     assert "Too many visitors at once" in visits[-1].text

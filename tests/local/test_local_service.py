@@ -72,7 +72,7 @@ def new_session(service):
     return answer.json()["id"]
 
 
-def test_it_is_started_once_and_found_again(home):
+def test_it_is_started_once_found_again_and_stopped_once(home, eventually):
     assert local_service.find() is None
     service = local_service.ensure()
     assert local_service.find() == local_service.ensure() == service
@@ -81,6 +81,10 @@ def test_it_is_started_once_and_found_again(home):
     assert service.data_dir == home
     assert psutil.pid_exists(service.pid)
     assert new_session(service).startswith("session-")
+    assert local_service.stop() is True
+    assert local_service.stop() is False
+    eventually(lambda: is_gone(service.pid))
+    assert not (home / "service.json").exists()
 
 
 def test_its_repr_keeps_the_secret(shared_home):
@@ -118,8 +122,8 @@ def test_the_organizations_key_is_made_once_and_works(shared_home):
     assert key[10:30] not in dump
 
 
-def test_of_eight_starters_one_starts(home):
-    starters = [subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) for _ in range(8)]
+def test_of_several_starters_one_starts(home):
+    starters = [subprocess.Popen([sys.executable, "-c", STARTER], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     pids = set()
     for starter in starters:
         pids.add(starter.communicate(timeout=300)[0])
@@ -151,8 +155,7 @@ def test_it_outlives_an_interrupt_of_who_started_it():
     assert os.getsid(pid) == pid
 
 
-@pytest.mark.usefixtures("home")
-def test_killed_it_comes_back_as_the_same_service(kill):
+def test_killed_it_comes_back_as_the_same_service_whatever_it_left_as_its_record(home, kill):
     before = local_service.ensure()
     session, key = new_session(before), local_service.organization_key()
     slot = httpx.post(
@@ -163,7 +166,9 @@ def test_killed_it_comes_back_as_the_same_service(kill):
     ).json()
     kill(before.pid)
     assert local_service.find() is None
+    (home / "service.json").write_text('{"pid": 12')
     after = local_service.ensure()
+    assert Record.read(home) is not None
     assert after.pid != before.pid
     assert after.endpoint == before.endpoint
     assert local_service.organization_key() == key
@@ -173,7 +178,7 @@ def test_killed_it_comes_back_as_the_same_service(kill):
 
 
 def test_what_was_confirmed_survives_a_kill_at_any_moment(home, kill, eventually):
-    for moment in (0.02, 0.1, 0.25, None):  # at last once something was confirmed
+    for moment in (0.1, None):  # at last once something was confirmed
         service = local_service.ensure()
         session = new_session(service)
         confirmed, going_on = {}, threading.Event()
@@ -217,7 +222,7 @@ def test_what_was_confirmed_survives_a_kill_at_any_moment(home, kill, eventually
 
 
 def test_killed_while_it_starts_it_is_started_anew(home):
-    for moment in (0.0, 0.05, 0.1, 0.2, 0.3):
+    for moment in (0.0, 0.1, 0.3):
         home.mkdir(mode=0o700, exist_ok=True)
         half = subprocess.Popen(
             [
@@ -297,21 +302,13 @@ def test_a_record_that_makes_no_sense_is_no_record(home, text):
     assert local_service.stop() is False
 
 
-def test_a_broken_record_is_replaced(home, kill):
-    first = local_service.ensure()
-    kill(first.pid)
-    (home / "service.json").write_text('{"pid": 12')
-    assert local_service.ensure().endpoint == first.endpoint
-    assert Record.read(home) is not None
-
-
 def test_used_it_goes_on_and_unused_it_ends_itself(home, monkeypatch, eventually):
     idle = 3.0
     monkeypatch.setattr(local_service, "IDLE_SECONDS", idle)
     service, last = local_service.ensure(), time.monotonic()
     end = last + 1.5 * idle
     while last < end:
-        time.sleep(0.1)
+        time.sleep(0.3)
         found, before, last = local_service.find(), last, time.monotonic()
         if last - before < idle / 2:
             assert found == service
@@ -341,14 +338,6 @@ def test_where_another_directory_has_taken_the_place_of_its_own_it_ends_and_touc
         (home / name).write_bytes((tmp_path / "away" / "identity.json").read_bytes())
     eventually(lambda: is_gone(service.pid))
     assert sorted(path.name for path in home.iterdir()) == ["identity.json", "service.sock"]
-
-
-def test_stop_ends_it_and_says_whether_there_was_one(home, eventually):
-    service = local_service.ensure()
-    assert local_service.stop() is True
-    assert local_service.stop() is False
-    eventually(lambda: is_gone(service.pid))
-    assert not (home / "service.json").exists()
 
 
 def test_nobody_else_can_stop_it(shared_home):
@@ -391,16 +380,7 @@ def test_a_health_check_needs_a_nonce(nonce):
 
 
 @posix
-def test_a_signal_ends_it_gracefully(home, eventually):
-    service = local_service.ensure()
-    os.kill(service.pid, signal.SIGTERM)
-    eventually(lambda: is_gone(service.pid))
-    assert not (home / "service.json").exists()
-    assert (home / "service.log").read_text().endswith("ended\n")
-
-
-@posix
-def test_ending_it_finishes_the_uploads_it_has_begun(home, eventually):
+def test_a_signal_ends_it_once_the_uploads_it_has_begun_are_finished(home, eventually):
     service = local_service.ensure()
     path = f"{service.origin}/v0/sessions/{new_session(service)}/upload"
     slot = httpx.post(path, json={"datasetTimestamp": 0, "segmentTags": []}, trust_env=False, timeout=60).json()
@@ -424,6 +404,8 @@ def test_ending_it_finishes_the_uploads_it_has_begun(home, eventually):
         eventually(lambda: not (home / "service.json").exists())
         go_on.set()
         assert answer.result() == 200
+    eventually(lambda: is_gone(service.pid))
+    assert (home / "service.log").read_text().endswith("ended\n")
 
 
 @posix
@@ -454,8 +436,7 @@ def test_what_it_keeps_is_its_users_alone(shared_home):
 
 
 def test_a_damaged_identity_is_said_and_kept(home):
-    local_service.ensure()
-    local_service.stop()
+    local_service.data_directory()
     (home / "identity.json").write_text('{"secret": "x"')
     for call in (local_service.ensure, local_service.organization_key):
         with pytest.raises(LocalServiceError, match=r"identity\.json cannot be read") as caught:
@@ -472,23 +453,15 @@ def test_a_data_directory_that_cannot_be_is_said(tmp_path, monkeypatch):
             call()
 
 
-@pytest.mark.parametrize(
-    ("damage", "said"),
-    [
-        ("DELETE FROM schema_version; INSERT INTO schema_version VALUES (99)", "newer songbird-widgets"),
-        (None, "cannot be used"),
-    ],
-)
-def test_a_database_it_cannot_use_is_said(home, damage, said):
-    local_service.ensure()
-    local_service.stop()
-    if damage:
-        database = sqlite3.connect(home / "songbird.db")
-        database.executescript(damage)
-        database.close()
-    else:
-        (home / "songbird.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(LocalServiceError, match=said):
+def test_a_database_it_cannot_use_is_said(home):
+    local_service.data_directory()
+    database = sqlite3.connect(home / "songbird.db")
+    database.executescript("CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (99)")
+    database.close()
+    with pytest.raises(LocalServiceError, match="newer songbird-widgets"):
+        local_service.ensure()
+    (home / "songbird.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(LocalServiceError, match="cannot be used"):
         local_service.ensure()
 
 

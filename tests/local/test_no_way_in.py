@@ -94,36 +94,38 @@ def assert_learned_nothing(thief, *texts):
     assert not [text for text in plain if (text if isinstance(text, bytes) else text.encode()) in thief.heard]
 
 
-def test_whoever_takes_its_port_learns_nothing_from_a_live_client(thief_at_port):
+def test_whoever_takes_its_port_learns_nothing_from_live_clients(thief_at_port, monkeypatch):
     service, profile = local_service.ensure(), b"canary-profile-bytes" * 10
-    with Songbird(api_key=KEY, retries=0) as client:
-        session = client.create_session("canary-user").id
-        thief = thief_at_port()
-        results = upload_profiles(client, session, [ProfileUpload(profile, "batch", 1373414400000)])
-        assert [result.state for result in results] == ["failed"]
-        for ask in (
-            lambda: client.create_session("canary-user"),
-            lambda: client.list_session_profiles(session),
-            lambda: client.claim_guest_session(session, "org-1"),
-        ):
-            with pytest.raises(SongbirdError):
-                ask()
-    assert_learned_nothing(thief, session, profile, KEY, "canary-user", *secrets_of(service))
 
-
-def test_async_whoever_takes_its_port_learns_nothing_either(thief_at_port):
-    service = local_service.ensure()
-
-    async def main():
+    async def asynchronous(come):
         async with AsyncSongbird(api_key=KEY, retries=0) as client:
             session = (await client.create_session("canary-user")).id
             assert (await client.list_session_profiles(session)).profiles == ()
-            thief = thief_at_port()
+            come()
             with pytest.raises(SongbirdError):
                 await client.list_session_profiles(session)
-            assert_learned_nothing(thief, session, *secrets_of(service))
+            return session
 
-    asyncio.run(main())
+    with Songbird(api_key=KEY, retries=0) as client:
+        with Songbird(service.endpoint, retries=0) as named:  # which is the local service all the same
+            sessions, thieves = [named.create_session("me").id, client.create_session("canary-user").id], []
+            sessions.append(asyncio.run(asynchronous(lambda: thieves.append(thief_at_port()))))
+            for session in sessions:
+                with pytest.raises(SongbirdError):
+                    named.list_session_profiles(session)
+        monkeypatch.setenv("WHYLABS_API_ENDPOINT", service.endpoint)
+        with Songbird(retries=0) as later, pytest.raises(SongbirdError):
+            later.list_session_profiles(sessions[0])
+        results = upload_profiles(client, sessions[1], [ProfileUpload(profile, "batch", 1373414400000)])
+        assert [result.state for result in results] == ["failed"]
+        for ask in (
+            lambda: client.create_session("canary-user"),
+            lambda: client.list_session_profiles(sessions[1]),
+            lambda: client.claim_guest_session(sessions[1], "org-1"),
+        ):
+            with pytest.raises(SongbirdError):
+                ask()
+    assert_learned_nothing(thieves[0], *sessions, profile, KEY, "canary-user", *secrets_of(service))
 
 
 async def ask_by_relay(session, between):
@@ -187,19 +189,6 @@ def test_a_live_session_finds_the_service_again_and_tells_a_stranger_nothing(thi
         session.select("2013-07-08")
         assert f":{service.port}/" not in str(session.link)
         assert_learned_nothing(thief, session.session_id, second.read_bytes()[:100], *secrets_of(service))
-
-
-def test_an_endpoint_that_is_named_is_the_local_service_all_the_same(thief_at_port, monkeypatch):
-    service = local_service.ensure()
-    monkeypatch.setenv("WHYLABS_API_ENDPOINT", service.endpoint)
-    with Songbird(retries=0) as client:
-        session = client.create_session("me").id
-        thief = thief_at_port()
-        with pytest.raises(SongbirdError):
-            client.list_session_profiles(session)
-    with Songbird(retries=0) as later, pytest.raises(SongbirdError):
-        later.list_session_profiles(session)
-    assert_learned_nothing(thief, session, *secrets_of(service))
 
 
 def test_who_passes_the_question_on_to_the_service_is_not_believed(monkeypatch, tmp_path):
@@ -287,8 +276,7 @@ def upload_slot(service, session_id):
     return httpx.post(url, json=asked, trust_env=False, timeout=60).json()["uploadUrl"]
 
 
-@pytest.mark.parametrize("call", ["ensure", "way_in", "rotate", "stop"])
-def test_no_frame_of_what_fails_locally_holds_a_secret(home, monkeypatch, call):
+def test_no_frame_of_what_fails_locally_holds_a_secret(home, monkeypatch):
     local_service.ensure()
     identity = Identity.read(home)
     canaries = [identity.secret, identity.signing_key, identity.organization_key]
@@ -296,13 +284,14 @@ def test_no_frame_of_what_fails_locally_holds_a_secret(home, monkeypatch, call):
     def refuse(*_, **__):
         raise OSError("no connection")
 
-    with monkeypatch.context() as patch:
-        patch.setattr("socket.socket.connect", refuse)
-        patch.setattr(local_service, "_SETTLE_SECONDS", 0.1)
-        with pytest.raises(local_service.LocalServiceError) as caught:
-            getattr(local_service, call)()
-    frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    ours = [frame for frame in frames.stack if "songbird_widgets" in frame.filename]
-    assert ours
-    shown = f"{caught.value} {[frame.locals for frame in ours]}"
-    assert not [canary for canary in canaries if canary.reveal() in shown]
+    for call in (local_service.ensure, local_service.way_in, local_service.rotate, local_service.stop):
+        with monkeypatch.context() as patch:
+            patch.setattr("socket.socket.connect", refuse)
+            patch.setattr(local_service, "_SETTLE_SECONDS", 0.1)
+            with pytest.raises(local_service.LocalServiceError) as caught:
+                call()
+        frames = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        ours = [frame for frame in frames.stack if "songbird_widgets" in frame.filename]
+        assert ours
+        shown = f"{caught.value} {[frame.locals for frame in ours]}"
+        assert not [canary for canary in canaries if canary.reveal() in shown]

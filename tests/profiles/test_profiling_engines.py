@@ -15,7 +15,7 @@ import songbird_widgets as sw
 from songbird_widgets.profiles import ProfileError, ProfilingWarning
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]  # engines take their time to start
-ROWS, PARTITIONS = 40_000, 11
+ROWS, PARTITIONS = 10_000, 5
 CITIES = np.array(["Bonn", "Oslo", "Žilina", None], object)
 
 
@@ -55,7 +55,7 @@ def dask_client():
 
 @pytest.fixture(scope="module")
 def spark():
-    """A local session of two cores; skipped where Java is missing, but not in CI."""
+    """A local session of one core, whose Python then starts once; skipped where Java is missing, but not in CI."""
     if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
         message = "Spark needs Java: install default-jre-headless or another one"
         if os.environ.get("CI") == "true":
@@ -64,7 +64,7 @@ def spark():
     sql = engine("pyspark.sql")
     os.environ["PYSPARK_PYTHON"] = sys.executable
     session = (
-        sql.SparkSession.builder.master("local[2]")
+        sql.SparkSession.builder.master("local[1]")
         .config("spark.ui.enabled", "false")
         .config("spark.sql.shuffle.partitions", "2")
         .config("spark.driver.memory", "1g")
@@ -133,7 +133,7 @@ def test_a_column_that_fails_in_one_partition_of_dask_is_named():
 
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
 def test_spark_executors_profile_their_partitions(frame, spark):
-    frame = frame.head(10_000)
+    frame = frame.head(2_000)
     rows = frame.astype(object).where(frame.notna(), None)
     schema = "price double, stock long, city string, paid boolean"
     data = spark.createDataFrame(rows.to_numpy().tolist(), schema).repartition(2)

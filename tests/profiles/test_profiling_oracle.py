@@ -32,7 +32,7 @@ def close(values):
 
 
 @pytest.mark.parametrize("name", sorted(SERIES))
-def test_a_column_is_counted_as_whylogs_counts_it(name, oracle):
+def test_a_column_has_the_counts_numbers_and_values_that_whylogs_finds(name, oracle):
     mine, theirs = sw.profile(pd.DataFrame({name: SERIES[name]})).column(name), oracle.column(name)
     assert (mine.counts, mine.types) == (theirs.counts, theirs.types)
     assert (mine.ints_min, mine.ints_max) == (theirs.ints_min, theirs.ints_max)
@@ -42,11 +42,6 @@ def test_a_column_is_counted_as_whylogs_counts_it(name, oracle):
         assert (mine.kll.n, mine.kll.min, mine.kll.max) == close((theirs.kll.n, theirs.kll.min, theirs.kll.max))
     if theirs.kll is not None and 0 < theirs.kll.n <= theirs.kll.k:
         assert mine.kll.items.tolist() == theirs.kll.items.tolist()
-
-
-@pytest.mark.parametrize("name", sorted(SERIES))
-def test_distinct_and_frequent_values_are_those_of_whylogs(name, oracle):
-    mine, theirs = sw.profile(pd.DataFrame({name: SERIES[name]})).column(name), oracle.column(name)
     assert (mine.cardinality is None, mine.frequent_items is None) == (
         theirs.cardinality is None,
         theirs.frequent_items is None,
@@ -77,10 +72,10 @@ def test_frequent_items_beyond_what_is_kept_have_true_bounds(parts):
 
 
 @pytest.mark.slow  # simulates
-def test_ranks_stay_within_the_promised_error_over_a_thousand_sets():
+def test_ranks_stay_within_the_promised_error_over_hundreds_of_sets():
     rng = np.random.default_rng(7)
     beyond = 0
-    for turn in range(1000):
+    for turn in range(500):
         n = int(10 ** rng.uniform(0, 4.7))
         draws = (rng.normal(size=n), rng.integers(0, 40, n).astype(float), rng.pareto(1, n), np.arange(n, dtype=float))
         values = draws[turn % 4]
@@ -92,7 +87,7 @@ def test_ranks_stay_within_the_promised_error_over_a_thousand_sets():
         points = np.unique(np.quantile(values, np.linspace(0.01, 0.99, 99)))
         truth = np.searchsorted(np.sort(values), points) / n
         beyond += np.abs(sketch.cdf(points) - truth).max() > 2.296 / 1024**0.9723
-    assert beyond <= 10  # 99 % confidence
+    assert beyond <= 5  # 99 % confidence
 
 
 SCALARS = st.one_of(
@@ -126,11 +121,11 @@ def test_nothing_is_profiled_as_nothing(frame):
 
 
 @pytest.mark.slow
-def test_ten_thousand_columns_are_profiled():
-    frame = pd.DataFrame(np.arange(20_000).reshape(2, 10_000))
+def test_thousands_of_columns_are_profiled():
+    frame = pd.DataFrame(np.arange(8_000).reshape(2, 4_000))
     profile = sw.profile(frame)
-    assert len(profile.column_names) == 10_000
-    assert profile.column("9999").ints_max == 19_999
+    assert len(profile.column_names) == 4_000
+    assert profile.column("3999").ints_max == 7_999
 
 
 READ_BY_WHYLOGS = """

@@ -109,7 +109,7 @@ def test_sentinels_are_found_or_said_to_be_uncertain(random, sentinel):
     ids=["Pareto", "lognormal", "Cauchy", "t"],
 )
 def test_equal_heavy_tails_never_drift_and_their_moments_are_called_uncertain(random, draw):
-    found = [drift_of(draw(random, n), draw(random, m)) for n, m in ((5000, 5000), (300, 20_000)) for _ in range(8)]
+    found = [drift_of(draw(random, n), draw(random, m)) for n, m in ((5000, 5000), (300, 20_000)) for _ in range(5)]
     assert not any(drift.drifted for drift in found)
     unknown = [drift for drift in found if drift.verdict == "unknown"]
     assert all("chance" in drift.reasons[0] for drift in unknown)
@@ -118,8 +118,8 @@ def test_equal_heavy_tails_never_drift_and_their_moments_are_called_uncertain(ra
 @pytest.mark.slow
 def test_heavy_tails_do_not_hide_that_the_middle_moved():
     random = np.random.default_rng([99, 13])
-    pairs = [(random.standard_cauchy(2000), 2 + random.standard_cauchy(2000)) for _ in range(100)]
-    assert verdicts_of_pairs(pairs).count("strong") == 100
+    pairs = [(random.standard_cauchy(2000), 2 + random.standard_cauchy(2000)) for _ in range(40)]
+    assert verdicts_of_pairs(pairs).count("strong") == 40
 
 
 # --- numbers have a distance
@@ -440,8 +440,7 @@ def beside(random, share, others, numbers):
     return made
 
 
-@pytest.mark.parametrize("share", [0.03, 0.3, 0.7, 0.97])
-@pytest.mark.parametrize("kind", ["text", "list"])
+@pytest.mark.parametrize(("share", "kind"), [(0.03, "text"), (0.3, "list"), (0.7, "text"), (0.97, "list")])
 def test_numbers_that_drift_beside_other_values_are_found(random, share, kind):
     others = ["a"] * 5000 if kind == "text" else [[1, 2]] * 5000
     plain, same = random.normal(size=(2, 5000))
@@ -710,7 +709,7 @@ def test_impossible_figures_are_an_error_or_left_out_of_what_is_said(random):
         for values in (random.normal(size=300), random.integers(0, 5, 300), of(random, list("abc"), [1, 2, 3], 300))
     ]
     refused = 0
-    for _ in range(400):
+    for _ in range(120):
         pair = [mutated(random, columns[random.integers(3)]) for _ in range(2)]
         try:
             found = compare_columns(*pair)
@@ -722,7 +721,7 @@ def test_impossible_figures_are_an_error_or_left_out_of_what_is_said(random):
         assert all(0 <= test.p <= 1 and 0 <= test.effect <= 10 for test in found.tests)
         measures = [getattr(found, name) for name in ("score", *MEASURES)]
         assert all(measure is None or np.isfinite(measure) for measure in measures)
-    assert 0 < refused < 400
+    assert 0 < refused < 120
 
 
 # --- rates
@@ -749,11 +748,11 @@ EQUAL = {
 def test_equal_columns_of_few_rows_do_not_drift(sizes):
     random = np.random.default_rng(sizes)
     sides = [
-        profile({f"{name} {run}": draw(random, n) for name, draw in EQUAL.items() for run in range(40)}) for n in sizes
+        profile({f"{name} {run}": draw(random, n) for name, draw in EQUAL.items() for run in range(20)}) for n in sizes
     ]
     verdicts = verdicts_alone(*sides)
-    assert len(verdicts) == 400
-    assert verdicts.count("strong") + verdicts.count("moderate") <= 1
+    assert len(verdicts) == 200
+    assert not {"moderate", "strong"} & set(verdicts)
 
 
 @pytest.mark.slow
@@ -804,6 +803,7 @@ def some_words(share, word):
     ).astype(object)
 
 
+RUNS = 40
 MOMENTS = {
     "a mean": (normal, lambda random, n: random.normal(0.2, 1, n)),
     "a spread": (normal, lambda random, n: random.normal(0, 1.5, n)),
@@ -835,7 +835,7 @@ OF_SENTINELS = {
 }
 
 
-def verdicts_of(before, after, n, runs=60):
+def verdicts_of(before, after, n, runs=RUNS):
     random = np.random.default_rng(n)
     return verdicts_alone(*(profile({str(run): draw(random, n) for run in range(runs)}) for draw in (before, after)))
 
@@ -844,7 +844,7 @@ def verdicts_of(before, after, n, runs=60):
 @pytest.mark.parametrize("name", AS_LARGE_AS_COUNTS)
 def test_a_thousand_rows_that_drifted_as_much_as_counts_seldom_read_none(name):
     before, after = AS_LARGE_AS_COUNTS[name]
-    assert verdicts_of(before, after, 1000).count("none") <= 6  # of 60
+    assert verdicts_of(before, after, 1000).count("none") <= 0.1 * RUNS
 
 
 JUST_COUNTS = {
@@ -863,14 +863,14 @@ JUST_COUNTS = {
 @pytest.mark.slow
 def test_a_thousand_rows_that_drifted_as_much_as_just_counts_seldom_read_none():
     found = {name: verdicts_of(before, after, 1000).count("none") for name, (before, after) in JUST_COUNTS.items()}
-    assert sum(found.values()) <= 0.08 * 60 * len(found), found
-    assert max(found.values()) <= 0.2 * 60, found
+    assert sum(found.values()) <= 0.08 * RUNS * len(found), found
+    assert max(found.values()) <= 0.2 * RUNS, found
 
 
 @pytest.mark.slow
 def test_most_equal_columns_of_a_thousand_rows_read_none_and_none_of_them_drifted():
     befores = [before for before, _ in (*AS_LARGE_AS_COUNTS.values(), *JUST_COUNTS.values(), *OF_SENTINELS.values())]
-    verdicts = [verdict for before in befores for verdict in verdicts_of(before, before, 1000, runs=30)]
+    verdicts = [verdict for before in befores for verdict in verdicts_of(before, before, 1000, runs=12)]
     assert not {"moderate", "strong"} & set(verdicts)
     assert verdicts.count("none") >= 0.6 * len(verdicts)
 
@@ -887,15 +887,15 @@ def test_most_equal_columns_of_a_thousand_rows_read_none_and_none_of_them_drifte
     ids=["a new word", "a new number", "a rare number", "rare nulls"],
 )
 def test_ten_thousand_rows_that_drifted_as_much_as_counts_do_not_read_none(before, after):
-    assert verdicts_of(before, after, 10_000).count("none") <= 6  # of 60
-    assert verdicts_of(before, before, 10_000).count("none") >= 57
+    assert verdicts_of(before, after, 10_000).count("none") <= 0.1 * RUNS
+    assert verdicts_of(before, before, 10_000).count("none") >= 0.95 * RUNS
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OF_SENTINELS)
 def test_a_thousand_rows_with_more_of_a_sentinel_among_many_values_seldom_read_none(name):
     before, after = OF_SENTINELS[name]
-    assert verdicts_of(before, after, 1000).count("none") <= 12  # of 60
+    assert verdicts_of(before, after, 1000).count("none") <= 0.2 * RUNS
 
 
 @pytest.mark.slow
@@ -911,7 +911,7 @@ def test_a_hundred_equal_rows_are_said_to_be_equal_more_often_than_not():
 @pytest.mark.slow
 def test_a_page_of_many_equal_columns_holds_no_alarm():
     random = np.random.default_rng(3)
-    sides = [profile({f"c{place}": random.normal(size=500) for place in range(200)}) for _ in range(3)]
+    sides = [profile({f"c{place}": random.normal(size=500) for place in range(100)}) for _ in range(3)]
     counts = compare_profiles(sides).counts
     assert all(one.strong == one.moderate == 0 for one in counts[1:])
 
@@ -1006,7 +1006,7 @@ def columns_of_all_kinds(seed, rows, columns=33):
 
 def test_what_is_found_of_two_profiles_does_not_depend_on_what_is_compared_beside_them():
     baseline, *others = (
-        summarize(columns_of_all_kinds(seed, rows)) for seed, rows in enumerate((1000, 3000, 50, 400, 30_000))
+        summarize(columns_of_all_kinds(seed, rows)) for seed, rows in enumerate((1000, 3000, 50, 400, 10_000))
     )
     for other, among_others in zip(others, weigh_each(baseline, others), strict=True):
         (alone,) = weigh_each(baseline, [other])

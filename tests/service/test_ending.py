@@ -33,7 +33,7 @@ def busy(service, wide_profile, stack):
             body = {"datasetTimestamp": timestamp, "segmentTags": []}
             return http.post(f"{base}/v0/sessions/{session}/upload", json=body).json()["uploadUrl"]
 
-        for day, content in enumerate((wide_profile(100_000), os.urandom(60 << 20))):
+        for day, content in enumerate((wide_profile(50_000), os.urandom(20 << 20))):
             assert http.put(slot(JULY_8 + day * 86_400_000), content=content).status_code == 200
         unfinished = urlsplit(slot(JULY_8))
     page = f"GET /resources/model-1/profiles%s?profile=%d&sessionToken={session} HTTP/1.1\r\nHost: localhost\r\n\r\n"

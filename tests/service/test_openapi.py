@@ -27,14 +27,18 @@ def served(serve, tmp_path_factory):
         yield base, {"X-API-Key": key}, {"session_id": session, "org_id": "org-1"}, organizations
 
 
+@pytest.fixture(scope="module")
+def schema(served):
+    import schemathesis  # here, for it takes a second to load
+
+    return schemathesis.openapi.from_url(f"{served[0]}/openapi.json")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 @pytest.mark.filterwarnings("ignore:.*:DeprecationWarning")
-def test_schemathesis_finds_it_true(operation, served):
-    import schemathesis  # here, for it takes a second to load
-
-    base, headers, path, organizations = served
-    schema = schemathesis.openapi.from_url(f"{base}/openapi.json")
+def test_schemathesis_finds_it_true(operation, served, schema):
+    _, headers, path, organizations = served
     if operation.name == "claim_guest_session":
         path = {**path, "session_id": "session-unknown"}  # the one there is used by the others
     given_path = {name: value for name, value in path.items() if f"{{{name}}}" in operation.path}
@@ -45,7 +49,7 @@ def test_schemathesis_finds_it_true(operation, served):
     strategy = schema[operation.path][operation.method.upper()].as_strategy()
 
     @hypothesis.settings(
-        max_examples=25, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=12, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck)
     )
     @hypothesis.given(case=strategy)
     def run(case):

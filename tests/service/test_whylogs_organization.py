@@ -80,14 +80,12 @@ def selected(link):
     return [value for name, value in parse_qsl(urlsplit(link).query) if name == "profile"]
 
 
-@pytest.fixture(params=["a directory", "PostgreSQL and a store"])
-def team(request, serve, tmp_path):
+@pytest.fixture
+def team(serve, postgresql, object_store):
     """A service for a team and the key of its organization."""
-    settings = TeamSettings(public_url=None, data_dir=tmp_path / "data")
-    if request.param != "a directory":
-        store = request.getfixturevalue("object_store")
-        url = request.getfixturevalue("postgresql").database()
-        settings = TeamSettings(database_url=url, storage=store.place(), storage_endpoint=store.endpoint)
+    settings = TeamSettings(
+        database_url=postgresql.database(), storage=object_store.place(), storage_endpoint=object_store.endpoint
+    )
     with ExitStack() as stack:
         directory = stack.enter_context(data_directory(settings))
         served = serve(lambda: make_team_app(settings, directory), close_app, max_body_size=1 << 20)

@@ -407,12 +407,12 @@ def test_many_threads_and_many_kernels_write_at_once(tmp_path):
     """)
     kernels = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path), f"session-{n}"], stderr=subprocess.PIPE)
-        for n in range(4)
+        for n in range(3)
     ]
-    assert [kernel.communicate()[1] for kernel in kernels] == [b""] * 4
+    assert [kernel.communicate()[1] for kernel in kernels] == [b""] * 3
     ledger = Ledger(tmp_path)
     assert sorted((s.session_id, s.profiles, s.unfinished) for s in ledger.recent()) == [
-        (f"session-{n}", 100, 0) for n in range(4)
+        (f"session-{n}", 100, 0) for n in range(3)
     ]
     ledger.close()
 
@@ -434,7 +434,7 @@ def test_a_kernel_killed_in_the_middle_of_an_upload_is_finished_by_the_next(prof
         print("done", flush=True)
         sys.stdin.read()
     """)
-    for lines in (1, 2, 3):
+    for lines in (1, 3):
         with subprocess.Popen(
             [sys.executable, "-c", code, str(profiles)],
             stdin=subprocess.PIPE,
@@ -545,7 +545,7 @@ def test_two_kernels_on_one_session_send_each_profile_once(session, profiles):
         from datetime import date, timedelta
         from songbird_widgets.session import Session
         with Session(session_id=sys.argv[1]) as session:
-            for day in range(60):
+            for day in range(40):
                 session.add(sys.argv[2], timestamp=date(2013, 7, 8) + timedelta(days=day))
             print("ready", flush=True)
             sys.stdin.readline()
@@ -554,14 +554,14 @@ def test_two_kernels_on_one_session_send_each_profile_once(session, profiles):
             print(len(landed))
     """)
     command = [sys.executable, "-c", code, session.session_id, str(profiles / "batch-2013-07-08.bin")]
-    kernels = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    kernels = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     for kernel in kernels:
         assert kernel.stdout.readline() == "ready\n"
     for kernel in kernels:
         kernel.stdin.write("\n")
         kernel.stdin.flush()
     landed = [int(kernel.communicate(timeout=300)[0]) for kernel in kernels]
-    assert [kernel.returncode for kernel in kernels] == [0, 0, 0]
-    assert sum(landed) == 60
+    assert [kernel.returncode for kernel in kernels] == [0, 0]
+    assert sum(landed) == 40
     session.refresh()
-    assert len(session.profiles) == 60
+    assert len(session.profiles) == 40
