@@ -10,7 +10,9 @@ The first profile is the baseline. A column drifted when a difference is both la
   changed their shares. The Wasserstein distance counts in units of a quarter of the baseline's standard deviation.
 - *shares*: the share of any one value, be it a word, a code, a zero, a sentinel within the range. Four points are
   moderate, or one point where the share at least doubled or halved, or half a point where the value is new or gone;
-  then eight are strong. A number's share counts by no more than it changed within 0.05 deviations of it.
+  then eight are strong. A number's share counts by no more than it changed within 0.05 deviations of it; where more
+  numbers are there than lets that be told, and up to twelve are looked at, by no more than these changed there. Where
+  the distribution is an estimate, the frequent items tell the shares of numbers if they are more exact.
 - *mean*, *spread*: exact in a profile. The mean in units of 0.2 standard deviations of the baseline (J. Cohen,
   Statistical Power Analysis, 1988, calls that a small effect), the standard deviation in factors of 1.5. This is what
   finds tails: outliers, amounts in another currency.

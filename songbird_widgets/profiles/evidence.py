@@ -257,7 +257,7 @@ class Evidence:
 
 
 _Words = tuple[list[str | None], dict[int, float | str], list[tuple[int, str, str]]]
-_MAGIC = b"SBW-PAIR\x07"
+_MAGIC = b"SBW-PAIR\x08"
 
 
 def _damaged() -> ProfileError:

@@ -34,6 +34,7 @@ from .evidence import (
     too_few,
     value_effects,
 )
+from .listed_items import Listed, spread
 from .number_evidence import MAX_CODES, chances_outside, common_ranges, exactly_listed
 from .numerics import normal_tails, row_sums
 from .row_evidence import forgive_types
@@ -47,21 +48,12 @@ if TYPE_CHECKING:
 
     from .evidence import Evidence, Pairs
     from .sketches import Floats, Ints
-    from .summary import ProfileSummary
 
     Flags = NDArray[np.bool_]
     Hashes = NDArray[np.uint64]
 
 # Counts of frequent items are exact to within the offset; an item is a cell when it is this many times above it.
 _CLEAR_OF_OFFSET = 5
-_SPREAD = np.uint64(0x9E3779B97F4A7C15)  # odd: keeps equal values of different pairs apart
-
-
-def _spread(pairs: Ints) -> Hashes:
-    spread: Hashes = (pairs.astype(np.uint64) + np.uint64(1)) * _SPREAD
-    return spread
-
-
 _MOST_READ = 768  # items that must be numbers for a text to be one
 _NOTHING = 1e-12
 _ROUNDING = 1e-6
@@ -180,7 +172,7 @@ class _Cells:
         limit = _CLEAR_OF_OFFSET * (offsets / totals).max(axis=0)
         flags = (pairs.any_of(frozenset({"boolean"})) | found.as_values)[places]
         sides = [
-            _Side.of(summary, rows[places], flags, offset, most)
+            Listed.of(summary, rows[places], flags, offset, most)
             for (summary, rows), offset, most in zip(pairs.sides, offsets, unlisted, strict=True)
         ]
         _mind_values_of_one_side(sides, totals, fewest, (offsets == 0).all(axis=0) & ~numbers, places, found)
@@ -197,7 +189,7 @@ class _Cells:
         dense = before + after >= fewest[of_pair]
         kept = np.flatnonzero(dense | ((np.maximum(before, after) >= FEWEST_SEEN) & (limit == 0)[of_pair]))
         # In the same order whatever other pairs there are, so that sums are the same to the last digit.
-        hashes = keys[kept] - _spread(of_pair[kept])
+        hashes = keys[kept] - spread(of_pair[kept])
         order = np.lexsort((hashes, of_pair[kept]))
         kept, hashes = kept[order], hashes[order]
         sentinels = _may_be_sentinels(pairs, places, numbers, of_pair[kept], hashes)
@@ -215,51 +207,8 @@ def _may_be_sentinels(pairs: Pairs, places: Ints, numbers: Flags, of_pair: Ints,
     return found
 
 
-@dataclass
-class _Side:
-    """The frequent items of many columns of one summary, ascending by key."""
-
-    pairs: Ints
-    keys: Hashes
-    weights: Floats
-    items: Ints
-    offsets: Floats
-    unlisted: Floats
-
-    @classmethod
-    def of(cls, summary: ProfileSummary, rows: Ints, flags: Flags, offsets: Floats, unlisted: Floats) -> _Side:
-        starts = summary.frequent_offsets[rows]
-        lengths = summary.frequent_offsets[rows + 1] - starts
-        pairs = np.repeat(np.arange(len(rows)), lengths)
-        items = np.arange(len(pairs)) - np.repeat(np.cumsum(lengths) - lengths - starts, lengths)
-        hashes = summary.frequent_hashes[items]
-        if flags.any():
-            for word, number in HASHES_OF_FLAGS.items():
-                hashes = np.where(flags[pairs] & (hashes == word), number, hashes)
-        keys = hashes + _spread(pairs)
-        order = keys.argsort()
-        weights = summary.frequent_weights[items].astype(np.float64)
-        return cls(pairs[order], keys[order], weights[order], items[order], offsets, unlisted)
-
-    @property
-    def counts(self) -> Floats:
-        counts: Floats = self.weights + self.offsets[self.pairs]
-        return counts
-
-    def look_up(self, keys: Hashes, of_pair: Ints) -> tuple[Floats, Ints]:
-        """Count these values, in these pairs; spellings of one value add up."""
-        offsets, missed = self.offsets[of_pair], self.unlisted[of_pair] / 2
-        if not len(self.keys):
-            return missed, np.full(len(keys), -1, np.int64)
-        begin, end = self.keys.searchsorted(keys), self.keys.searchsorted(keys, side="right")
-        sums = np.append(0.0, np.cumsum(self.weights))
-        listed = end > begin
-        counts = np.where(listed, sums[end] - sums[begin] + offsets, missed)
-        return counts, np.where(listed, self.items[np.minimum(begin, len(self.keys) - 1)], -1)
-
-
 def _mind_values_of_one_side(
-    sides: Sequence[_Side], totals: Floats, rare: Floats, among: Flags, places: Ints, found: Evidence
+    sides: Sequence[Listed], totals: Floats, rare: Floats, among: Flags, places: Ints, found: Evidence
 ) -> None:
     """Say of columns that more of the rare values are in one sample alone than chance makes: none counts by itself.
 
@@ -438,7 +387,8 @@ def _weigh_single_items(
     new = np.flatnonzero(number & (np.minimum(before, after) == 0) & (effects > 0))
     if len(new):
         points = np.array([spot if isinstance(spot := spots[one](), float) else np.nan for one in new.tolist()])
-        beyond = chances_outside(tables.pairs, places[lines[new]], points, tuple(count[new] for count in counts))
+        fewest = counts[0][new], counts[2][new]  # numbers are compared here where their lists are exact
+        beyond = chances_outside(tables.pairs, places[lines[new]], points, fewest)
         chances[new] = np.minimum(chances[new], beyond)
     Candidates(places[lines], effects, chances, as_if_tried(chances, one), before, after, spots).note(found)
 

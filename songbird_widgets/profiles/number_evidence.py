@@ -32,13 +32,13 @@ from .evidence import (
     times_tried,
     value_effects,
 )
+from .listed_items import Listed
 from .numerics import normal_tails, row_sums
+from .sketches.frequent_items import spells_number
 from .statistics import QUANTILE_RANKS
 from .summary import DECILES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from .evidence import Evidence, Pairs
@@ -517,51 +517,51 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     """Compare the shares of single numbers: sentinels within the range, zeros, heaps, codes.
 
     A share counts by what it changed at the number itself, but no more than it surely did near it: numbers that moved
-    by less are where they were.
+    by less are where they were. Where more is near than lets that be told, and the column has few heaps, other heaps
+    near it tell.
     """
-    rows, points = _heaps(pairs, places)
-    before, after = (
-        shares_of(summary, of_side[rows], points[:, None], inclusive=True)[:, 0]
-        - shares_of(summary, of_side[rows], points[:, None], inclusive=False)[:, 0]
-        for summary, of_side in pairs.sides
-    )
+    listed = _listed_sharper(pairs, windows, found)[places]
+    heaps = _Heaps.joined(_Heaps.of(pairs, places[~listed]), _Heaps.of_listed(pairs, places[listed]))
+    rows, points, before, after = heaps.rows, heaps.points, heaps.before, heaps.after
     n, m = (of_side[rows] for of_side in pairs.numbers)
-    heaps = (np.maximum(before, after) >= NEW_VALUE_SHARE) & (np.minimum(n, m) >= FEWEST)
-    heaps &= np.maximum(before, after) * np.maximum(n, m) >= FEWEST_SEEN - _ROUNDING
-    several = np.bincount(rows[heaps], minlength=len(pairs))
-    sentinels = may_be_sentinels(pairs, rows, points)
-    apart = np.bincount(rows[heaps & sentinels], minlength=len(pairs))
+    looked_at = np.minimum(n, m) >= FEWEST
+    looked_at &= np.maximum(before, after) * np.maximum(n, m) >= FEWEST_SEEN - _ROUNDING
+    several = np.bincount(rows[looked_at], minlength=len(pairs))
+    sentinels = _may_be_sentinels(pairs, heaps)
+    apart = np.bincount(rows[looked_at & sentinels], minlength=len(pairs))
     # Of two values that are all there are, one tells of the other.
-    both = np.bincount(rows[heaps], before[heaps], len(pairs)), np.bincount(rows[heaps], after[heaps], len(pairs))
+    both = [np.bincount(rows[looked_at], one[looked_at], len(pairs)) for one in (before, after)]
     only_two = (several == 2) & (np.minimum(*both) >= 1 - _ROUNDING)
-    heaps &= np.abs(before - after) + ERRORS * np.sqrt(before / n + after / m) >= NEW_VALUE_SHARE
-    heaps &= np.where(before > after, before * n, after * m) >= FEWEST_SEEN - _ROUNDING
-    if not heaps.any():
+    others = heaps.near(windows)
+    errors = heaps.error + ERRORS * np.sqrt(before / n + after / m)
+    looked_at &= np.abs(before - after) + errors >= NEW_VALUE_SHARE
+    looked_at &= np.where(before > after, before * n, after * m) >= FEWEST_SEEN - _ROUNDING
+    if not looked_at.any():
         return
-    rows, points, sentinels = rows[heaps], points[heaps], sentinels[heaps]
-    before, after, n, m = (one[heaps] for one in (before, after, n, m))
-    near = [
-        shares_of(summary, of_side[rows], (points + windows[rows])[:, None], inclusive=True)[:, 0]
-        - shares_of(summary, of_side[rows], (points - windows[rows])[:, None], inclusive=False)[:, 0]
-        for summary, of_side in pairs.sides
-    ]
+    heaps, others, sentinels = heaps.part(looked_at), others[looked_at], sentinels[looked_at]
+    rows, points, before, after, error = heaps.rows, heaps.points, heaps.before, heaps.after, heaps.error
+    n, m = n[looked_at], m[looked_at]
+    beside, other_beside = (
+        np.maximum(_shares_within(summary, of_side[rows], points, windows[rows]) - own, 0)
+        for (summary, of_side), own in zip(pairs.sides, heaps.own(pairs), strict=True)
+    )
     change = after - before
-    beside, other_beside = np.maximum(near[0] - before, 0), np.maximum(near[1] - after, 0)
     pooled = (beside * n + other_beside * m) / (n + m)
     # The more values are looked at, the farther off is one of them by chance.
     chance = (1 + np.log(several[rows]) / 2) * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    blur = np.minimum(pairs.error[rows], pooled)
-    around = np.abs(change) + (other_beside - beside) * np.sign(change)
-    seen, sure = (np.clip(one, 0, np.abs(change)) for one in (around, around - chance - blur))
+    noise = chance + np.minimum(pairs.error[rows], pooled)
+    by_heaps = (2 * noise > np.abs(change)) & (several[rows] <= MAX_CODES)
+    around = np.abs(change) + np.where(by_heaps, others, other_beside - beside) * np.sign(change)
+    seen, sure = (np.clip(one, 0, np.abs(change)) for one in (around, around - np.where(by_heaps, 0, noise)))
+    most = np.where(2 * sure >= np.abs(change), seen, sure)
     of_sentinels, of_others = times_tried(apart, several - apart)
     tried = np.where(only_two[rows], 1, np.where(sentinels, of_sentinels[rows], of_others[rows]))
-    counts = before * n, n, after * m, m
-    outside = chances_outside(pairs, rows, points, counts)
-    single = share_chances(*counts, pairs.error[rows])
+    single = share_chances(before * n, n, after * m, m, error)
+    outside = chances_outside(pairs, rows, points, (heaps.least_before * n, heaps.least_after * m))
     chances = np.minimum(tried * single, outside)
-    effects = value_effects(sure, before, after)
-    alone = (counts[0] + counts[2]) / (n + m)
-    variances = alone * (1 - alone) * (1 / n + 1 / m) + (pairs.error[rows] / _SURE) ** 2
+    effects = value_effects(most, before, after)
+    alone = (before * n + after * m) / (n + m)
+    variances = alone * (1 - alone) * (1 / n + 1 / m) + (error / _SURE) ** 2
     sharper = np.minimum(2 * tried * normal_tails(np.abs(change) / np.sqrt(variances)), 1.0)
     blurred = (chances > SUSPICIOUS) & (sharper <= SELDOM) & (reached(effects, sharper, tried) >= 1)
     # What surely changed is too little to count, and what was seen is not: the values beside it may be a part of that.
@@ -572,16 +572,157 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     Candidates(rows, effects, chances, as_if_tried(chances, single), before, after, points.tolist()).note(found)
 
 
+def _listed_sharper(pairs: Pairs, windows: Floats, found: Evidence) -> Flags:
+    """Find the pairs of which frequent items tell more of single numbers than their distributions do.
+
+    That is so where a distribution is an estimate, and nothing that counts was dropped from the items. These are
+    spelled with six decimals, so that much nearer numbers are one of them.
+    """
+    sharper = (pairs.error > 0) & ~found.blunt
+    sharper &= (windows >= 2 * _SPELLED) | ~pairs.any_of(frozenset({"fractional"}))
+    for (summary, rows), values in zip(pairs.sides, pairs.numbers, strict=True):
+        sharper &= (summary.frequent_total[rows] == values) & (summary.types[rows, _BOOLEAN] == 0)
+        sharper &= 2 * summary.frequent_unlisted[rows] <= NEW_VALUE_SHARE * values
+    return sharper
+
+
+@dataclass
+class _Heaps:
+    """Numbers that hold much of either column of some pairs, those of a pair ascending beside each other.
+
+    Attributes
+    ----------
+    rows : ndarray of int64
+        The pair.
+    points, hairs : ndarray of float
+        The number, and how far from it others are spelled in the same way.
+    before, after : ndarray of float
+        Its shares.
+    least_before, least_after : ndarray of float
+        Its shares at least.
+    error : ndarray of float
+        By how much the difference of the shares may be wrong.
+    """
+
+    rows: Ints
+    points: Floats
+    hairs: Floats
+    before: Floats
+    after: Floats
+    least_before: Floats
+    least_after: Floats
+    error: Floats
+
+    @classmethod
+    def of(cls, pairs: Pairs, places: Ints) -> _Heaps:
+        """Read them off the distributions."""
+        rows, points = _heaps(pairs, places)
+        hairs = np.zeros(len(rows))
+        before, after = (_shares_within(summary, of_side[rows], points, hairs) for summary, of_side in pairs.sides)
+        errors = [summary.kll_error[of_side[rows]] for summary, of_side in pairs.sides]
+        return cls(rows, points, hairs, before, after, before - errors[0], after - errors[1], pairs.error[rows])
+
+    @classmethod
+    def of_listed(cls, pairs: Pairs, places: Ints) -> _Heaps:
+        """Read them off the frequent items, and where a distribution is exact off that."""
+        heavy = np.zeros(len(places), np.bool_)
+        for summary, of_side in pairs.sides:
+            own = of_side[places]
+            held = np.flatnonzero(np.diff(summary.frequent_offsets)[own])
+            heaviest = summary.frequent_weights[summary.frequent_offsets[own[held]]]  # the first of each
+            heaviest += summary.frequent_offset[own[held]]
+            heavy[held] |= heaviest >= NEW_VALUE_SHARE * summary.kll_n[own[held]]
+        places = places[heavy]
+        if not len(places):
+            return cls.of(pairs, places)
+        sides = []
+        for summary, of_side in pairs.sides:
+            own = of_side[places]
+            bounds = (one[own].astype(np.float64) for one in (summary.frequent_offset, summary.frequent_unlisted))
+            sides.append(Listed.of(summary, own, np.zeros(len(places), np.bool_), *bounds))
+        chosen = [
+            side.counts >= NEW_VALUE_SHARE * size[places][side.pairs]
+            for side, size in zip(sides, pairs.numbers, strict=True)
+        ]
+        keys, first = np.unique(
+            np.concatenate([side.keys[one] for side, one in zip(sides, chosen, strict=True)]), return_index=True
+        )
+        of_pair = np.concatenate([side.pairs[one] for side, one in zip(sides, chosen, strict=True)])[first]
+        counts = [side.look_up(keys, of_pair) for side in sides]
+        points = np.full(len(keys), np.nan)
+        for (summary, _), (_, items) in zip(pairs.sides, counts, strict=True):
+            for place in np.flatnonzero(np.isnan(points) & (items >= 0)).tolist():
+                value = summary.frequent_value(int(items[place]))
+                points[place] = float(value) if spells_number(value) and value not in _FLAGS else np.nan
+        order = np.lexsort((points, of_pair))
+        order = order[np.isfinite(points[order])]
+        rows, points = places[of_pair[order]], points[order]
+        hairs = _SPELLED + _ROUNDED * np.abs(points)
+        shares: list[Floats] = []
+        least: list[Floats] = []
+        most: list[Floats] = []
+        for (summary, of_side), size, side, found in zip(pairs.sides, pairs.numbers, sides, counts, strict=True):
+            many, items = (one[order] for one in found)
+            own, limits = of_side[rows], summary.kll_ends[of_side[rows]]
+            within = (points >= limits[:, 0] - hairs) & (points <= limits[:, 1] + hairs)
+            share = np.where(within, many / size[rows], 0)
+            off = np.where(within, side.offsets[of_pair[order]], 0) / size[rows]
+            unknown = items < 0
+            exact = summary.kll_error[own] == 0
+            share = np.where(exact, _shares_within(summary, own, points, hairs), share)
+            shares.append(share)
+            least.append(np.where(exact, share, np.where(unknown, 0, share - off)))
+            most.append(np.where(exact | ~unknown, share, 2 * share))
+        surely = np.maximum(least[1] - most[0], least[0] - most[1])
+        error = np.abs(shares[1] - shares[0]) - np.maximum(surely, 0)
+        return cls(rows, points, hairs, shares[0], shares[1], least[0], least[1], error)
+
+    @classmethod
+    def joined(cls, these: _Heaps, those: _Heaps) -> _Heaps:
+        """Join those of different pairs."""
+        return cls(*map(np.concatenate, zip(vars(these).values(), vars(those).values(), strict=True)))
+
+    def part(self, kept: Flags) -> _Heaps:
+        """Take some of them."""
+        return _Heaps(*(one[kept] for one in vars(self).values()))
+
+    def own(self, pairs: Pairs) -> tuple[Floats, Floats]:
+        """Return what the distributions say of the shares."""
+        first, second = (
+            _shares_within(summary, of_side[self.rows], self.points, self.hairs) for summary, of_side in pairs.sides
+        )
+        return first, second
+
+    def near(self, windows: Floats) -> Floats:
+        """Return by how much the share of the other heaps near each changed; of many heaps, of some of these."""
+        found, changes = np.zeros(len(self.rows)), self.after - self.before
+        for step in range(1, MAX_CODES):
+            near = self.rows[step:] == self.rows[:-step]
+            near &= self.points[step:] - self.points[:-step] <= windows[self.rows[step:]]
+            found[:-step] += np.where(near, changes[step:], 0)
+            found[step:] += np.where(near, changes[:-step], 0)
+        return found
+
+
+def _shares_within(summary: ProfileSummary, rows: Ints, points: Floats, hairs: Floats) -> Floats:
+    """Share of a column's numbers that are no farther from a point than this, an element each."""
+    most, least = (points + hairs)[:, None], (points - hairs)[:, None]
+    shares: Floats = shares_of(summary, rows, most, inclusive=True) - shares_of(summary, rows, least, inclusive=False)
+    return shares[:, 0]
+
+
 def common_ranges(pairs: Pairs, rows: Ints) -> tuple[Floats, Floats]:
     """Return the smallest and the largest number of both columns of some pairs."""
     ends, others = (side[rows] for side in pairs.of("kll_ends"))
     return np.minimum(ends[:, 0], others[:, 0]), np.maximum(ends[:, 1], others[:, 1])
 
 
-def may_be_sentinels(pairs: Pairs, rows: Ints, points: Floats) -> Flags:
+def _may_be_sentinels(pairs: Pairs, heaps: _Heaps) -> Flags:
     """Whether numbers are where sentinels and defaults mostly are: zero, and either end of both columns' range."""
-    lowest, highest = common_ranges(pairs, rows)
-    found: Flags = (points == 0) | (points == lowest) | (points == highest)
+    lowest, highest = common_ranges(pairs, heaps.rows)
+    found: Flags = heaps.points == 0
+    for end in (lowest, highest):
+        found |= np.abs(heaps.points - end) <= heaps.hairs
     return found
 
 
@@ -604,19 +745,32 @@ def _heaps(pairs: Pairs, places: Ints) -> tuple[Ints, Floats]:
     return row[fresh], point[fresh]
 
 
-def chances_outside(pairs: Pairs, rows: Ints, points: Floats, counts: Sequence[Floats]) -> Floats:
-    """Probability that so many values lie beyond all of the other sample, as in `_chances_of_range`; 1 if within."""
-    a, n, b, m = counts
+def chances_outside(pairs: Pairs, rows: Ints, points: Floats, fewest: tuple[Floats, Floats]) -> Floats:
+    """Probability that so many values lie beyond all of the other sample, as in `_chances_of_range`; 1 if within.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    rows : ndarray of int64
+        The pair of each value.
+    points : ndarray of float
+    fewest : tuple of two ndarrays of float
+        How often each was seen in either sample, at least.
+    """
+    n, m = (of_side[rows] for of_side in pairs.numbers)
     ends, others = (side[rows] for side in pairs.of("kll_ends"))
     chances = np.ones(len(points))
-    for many, size, other_size, limits in ((a, n, m, others), (b, m, n, ends)):
+    for many, size, other_size, limits in zip(fewest, (n, m), (m, n), (others, ends), strict=True):
         beyond = (points < limits[:, 0]) | (points > limits[:, 1])
-        surely = np.maximum(many - pairs.error[rows] * size, 1.0)
-        chances = np.where(beyond, np.minimum(chances, 4 * (size / (size + other_size)) ** surely), chances)
+        parts = 4 * (size / (size + other_size)) ** np.maximum(many, 1.0)
+        chances = np.where(beyond, np.minimum(chances, parts), chances)
     return chances
 
 
 _ROUNDING = 1e-6
+_SPELLED = 6e-7  # numbers among the frequent items have six decimals
+_BOOLEAN = 2  # column of the types
+_FLAGS = frozenset({"True", "False"})
 _SURE = 2.576  # deviations within which 99 % are: what a sketch's rank error is
 
 

@@ -279,7 +279,7 @@ class _Sketch(NamedTuple):
             places=places.astype(np.uint32),
             steps=np.rint(shares * STEPS_OF_SHARE).astype(np.uint16),
             outline=outline.astype(np.uint16),
-            heaps=np.flatnonzero(alone >= _HEAP - _HAIR).astype(np.uint16),
+            heaps=np.flatnonzero(alone >= _HEAP - kll.rank_error - _HAIR).astype(np.uint16),
             middles=middles,
             deciles=deciles,
         )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from .sketches import Floats, Ints
 
-_MAGIC = b"SBW-SUMMARY\x06"
+_MAGIC = b"SBW-SUMMARY\x07"
 DECILES = np.arange(1, 10) / 10
 MIDDLE = (0.16, 0.84)  # one deviation below and above the median, were the numbers normal
 STEPS_OF_SHARE = (1 << 16) - 1

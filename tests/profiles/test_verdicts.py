@@ -420,11 +420,41 @@ def test_sentinels_just_beyond_the_range_of_a_thousand_are_suspected(random, sen
 
 def test_shares_within_the_error_of_sketches_are_not_known(random):
     before, after = amounts(random, 10_000), amounts(random, 10_000)
-    after[:60] = 0
+    after[:60] = 20
     found = drift_of(before, after)
     assert found.verdict == "unknown"
-    assert found.reasons[0].startswith("The share of 0 went from 0 % to 0.6")
+    assert found.reasons[0].startswith("The share of 20 went from 0 % to 0.6")
     assert "error of the sketches" in found.reasons[0]
+
+
+@pytest.mark.parametrize("rows", [(10_000, 10_000), (100_000, 100_000), (10_000, 1000)])
+def test_half_a_percent_of_new_zeros_beyond_the_exact_minimum_is_found(random, rows):
+    before, after = (amounts(random, n) for n in rows)
+    after[: len(after) // 200] = 0
+    found = drift_of(before, after)
+    assert found.verdict == "moderate"
+    assert re.match(r"The share of 0 went from 0 % to 0\.[45]\d* %", found.reasons[0]), found.reasons
+
+
+@pytest.mark.parametrize("value", [50.0, 55.5, 20.0])
+def test_a_value_that_comes_or_goes_among_numbers_that_never_repeat_is_not_overlooked(random, value):
+    for share, verdicts in ((0.005, {"unknown", "moderate"}), (0.01, {"moderate"})):
+        before, after = random.normal(50, 10, 10_000), random.normal(50, 10, 10_000)
+        after[: int(10_000 * share)] = value
+        assert drift_of(before, after).verdict in verdicts
+        assert drift_of(after, before).verdict in verdicts
+
+
+def test_frequent_whole_numbers_are_known_better_than_their_distribution(random):
+    def counts():
+        return np.rint(random.lognormal(9, 1, 10_000)).astype(int)
+
+    before, after = counts(), counts()
+    after[:50] = 5000
+    found = drift_of(before, after)
+    assert found.verdict == "moderate"
+    assert re.match(r"The share of 5,?000 went from", found.reasons[0]), found.reasons
+    assert drift_of(counts(), counts()).verdict == "none"
 
 
 # --- numbers beside text
