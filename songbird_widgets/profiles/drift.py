@@ -28,7 +28,8 @@ each with half of the level, if it holds one percent of the values; of fewer tha
 certain counts.
 
 Running numbers (whole, of one sign, every value once, hardly a gap) say by their values only how many came before: of a
-column of them in both profiles, nulls, types and conditions are compared.
+column of them in both profiles, nulls, types and conditions are compared. So are those that repeat, as orders do in
+line items: hundreds of numbers, up to eight rows each on average and evenly, where the later begin at the others' end.
 
 **Certain.** Each difference has a probability that chance makes it between two samples of one distribution. All tests
 condition on both samples taken together (E. Pitman, J. R. Stat. Soc. Suppl. 4, 1937), so that they hold for whatever

@@ -87,6 +87,7 @@ def weigh_numbers(pairs: Pairs, numbers: Flags, found: Evidence) -> None:
         found.effects[family, found.running] = np.nan
         found.chances[family, found.running] = np.nan
     found.too_few &= ~found.running
+    found.blurred &= ~found.running
 
 
 def _largest(pairs: Pairs) -> Floats:
@@ -118,7 +119,42 @@ def _running(pairs: Pairs, numbers: Flags) -> Flags:
         found &= ends[:, 1] - ends[:, 0] + 1 >= values  # of fewer numbers than values one would come twice
     ends, others = pairs.of("kll_ends")
     found &= (ends[:, 0] >= 0) == (others[:, 0] >= 0)  # to change its sign is not to run on
+    return found | _running_in_steps(pairs, numbers)
+
+
+def _running_in_steps(pairs: Pairs, numbers: Flags) -> Flags:
+    """Find running numbers that repeat, as those of orders do in line items, and that go on from one to the other.
+
+    Whole, of one sign, a wide range of which hardly a number is missing, each about equally often and in few rows; the
+    later begin where the former end. What is drawn from a scale seldom fills two parts of it evenly, side by side.
+    """
+    ends, others = pairs.of("kll_ends")
+    every = np.concatenate([ends, others], axis=1)
+    found: Flags = numbers & ((every >= 0).all(axis=1) | (every < 0).all(axis=1))
+    found &= np.abs(every).max(axis=1, initial=0) > _LARGEST_OF_SCALES
+    spans = [limits[:, 1] - limits[:, 0] + 1 for limits in (ends, others)]
+    for (summary, rows), values, limits, span in zip(pairs.sides, pairs.numbers, (ends, others), spans, strict=True):
+        found &= summary.has_ints[rows] & (summary.types[rows, 0] == values) & (span >= _FEWEST_STEPS_ON)
+        found &= (summary.distinct[rows, 2] >= _HARDLY_MISSING * span) & (values <= _MOST_ROWS_OF_ONE * span)
+        held = np.flatnonzero(np.diff(summary.frequent_offsets)[rows])
+        heaviest = summary.frequent_weights[summary.frequent_offsets[rows[held]]]  # the first of each
+        most = np.maximum(NEW_VALUE_SHARE * values, _MOST_OF_ALL * values / span)
+        found[held] &= heaviest <= most[held]
+        even = limits[:, :1] + span[:, None] * DECILES
+        uneven = np.abs(summary.deciles[rows] - even).max(axis=1, initial=0)
+        found &= uneven <= (_EVEN + summary.kll_error[rows]) * span
+    gaps = np.maximum(ends[:, 0], others[:, 0]) - np.minimum(ends[:, 1], others[:, 1]) - 1
+    found &= np.abs(gaps) <= _EDGE * np.minimum(*spans)
     return found
+
+
+_LARGEST_OF_SCALES = 1440  # minutes of a day, scores, per mille
+_FEWEST_STEPS_ON = 200
+_MOST_ROWS_OF_ONE = 8  # on average
+_MOST_OF_ALL = 10  # times as many as on average
+_HARDLY_MISSING = 0.98
+_EVEN = 0.05  # of the range, by which a decile may be elsewhere
+_EDGE = 0.02  # of the range, by which they may overlap, or be apart
 
 
 # --- shares of a distribution, read off the summaries' grids

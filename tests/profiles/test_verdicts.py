@@ -286,6 +286,38 @@ def test_running_numbers_are_compared_by_all_but_their_values(random):
     assert drift_of(random.integers(0, 3000, 3000), 3000 + random.integers(0, 3000, 3000)).verdict == "strong"
 
 
+def order_lines(random, first, many):
+    """The order number of each line item: every order has one to eight."""
+    return np.repeat(np.arange(first, first + many), random.integers(1, 9, many))
+
+
+def test_order_numbers_in_line_items_run_on_from_month_to_month(random):
+    for first, many, later in ((5000, 1000, 1100), (100_000, 10_000, 9000), (2_000_000, 250, 240)):
+        months = order_lines(random, first, many), order_lines(random, first + many, later)
+        for before, after in (months, months[::-1]):
+            found = drift_of(before, after)
+            assert (found.verdict, found.score) == ("none", 0)
+            assert any("running number" in reason for reason in found.reasons)
+    assert drift_of(months[0], np.where(random.random(len(months[1])) < 0.2, None, months[1])).verdict == "strong"
+
+
+def test_numbers_that_repeat_and_moved_do_not_run_on(random):
+    orders = order_lines(random, 5000, 1000)
+    pairs = {
+        "scores": (random.integers(0, 500, 3000), random.integers(500, 1000, 3000)),
+        "minutes of the day": (random.integers(0, 720, 4000), random.integers(720, 1440, 4000)),
+        "years": (random.integers(1900, 1950, 2000), random.integers(1950, 2000, 2000)),
+        "ports": (random.integers(1024, 32_768, 5000), random.integers(32_768, 61_000, 5000)),
+        "not even": tuple(random.triangular(low, low + 500, low + 1000, 8000).astype(int) for low in (2000, 3000)),
+        "an overlap": (orders, order_lines(random, 5600, 1000)),
+        "far on": (orders, order_lines(random, 50_000, 1000)),
+        "one heap": (orders, np.append(order_lines(random, 6000, 1000), np.full(200, 6500))),
+        "a sentinel": (orders, np.append(order_lines(random, 6000, 1000), np.zeros(100, int))),
+        "fractions": (orders + 0.5, order_lines(random, 6000, 1000) + 0.5),
+    }
+    assert {name: drift_of(*pair).verdict for name, pair in pairs.items()} == dict.fromkeys(pairs, "strong")
+
+
 def test_what_changed_by_too_little_to_count_is_noted_with_its_size(random):
     values = random.normal(0, 1, 20_000)
     found = drift_of(values, values + 0.1)
