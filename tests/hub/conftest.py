@@ -111,19 +111,19 @@ def hub(start_server, ports, proxy_command, tmp_path_factory):
 
 @pytest.fixture
 def visit(browser, hub):
-    """Log somebody in through the hub's form, as far as its own JupyterLab: ``visit("ada")``."""
+    """Log somebody in through the hub's form, who came for a page of the own server: ``visit("ada", "lab")``."""
     contexts = []
 
-    def log_in(user):
+    def log_in(user, path):
         context = browser.new_context(viewport={"width": 1280, "height": 1600})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
-        page.goto(hub.url)
+        page.goto(f"{hub.url}hub/spawn/{user}?next=/user/{user}/{path}")
         page.get_by_label("Username").fill(user)
         page.get_by_label("Password").fill(hub.password)
         page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"{hub.url}user/{user}/lab*")
+        page.wait_for_url(f"{hub.url}user/{user}/{path}*")
         return page
 
     yield log_in

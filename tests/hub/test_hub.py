@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from jupyter_client import BlockingKernelClient
 from playwright.sync_api import expect
 
 KEY = "from songbird_widgets.local import local_service as s; print(s.organization_key(), end='')"
+# What the quickstart selects, and then the link of its panel.
+LINK = """
+import songbird_widgets as sw
+session = sw.Session()
+session.add("profiles/reference-july.bin", alias="july")
+session.add("profiles/batch-2013-07-*.bin")
+session.upload()
+session.select("july", "2013-07-14", "2013-07-10")
+print(session.link.href, end="")
+"""
 
 
-def run_quickstart(page, hub, user):
-    """Run the notebook in the user's JupyterLab and return the panel's link for three profiles."""
-    page.goto(f"{hub.url}user/{user}/lab/tree/quickstart.ipynb")
+def run_quickstart(page):
+    """Run the notebook that is open in JupyterLab and return the panel's link for three profiles."""
     page.wait_for_function(
         """() => {
           const context = window.jupyterapp?.shell.currentWidget?.context?.sessionContext;
@@ -28,6 +39,31 @@ def run_quickstart(page, hub, user):
     return link
 
 
+def run_in_kernel(context, hub, user, code):
+    """Run code in a new kernel of the user's server, without a front end, and return what it printed."""
+    server = f"{hub.url}user/{user}/"
+    (token,) = (one["value"] for one in context.cookies(server) if one["name"] == "_xsrf" and user in one["path"])
+    answer = context.request.post(f"{server}api/kernels", headers={"X-XSRFToken": token}, data={"path": "."})
+    assert answer.status == 201, answer.text()
+    client = BlockingKernelClient()
+    runtime = hub.home(user) / ".local" / "share" / "jupyter" / "runtime"
+    client.load_connection_file(str(runtime / f"kernel-{answer.json()['id']}.json"))
+    client.start_channels()
+    printed = []
+    try:
+        for _ in range(20):
+            with contextlib.suppress(RuntimeError):  # its heart may not beat yet
+                client.wait_for_ready(60)
+                break
+        reply = client.execute_interactive(
+            code, timeout=300, output_hook=lambda message: printed.append(message["content"].get("text", ""))
+        )
+        assert reply["content"]["status"] == "ok", reply["content"]
+    finally:
+        client.stop_channels()
+    return "".join(printed)
+
+
 def organization_key(hub, user):
     """Read the key of a user's local organization, as that user can."""
     environment = {"HOME": str(hub.home(user)), "PATH": ""}
@@ -36,9 +72,9 @@ def organization_key(hub, user):
 
 
 @pytest.fixture
-def ada(visit, hub):
-    page = visit("ada")
-    return page, run_quickstart(page, hub, "ada")
+def ada(visit):
+    page = visit("ada", "lab/tree/quickstart.ipynb")
+    return page, run_quickstart(page)
 
 
 def test_the_panels_link_goes_through_the_users_own_relay_and_nobody_elses(ada, visit, hub, browser):
@@ -65,12 +101,17 @@ def test_the_panels_link_goes_through_the_users_own_relay_and_nobody_elses(ada, 
     page.context.close()
 
     # Another user has a session of the own, and the hub lets nobody into another one's server.
-    other = visit("bob")
-    others_link = run_quickstart(other, hub, "bob").get_attribute("href")
+    other = visit("bob", "songbird/")
+    others_link = run_in_kernel(other.context, hub, "bob", LINK)
     assert others_link.startswith("/user/bob/songbird/resources/")
     tokens = [parse_qs(urlsplit(address).query)["sessionToken"][0] for address in (href, others_link)]
     assert tokens[0] != tokens[1]
+    other.goto(hub.url + others_link.lstrip("/"))
+    expect(other.locator("h1")).to_contain_text("2013-07-14")
     page_of_other = other.content()
+    other.goto(f"{hub.url}user/bob/songbird/")
+    expect(other.locator("h1")).to_have_text("Your sessions")
+    page_of_other += other.content()
     refused = other.context.new_page()
     for path in (href, "/user/ada/songbird/organizations/", "/user/ada/songbird/"):
         answer = refused.goto(hub.url + path.lstrip("/"))
