@@ -6,7 +6,6 @@ import base64
 import re
 import subprocess
 
-import pytest
 from playwright.sync_api import expect
 
 SESSION = """
@@ -39,7 +38,7 @@ why.log(pandas.DataFrame({"distance": [200.0, 733.0]}), name="from-whylogs")
 """
 
 
-def test_upload_and_pick_with_the_keyboard_alone(lab):
+def test_profiles_are_uploaded_picked_and_deleted_with_the_keyboard_alone(lab):
     someone = lab(SESSION + "session")
     page, picker = someone.page, someone.panel("picker")
     cells = page.locator(".jp-Notebook .jp-Cell").count()
@@ -75,6 +74,37 @@ def test_upload_and_pick_with_the_keyboard_alone(lab):
     page.keyboard.press("Space")
     expect(chips).to_have_count(0)
     expect(picker.get_by_role("listbox")).to_be_focused()
+
+    # What is chosen is deleted after asking.
+    search = picker.get_by_role("searchbox")
+    for label in ("july", "2013-07-10"):
+        search.focus()
+        page.keyboard.press("ControlOrMeta+A")
+        page.keyboard.type(label)
+        expect(picker.get_by_role("option")).to_have_count(1)
+        page.keyboard.press("Enter")
+        expect(chips.last).to_contain_text(label)
+    page.keyboard.press("Escape")
+    expect(picker.get_by_role("option")).to_have_count(8)
+    delete_with_keys(page, picker, someone.panel("delete"))
+
+
+def delete_with_keys(page, picker, delete):
+    delete.locator("summary").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(delete.get_by_role("button", name="Delete what is chosen…")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(delete.get_by_role("group", name="Confirm the deletion")).to_contain_text("Delete july and 2013-07-10?")
+    expect(delete.get_by_role("button", name="Back")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(picker.get_by_role("option")).to_have_count(8)
+    expect(delete.get_by_role("button", name="Delete what is chosen…")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(delete.get_by_role("status")).to_have_text("Deleted july and 2013-07-10: 2 profiles.")
+    expect(picker.get_by_role("option")).to_have_count(6)
 
 
 def test_failures_are_shown_where_they_happen(lab, tmp_path):
@@ -152,11 +182,22 @@ def test_hostile_names_are_only_text(lab, tmp_path):
     assert page.evaluate("window.pwned") is None
 
 
-def test_what_whylogs_and_another_kernel_upload_shows_by_itself(lab, environment, whylogs_python):
+def test_the_launcher_opens_ones_sessions_and_what_is_uploaded_elsewhere_shows_by_itself(
+    lab, environment, whylogs_python
+):
     someone = lab(SESSION + "session.upload()\nsession")
     page, picker = someone.page, someone.panel("picker")
     expect(picker.get_by_role("option")).to_have_count(8)
     session_id = someone.copy_session_id()
+    page.evaluate("() => { window.jupyterapp.commands.execute('launcher:create'); }")
+    with page.context.expect_page() as opened:
+        page.locator(".jp-LauncherCard", has_text="Songbird sessions").locator("visible=true").last.click()
+    expect(opened.value.locator("h1")).to_have_text("Your sessions")
+    expect(opened.value.get_by_role("row").filter(has_text="2013-07-08 to 2013-07-14").first).to_be_visible()
+
+    page.bring_to_front()
+    someone.open("test.ipynb")
+    expect(picker.get_by_role("option")).to_have_count(8)
     profile = someone.front_end.root / "profiles" / "reference-first-quarter.bin"
     subprocess.run(
         [whylogs_python, "-c", ELSEWHERE, session_id, profile],
@@ -227,24 +268,37 @@ def test_from_a_path_to_the_observatory_and_a_claim_with_the_keyboard_alone(lab)
     assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
 
-def test_two_panels_stay_in_step(lab):
+DROP = """
+([selector, name, data]) => {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([bytes], name));
+  for (const kind of ["dragenter", "dragover", "drop"]) {
+    const event = new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
+    document.querySelector(selector).dispatchEvent(event);
+  }
+}
+"""
+
+
+def test_dropped_and_edited_before_sending_then_chosen_on_the_time_line(lab):
     someone = lab(
-        SESSION + "session.upload()\nsession", "from songbird_widgets.panels import *\nProfilePicker(session)"
+        "import songbird_widgets as sw\nsession = sw.Session()\n"
+        "session.add('profiles/reference-july.bin', alias='july')\n"
+        "session.add('profiles/batch-2013-07-09.bin')\nsession.add('profiles/batch-2013-07-1*.bin')\nsession"
     )
-    pickers = someone.page.locator(".songbird-picker")
-    expect(pickers).to_have_count(2)
-    pickers.nth(1).get_by_role("option", name="july").click()
-    for place in (0, 1):
-        expect(pickers.nth(place).locator(".sb-chip[data-p]")).to_have_count(1)
-    pickers.nth(0).get_by_role("button", name="Remove P1").click()
-    for place in (0, 1):
-        expect(pickers.nth(place).locator(".sb-chip[data-p]")).to_have_count(0)
-
-
-def test_edit_before_sending_then_time_line(lab):
-    someone = lab(SESSION + "session")
     page, picker, add = someone.page, someone.panel("picker"), someone.panel("add")
     rows = picker.get_by_role("listbox").get_by_role("option")
+    # A file may be dropped anywhere on the panel.
+    data = (someone.front_end.root / "profiles" / "batch-2013-07-08.bin").read_bytes()
+    for selector, name, said in (
+        (".songbird-link", "one.bin", "Added 1 profile: 2013-07-08"),
+        (".songbird-picker .sb-option", "two.bin", "two.bin the session has it already, as batch 2013-07-08."),
+    ):
+        page.evaluate(DROP, [selector, name, base64.b64encode(data).decode()])
+        expect(add.locator(".sb-message")).to_have_text([said])
+    expect(rows).to_have_count(8)
+
     expect(add.get_by_text("8 profiles not sent yet")).to_be_visible()
     add.get_by_label("Alias of reference-july.bin").fill("summer")
     page.keyboard.press("Tab")
@@ -328,44 +382,17 @@ def test_a_day_is_one_row_that_unfolds_and_is_chosen_whole(lab):
     expect(options).to_have_count(8)
 
 
-def test_the_launcher_opens_the_page_of_ones_sessions(lab):
-    someone = lab(SESSION + "session.upload()\nsession")
-    page = someone.page
-    expect(someone.panel("upload").get_by_role("status")).to_have_text("All 8 profiles are uploaded.")
-    page.evaluate("() => { window.jupyterapp.commands.execute('launcher:create'); }")
-    with page.context.expect_page() as opened:
-        page.locator(".jp-LauncherCard", has_text="Songbird sessions").locator("visible=true").last.click()
-    expect(opened.value.locator("h1")).to_have_text("Your sessions")
-    expect(opened.value.get_by_role("row").filter(has_text="2013-07-08 to 2013-07-14").first).to_be_visible()
-
-
-def test_what_is_chosen_is_deleted_after_asking_with_the_keyboard_alone(lab):
-    someone = lab(SESSION + "session.upload()\nsession.select('july', '2013-07-10')\nsession")
-    page, picker, delete = someone.page, someone.panel("picker"), someone.panel("delete")
-    expect(picker.locator(".sb-chip[data-p]")).to_have_count(2)
-    delete.locator("summary").focus()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Tab")
-    expect(delete.get_by_role("button", name="Delete what is chosen…")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(delete.get_by_role("group", name="Confirm the deletion")).to_contain_text("Delete july and 2013-07-10?")
-    expect(delete.get_by_role("button", name="Back")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(picker.get_by_role("option")).to_have_count(8)
-    expect(delete.get_by_role("button", name="Delete what is chosen…")).to_be_focused()
-    page.keyboard.press("Enter")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Enter")
-    expect(delete.get_by_role("status")).to_have_text("Deleted july and 2013-07-10: 2 profiles.")
-    expect(picker.get_by_role("option")).to_have_count(6)
-
-
-def test_a_fourth_replaces_one_in_place_and_the_order_is_changed(lab):
-    someone = lab(SESSION + "session.upload()\nsession.select('2013-07-08', '2013-07-09', '2013-07-10')\nsession")
+def test_a_fourth_replaces_one_in_place_the_order_is_changed_and_a_second_panel_stays_in_step(lab):
+    someone = lab(
+        SESSION + "session.upload()\nsession.select('2013-07-08', '2013-07-09', '2013-07-10')\nsession",
+        "from songbird_widgets.panels import *\nProfilePicker(session)",
+    )
     page, picker = someone.page, someone.panel("picker")
     labels = picker.locator(".sb-chip[data-p] .sb-chip-label")
     fourth = picker.get_by_role("option", name="2013-07-13")
+    pickers = page.locator(".songbird-picker")
     # All is drawn that comes by itself.
+    expect(pickers).to_have_count(2)
     expect(someone.panel("link").get_by_role("link", name="side by side")).to_be_visible()
     expect(someone.panel("result").locator(".songbird-card")).to_be_visible()
     fourth.scroll_into_view_if_needed()
@@ -393,6 +420,18 @@ def test_a_fourth_replaces_one_in_place_and_the_order_is_changed(lab):
     expect(labels).to_have_text(["2013-07-10", "2013-07-13", "2013-07-08"])
     expect(picker.get_by_role("listitem").filter(has_text="2013-07-10")).to_be_focused()
     expect(picker.get_by_role("status")).to_contain_text("P1 2013-07-10, P2 2013-07-13, P3 2013-07-08")
+
+    # What is done in one panel shows in the other.
+    chips = [pickers.nth(place).locator(".sb-chip[data-p]") for place in (0, 1)]
+    pickers.nth(1).get_by_role("button", name="Remove P1").click()
+    for shown in chips:
+        expect(shown).to_have_count(2)
+    pickers.nth(0).get_by_role("button", name="Remove P1").click()
+    for shown in chips:
+        expect(shown).to_have_count(1)
+    pickers.nth(1).get_by_role("option", name="july").click()
+    for shown in chips:
+        expect(shown).to_have_count(2)
 
 
 def test_a_dashboard_is_used_with_the_keyboard_alone(lab):
@@ -436,63 +475,34 @@ def test_a_dashboard_is_used_with_the_keyboard_alone(lab):
     expect(opened.value.locator("h1")).to_contain_text("2013-07-14")
 
 
-DROP = """
-([selector, name, data]) => {
-  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-  const transfer = new DataTransfer();
-  transfer.items.add(new File([bytes], name));
-  for (const kind of ["dragenter", "dragover", "drop"]) {
-    const event = new DragEvent(kind, { dataTransfer: transfer, bubbles: true, cancelable: true });
-    document.querySelector(selector).dispatchEvent(event);
-  }
-}
-"""
-
-
-def test_a_file_may_be_dropped_anywhere_on_the_panel(lab):
-    someone = lab("import songbird_widgets as sw\nsession = sw.Session()\nsession")
-    data = (someone.front_end.root / "profiles" / "batch-2013-07-08.bin").read_bytes()
-    messages = someone.panel("add").locator(".sb-message")
-    for selector, name, said in (
-        (".songbird-link", "one.bin", "Added 1 profile: 2013-07-08"),
-        (".songbird-picker .sb-option", "two.bin", "two.bin the session has it already, as batch 2013-07-08."),
-    ):
-        someone.page.evaluate(DROP, [selector, name, base64.b64encode(data).decode()])
-        expect(messages).to_have_text([said])
-    expect(someone.panel("picker").get_by_role("option")).to_have_count(1)
-
-
-@pytest.mark.parametrize("how", ["shutdown()", "restartKernel()"])
-def test_a_panel_without_its_kernel_says_so_by_itself(lab, how):
-    someone = lab(SESSION + "session")
-    page = someone.page
-    expect(page.locator(".songbird-panel")).to_have_attribute("data-kernel", "there")
-    page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.context.sessionContext.{how}; }}")
-    expect(page.locator(".sb-kernel")).to_contain_text("Run → Run All Cells")
-    for part in ("session", "add", "picker", "upload", "link", "result", "claim", "delete"):
-        expect(someone.panel(part)).to_have_attribute("inert", "")
-    if how.startswith("restart"):
-        someone.wait_for_kernel()
-        someone.run_all()
-        expect(page.locator(".sb-kernel")).to_have_count(0)
-        expect(page.locator(".songbird-panel")).to_have_attribute("data-kernel", "there")
-
-
-def test_a_panel_of_a_busy_kernel_says_that_it_waits(lab, tmp_path):
+def test_a_panel_says_that_its_kernel_is_busy_or_gone_and_goes_on_after_a_restart(lab, tmp_path):
     end = tmp_path / "end"
     someone = lab(SESSION + "session", f"import os\nwhile not os.path.exists({str(end)!r}): sum(range(10_000))")
-    panel = someone.page.locator(".songbird-panel")
+    page, panel = someone.page, someone.page.locator(".songbird-panel")
     someone.panel("picker").get_by_role("option", name="july").click()
     try:
-        expect(someone.page.locator(".sb-kernel")).to_contain_text("running a cell")
+        expect(page.locator(".sb-kernel")).to_contain_text("running a cell")
         expect(someone.panel("picker")).not_to_have_attribute("inert", "")
     finally:
         end.touch()
     expect(panel).to_have_attribute("data-kernel", "there")
     expect(someone.panel("picker").locator(".sb-chip[data-p]")).to_contain_text("july")
 
+    page.evaluate("() => { window.jupyterapp.shell.currentWidget.context.sessionContext.restartKernel(); }")
+    check_says_kernel_is_gone(someone)
+    someone.wait_for_kernel()
+    someone.run_all()
+    expect(page.locator(".sb-kernel")).to_have_count(0)
+    expect(panel).to_have_attribute("data-kernel", "there")
 
-def test_the_comparison_follows_the_choice_and_stays_in_the_notebook(lab):
+
+def check_says_kernel_is_gone(someone):
+    expect(someone.page.locator(".sb-kernel")).to_contain_text("Run → Run All Cells")
+    for part in ("session", "add", "picker", "upload", "link", "result", "claim", "delete"):
+        expect(someone.panel(part)).to_have_attribute("inert", "")
+
+
+def test_the_comparison_follows_the_choice_and_stays_in_the_notebook_without_a_kernel(lab):
     selected = "session.add('profiles/reference-first-quarter.bin', alias='first-quarter')\nsession.upload()\n"
     someone = lab(SESSION + selected + "session.select('first-quarter', 'july')\nsession")
     page = someone.page
@@ -503,6 +513,8 @@ def test_the_comparison_follows_the_choice_and_stays_in_the_notebook(lab):
     expect(card).to_contain_text("P3: 2013-07-10")
     expect(copy).to_contain_text("P3: 2013-07-10")  # what the notebook keeps, below the panel
     expect(copy).not_to_be_visible()
+    expect(page.locator(".songbird-panel")).to_have_attribute("data-kernel", "there")
     page.evaluate("() => { window.jupyterapp.shell.currentWidget.context.sessionContext.shutdown(); }")
+    check_says_kernel_is_gone(someone)
     expect(copy).to_be_visible()
     expect(copy).to_contain_text("Run the cell again")
