@@ -25,6 +25,9 @@ KEY = "canarykeys.the-key-of-the-servers-owner-must-be-nowhere"
 WAIT_MS = 120_000  # long, for it only ends what hangs
 # JupyterLab runs as on a hub, for what holds there holds at the root too; the others show the root.
 BASE_URLS = {"lab": "/user/ada/", "notebook": "/", "voila": "/"}
+# The other extensions of the server that are installed here only cost time.
+_OTHERS = ("jupyter_lsp", "jupyter_server_terminals", "voila.server_extension")
+OTHER_EXTENSIONS = {"lab": (*_OTHERS, "notebook", "notebook_shim"), "notebook": _OTHERS}
 # Notebook 7 throws on an empty notebook, JupyterLab at two changes of theme, the manager of its widgets when a
 # notebook is closed before the kernel has answered: their scripts lie under static/. Ours are modules from blob:
 # addresses.
@@ -76,7 +79,13 @@ class FrontEnd:
 
 
 def write_settings(environment):
-    """Let the front ends of this home ask nothing, and hold a saved notebook all that it can hold of a panel."""
+    """Let the front ends of this home ask nothing, and hold a saved notebook all that it can hold of a panel.
+
+    Nor does JupyterLab look by itself, with npm, whether it has to be built again.
+    """
+    page = Path(environment["JUPYTER_CONFIG_DIR"]) / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps({"buildAvailable": False, "buildCheck": False}), "utf-8")
     settings = Path(environment["JUPYTER_CONFIG_DIR"]) / "lab" / "user-settings"
     for name, values in {
         "@jupyterlab/apputils-extension/notification": {
@@ -127,6 +136,7 @@ def running_front_end(start_server, ports, name, environment, directory):
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
         command += [f"--ServerApp.root_dir={root}", f"--ServerApp.base_url={base_url}"]
         command += [f"--IdentityProvider.token={token}"]
+        command += [f"--ServerApp.jpserver_extensions={dict.fromkeys(OTHER_EXTENSIONS[name], False)}"]
         ready = f"{url}api/status?token={token}"
     log = directory / "server.log"
     where = {"cwd": root, "env": environment, "own_group": True, "patience": 60}
@@ -260,9 +270,9 @@ class Desk:
         self.page.evaluate("name => window.jupyterapp.commands.execute('apputils:change-theme', { theme: name })", name)
         self.page.wait_for_function(f"() => document.body.dataset.jpThemeLight === '{str(not dark).lower()}'")
 
-    def photograph(self, name, *, dark):
-        """Keep a picture of the page with the panel in sight."""
-        self.panel("session").evaluate("panel => panel.scrollIntoView({ block: 'start' })")
+    def photograph(self, name, *, dark, place=0):
+        """Keep a picture of the page with a panel in sight, by default the first."""
+        self.page.locator(".songbird-session").nth(place).evaluate("panel => panel.scrollIntoView({ block: 'start' })")
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}-{'dark' if dark else 'light'}.png", animations="disabled")
 

@@ -58,8 +58,8 @@ def run(desk, name, notebook):
 
 
 def test_what_whylogs_logs_in_a_notebook_is_picked_and_linked(desk, front_ends, whylogs_kernel):
-    front_ends("notebook").use_kernel("whylogs_guest_session.ipynb", whylogs_kernel)
-    someone = run(desk, "notebook", "whylogs_guest_session")
+    front_ends("lab").use_kernel("whylogs_guest_session.ipynb", whylogs_kernel)
+    someone = run(desk, "lab", "whylogs_guest_session")
     picker = someone.panel("picker")
     expect(picker.get_by_role("listbox").get_by_role("option")).to_have_count(4)
     for place, label in enumerate(("monday", "tuesday")):

@@ -1,4 +1,4 @@
-"""Uploads as a browser shows them: beside a busy cell, after a reload, in a second tab, after a kernel restart."""
+"""Uploads as a browser shows them: beside a busy cell, in a reopened notebook and a new tab, after a kernel restart."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_progress_is_seen_while_a_cell_computes(seven, gate, tmp_path):
     expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
 
 
-def test_a_reload_and_a_second_tab_show_how_far_it_is(seven, gate):
+def test_a_reopened_notebook_and_a_newly_loaded_tab_show_how_far_it_is(seven, gate):
     someone = seven("")
     page = someone.page
     someone.panel("picker").get_by_role("option", name="2013-07-08").click()
@@ -146,7 +146,8 @@ def test_a_reload_and_a_second_tab_show_how_far_it_is(seven, gate):
     gate.let(3)
     expect(status_of(page)).to_contain_text("3 of 7 uploaded")
     page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
-    page.reload()
+    assert someone.leave()
+    someone.open("uploads.ipynb")
     expect(status_of(page)).to_contain_text("3 of 7 uploaded")
     expect(someone.panel("picker").locator(".sb-chip[data-p]")).to_contain_text("2013-07-08")
     second = page.context.new_page()

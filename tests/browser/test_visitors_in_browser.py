@@ -1,4 +1,4 @@
-"""A Voilà of its own with several visitors at once: nobody sees anything of the others, nor of its owner."""
+"""A Voilà with two visitors at once: neither sees anything of the other, nor of its owner."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from jupyter_server.services.kernels.connection.base import deserialize_msg_from
 from playwright.sync_api import expect
 
 PROFILES = Path(__file__).parents[2] / "examples" / "profiles"
-NAMES = ("ada", "bob", "eve")
+NAMES = ("ada", "bob")
 OWNER = f"""
 import json
 from songbird_widgets.session import Session
@@ -80,7 +80,7 @@ def send(visitor, header, content):
     visitor.page.evaluate(SEND, base64.b64encode(data).decode())
 
 
-def test_three_visitors_at_once_see_nothing_of_each_other_nor_of_the_owner(desk, owners):
+def test_two_visitors_at_once_see_nothing_of_each_other_nor_of_the_owner(desk, owners):
     desk("voila").write("visitors.ipynb", "import songbird_widgets as sw\nsession = sw.Session()\nsession")
     visitors = [arrive(desk, name) for name in NAMES]
     for visitor in visitors:
