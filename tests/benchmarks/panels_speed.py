@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
-
-from playwright.sync_api import sync_playwright
 
 
 def _conftest(name: str, path: Path) -> Any:
@@ -103,8 +100,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true", help="only see that it runs")
     given = parser.parse_args()
     rounds, few, many = (1, 100, 500) if given.tiny else (given.rounds, 10_000, 100_000)
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=shared.CHROMIUM_ARGUMENTS)
+    with tempfile.TemporaryDirectory() as home, shared.running_browser() as chromium:
         environment = shared.home_environment(Path(home) / "home")
         browsers.write_settings(environment)
         with browsers.running_front_end(
@@ -117,7 +113,6 @@ def main() -> None:
             long_lists(someone, rounds, few, many)
             lab.end_kernels()
         shared.stop_service(environment)
-        chromium.close()
 
 
 def panel_and_link(someone: browsers.Desk, rounds: int) -> None:

@@ -149,7 +149,7 @@ def main() -> None:
             before, after = few.measure(rounds), many.measure(rounds)
             for name, cost in before.items():
                 print(f"{name:<24} {cost:7.1f} ms, with many {after[name]:7.1f} ms: {after[name] / cost:.2f}")
-            grow(service, folder, 12 if given.tiny else given.uploads)
+            grow(service, folder, 3 if given.tiny else given.uploads)
         finally:
             service.end()
 
