@@ -53,8 +53,7 @@ def test_a_numeric_column_shows_all_that_is_known(flights, chosen):
     assert "Frequent items" not in headings
 
 
-@pytest.mark.parametrize("bins", [30, 60, 90])
-@pytest.mark.parametrize("unit", ["percent", "count"])
+@pytest.mark.parametrize(("bins", "unit"), [(30, "percent"), (60, "count"), (90, "percent")])
 def test_the_histogram_can_be_drawn_otherwise(flights, chosen, bins, unit):
     page = soup(flights.page(*chosen, column="arr_delay", bins=bins, y=unit, scale="log", range="all"))
     rows = sheet(page, "Histogram")
