@@ -587,25 +587,40 @@ def _weigh_single_values(pairs: Pairs, places: Ints, windows: Floats, found: Evi
     chance = (1 + np.log(several[rows]) / 2) * np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
     noise = chance + np.minimum(pairs.error[rows], pooled)
     by_heaps = (2 * noise > np.abs(change)) & (several[rows] <= MAX_CODES)
+    outside = chances_outside(pairs, rows, points, (heaps.least_before * n, heaps.least_after * m))
+    often = np.where(before > after, before * n, after * m) >= _rare_repetitions(pairs)[rows]
+    by_heaps &= often | (outside <= SUSPICIOUS)
     around = np.abs(change) + np.where(by_heaps, others, other_beside - beside) * np.sign(change)
     seen, sure = (np.clip(one, 0, np.abs(change)) for one in (around, around - np.where(by_heaps, 0, noise)))
     most = np.where(2 * sure >= np.abs(change), seen, sure)
     of_sentinels, of_others = times_tried(apart, several - apart)
     tried = np.where(only_two[rows], 1, np.where(sentinels, of_sentinels[rows], of_others[rows]))
     single = share_chances(before * n, n, after * m, m, error)
-    outside = chances_outside(pairs, rows, points, (heaps.least_before * n, heaps.least_after * m))
     chances = np.minimum(tried * single, outside)
     effects = value_effects(most, before, after)
     alone = (before * n + after * m) / (n + m)
     variances = alone * (1 - alone) * (1 / n + 1 / m) + (error / _SURE) ** 2
     sharper = np.minimum(2 * tried * normal_tails(np.abs(change) / np.sqrt(variances)), 1.0)
-    blurred = (chances > SUSPICIOUS) & (sharper <= SELDOM) & (reached(effects, sharper, tried) >= 1)
+    # A value that seems rare in an estimate may be none at all, and then less of a change counts.
+    rarest = np.maximum(np.where(change > 0, heaps.least_before, heaps.least_after), 0)
+    possible = value_effects(most, rarest, np.maximum(before, after))
+    blurred = (chances > SUSPICIOUS) & (sharper <= SELDOM) & (reached(possible, sharper, tried) >= 1)
     # What surely changed is too little to count, and what was seen is not: the values beside it may be a part of that.
     open_ = (chances <= SELDOM) & (reached(effects, chances, tried) < 1) & (2 * seen >= np.abs(change))
     open_ &= reached(value_effects(seen, before, after), chances, tried) >= 1
     blurred |= open_ & (np.bincount(rows[open_], minlength=len(pairs)) <= _FEW)[rows]  # all of them: numbers that moved
     found.blurred[rows[blurred]] = True
     Candidates(rows, effects, chances, as_if_tried(chances, single), before, after, points.tolist()).note(found)
+
+
+def _rare_repetitions(pairs: Pairs) -> Floats:
+    """Return how often hardly any number is seen that is like the others: of many, chance repeats a few."""
+    repeated = np.zeros(len(pairs))
+    for (summary, rows), values in zip(pairs.sides, pairs.numbers, strict=True):
+        each = values / summary.distinct[rows, 0]
+        # Of those that are seen at all; the expectation of a Poisson distribution from its mean without zero.
+        repeated = np.maximum(repeated, np.minimum(np.maximum(2 * (each - 1), 0), each))
+    return 4 + 5 * repeated
 
 
 def _listed_sharper(pairs: Pairs, windows: Floats, found: Evidence) -> Flags:
