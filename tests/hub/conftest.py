@@ -17,7 +17,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 USERS = ("ada", "bob")
 WAIT_MS = 120_000  # on a busy machine a user's server takes its time
 # The other extensions installed here only cost time.
-_OTHERS = ("notebook", "voila", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
+_OTHERS = ("notebook", "voila.server_extension", "jupyter_lsp", "jupyter_server_terminals", "notebook_shim")
 SERVER_ARGUMENTS = [
     "--allow-root",
     "--LabApp.expose_app_in_browser=True",
