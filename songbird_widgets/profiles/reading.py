@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from .data_model import as_it_was
 from .errors import ProfileError
 from .merge import join_profiles
-from .version0 import begins_version_0, read_version_0, split_version_0
-from .version1 import MAGIC, read_version_1, split_version_1
+from .version0 import begins_version_0, message_of_version_0, read_version_0
+from .version1 import MAGIC, end_of_version_1, read_version_1
 
 if TYPE_CHECKING:
     from .data_model import Profile
@@ -55,14 +55,12 @@ def read_profile(source: bytes | bytearray | memoryview | str | os.PathLike[str]
     places = _places(data)
     if not places:
         raise ProfileError(_looks_like(data))
-    if data.startswith(MAGIC):
-        profiles = [read_version_1(data[first:last]) for first, last in places]
-    else:
-        ends = [0, *(last for _, last in places)]
-        profiles = [
-            read_version_0(data, first, last, size=last - start)
-            for start, (first, last) in zip(ends, places, strict=False)
-        ]
+    profiles = [
+        read_version_1(data[first:last])
+        if data.startswith(MAGIC, start)
+        else read_version_0(data, first, last, size=last - start)
+        for start, first, last in places
+    ]
     if len({profile.segments for profile in profiles}) > 1:
         # A whole and its segments, or overlapping segments, would count rows twice.
         raise ProfileError(
@@ -71,9 +69,47 @@ def read_profile(source: bytes | bytearray | memoryview | str | os.PathLike[str]
     return replace(join_profiles(profiles), _write=partial(as_it_was, data), is_file=True)
 
 
-def _places(data: bytes) -> list[tuple[int, int]]:
-    """Find the profiles in a file; none if it is something else."""
-    return split_version_1(data) if data.startswith(MAGIC) else split_version_0(data)
+def _places(data: bytes) -> list[tuple[int, int, int]]:
+    """Find the profiles in a file, of either version, one behind the other.
+
+    Returns
+    -------
+    list of (int, int, int)
+        Where each begins, and the first and last byte (exclusive) to read of it; empty if the file is something else.
+
+    Raises
+    ------
+    ProfileError
+        A profile is cut off or corrupt, or followed by something else.
+    """
+    places: list[tuple[int, int, int]] = []
+    start = 0
+    while start < len(data):
+        if data.startswith(MAGIC, start):
+            last = _following(data, end_of_version_1(data, start))
+            places.append((start, start, last))
+        elif message := message_of_version_0(data, start):
+            places.append((start, *message))
+        elif places:
+            raise ProfileError("The file is corrupt: what follows a profile is none.", offset=start)
+        else:
+            break
+        if len(places) > _MAX_PROFILES:
+            raise ProfileError(f"The file holds more than {_MAX_PROFILES} profiles, too many to read here.")
+        start = places[-1][-1]
+    return places
+
+
+def _following(data: bytes, end: int) -> int:
+    """Find the next profile behind one of version 1; what trails the last one belongs to it."""
+    following = data.find(MAGIC, end)
+    last = len(data) if following < 0 else following
+    trailer = range(end, min(end + _MAX_TRAILER, last) + 1)
+    return next((place for place in trailer if message_of_version_0(data, place)), last)
+
+
+_MAX_PROFILES = 10_000  # in one file
+_MAX_TRAILER = 16  # bytes behind a profile of version 1; whylogs writes 9 behind a segment's
 
 
 def is_profile(head: bytes) -> bool:
@@ -92,8 +128,7 @@ def split_profiles(data: bytes) -> list[bytes]:
     places = _places(data)
     if len(places) <= 1:
         return [data]
-    starts = [0, *(last for _, last in places)]
-    return [data[start:last] for start, (_, last) in zip(starts, places, strict=False)]
+    return [data[start:last] for start, _, last in places]
 
 
 _BEGINS = (

@@ -21,6 +21,7 @@ from .performance import MAX_MATRIX_LABELS, ConfusionMatrix, Performance, Regres
 from .properties import MAX_ENTRIES, Properties
 from .protobuf import DELIMITED, FIXED64, VARINT
 from .sketches import FrequentItemsSketch, HllSketch, KllSketch
+from .version1 import MAGIC
 from .writing import write_profile
 
 _PROPERTIES, _COLUMNS, _MODEL = 1, 2, 10
@@ -29,46 +30,50 @@ _PROPERTY_WIRES = {1: VARINT, 2: VARINT, 3: DELIMITED, 4: VARINT, 5: VARINT, 6: 
 # Of the types: unknown 0, null 1, fractional 2, integral 3, boolean 4, string 5.
 _UNKNOWN, _NULL, _FRACTIONAL, _INTEGRAL, _BOOLEAN, _STRING = range(6)
 _TYPES = 6
-_MAX_PROFILES = 10_000  # in one file
 _MAX_COUNTED = 1 << 53
 """More rows than this no confusion matrix counts; below it, sums of them cannot overflow."""
 
 
-def split_version_0(data: bytes) -> list[tuple[int, int]]:
-    """Find the messages of a version 0 file.
+def message_of_version_0(data: bytes, start: int) -> tuple[int, int] | None:
+    """Find the message of version 0 that begins at a place, with its length before it or without.
 
     Returns
     -------
-    list of (int, int)
-        First and last byte (exclusive) of each message; empty if this is no version 0 file.
+    (int, int) or None
+        Its first and last byte (exclusive); None if none begins there.
 
     Raises
     ------
     ProfileError
-        It begins as one and is cut off, or followed by something else.
+        It is cut off or corrupt.
     """
-    if _begins_delimited(data):
-        places: list[tuple[int, int]] = []
-        position = 0
-        while position < len(data):
-            first, position = protobuf.delimited(data, position, len(data))
-            if places and not _begins_message(data, first, position):
-                raise ProfileError("The file is corrupt: what follows a profile is none.", offset=first)
-            places.append((first, position))
-            if len(places) > _MAX_PROFILES:
-                raise ProfileError(f"The file holds more than {_MAX_PROFILES} profiles, too many to read here.")
-        return places
-    return [(0, len(data))] if _begins_message(data, 0, len(data)) else []
+    if _begins_delimited(data, start):
+        return protobuf.delimited(data, start, len(data))
+    if not _begins_message(data, start, len(data)):
+        return None
+    return start, _end_of_message(data, start)
+
+
+def _end_of_message(data: bytes, start: int) -> int:
+    """Find where a message ends that has no length before it: with the file, or where the next profile begins."""
+    last = start
+    for number, _, _, stop in protobuf.fields(data, start, len(data)):
+        if last > start and number == _PROPERTIES and _begins_message(data, last, len(data)):
+            return last
+        last = stop
+        if data.startswith(MAGIC, last) or _begins_delimited(data, last):
+            return last
+    return last
 
 
 def begins_version_0(head: bytes) -> bool:
     """Whether bytes begin as a version 0 file does; it need not be all of it."""
-    return _begins_delimited(head) or _begins_message(head, 0, len(head))
+    return _begins_delimited(head, 0) or _begins_message(head, 0, len(head))
 
 
-def _begins_delimited(data: bytes) -> bool:
+def _begins_delimited(data: bytes, start: int) -> bool:
     try:
-        length, first = protobuf.varint(data, 0, min(len(data), 10))
+        length, first = protobuf.varint(data, start, min(len(data), start + 10))
     except ProfileError:
         return False
     # A message that is cut off is still one.

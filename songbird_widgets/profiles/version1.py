@@ -31,38 +31,24 @@ _COLUMN_CHUNK = 2
 _TYPE, _N, _D, _FREQUENT_ITEMS, _HLL, _KLL = 1, 2, 3, 4, 5, 6
 _AGGREGATES = {1: "min", 2: "max"}  # by the component's type; 0 is a sum
 _MAX_CHUNKS = 1000  # of a column; whylogs writes one
-_MAX_PROFILES = 10_000  # in one file
-_MAX_TRAILER = 16  # bytes behind the chunks; whylogs writes 9 behind a segment's
 
 
-def split_version_1(data: bytes) -> list[tuple[int, int]]:
-    """Find the profiles in a file that begins with `MAGIC`: mostly one, and several where files were strung together.
-
-    Returns
-    -------
-    list of (int, int)
-        First and last byte (exclusive) of each; what trails the last one belongs to it.
+def end_of_version_1(data: bytes, start: int) -> int:
+    """Find where a profile's chunks end that begins with `MAGIC` at a place.
 
     Raises
     ------
     ProfileError
         A header is cut off or corrupt.
     """
-    places: list[tuple[int, int]] = []
-    start, end = 0, len(data)
-    while start >= 0:
-        _, position = protobuf.delimited(data, start + len(MAGIC), end)
-        first, chunks = protobuf.delimited(data, position, end)
-        length = 0
-        for number, wire, value, _ in protobuf.fields(data, first, chunks):
-            if (number, wire) == (4, VARINT):
-                length = value
-        following = data.find(MAGIC, chunks + length, chunks + length + _MAX_TRAILER + len(MAGIC))
-        places.append((start, end if following < 0 else following))
-        if len(places) > _MAX_PROFILES:
-            raise ProfileError(f"The file holds more than {_MAX_PROFILES} profiles, too many to read here.")
-        start = following
-    return places
+    end = len(data)
+    _, position = protobuf.delimited(data, start + len(MAGIC), end)
+    first, chunks = protobuf.delimited(data, position, end)
+    length = 0
+    for number, wire, value, _ in protobuf.fields(data, first, chunks):
+        if (number, wire) == (4, VARINT):
+            length = value
+    return min(chunks + length, end)
 
 
 def read_version_1(data: bytes) -> Profile:

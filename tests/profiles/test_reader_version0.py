@@ -191,6 +191,26 @@ def test_several_in_one_file_are_one_and_can_be_taken_apart():
         read_profile(mixed)
 
 
+@pytest.mark.parametrize(
+    "order", ["1 kinds", "kinds 1", "1 bare", "bare 1", "bare kinds", "bare bare", "1 1 kinds bare 1", "kinds 1 kinds"]
+)
+def test_profiles_of_both_versions_in_one_file_are_each_read(profile_bytes, order):
+    parts = [profile_bytes("edge-tiny.bin") if name == "1" else content(name) for name in order.split()]
+    assert split_profiles(b"".join(parts)) == parts
+    alone = [read_profile(part) for part in parts]
+    together = read_profile(b"".join(parts))
+    assert set(together.column_names) == {name for one in alone for name in one.column_names}
+    for name in together.column_names:
+        counts = [one.column(name).counts.n for one in alone if name in one.column_names]
+        assert together.column(name).counts.n == sum(counts)
+
+
+def test_what_trails_a_profile_of_version_1_hides_none_behind_it(profile_bytes):
+    segment, one = profile_bytes("edge-segment.bin"), profile_bytes("edge-tiny.bin")
+    assert split_profiles(segment + content("kinds")) == [segment, content("kinds")]
+    assert split_profiles(one + bytes(4096) + one) == [one + bytes(4096), one]
+
+
 def test_version_0_that_is_cut_or_mixed_is_refused():
     one = content("one-row")
     for end in range(100, len(one), 97):
