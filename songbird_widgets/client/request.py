@@ -30,16 +30,17 @@ _JSON = {"content-type": ("Content-Type", Secret("application/json"))}
 class HTTPRequest(Redacted, frozen=True):
     """What to send, and how long that may take.
 
-    `content` may be a function that returns its pieces anew for each attempt; they are `blocking` if they wait for a
-    disk. `timeout` is the seconds without a sign of life, `seconds` those of a whole attempt; after `deadline`, by the
-    monotonic clock, it is not repeated. `secrets` must not be seen in what is said about the answer.
+    `headers` are all but Host. `content` may be a function that returns its pieces anew for each attempt; they are
+    `blocking` if they wait for a disk. `timeout` is the seconds without a sign of life, `seconds` those of a whole
+    attempt; after `deadline`, by the monotonic clock, it is not repeated. `secrets` must not be seen in what is said
+    about the answer.
     """
 
     _shown = ("operation", "origin")
     operation: Operation
     url: Secret
     headers: tuple[tuple[str, Secret], ...]
-    content: bytes | Callable[[], Iterator[bytes]] | None
+    content: bytes | Callable[[], Iterator[bytes]]
     timeout: float
     seconds: float
     retry: Retry
@@ -67,6 +68,8 @@ def build_request(message: Request[Any], settings: Settings, api_key: Secret | N
         raise errors.ConfigurationError(said, advice=advice, operation=operation.name, request_id=request_id)
     content = operation.content(message)
     headers = {**_HEADERS, **({} if content is None else _JSON), **{n.lower(): (n, v) for n, v in settings.headers}}
+    if operation.method == "POST":
+        headers["content-length"] = ("Content-Length", Secret(str(len(content or b""))))
     headers["x-request-id"] = ("X-Request-Id", Secret(request_id))
     if key is not None:
         headers["x-api-key"] = ("X-API-Key", key)
@@ -75,7 +78,7 @@ def build_request(message: Request[Any], settings: Settings, api_key: Secret | N
         operation=operation,
         url=Secret(settings.endpoint.reveal() + operation.target(message)),
         headers=tuple(headers.values()),
-        content=content,
+        content=content or b"",
         timeout=settings.timeout,
         seconds=settings.timeout,
         retry=settings.retry,

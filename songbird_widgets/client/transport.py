@@ -156,22 +156,17 @@ class Transport:
                 raise httpx.RemoteProtocolError("")
             check()
 
-        def pieces(chunks: Iterator[bytes]) -> Iterator[bytes]:
-            for chunk in chunks:
-                check()
-                yield chunk
-
-        content: Any = pieces(request.content()) if callable(request.content) else request.content
-        if self._asynchronous and callable(request.content):
-            content = _beside_loop(content, blocking=request.blocking)
         step, url = max(0.001, min(request.timeout, until - time.monotonic())), _parsed(request.url)
         timeout = {"connect": min(MAX_CONNECT_SECONDS, step), "read": step, "write": step, "pool": step}
-        # A request of its own, to which no client adds its headers, cookies or authentication.
+        content = request.content
+        stream = _Pieces(content, check, blocking=request.blocking) if callable(content) else httpx.ByteStream(content)
+        # A request of its own, to which no client adds its headers, cookies or authentication. Its headers are whole:
+        # with content instead of a stream, httpx would go through them twice more.
         made = httpx.Request(
             request.operation.method,
             url,
-            headers=[(name, value.reveal()) for name, value in request.headers],
-            content=content,
+            headers=[("Host", url.netloc.decode()), *((name, value.reveal()) for name, value in request.headers)],
+            stream=stream,
             extensions={"timeout": timeout},
         )
         made.url = url  # httpx.Request has made a plain URL of it
@@ -296,10 +291,21 @@ class Transport:
                     receive(chunk)
 
 
-async def _beside_loop(pieces: Iterator[bytes], *, blocking: bool) -> AsyncIterator[bytes]:
-    """Return pieces without blocking the event loop."""
-    while chunk := (await asyncio.to_thread(next, pieces, b"") if blocking else next(pieces, b"")):
-        yield chunk
+class _Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The pieces of what a request sends, checked between them; one from a disk is read beside an event loop."""
+
+    def __init__(self, content: Callable[[], Iterator[bytes]], check: Callable[[], None], *, blocking: bool) -> None:
+        self._content, self._check, self._blocking = content, check, blocking
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._content():
+            self._check()
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = iter(self)
+        while piece := (await asyncio.to_thread(next, pieces, b"") if self._blocking else next(pieces, b"")):
+            yield piece
 
 
 class _ExactURL(httpx.URL):
