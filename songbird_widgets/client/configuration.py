@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..local.route import Route
 
+MAX_TIMEOUT_SECONDS = 1_000_000_000  # sockets take no more than about nine times that
 _ENDPOINT_VARIABLES = ("SONGBIRD_ENDPOINT", "WHYLABS_API_ENDPOINT")
 _KEY_VARIABLES = ("SONGBIRD_API_KEY", "WHYLABS_API_KEY")
 _PUBLIC_KEY_ID = re.compile(r"[A-Za-z0-9]{10}\.")
@@ -138,8 +139,8 @@ def _is_address(text: str) -> bool:
 
 
 def _seconds(timeout: object) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout < float("inf"):
-        raise ConfigurationError("The timeout must be a number of seconds above 0.")
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 < timeout <= MAX_TIMEOUT_SECONDS:
+        raise ConfigurationError("The timeout must be a number of seconds above 0, at most 1,000,000,000.")
     return float(timeout)
 
 

@@ -95,6 +95,7 @@ def test_bad_key_names_its_variable(monkeypatch):
         {"timeout": "5"},
         {"timeout": float("nan")},
         {"timeout": float("inf")},
+        {"timeout": 1e10},
         {"timeout": True},
         {"retries": -1},
         {"retries": 1.5},
