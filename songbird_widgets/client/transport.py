@@ -170,6 +170,8 @@ class Transport:
             extensions={"timeout": timeout},
         )
         made.url = url  # httpx.Request has made a plain URL of it
+        if not callable(content):
+            made.read()  # for hooks and transports of the caller's, which may look at what is sent
         self._begin()
         try:
             response = await self._call(self._sender(made), made)

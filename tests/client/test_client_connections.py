@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import inspect
+import json
 import os
 import ssl
 import subprocess
@@ -225,18 +226,25 @@ def test_raw_answers(serve):
 
 
 def test_injected_client_is_used_and_left_open(endpoint):
-    calls = []
+    calls, bodies = [], []
+
+    def look(request):
+        calls.append(request.method)
+        if request.method == "POST":
+            bodies.append(json.loads(request.content))
+
     with httpx.Client(
         headers={"Authorization": "Bearer KEYCANARY"},
         cookies={"a": "KEYCANARY"},
         auth=("user", "KEYCANARY"),
-        event_hooks={"request": [lambda request: calls.append(request.method)]},
+        event_hooks={"request": [look]},
     ) as mine:
         with c.Songbird(endpoint.endpoint, http_client=mine) as client:
             client.create_session("u")
             (result,) = c.upload_profiles(client, SESSION, [c.ProfileUpload(b"x" * 600_000, "batch", 5)])
         assert result.state == "uploaded"
         assert calls == ["POST", "POST", "PUT"]
+        assert [*bodies[0], *bodies[1]] == ["userId", "datasetTimestamp", "segmentTags"]
         assert not mine.is_closed
     put = endpoint.of("PUT")[0]
     assert put.target.endswith("?a=1&X-Amz-Signature=SIGNATURECANARY%2Bx%2f'~("), "byte for byte"
