@@ -656,15 +656,11 @@ def team(tmp_path_factory, postgresql, object_store):
 
 @contextmanager
 def running_browser():
-    """Run headless Chromium. Without one a test is skipped, on a continuous integration server it fails.
-
-    Where there is Chromium without the parts that only windows need, that one: it takes a fifth less of the processor.
-    """
+    """Run headless Chromium. Without one a test is skipped, on a continuous integration server it fails."""
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=EXPECT_MS)
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    path = next(filter(None, map(shutil.which, names)), None)
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         _give_up("No Chromium is on PATH; `sh tests/install-programs.sh` installs it.")
     with sync_playwright() as playwright:
