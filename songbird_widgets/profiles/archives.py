@@ -38,6 +38,7 @@ _MAX_RATIO = 30
 _RATIO_ALLOWANCE = 8 << 20
 _HEAD = 1 << 14  # bytes of a member that tell whether it is a profile
 _ZIP, _ZIP_ENTRY, _GZIP = (b"PK\x03\x04", b"PK\x05\x06"), b"PK\x01\x02", b"\x1f\x8b"
+_ZIP_END, _ZIP_END_SIZE = b"PK\x05\x06", 22
 _GZIP_STEP = 1 << 20  # bytes that are unpacked at once
 _TAR_AT, _TAR = 257, b"ustar"
 _ZIP_METHODS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # only these are unpacked in bounded steps
@@ -79,7 +80,17 @@ class _Budget:
 
 def is_archive(data: bytes) -> bool:
     """Whether bytes begin as a zip, tar or gzip file does; some hundred of them are enough."""
-    return data.startswith((*_ZIP, _GZIP)) or data[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR
+    return data.startswith((*_ZIP, _GZIP)) or _is_tar(data)
+
+
+def _is_tar(data: bytes) -> bool:
+    """Whether bytes begin as a tar file does: with its mark, or as of before 1988 with a checksum alone."""
+    if data[_TAR_AT : _TAR_AT + len(_TAR)] == _TAR:
+        return True
+    try:
+        return bool(tarfile.TarInfo.frombuf(data[: tarfile.BLOCKSIZE], "utf-8", "surrogateescape").name)
+    except (tarfile.TarError, ValueError):
+        return False
 
 
 def holds_files(head: bytes, name: str) -> bool:
@@ -221,7 +232,13 @@ def _zip_members(data: bytes, budget: _Budget) -> Iterator[Member]:
         yield Member("", b"", f"The zip archive is damaged ({error}).")
         return
     with archive:
-        for entry in archive.infolist():
+        entries = archive.infolist()
+        ahead = min((entry.header_offset for entry in entries), default=0)
+        end = data.rfind(_ZIP_END) + _ZIP_END_SIZE
+        if ahead or data[end + len(archive.comment) :].strip(b"\0"):
+            place = "Ahead of" if ahead else "Behind"
+            yield Member("", b"", f"{place} the zip archive there is more, which was not read: unpack it.")
+        for entry in entries:
             if entry.is_dir() or not _is_wanted(entry.filename):
                 continue
             if entry.flag_bits & 1:

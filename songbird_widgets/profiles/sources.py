@@ -347,6 +347,8 @@ _NOTHING = (
     "This is nothing that holds a profile: give a path, bytes, an open file, a whylogs result set, profile or view, "
     "or a data frame."
 )
+_MAX_USELESS = 10_000  # things of a collection
+
 _NAMELESS = "These are rows without names of columns: give dicts, or a data frame."
 
 
@@ -367,20 +369,23 @@ def _from_iterable(source: Iterable[Any], depth: int) -> Iterator[_Found | Sourc
 
 
 def _from_each(sources: Iterable[Any], depth: int) -> Iterator[_Found | SourceError]:
-    """Look at each thing of a collection; one that holds nothing of use at all is refused once."""
-    useless = []
+    """Look at each thing of a collection; what is of no use in it is refused once, and of much the rest is not read."""
+    useless: list[Any] = []
     for key, inner in sources.items() if isinstance(sources, Mapping) else ((None, inner) for inner in sources):
         if key is not None:
             for found in _called(str(key), inner):
                 yield found if isinstance(found, SourceError) else replace(found, alias=str(key))
         elif may_hold_profiles(inner) and not is_row_without_names(inner):
             yield from _expand(inner, depth + 1)
-        else:
+        elif len(useless) < _MAX_USELESS:
             useless.append(inner)
+        else:
+            break  # it may never end
     if useless:
         first = type(useless[0]).__name__
+        more = " or more" if len(useless) == _MAX_USELESS else ""
         yield SourceError(
-            first if len(useless) == 1 else f"{len(useless)} things, the first a {first}",
+            first if len(useless) == 1 else f"{len(useless)}{more} things, the first a {first}",
             _NAMELESS if is_row_without_names(useless[0]) else _NOTHING,
         )
 

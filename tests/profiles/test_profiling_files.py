@@ -311,6 +311,19 @@ def test_how_a_file_is_packed_is_told_by_its_content_and_not_by_its_name(tmp_pat
         assert sw.compare(file, path).names == ("city", "n")
 
 
+def test_nulls_within_objects_of_several_lines_are_nulls(tmp_path):
+    (tmp_path / "pretty.jsonl").write_text('{"a": [\n null,\nnull], "b":\nnull}\n{"a": [1], "b": 2}\n')
+    profile = sw.profile(tmp_path / "pretty.jsonl")
+    assert (profile.rows, profile.column("b").counts.null, profile.column("b").types.integral) == (2, 1, 1)
+
+
+def test_a_tsv_is_parted_by_commas_only_where_it_has_no_tab(tmp_path):
+    path = tmp_path / "a.tsv"
+    for content, names in (("a,b\n1,2\n", ("a", "b")), ("a\tb,c,d\n1\t2\n", ("a", "b,c,d"))):
+        path.write_text(content)
+        assert sw.profile(path).column_names == names
+
+
 @pytest.mark.parametrize(
     ("content", "numbers"),
     [
@@ -436,6 +449,9 @@ UNREADABLE = {
     "late-latin.csv": (("a,b\n" + f"1,{WIDE}\n" * FAR + "1,café\n").encode("latin-1"), "not encoded as UTF-8"),
     "latin-header.csv": ("café,b\n1,2\n".encode("latin-1"), "not encoded as UTF-8"),
     "broken.jsonl": (b'{"a": 1}\n{"a": 2\n{"a": 3}\n', "Line 2 is no JSON"),
+    # pyarrow's parser ends the process where a block begins with null.
+    "null.jsonl": (b"\xef\xbb\xbf null\n", "Line 1 is no JSON object"),
+    "late-null.jsonl": (b'{"a": 1}\n' * FAR + b"null\n" * 1_000_000, f"Line {FAR + 1} is no JSON object"),
     "array.json": (b'[{"a": 1}]\n', "This is a JSON array"),
     "cut.parquet": (PARQUET.getvalue().to_pybytes()[:-9], "cannot be read .*Parquet"),
 }

@@ -7,6 +7,7 @@ import datetime as dt
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -339,6 +340,28 @@ def test_a_tar_or_gzip_that_is_cut_is_refused(july, cut):
         found = list(find_sources(packed[:-cut] if packed[:2] == b"\x1f\x8b" else packed[:cut]))
         assert found
         assert all(isinstance(source, SourceError) for source in found)
+
+
+def test_what_stands_beside_a_zip_in_its_file_is_told_and_spoils_nothing(july):
+    content = july.read_bytes()
+    packed = archive({"a.bin": content})
+    for given, told in ((archive({}) + packed, "Ahead of"), (packed * 2, "Ahead of"), (packed + b"more", "Behind")):
+        problem, source = find_sources(given)
+        assert told in problem.reason
+        assert source.rows == 1004
+    assert one(packed + bytes(512)).rows == 1004
+
+
+def test_a_tar_without_the_mark_of_later_ones_is_read(july):
+    packed = bytearray(tarred({"a.bin": july.read_bytes()}))
+    packed[257:265] = bytes(8)
+    packed[148:156] = b"%06o\0 " % (sum(packed[:148]) + 8 * ord(" ") + sum(packed[156:512]))
+    assert one(bytes(packed)).rows == one(gzip.compress(packed)).rows == 1004
+
+
+def test_an_iterator_without_end_is_refused():
+    (problem,) = find_sources(itertools.count())
+    assert problem.name == "10000 or more things, the first a int"
 
 
 def test_a_gzip_file_in_parts_is_read_as_a_whole(july):

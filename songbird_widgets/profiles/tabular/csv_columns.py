@@ -303,11 +303,11 @@ def _has_decimal_commas(head: bytes, encoding: str, delimiter: str) -> bool:
 
 
 def _delimiter(head: bytes, encoding: str, path: Path) -> str:
-    """Take what parts the first line: a comma, unless another sign comes more often outside of quotes."""
-    if ".tsv" in (suffix.lower() for suffix in path.suffixes):
-        return "\t"
+    """Take what parts the first line: a comma, or what else comes more often outside of quotes; of a .tsv any tab."""
     line = head.decode(encoding, "replace").partition("\n")[0]
     bare = "".join(line.split('"')[::2])
+    if "\t" in bare and ".tsv" in (suffix.lower() for suffix in path.suffixes):
+        return "\t"
     return max(_DELIMITERS, key=bare.count)
 
 

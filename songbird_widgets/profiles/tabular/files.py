@@ -396,7 +396,7 @@ def _read_json(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
     try:
         rows = 0
         with _opened(reading.path) as (source, position):
-            stream = arrow().PythonFile(json_lines.Shallow(source), "r")
+            stream = arrow().PythonFile(json_lines.Safe(source), "r")
             batches = json.open_json(stream, read_options=json.ReadOptions(block_size=_BLOCK))
             for part in parts_of_batches(batches.schema, batches, reading.wanted):
                 rows += part.rows
@@ -407,7 +407,7 @@ def _read_json(reading: _Reading) -> Iterator[tuple[TablePart, int]]:
                 f"{reading.path.name} holds a single object of objects and lists, and is profiled as one row. "
                 f"{json_lines.ONE_A_LINE}"
             )
-    except (arrow().ArrowInvalid, json_lines.DeepError) as error:
+    except (arrow().ArrowInvalid, json_lines.UnsafeError) as error:
         # pyarrow's reader takes one type for each column, and names no line; reading line by line does neither.
         raise ReadAgainError(replace(reading.manner, careful=True)) from error
 

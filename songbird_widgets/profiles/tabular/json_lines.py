@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,12 +44,12 @@ def check_start(source: Any) -> None:
 _START = 1 << 10
 
 
-class DeepError(Exception):
-    """Objects or lists are nested so deeply that pyarrow's parser, which calls itself for each, may end the process."""
+class UnsafeError(Exception):
+    """What ends the process in pyarrow's parser: deep nesting, as it calls itself, or null in place of an object."""
 
 
-class Shallow(ReadAhead):
-    """A stream of JSON that ends with `DeepError` where it is nested deeply."""
+class Safe(ReadAhead):
+    """A stream of JSON that ends with `UnsafeError` where pyarrow's parser would be in danger."""
 
     def __init__(self, source: Any) -> None:
         super().__init__()
@@ -70,14 +71,19 @@ class Shallow(ReadAhead):
         steps = _STEPS[signs]
         brackets, quotes = np.flatnonzero(steps), np.flatnonzero(signs == ord('"'))
         outside = (quotes.searchsorted(brackets) + self._quotes) % 2 == 0
-        depths = self._depth + steps[brackets[outside]].cumsum(dtype=np.int64)
+        brackets = brackets[outside]
+        depths = np.append(self._depth, self._depth + steps[brackets].cumsum(dtype=np.int64))
+        nulls = np.array([found.end() for found in _NULL.finditer(content)], np.int64) - 1
+        nulls = nulls[(quotes.searchsorted(nulls) + self._quotes) % 2 == 0]
+        if depths.max() > _MAX_DEPTH or (depths[brackets.searchsorted(nulls)] == 0).any():
+            raise UnsafeError
         self._quotes += len(quotes)
-        if len(depths):
-            if depths.max() > _MAX_DEPTH:
-                raise DeepError
-            self._depth = int(depths[-1])
+        self._depth = int(depths[-1])
 
 
+_NULL = re.compile(
+    rb"(?:\A(?:\xef\xbb\xbf)?|[\n\r}])[ \t]*n"
+)  # where a line or what follows an object begins, perhaps within one
 _STEPS = np.zeros(256, np.int8)
 _STEPS[[ord(sign) for sign in "[{"]] = 1
 _STEPS[[ord(sign) for sign in "]}"]] = -1
